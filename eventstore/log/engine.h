@@ -1,0 +1,95 @@
+// The storage engine under the logs of one service: its own log and its replicas of others.
+// Small on purpose (DESIGN "The log"): append groups at an expected position, read a range, side
+// indexes. One conformance suite (tests/log/engine_conformance.h) runs over every engine.
+//
+// Thread-safety: reads from any thread at any time; Commit and WriteIndex from one thread at a time.
+#ifndef POLKU_EVENTSTORE_LOG_ENGINE_H_
+#define POLKU_EVENTSTORE_LOG_ENGINE_H_
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/base/ids.h"
+
+namespace polku::log {
+
+using KeyValue = std::pair<std::string, std::string>;
+
+struct StoredGroup {
+  Position first;
+  std::string entries;  // group.h encoding
+  std::string blobs;    // empty when there are none, or when not asked for
+};
+
+// Everything one commit makes durable, atomically and with one sync.
+struct CommitBatch {
+  LogNumber log;
+  Position expected_size;           // must be the log's size before; groups start there, gapless
+  Position new_size;                // after
+  std::vector<StoredGroup> groups;  // ascending
+  std::string checkpoint;           // the signed note for new_size
+  std::string head;                 // encoded LogHead (head.h), for new_size
+  std::vector<KeyValue> index;      // index entries put
+};
+
+class GroupCursor {
+ public:
+  virtual ~GroupCursor() = default;
+  // The next group; nullopt at the end as it was when the cursor was made. DataLoss: a stored value
+  // is corrupt or a group is missing; the message names log and position. Views of an earlier
+  // result stay valid until the next call.
+  virtual absl::StatusOr<std::optional<StoredGroup>> Next() = 0;
+};
+
+class IndexCursor {
+ public:
+  virtual ~IndexCursor() = default;
+  // Ascending by key (bytes). nullopt at the end of the prefix.
+  virtual absl::StatusOr<std::optional<KeyValue>> Next() = 0;
+};
+
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  // On OK everything is on disk. FailedPrecondition: expected_size is not the log's size, nothing
+  // written. ResourceExhausted: the disk is full, nothing written, may be tried again when there is
+  // room. Any other error: the engine refuses all later commits (a failed sync may have lost
+  // data that only a reopening can tell), reads go on.
+  virtual absl::Status Commit(const CommitBatch& batch) = 0;
+
+  // The encoded head of a log; nullopt when the log holds nothing yet.
+  virtual absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) = 0;
+  // Numbers of all logs that have a head, ascending.
+  virtual absl::StatusOr<std::vector<LogNumber>> Logs() = 0;
+  // The newest checkpoint whose size is at most `size`; nullopt when there is none.
+  virtual absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) = 0;
+
+  // The group that holds `position`. OutOfRange when the log is not that long.
+  virtual absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position,
+                                                bool with_blobs) = 0;
+  // Groups from the one that holds `from` on. An empty range is not an error.
+  virtual absl::StatusOr<std::unique_ptr<GroupCursor>> Scan(LogNumber log, Position from,
+                                                            bool with_blobs) = 0;
+
+  virtual absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) = 0;
+  virtual std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) = 0;
+  // The greatest key with that prefix that is <= prefix ‖ suffix; nullopt when there is none.
+  virtual absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
+                                                             std::string_view suffix) = 0;
+  // Not synced, but never on disk before an earlier write is: what is lost at a crash is a suffix.
+  virtual absl::Status WriteIndex(std::span<const KeyValue> puts,
+                                  std::span<const std::string> deletes) = 0;
+  // Removes every index entry (reindex).
+  virtual absl::Status ClearIndex() = 0;
+};
+
+}  // namespace polku::log
+
+#endif  // POLKU_EVENTSTORE_LOG_ENGINE_H_

@@ -1,0 +1,42 @@
+// Index keys. Every index can be rebuilt from the logs (RebuildIndex, `polku reindex`).
+//
+//   'c' case[16] log[4] position[8]  → order[8] ‖ varint revision     entries of a case
+//   'e' event id[16] author agency   → position[8] ‖ varint revision  own log: idempotency
+//   'd' receiver agency              → number[8]                      own log: newest running number
+//   't' day[4] case[16]              → ""                             host: a duty may fall due
+//   'w' log[4]                       → position[8]                    host: duties evaluated up to here
+// Numbers are big-endian; day counts from 1970-01-01.
+#ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
+#define POLKU_EVENTSTORE_LOG_INDEX_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/civil_time.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
+
+namespace polku::log {
+
+inline constexpr std::string_view kTimerPrefix = "t";
+std::string CaseIndexPrefix(const CaseId& case_id);
+std::string CaseIndexKey(const CaseId& case_id, LogNumber log, Position position);
+std::string CaseIndexValue(Order order, Revision revision);
+std::string EventIndexKey(const EventId& id, std::string_view author_agency);
+std::string EventIndexValue(Position position, Revision revision);
+std::string DisclosureIndexKey(std::string_view receiver);
+std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id);
+bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_id);
+std::string ProcessedIndexKey(LogNumber log);
+
+// Clears and rewrites 'c', 'e' and 'd' from the logs; the host rebuilds 't' and 'w' at its next start
+// (no 'w': every case is evaluated again, which repeats are proof against).
+// `progress(done, total)` in entries, called at least once a second; may be empty.
+absl::Status RebuildIndex(Engine& engine,
+                          const std::function<void(uint64_t done, uint64_t total)>& progress);
+
+}  // namespace polku::log
+
+#endif  // POLKU_EVENTSTORE_LOG_INDEX_H_

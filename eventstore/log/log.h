@@ -1,0 +1,129 @@
+// The log of one origin, of which this process is the only writer: append with expected revisions,
+// permanent idempotency and group commit (DESIGN "The log").
+#ifndef POLKU_EVENTSTORE_LOG_LOG_H_
+#define POLKU_EVENTSTORE_LOG_LOG_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/base/random.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/proof/checkpoint.h"
+
+namespace polku::log {
+
+struct SealedSection {
+  SectionKind kind;
+  Hash commitment;
+  std::string blob;
+};
+
+struct DisclosureTarget {
+  std::string receiver;  // agency
+  SectionSet sections;   // empty: the header alone
+  Position agreement;    // position of the AgreementChanged entry in this log
+};
+
+struct CauseRef {
+  std::string origin;
+  Position position;
+  Hash leaf_hash;
+};
+
+// An entry to be appended; the log adds random, position, revision, recorded_at, order and the
+// receivers' running numbers.
+struct NewEntry {
+  EventId id;
+  std::string type;
+  std::string author_agency;
+  std::string author_official;
+  CaseId case_id;                             // zero exactly when `control` is set
+  Hash schema_hash;                           // zero for control entries
+  Order newest_cause;                         // highest order among the causes; 0: none
+  std::vector<CauseRef> causes;
+  std::vector<SealedSection> sections;        // ascending by kind
+  std::vector<DisclosureTarget> disclosures;  // ascending by receiver, each once
+  std::string control;                        // serialized control message
+};
+
+// "Append only if the case's revision in this log is exactly `revision`"; 0: the log must not hold
+// the case yet. A case without an expectation is appended to at any revision.
+struct ExpectedRevision {
+  CaseId case_id;
+  Revision revision;
+};
+
+// All entries of a request are appended together or not at all.
+struct AppendRequest {
+  std::vector<NewEntry> entries;  // 1 to kMaxEntriesPerAppend
+  std::vector<ExpectedRevision> expected;
+};
+
+struct Receipt {
+  EventId id;
+  Position position;
+  Revision revision;
+  Order order;
+  Hash leaf_hash;
+  bool repeated = false;  // the original receipt of an earlier append of the same entry
+};
+
+struct AppendResult {
+  // OK: `receipts`, one per entry, and everything is on disk.
+  // Aborted: an expected revision did not hold; `actual` tells the true ones. Nothing appended.
+  // AlreadyExists: an event id of this author was used with other content. Nothing appended.
+  // InvalidArgument: a limit or form was broken. Nothing appended; do not retry.
+  // ResourceExhausted: disk full. Nothing appended; retry when there is room.
+  // Unavailable: the log stopped after a failed write; whether it was appended shows after reopening
+  //   (a repeat of the same request is safe then).
+  absl::Status status;
+  std::vector<Receipt> receipts;
+  std::vector<ExpectedRevision> actual;
+};
+
+struct LogOptions {
+  OriginName origin;
+  WallClock clock;
+  RandomBytes random;
+  const proof::Signer* signer;  // borrowed, outlives the log
+};
+
+class Log {
+ public:
+  // Opens the log that the engine holds as kOwnLog; an empty log gets its Genesis written when
+  // `genesis_curve_key` (32 bytes) is given. FailedPrecondition: the engine holds another origin's
+  // log or was signed with another key. DataLoss: head and log disagree.
+  static absl::StatusOr<std::unique_ptr<Log>> Open(Engine& engine, LogOptions options,
+                                                   std::string_view genesis_curve_key);
+  virtual ~Log() = default;
+
+  // Appends as many requests as possible in one commit group: one batch, one sync, one checkpoint.
+  // Results in the order of the requests. Thread-safe: concurrent callers are drained into one
+  // group by whichever of them leads. A later request sees the effect of an earlier one.
+  virtual std::vector<AppendResult> Append(std::span<const AppendRequest> requests) = 0;
+
+  // The receipts of an earlier append of exactly these entries: nullopt when any of them is new.
+  // AlreadyExists when an id was used with other content. Sameness is type, author, official, case,
+  // commitments and control content (DESIGN "The log").
+  virtual absl::StatusOr<std::optional<std::vector<Receipt>>> FindRepeat(
+      const AppendRequest& request) = 0;
+
+  virtual Position size() const = 0;
+  virtual Order last_order() const = 0;
+  // The signed note for size(); "" for an empty log.
+  virtual std::string checkpoint() const = 0;
+  // 0 when this log does not hold the case.
+  virtual absl::StatusOr<Revision> CaseRevision(const CaseId& case_id) = 0;
+};
+
+}  // namespace polku::log
+
+#endif  // POLKU_EVENTSTORE_LOG_LOG_H_

@@ -1,0 +1,42 @@
+// A verified copy of another origin's log. It stores what eventstore/replica has verified and
+// nothing else: no verification happens here.
+#ifndef POLKU_EVENTSTORE_LOG_REPLICA_LOG_H_
+#define POLKU_EVENTSTORE_LOG_REPLICA_LOG_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/head.h"
+
+namespace polku::log {
+
+// Consecutive groups under one checkpoint, ready to be stored.
+struct VerifiedBatch {
+  Position first;
+  std::vector<StoredGroup> groups;  // secrets already wrapped (72 bytes)
+  LogHead head;                     // after the batch
+  std::string checkpoint;           // the signed note for head.frontier.size()
+};
+
+class ReplicaLog {
+ public:
+  // Finds the origin's log in the engine, or takes the next free number for it (kept once the first
+  // batch is stored).
+  static absl::StatusOr<std::unique_ptr<ReplicaLog>> Open(Engine& engine, const OriginName& origin);
+  virtual ~ReplicaLog() = default;
+
+  // Stores the batch with its case index in one synced write. FailedPrecondition when it does not
+  // start at size(). Errors as Engine::Commit.
+  virtual absl::Status Append(const VerifiedBatch& batch) = 0;
+
+  virtual LogNumber number() const = 0;
+  virtual const LogHead& head() const = 0;
+  Position size() const { return head().frontier.size(); }
+};
+
+}  // namespace polku::log
+
+#endif  // POLKU_EVENTSTORE_LOG_REPLICA_LOG_H_

@@ -1,0 +1,37 @@
+// The RocksDB engine: one database a service, column families by kind of value (FORMAT.md).
+#ifndef POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_ENGINE_H_
+#define POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_ENGINE_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/vault/keystore.h"
+
+namespace polku::rocks {
+
+enum class OpenMode {
+  kReadWrite,  // creates the directory and database when missing; takes the lock
+  kReadOnly,   // a snapshot as of opening; works while a service runs and after it stopped
+};
+
+struct EngineOptions {
+  std::string directory;
+  OpenMode mode = OpenMode::kReadWrite;
+  size_t cache_bytes = 64 << 20;
+  size_t write_buffer_bytes = 64 << 20;
+};
+
+// FailedPrecondition: another process holds the lock, or another format version. PermissionDenied:
+// directory not writable. NotFound: read-only and nothing there. DataLoss: RocksDB found corruption.
+// Every message names the directory and says what to do.
+absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& options);
+
+// Sealed keys in a RocksDB of their own, apart from the log. Errors as OpenEngine.
+absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::string_view directory,
+                                                                       OpenMode mode);
+
+}  // namespace polku::rocks
+
+#endif  // POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_ENGINE_H_

@@ -1,0 +1,57 @@
+// The keystore: one random key per case and section kind, sealed under the master key, kept apart
+// from the log so that deleting a key makes its sections unreadable (DESIGN "Vault and erasure").
+#ifndef POLKU_EVENTSTORE_VAULT_KEYSTORE_H_
+#define POLKU_EVENTSTORE_VAULT_KEYSTORE_H_
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/base/random.h"
+#include "eventstore/vault/section.h"
+
+namespace polku::vault {
+
+// Where sealed keys lie. eventstore/rocksdb has the durable one. Implementations need not be
+// thread-safe.
+class SealedKeyStorage {
+ public:
+  virtual ~SealedKeyStorage() = default;
+  virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view name) = 0;
+  // All or nothing, on disk (synced) before it returns.
+  virtual absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) = 0;
+};
+
+struct KeyName {
+  CaseId case_id;
+  SectionKind kind;
+  friend auto operator<=>(const KeyName&, const KeyName&) = default;
+};
+
+class KeyStore {
+ public:
+  // Checks `master` against the check record that the first opening wrote; FailedPrecondition when
+  // it is another master key. Keeps at most `cached_keys` opened keys in memory. For `read_only`
+  // the check record must exist and Ensure creates nothing.
+  static absl::StatusOr<std::unique_ptr<KeyStore>> Open(std::unique_ptr<SealedKeyStorage> storage,
+                                                        MasterKey master, RandomBytes random,
+                                                        bool read_only = false,
+                                                        size_t cached_keys = 100'000);
+  virtual ~KeyStore() = default;
+
+  // The keys of `names`, in order; missing ones are made and are on disk before it returns (one
+  // sync for all). DataLoss when a sealed key does not open.
+  virtual absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names) = 0;
+  // NotFound when there is no such key (never made, or erased).
+  virtual absl::StatusOr<CaseKey> Get(const KeyName& name) = 0;
+};
+
+}  // namespace polku::vault
+
+#endif  // POLKU_EVENTSTORE_VAULT_KEYSTORE_H_
