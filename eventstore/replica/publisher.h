@@ -1,0 +1,84 @@
+// The origin's side of replication: serves its own log to every subscriber, each its part. A pure
+// state machine like Subscriber; a subscriber costs a few words of state, never a queue.
+#ifndef POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_
+#define POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/vault/section.h"
+#include "polku/event/v1/event.pb.h"
+#include "polku/exchange/v1/exchange.pb.h"
+
+namespace polku::replica {
+
+// One Batch message with its payload frames.
+struct BatchMessage {
+  exchange::v1::Batch batch;  // session not set
+  std::string entries;
+  std::string blobs;
+};
+
+// The secret of one of the own log's sections. NotFound: erased, the section is left out.
+using SectionSecretFn = std::function<absl::StatusOr<vault::SectionSecret>(
+    const event::v1::Header&, SectionKind)>;
+
+// What `receiver` may have of [from, …) of the own log: its disclosed entries with the entitled
+// sections, control entries, subtree hashes for all else. At most about `max_bytes` of payload but
+// at least one entry; ends at the log's size `end` at the latest. The checkpoint is set exactly when
+// the batch ends where a commit ended. DataLoss from the engine passes through.
+absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view origin,
+                                      std::string_view receiver, Position from, Position end,
+                                      size_t max_bytes, const SectionSecretFn& secret);
+
+using CutBatchFn = std::function<absl::StatusOr<BatchMessage>(
+    std::string_view receiver, Position from, Position end, size_t max_bytes)>;
+
+struct PublisherOptions {
+  std::string origin;
+  size_t batch_bytes = 512 << 10;                 // payload of one Batch, about
+  absl::Duration heartbeat = absl::Seconds(5);
+  absl::Duration forget_after = absl::Seconds(60);  // a subscriber without a Pull for so long
+  size_t max_subscribers = 4'096;
+};
+
+// The connection a message came from: opaque to this room.
+using Route = std::string;
+
+struct SendBatch { Route to; BatchMessage message; };
+struct SendHeartbeat { Route to; exchange::v1::Heartbeat heartbeat; };
+struct SendError { Route to; exchange::v1::Error error; };
+using PublisherOutput = std::variant<SendBatch, SendHeartbeat, SendError>;
+
+class Publisher {
+ public:
+  static std::unique_ptr<Publisher> Make(PublisherOptions options, CutBatchFn cut);
+  virtual ~Publisher() = default;
+
+  // The log's size and checkpoint after a commit; call once at the start too. Wakes subscribers.
+  virtual std::vector<PublisherOutput> OnCommitted(Position size, std::string_view checkpoint,
+                                                   absl::Time now) = 0;
+  // `agency` is the transport's authenticated name of the peer, `route` where to answer.
+  virtual std::vector<PublisherOutput> OnPull(const Route& route, std::string_view agency,
+                                              const exchange::v1::Pull& pull, absl::Time now) = 0;
+  // A SendBatch could not be handed to the transport now (peer slow or gone): it is cut again when
+  // the subscriber pulls next.
+  virtual void OnSendFailed(const Route& route) = 0;
+  virtual std::vector<PublisherOutput> Tick(absl::Time now) = 0;
+  virtual absl::Time NextTick() const = 0;
+
+  virtual std::vector<exchange::v1::SubscriberStatus> status() const = 0;
+};
+
+}  // namespace polku::replica
+
+#endif  // POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_
