@@ -4,6 +4,7 @@
 #ifndef POLKU_EVENTSTORE_BASE_BYTES_H_
 #define POLKU_EVENTSTORE_BASE_BYTES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,7 +31,8 @@ uint64_t ReadBigEndian64(const char* bytes);
 void AppendVarint(std::string& out, uint64_t value);
 
 // A reader over borrowed bytes. Every Read* returns false and leaves the reader failed when the
-// bytes run out or a varint is overlong; a failed reader fails all later reads.
+// bytes run out or a varint is overlong (over 64 bits, or longer than AppendVarint writes it, so that
+// no two byte strings stand for the same value); a failed reader fails all later reads.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}

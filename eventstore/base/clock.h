@@ -17,7 +17,8 @@ using WallClock = std::function<absl::Time()>;
 // The system's wall clock. A claim, not a proof (README "Honest limits").
 WallClock SystemClock();
 
-// Microseconds since the Unix epoch as an Order, for comparing an Order with a clock.
+// Microseconds since the Unix epoch as an Order, for comparing an Order with a clock. Times before
+// the epoch give 0; orders beyond 63 bits give the infinite future.
 Order OrderFromTime(absl::Time time);
 absl::Time TimeFromOrder(Order order);
 
@@ -33,6 +34,7 @@ std::string FormatTime(absl::Time time);
 std::optional<absl::Time> ParseTime(std::string_view rfc3339);
 
 // The next order value of a log: max(now, previous + 1, newest cause + 1) (DESIGN "Header").
+// Saturates at the highest value, where orders stop being distinct: refuse entries far ahead first.
 Order NextOrder(absl::Time now, Order previous_in_log, Order newest_cause);
 
 }  // namespace polku

@@ -82,16 +82,16 @@ std::string FormatCaseId(const CaseId& id);    // 32 hexadecimal digits
 std::string FormatEventId(const EventId& id);  // 8-4-4-4-12
 
 // A legal organisation's subsystem, named like an X-Road member:
-// instance/class/code/subsystem, e.g. "FI/MUN/0187690-1/oulu" (DOMAIN "Data"). 4 to 255 bytes, four
-// parts of [A-Za-z0-9._-]; with instance FI the third part is a business ID (Y-tunnus) whose check
-// digit holds.
+// instance/class/code/subsystem, e.g. "FI/MUN/0187690-1/oulu" (DOMAIN "Data"). At most 255 bytes,
+// four parts of [A-Za-z0-9._-], none "." or ".." (names become paths); with instance FI the third
+// part is a business ID (Y-tunnus) whose check digit holds.
 // InvalidArgument says which part is wrong.
 absl::Status ValidateAgencyName(std::string_view agency);
 
 // One service instance of an agency in one epoch: "<agency>/<service>/<epoch>".
 class OriginName {
  public:
-  // Epochs start at 1. InvalidArgument as above, or for a service name outside [a-z0-9-]{1,32}.
+  // Epochs start at 1; the whole is at most 255 bytes. InvalidArgument as above, or for a service name outside [a-z0-9-]{1,32}.
   static absl::StatusOr<OriginName> Parse(std::string_view text);
   static absl::StatusOr<OriginName> Make(std::string_view agency, std::string_view service,
                                          uint32_t epoch);

@@ -16,6 +16,7 @@ class Cents {
   constexpr int64_t value() const { return value_; }
   // nullopt when the sum does not fit 64 bits.
   std::optional<Cents> Plus(Cents other) const;
+  // Precondition: not the lowest 64-bit value.
   constexpr Cents Negated() const { return Cents(-value_); }
   friend constexpr auto operator<=>(Cents, Cents) = default;
 

@@ -2,8 +2,10 @@
 #ifndef POLKU_EVENTSTORE_BASE_RANDOM_H_
 #define POLKU_EVENTSTORE_BASE_RANDOM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 #include "eventstore/base/ids.h"
 
@@ -11,6 +13,10 @@ namespace polku {
 
 // Fills `size` bytes. Must be thread-safe where its user is.
 using RandomBytes = std::function<void(uint8_t* out, size_t size)>;
+
+// Initialises libsodium once, before any other use of it. Thread-safe; aborts where the machine has
+// no source of randomness.
+void EnsureSodium();
 
 // The operating system's generator through libsodium. Thread-safe.
 RandomBytes SystemRandom();
