@@ -34,11 +34,15 @@ struct KeyName {
   friend auto operator<=>(const KeyName&, const KeyName&) = default;
 };
 
+// Sealed value: nonce[24] ‖ XChaCha20-Poly1305(case key), aad = "polku/case-key/v1\0" ‖ name; 72
+// bytes. Name: case id ‖ kind byte; the check record is named "check" and seals 32 zero bytes.
+//
+// Not thread-safe: one thread, or the caller's mutex.
 class KeyStore {
  public:
   // Checks `master` against the check record that the first opening wrote; FailedPrecondition when
-  // it is another master key. Keeps at most `cached_keys` opened keys in memory. For `read_only`
-  // the check record must exist and Ensure creates nothing.
+  // it is another master key (or the record was altered), DataLoss when its length is wrong. Keeps at most `cached_keys` opened keys in memory. For `read_only`
+  // the check record must exist (FailedPrecondition) and Ensure creates nothing.
   static absl::StatusOr<std::unique_ptr<KeyStore>> Open(std::unique_ptr<SealedKeyStorage> storage,
                                                         MasterKey master, RandomBytes random,
                                                         bool read_only = false,
@@ -46,10 +50,15 @@ class KeyStore {
   virtual ~KeyStore() = default;
 
   // The keys of `names`, in order; missing ones are made and are on disk before it returns (one
-  // sync for all). DataLoss when a sealed key does not open.
+  // sync for all). A name given twice gets one key. After a failure nothing was made and a retry is
+  // safe. DataLoss when a sealed key does not open; FailedPrecondition when one is missing and the
+  // store is read-only.
   virtual absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names) = 0;
   // NotFound when there is no such key (never made, or erased).
   virtual absl::StatusOr<CaseKey> Get(const KeyName& name) = 0;
+  // Wipes the opened keys from memory; storage is untouched. Called when an erasure has deleted
+  // them there: without it a cached key would go on opening erased sections.
+  virtual void Forget(std::span<const KeyName> names) = 0;
 };
 
 }  // namespace polku::vault

@@ -11,6 +11,8 @@
 #ifndef POLKU_EVENTSTORE_VAULT_SECTION_H_
 #define POLKU_EVENTSTORE_VAULT_SECTION_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,7 +21,7 @@
 
 namespace polku::vault {
 
-inline constexpr size_t kMaxSectionBytes = 1 << 20;  // plaintext
+inline constexpr size_t kMaxSectionBytes = 1 << 20;  // plaintext; callers enforce it, nothing here does
 
 // A secret of 32 bytes, wiped on destruction.
 template <typename Tag>
