@@ -30,6 +30,7 @@ absl::CivilDay FinnishDay(absl::Time time);
 std::optional<absl::CivilDay> ParseDay(std::string_view text);
 std::string FormatDay(absl::CivilDay day);
 // RFC 3339 in UTC with microseconds, e.g. "2025-03-03T08:15:00.000000Z".
+// Call it qualified, polku::FormatTime: absl::FormatTime is found by its argument too.
 std::string FormatTime(absl::Time time);
 std::optional<absl::Time> ParseTime(std::string_view rfc3339);
 
