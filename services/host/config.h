@@ -1,0 +1,62 @@
+// The configuration of a service process, loaded and validated as a whole: every problem is found
+// before a socket or a database is opened.
+#ifndef POLKU_SERVICES_HOST_CONFIG_H_
+#define POLKU_SERVICES_HOST_CONFIG_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
+#include "adapters/zeromq/transport.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/proof/checkpoint.h"
+#include "polku/config/v1/agreement.pb.h"
+#include "polku/config/v1/profile.pb.h"
+#include "polku/config/v1/service.pb.h"
+
+namespace polku::host {
+
+struct PeerConfig {
+  OriginName origin;
+  std::string address;
+  zeromq::CurveKey curve_key;
+  proof::VerifierKey signing_key;
+};
+
+struct PrincipalConfig {
+  std::string agency;
+  bool may_publish = false;
+  bool may_replicate = false;
+  bool may_operate = false;
+};
+
+struct Config {
+  OriginName origin;
+  std::string listen;
+  std::string data_directory;  // resolved
+  std::string keystore_directory;
+  std::string keys_directory;
+  config::v1::Agreement agreement;
+  config::v1::Profile profile;
+  std::vector<PeerConfig> peers;
+  std::map<zeromq::CurveKey, PrincipalConfig> principals;
+  std::optional<absl::CivilDay> business_date;
+  size_t cached_cases = 20'000;
+  uint64_t replication_credit_bytes = 8 << 20;
+  size_t block_cache_bytes = 64 << 20;
+};
+
+// Reads the file and those it names. `service` (e.g. "attendance") must be the origin's service;
+// empty: any. InvalidArgument names file, line or field, and the remedy.
+absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view service);
+
+// A parsed and validated agreement file: every name well-formed and declared, no sharing empty.
+absl::StatusOr<config::v1::Agreement> LoadAgreement(std::string_view path);
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_CONFIG_H_

@@ -1,0 +1,78 @@
+#include "services/host/keys.h"
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/status.h"
+
+namespace polku::host {
+namespace {
+
+constexpr size_t kMaxKeyFileBytes = 4096;
+
+std::string At(std::string_view directory, std::string_view name) {
+  return Str(directory, "/", name);
+}
+
+}  // namespace
+
+absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
+                          const RandomBytes& random) {
+  POLKU_RETURN_IF_ERROR(MakeDirectories(directory));
+  const zeromq::CurveKeyPair curve = zeromq::NewCurveKeyPair();
+  // The secret first: a directory with the public file alone would look complete.
+  POLKU_RETURN_IF_ERROR(WriteNewFile(At(directory, "curve.secret"),
+                                     Str(zeromq::FormatCurveKey(curve.secret_key), "\n"), 0600));
+  POLKU_RETURN_IF_ERROR(WriteNewFile(At(directory, "curve.public"),
+                                     Str(zeromq::FormatCurveKey(curve.public_key), "\n"), 0644));
+  if (origin.empty()) return absl::OkStatus();
+
+  const auto signer = proof::Signer::Generate(std::string(origin));
+  POLKU_RETURN_IF_ERROR(
+      WriteNewFile(At(directory, "signing.secret"), signer->SecretText(), 0600));
+  POLKU_RETURN_IF_ERROR(WriteNewFile(At(directory, "signing.public"),
+                                     Str(signer->verifier().Format(), "\n"), 0644));
+  std::string master(vault::MasterKey::kBytes, '\0');
+  random(reinterpret_cast<uint8_t*>(master.data()), master.size());
+  return WriteNewFile(At(directory, "master.key"), Str(ToHex(master), "\n"), 0600);
+}
+
+absl::StatusOr<zeromq::CurveKeyPair> LoadCurveKeys(std::string_view directory) {
+  const std::string path = At(directory, "curve.secret");
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path, kMaxKeyFileBytes));
+  const auto secret = zeromq::ParseCurveKey(TrimEnd(text));
+  if (!secret) {
+    return Error(absl::StatusCode::kInvalidArgument, path,
+                 " is not a CURVE key of 40 Z85 characters; make one with `polku keygen`");
+  }
+  return zeromq::CurveKeyPair{zeromq::CurvePublicKey(*secret), *secret};
+}
+
+absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory) {
+  const std::string path = At(directory, "master.key");
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path, kMaxKeyFileBytes));
+  const auto bytes = FromHex(TrimEnd(text));
+  if (!bytes || bytes->size() != vault::MasterKey::kBytes) {
+    return Error(absl::StatusCode::kInvalidArgument, path,
+                 " is not a key of 64 hexadecimal digits; make one with `polku keygen`");
+  }
+  return vault::MasterKey(*bytes);
+}
+
+absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin) {
+  ServiceKeys keys;
+  POLKU_ASSIGN_OR_RETURN(keys.curve, LoadCurveKeys(directory));
+  POLKU_ASSIGN_OR_RETURN(keys.master, LoadMasterKey(directory));
+  const std::string path = At(directory, "signing.secret");
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path, kMaxKeyFileBytes));
+  auto signer = proof::Signer::Parse(text);
+  if (!signer.ok()) return Annotate(signer.status(), path);
+  keys.signer = *std::move(signer);
+  if (keys.signer->verifier().name() != origin) {
+    return Error(absl::StatusCode::kInvalidArgument, path, " is the key of ",
+                 keys.signer->verifier().name(), ", but the configuration's origin is ", origin,
+                 "; use that origin's key directory");
+  }
+  return keys;
+}
+
+}  // namespace polku::host

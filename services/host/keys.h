@@ -1,0 +1,40 @@
+// The key files of a service or an author, as `polku keygen` writes them:
+//   curve.public  curve.secret      CURVE identity, Z85
+//   signing.public  signing.secret  checkpoint key (signed-note vkey and private form); services only
+//   master.key                      64 hexadecimal digits, wraps the case keys; services only
+// Secret files are readable by their owner alone; anything wider is refused.
+#ifndef POLKU_SERVICES_HOST_KEYS_H_
+#define POLKU_SERVICES_HOST_KEYS_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "adapters/zeromq/transport.h"
+#include "eventstore/base/random.h"
+#include "eventstore/proof/checkpoint.h"
+#include "eventstore/vault/section.h"
+
+namespace polku::host {
+
+struct ServiceKeys {
+  zeromq::CurveKeyPair curve;
+  std::unique_ptr<proof::Signer> signer;
+  vault::MasterKey master;
+};
+
+// Makes the directory when missing and writes new key files; never overwrites one
+// (AlreadyExists). `origin` empty: an author's keys, curve alone.
+absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
+                          const RandomBytes& random);
+
+// InvalidArgument / PermissionDenied / NotFound name the file and say what to do.
+absl::StatusOr<zeromq::CurveKeyPair> LoadCurveKeys(std::string_view directory);
+absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory);
+// The signing key's name must be `origin`.
+absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin);
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_KEYS_H_

@@ -1,0 +1,72 @@
+#include "services/host/opener.h"
+
+#include "eventstore/base/status.h"
+
+namespace polku::host {
+
+Opener::Opener(vault::KeyStore& keys, std::string own_origin)
+    : keys_(keys), own_origin_(std::move(own_origin)) {}
+
+absl::StatusOr<vault::SectionSecret> Opener::OwnSecret(const event::v1::Header& header,
+                                                       SectionKind kind) {
+  const auto case_id = CaseId::FromBytes(header.case_id());
+  const auto event_id = EventId::FromBytes(header.event_id());
+  if (!case_id || !event_id) return absl::DataLossError("header with malformed ids");
+  POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keys_.Get({*case_id, kind}));
+  return vault::DeriveSectionSecret(key, header.author_agency(), *event_id, kind);
+}
+
+absl::StatusOr<vault::SectionSecret> Opener::SecretOf(const log::EntryView& entry,
+                                                      const log::BlobView& blob,
+                                                      const CaseId& case_id,
+                                                      const EventId& event_id,
+                                                      const Hash& commitment) {
+  POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keys_.Get({case_id, blob.kind}));
+  if (entry.log == kOwnLog) {
+    return vault::DeriveSectionSecret(key, entry.header->author_agency(), event_id, blob.kind);
+  }
+  return vault::UnwrapSecret(key, commitment, blob.secret);
+}
+
+absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::string_view origin) {
+  OpenedEvent event;
+  const auto case_id = CaseId::FromBytes(entry.header->case_id());
+  const auto event_id = EventId::FromBytes(entry.header->event_id());
+  if (!case_id || !event_id) {
+    return Error(absl::StatusCode::kDataLoss, "entry ", entry.position.value(), " of ", origin,
+                 " has malformed ids");
+  }
+  for (const auto& committed : entry.header->commitments()) {
+    const auto kind = static_cast<SectionKind>(committed.kind());
+    const log::BlobView* blob = nullptr;
+    for (const auto& held : entry.blobs) {
+      if (held.kind == kind) blob = &held;
+    }
+    if (blob == nullptr) {
+      event.sealed.add(kind);
+      continue;
+    }
+    const auto commitment = Hash::FromBytes(committed.commitment());
+    if (!commitment) {
+      return Error(absl::StatusCode::kDataLoss, "entry ", entry.position.value(), " of ", origin,
+                   " has a malformed commitment");
+    }
+    auto secret = SecretOf(entry, *blob, *case_id, *event_id, *commitment);
+    if (secret.status().code() == absl::StatusCode::kNotFound) {
+      event.sealed.add(kind);
+      continue;
+    }
+    if (!secret.ok()) return secret.status();
+    auto plaintext =
+        vault::OpenSection(*secret, *commitment, origin, *event_id, kind, blob->blob);
+    if (!plaintext.ok()) {
+      return Annotate(plaintext.status(), Str("section ", SectionKindName(kind), " of entry ",
+                                              entry.position.value(), " of ", origin));
+    }
+    event.opened.add(kind);
+    event.bytes += *plaintext;
+  }
+  return event;
+}
+
+}  // namespace polku::host

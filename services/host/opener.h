@@ -1,0 +1,47 @@
+// Opens the sections that this agency holds of an entry and merges them into the event.
+#ifndef POLKU_SERVICES_HOST_OPENER_H_
+#define POLKU_SERVICES_HOST_OPENER_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/vault/keystore.h"
+
+namespace polku::host {
+
+struct OpenedEvent {
+  std::string bytes;   // the visible sections' plaintexts joined: wire bytes of the event
+  SectionSet opened;   // sections in `bytes`
+  SectionSet sealed;   // sections the event has that are not ours to open
+};
+
+class Opener {
+ public:
+  // `keys` is borrowed. `own_origin` is the origin of LogNumber 0 of the store read.
+  Opener(vault::KeyStore& keys, std::string own_origin);
+
+  // `origin` is that of the entry's log. Every opened section is checked against its commitment.
+  // DataLoss: a blob was altered; the message names origin and position.
+  absl::StatusOr<OpenedEvent> Open(const log::EntryView& entry, std::string_view origin);
+
+  // The secret of one section of an own entry (eventstore/replica hands it to entitled receivers).
+  absl::StatusOr<vault::SectionSecret> OwnSecret(const event::v1::Header& header,
+                                                 SectionKind kind);
+
+ private:
+  absl::StatusOr<vault::SectionSecret> SecretOf(const log::EntryView& entry,
+                                                const log::BlobView& blob, const CaseId& case_id,
+                                                const EventId& event_id, const Hash& commitment);
+
+  vault::KeyStore& keys_;
+  const std::string own_origin_;
+};
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_OPENER_H_
