@@ -1,0 +1,287 @@
+#include "eventstore/vault/keystore.h"
+
+#include <map>
+
+#include "eventstore/base/bytes.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/random.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::vault {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::IsOk;
+using ::testing::Not;
+using testing::SeededRandom;
+using testing::StatusIs;
+
+constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
+constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr auto kNotFound = absl::StatusCode::kNotFound;
+
+// What outlives a KeyStore: the test's "disk".
+struct Disk {
+  std::map<std::string, std::string> records;
+  int gets = 0;
+  int puts = 0;
+  absl::Status get_status;
+  absl::Status put_status;
+};
+
+class FakeStorage final : public SealedKeyStorage {
+ public:
+  explicit FakeStorage(Disk& disk) : disk_(disk) {}
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view name) override {
+    ++disk_.gets;
+    if (!disk_.get_status.ok()) return disk_.get_status;
+    const auto found = disk_.records.find(std::string(name));
+    if (found == disk_.records.end()) return std::optional<std::string>();
+    return std::optional<std::string>(found->second);
+  }
+  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
+    ++disk_.puts;
+    if (!disk_.put_status.ok()) return disk_.put_status;
+    for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    return absl::OkStatus();
+  }
+
+ private:
+  Disk& disk_;
+};
+
+MasterKey Master(char fill = 'm') { return MasterKey(std::string(32, fill)); }
+
+absl::StatusOr<std::unique_ptr<KeyStore>> Open(Disk& disk, MasterKey master = Master(),
+                                               bool read_only = false, size_t cached_keys = 100) {
+  static uint64_t seed = 0;
+  return KeyStore::Open(std::make_unique<FakeStorage>(disk), master, SeededRandom(++seed),
+                        read_only, cached_keys);
+}
+
+KeyName Name(uint8_t number, SectionKind kind = SectionKind::kService) {
+  CaseId id;
+  id.data()[15] = number;
+  return {id, kind};
+}
+
+std::string StorageName(const KeyName& name) {
+  return std::string(name.case_id.view()) + static_cast<char>(name.kind);
+}
+
+std::string KeyOf(KeyStore& store, const KeyName& name) {
+  const absl::StatusOr<CaseKey> key = store.Get(name);
+  return key.ok() ? std::string(key->secret_bytes()) : std::string(key.status().message());
+}
+
+TEST(KeyStore, MakesEachKeyOnceAndKeepsItThroughReopening) {
+  Disk disk;
+  const std::vector<KeyName> names = {Name(1), Name(1, SectionKind::kHealth), Name(2)};
+  std::vector<std::string> made;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+    ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> keys, store->Ensure(names));
+    for (const CaseKey& key : keys) made.emplace_back(key.secret_bytes());
+    ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> again, store->Ensure(names));
+    for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(again[i].secret_bytes(), made[i]);
+  }
+  EXPECT_NE(made[0], made[1]);
+  EXPECT_NE(made[0], made[2]);
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  for (size_t i = 0; i < names.size(); ++i) EXPECT_EQ(KeyOf(*store, names[i]), made[i]);
+}
+
+TEST(KeyStore, SyncsOnceForAllMissingKeysAndNotAtAllForNone) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  EXPECT_EQ(disk.puts, 1);  // the check record
+  ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2), Name(3)}), IsOk());
+  EXPECT_EQ(disk.puts, 2);
+  ASSERT_THAT(store->Ensure(std::vector{Name(3), Name(1)}), IsOk());
+  ASSERT_THAT(store->Ensure({}), IsOk());
+  EXPECT_EQ(disk.puts, 2);
+}
+
+TEST(KeyStore, GivesOneKeyToANameThatIsAskedForTwice) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
+  ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> keys,
+                       store->Ensure(std::vector{Name(1), Name(2), Name(1)}));
+  EXPECT_EQ(keys[0].secret_bytes(), keys[2].secret_bytes());
+  EXPECT_EQ(KeyOf(*store, Name(1)), keys[0].secret_bytes());
+}
+
+// The worked example of FORMAT.md, made by another program.
+TEST(KeyStore, OpensTheWorkedExampleOfTheFormat) {
+  Disk disk;
+  const MasterKey master(
+      *FromHex("404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"));
+  const KeyName name{*ParseCaseId("808182838485868788898a8b8c8d8e8f"), SectionKind::kService};
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, master));
+  disk.records[*FromHex("808182838485868788898a8b8c8d8e8f01")] = *FromHex(
+      "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3b4b5b6b76bdb13fb79e7d14c22139d6f600faefc1da7c7f94d5e"
+      "2dcc0c16939b1014e59799e35509edc691e4a769c92b671a3bcc");
+  EXPECT_EQ(ToHex(KeyOf(*store, name)),
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
+}
+
+TEST(KeyStore, WritesNoKeyInTheClearAndNamesRecordsByCaseAndKind) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  const KeyName name = Name(7, SectionKind::kPayment);
+  ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> keys, store->Ensure(std::vector{name}));
+  ASSERT_EQ(disk.records.size(), 2u);
+  ASSERT_TRUE(disk.records.contains("check"));
+  ASSERT_TRUE(disk.records.contains(StorageName(name)));
+  for (const auto& [record, value] : disk.records) {
+    EXPECT_EQ(value.size(), 72u);
+    EXPECT_THAT(value, Not(HasSubstr(std::string(keys[0].secret_bytes()))));
+    EXPECT_THAT(value, Not(HasSubstr(std::string(32, 'm'))));
+  }
+}
+
+TEST(KeyStore, DoesNotOpenUnderAnotherMasterKey) {
+  Disk disk;
+  ASSERT_THAT(Open(disk), IsOk());
+  EXPECT_THAT(Open(disk, Master('x')), StatusIs(kFailedPrecondition, HasSubstr("master key")));
+  EXPECT_THAT(Open(disk, MasterKey()), StatusIs(kFailedPrecondition));
+  EXPECT_EQ(disk.puts, 1);
+  EXPECT_THAT(Open(disk), IsOk());
+}
+
+TEST(KeyStore, DoesNotOpenWithAnAlteredOrCutOffCheckRecord) {
+  Disk disk;
+  ASSERT_THAT(Open(disk), IsOk());
+  std::string& check = disk.records["check"];
+  const std::string good = check;
+  check[30] = static_cast<char>(check[30] ^ 1);
+  EXPECT_THAT(Open(disk), StatusIs(kFailedPrecondition));
+  check = good.substr(0, 71);
+  EXPECT_THAT(Open(disk), StatusIs(kDataLoss));
+  check = "";
+  EXPECT_THAT(Open(disk), StatusIs(kDataLoss));
+  EXPECT_EQ(disk.puts, 1);
+}
+
+TEST(KeyStore, DoesNotTakeASealedKeyForTheCheckRecord) {
+  Disk disk;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+    ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+  }
+  disk.records["check"] = disk.records[StorageName(Name(1))];
+  EXPECT_THAT(Open(disk), StatusIs(kFailedPrecondition));
+}
+
+TEST(KeyStore, DoesNotOpenASealedKeyThatWasAlteredCutOffOrMoved) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
+  ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), IsOk());
+  std::string& sealed = disk.records[StorageName(Name(1))];
+  const std::string good = sealed;
+  for (size_t i = 0; i < good.size(); ++i) {
+    sealed = good;
+    sealed[i] = static_cast<char>(sealed[i] ^ 1);
+    EXPECT_THAT(store->Get(Name(1)), StatusIs(kDataLoss)) << i;
+    sealed = good.substr(0, i);
+    EXPECT_THAT(store->Get(Name(1)), StatusIs(kDataLoss)) << i;
+  }
+  sealed = good + "x";
+  EXPECT_THAT(store->Get(Name(1)), StatusIs(kDataLoss));
+  sealed = disk.records[StorageName(Name(2))];
+  EXPECT_THAT(store->Get(Name(1)), StatusIs(kDataLoss));
+  sealed = good;
+  EXPECT_THAT(store->Get(Name(1)), IsOk());
+}
+
+TEST(KeyStore, NeverReplacesAKeyThatDoesNotOpen) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
+  ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+  disk.records[StorageName(Name(1))][40] ^= 1;
+  const auto before = disk.records;
+  EXPECT_THAT(store->Ensure(std::vector{Name(2), Name(1)}), StatusIs(kDataLoss));
+  EXPECT_EQ(disk.records, before);
+}
+
+TEST(KeyStore, SaysNotFoundForAKeyThatWasNeverMade) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+  EXPECT_THAT(store->Get(Name(2)), StatusIs(kNotFound));
+  EXPECT_THAT(store->Get(Name(1, SectionKind::kHealth)), StatusIs(kNotFound));
+  EXPECT_EQ(disk.records.size(), 2u);
+}
+
+TEST(KeyStore, SaysNotFoundForAnErasedKeyOnceItIsForgotten) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), IsOk());
+  disk.records.erase(StorageName(Name(1)));
+  store->Forget(std::vector{Name(1), Name(9)});
+  EXPECT_THAT(store->Get(Name(1)), StatusIs(kNotFound));
+  EXPECT_THAT(store->Get(Name(2)), IsOk());
+}
+
+TEST(KeyStore, MakesNothingAndLetsARetrySucceedWhenTheDiskFails) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  disk.put_status = absl::ResourceExhaustedError("disk full");
+  EXPECT_THAT(store->Ensure(std::vector{Name(1)}), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_THAT(store->Get(Name(1)), StatusIs(kNotFound));
+  disk.put_status = absl::OkStatus();
+  ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> keys, store->Ensure(std::vector{Name(1)}));
+  EXPECT_EQ(KeyOf(*store, Name(1)), keys[0].secret_bytes());
+}
+
+TEST(KeyStore, PassesOnWhatTheStorageSaysWhenReadingFails) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  disk.get_status = absl::UnavailableError("gone");
+  EXPECT_THAT(store->Get(Name(1)), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(store->Ensure(std::vector{Name(1)}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(Open(disk), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(disk.puts, 1);
+}
+
+TEST(KeyStore, WritesNothingWhenReadOnly) {
+  Disk disk;
+  EXPECT_THAT(Open(disk, Master(), /*read_only=*/true), StatusIs(kFailedPrecondition));
+  EXPECT_EQ(disk.puts, 0);
+  std::string made;
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+    ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+    made = KeyOf(*store, Name(1));
+  }
+  const auto before = disk.records;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), /*read_only=*/true));
+  EXPECT_EQ(KeyOf(*store, Name(1)), made);
+  EXPECT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+  EXPECT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(Open(disk, Master('x'), /*read_only=*/true), StatusIs(kFailedPrecondition));
+  EXPECT_EQ(disk.records, before);
+}
+
+TEST(KeyStore, ReadsACachedKeyOnceAndKeepsTheMostRecentlyUsed) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/2));
+  ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2), Name(3)}), IsOk());
+  const auto gets = [&disk, &store](const KeyName& name) {
+    const int before = disk.gets;
+    EXPECT_THAT(store->Get(name), IsOk());
+    return disk.gets - before;
+  };
+  gets(Name(1));
+  gets(Name(2));
+  EXPECT_EQ(gets(Name(1)), 0);
+  EXPECT_EQ(gets(Name(2)), 0);
+  EXPECT_EQ(gets(Name(1)), 0);
+  EXPECT_EQ(gets(Name(3)), 1);  // takes the place of 2, used less recently than 1
+  EXPECT_EQ(gets(Name(1)), 0);
+  EXPECT_EQ(gets(Name(2)), 1);
+}
+
+}  // namespace
+}  // namespace polku::vault
