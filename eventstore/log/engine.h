@@ -90,6 +90,12 @@ class Engine {
   virtual absl::Status ClearIndex() = 0;
 };
 
+// What every engine checks of a commit before writing. InvalidArgument: groups are not gapless from
+// expected_size to new_size, or the head is not of new_size: a programmer's error, nothing written.
+absl::Status CheckCommit(const CommitBatch& batch);
+// The FailedPrecondition of a commit whose expected_size is not `size`.
+absl::Status SizeMismatch(const CommitBatch& batch, Position size);
+
 }  // namespace polku::log
 
 #endif  // POLKU_EVENTSTORE_LOG_ENGINE_H_

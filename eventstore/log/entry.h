@@ -16,6 +16,8 @@ namespace polku::log {
 // Published limits (DESIGN "Limits"); an append beyond them is InvalidArgument.
 inline constexpr size_t kMaxLeafBytes = 65'535;
 inline constexpr size_t kMaxSectionsPerEntry = 16;
+// A sealed section of 1 MiB plaintext with its padding and tag (vault/section.h), rounded up.
+inline constexpr size_t kMaxBlobBytes = (1 << 20) + 2'048;
 inline constexpr size_t kMaxEntryBytes = 3 << 20;  // leaf and blobs together
 inline constexpr size_t kMaxEntriesPerAppend = 1'024;
 inline constexpr size_t kMaxDisclosuresPerEntry = 64;

@@ -2,7 +2,7 @@
 // own log, stored in a replica and sent between agencies, so that groups can be shipped whole.
 // Byte layout with a worked example: eventstore/rocksdb/FORMAT.md.
 //
-//   entries value: 0x01 ‖ varint count ‖ items ‖ XXH3-64 (8 bytes big-endian) of all before it
+//   entries value: 0x01 ‖ varint positions covered ‖ items ‖ XXH3-64 (8 bytes big-endian) of all before it
 //     item: 0x01 ‖ varint n ‖ leaf[n]             a disclosed entry (own log: every entry)
 //           0x02 ‖ level (1 byte) ‖ hash[32]      2^level withheld entries, aligned in the log
 //   blobs value:   0x01 ‖ items ‖ XXH3-64
@@ -77,6 +77,10 @@ class GroupView {
   std::vector<GroupItem> items_;
   std::vector<OffsetBlob> blobs_;
 };
+
+// The positions that a stored entries value covers, without verifying it: engines check that groups
+// follow each other gapless. DataLoss when the bytes do not even start like a group.
+absl::StatusOr<uint64_t> GroupCount(std::string_view entries);
 
 }  // namespace polku::log
 

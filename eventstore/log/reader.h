@@ -13,6 +13,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/log/entry.h"
+#include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
 
 namespace polku::log {
@@ -65,6 +66,7 @@ class EntryFetcher {
   Engine& engine_;
   LogNumber log_;
   StoredGroup group_;
+  GroupView view_;  // into group_
   bool loaded_ = false;
   bool loaded_blobs_ = false;
   event::v1::Header header_;

@@ -1,0 +1,191 @@
+#include "eventstore/log/index.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/reader.h"
+
+namespace polku::log {
+namespace {
+
+constexpr absl::CivilDay kEpochDay(1970, 1, 1);
+constexpr size_t kPutsPerWrite = 8'192;
+
+void AppendLog(std::string& key, LogNumber log) {
+  AppendBigEndian32(key, static_cast<uint32_t>(log.value()));
+}
+
+bool ParseNumberAndRevision(std::string_view value, uint64_t& number, Revision& revision) {
+  ByteReader reader(value);
+  std::string_view fixed;
+  uint64_t varint = 0;
+  if (!reader.ReadBytes(8, fixed) || !reader.ReadVarint(varint) || !reader.done()) return false;
+  number = ReadBigEndian64(fixed.data());
+  revision = Revision(varint);
+  return true;
+}
+
+}  // namespace
+
+std::string CaseIndexPrefix(const CaseId& case_id) {
+  std::string key;
+  key.reserve(1 + CaseId::kBytes + 4 + 8);
+  key.push_back('c');
+  key.append(case_id.view());
+  return key;
+}
+
+std::string CaseIndexKey(const CaseId& case_id, LogNumber log, Position position) {
+  std::string key = CaseIndexPrefix(case_id);
+  AppendLog(key, log);
+  AppendBigEndian64(key, position.value());
+  return key;
+}
+
+std::string CaseIndexValue(Order order, Revision revision) {
+  std::string value;
+  AppendBigEndian64(value, order.value());
+  AppendVarint(value, revision.value());
+  return value;
+}
+
+bool ParseCaseIndexValue(std::string_view value, Order& order, Revision& revision) {
+  uint64_t number = 0;
+  if (!ParseNumberAndRevision(value, number, revision)) return false;
+  order = Order(number);
+  return true;
+}
+
+std::string EventIndexKey(const EventId& id, std::string_view author_agency) {
+  std::string key;
+  key.reserve(1 + EventId::kBytes + author_agency.size());
+  key.push_back('e');
+  key.append(id.view());
+  key.append(author_agency);
+  return key;
+}
+
+std::string EventIndexValue(Position position, Revision revision) {
+  std::string value;
+  AppendBigEndian64(value, position.value());
+  AppendVarint(value, revision.value());
+  return value;
+}
+
+bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision) {
+  uint64_t number = 0;
+  if (!ParseNumberAndRevision(value, number, revision)) return false;
+  position = Position(number);
+  return true;
+}
+
+std::string DisclosureIndexKey(std::string_view receiver) { return Str("d", receiver); }
+
+std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id) {
+  std::string key(kTimerPrefix);
+  // A day before 1970 sorts first, at zero: a duty from so long ago is due in any case.
+  const int64_t number = std::clamp<int64_t>(day - kEpochDay, 0, UINT32_MAX);
+  AppendBigEndian32(key, static_cast<uint32_t>(number));
+  key.append(case_id.view());
+  return key;
+}
+
+bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_id) {
+  if (key.size() != kTimerPrefix.size() + 4 + CaseId::kBytes ||
+      key.substr(0, kTimerPrefix.size()) != kTimerPrefix) {
+    return false;
+  }
+  key.remove_prefix(kTimerPrefix.size());
+  day = kEpochDay + static_cast<int64_t>(ReadBigEndian32(key.data()));
+  case_id = *CaseId::FromBytes(key.substr(4));
+  return true;
+}
+
+std::string ProcessedIndexKey(LogNumber log) {
+  std::string key = "w";
+  AppendLog(key, log);
+  return key;
+}
+
+absl::Status CheckIndexComplete(Engine& engine) {
+  POLKU_ASSIGN_OR_RETURN(const std::vector<LogNumber> logs, engine.Logs());
+  if (logs.empty()) return absl::OkStatus();
+  POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> version,
+                         engine.IndexGet(kIndexVersionKey));
+  if (!version) {
+    return absl::FailedPreconditionError(
+        "the index is incomplete: a rebuild was interrupted; run `polku reindex`");
+  }
+  if (*version != kIndexVersion) {
+    return absl::FailedPreconditionError(
+        "the index was written by another version; run `polku reindex`");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RebuildIndex(Engine& engine,
+                          const std::function<void(uint64_t done, uint64_t total)>& progress) {
+  POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> logs, HeldLogs(engine));
+  uint64_t total = 0;
+  for (const HeldLog& log : logs) total += log.head.frontier.size().value();
+  POLKU_RETURN_IF_ERROR(engine.ClearIndex());
+
+  std::vector<KeyValue> puts;
+  puts.reserve(kPutsPerWrite + 2);
+  const auto flush = [&]() -> absl::Status {
+    absl::Status status = engine.WriteIndex(puts, {});
+    puts.clear();
+    return status;
+  };
+  // A steady clock for the pace of reports only; nothing recorded depends on it.
+  auto last_report = std::chrono::steady_clock::now();
+  std::map<std::string, uint64_t> numbers;
+  uint64_t before = 0;
+  for (const HeldLog& log : logs) {
+    POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
+                           EntryReader::Make(engine, log.number, Position(0), false));
+    while (true) {
+      POLKU_ASSIGN_OR_RETURN(const std::optional<EntryView> entry, reader->Next());
+      if (!entry) break;
+      const event::v1::Header& header = *entry->header;
+      const Revision revision(header.case_revision());
+      if (!header.case_id().empty()) {
+        puts.emplace_back(
+            CaseIndexKey(*CaseId::FromBytes(header.case_id()), log.number, entry->position),
+            CaseIndexValue(Order(header.order()), revision));
+      }
+      if (log.number == kOwnLog) {
+        puts.emplace_back(
+            EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency()),
+            EventIndexValue(entry->position, revision));
+        for (const auto& disclosure : header.disclosures()) {
+          uint64_t& number = numbers[disclosure.receiver()];
+          number = std::max<uint64_t>(number, disclosure.number());
+        }
+      }
+      if (puts.size() >= kPutsPerWrite) {
+        POLKU_RETURN_IF_ERROR(flush());
+        const auto now = std::chrono::steady_clock::now();
+        if (progress && now - last_report >= std::chrono::milliseconds(500)) {
+          progress(before + entry->position.value() + 1, total);
+          last_report = now;
+        }
+      }
+    }
+    before += log.head.frontier.size().value();
+  }
+  for (const auto& [receiver, number] : numbers) {
+    std::string value;
+    AppendBigEndian64(value, number);
+    puts.emplace_back(DisclosureIndexKey(receiver), std::move(value));
+  }
+  if (!logs.empty()) puts.emplace_back(kIndexVersionKey, kIndexVersion);
+  POLKU_RETURN_IF_ERROR(flush());
+  if (progress) progress(total, total);
+  return absl::OkStatus();
+}
+
+}  // namespace polku::log

@@ -1,0 +1,80 @@
+// Sealed keys in a RocksDB of their own: default column family, name → sealed key, no compression
+// (ciphertext). Apart from the log, so that backups of the two can have different lives.
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include "eventstore/base/status.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "eventstore/rocksdb/rocksdb_util.h"
+
+namespace polku::rocks {
+namespace {
+
+constexpr size_t kWriteBufferBytes = 4 << 20;
+
+class RocksKeyStorage final : public vault::SealedKeyStorage {
+ public:
+  RocksKeyStorage(OpenedDatabase database, std::shared_ptr<BackgroundErrors> errors,
+                  std::string directory, OpenMode mode)
+      : directory_(std::move(directory)),
+        mode_(mode),
+        errors_(std::move(errors)),
+        database_(std::move(database)),
+        writer_(*database_.db, *errors_, directory_) {}
+
+  ~RocksKeyStorage() override {
+    for (rocksdb::ColumnFamilyHandle* family : database_.families) {
+      database_.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    }
+    database_.db->Close().PermitUncheckedError();
+  }
+
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view name) override {
+    std::string value;
+    const rocksdb::Status status =
+        database_.db->Get(rocksdb::ReadOptions(), ToSlice(name), &value);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return FromRocks(status, Str(directory_, ": sealed key"));
+    return std::optional<std::string>(std::move(value));
+  }
+
+  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
+    if (mode_ == OpenMode::kReadOnly) {
+      return absl::FailedPreconditionError(Str(directory_, ": opened read-only"));
+    }
+    rocksdb::WriteBatch batch;
+    for (const auto& [name, value] : sealed) batch.Put(name, value).PermitUncheckedError();
+    return writer_.Write(batch, /*sync=*/true);
+  }
+
+ private:
+  const std::string directory_;
+  const OpenMode mode_;
+  const std::shared_ptr<BackgroundErrors> errors_;
+  OpenedDatabase database_;
+  SyncedWriter writer_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::string_view directory,
+                                                                       OpenMode mode) {
+  auto errors = std::make_shared<BackgroundErrors>();
+  rocksdb::Options options = SharedOptions(errors, mode);
+  options.max_total_wal_size = 2 * kWriteBufferBytes;
+  rocksdb::BlockBasedTableOptions table;
+  table.checksum = rocksdb::ChecksumType::kXXH3;
+  table.format_version = 5;
+  rocksdb::ColumnFamilyOptions family;
+  family.write_buffer_size = kWriteBufferBytes;
+  family.compression = rocksdb::CompressionType::kNoCompression;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  POLKU_ASSIGN_OR_RETURN(
+      OpenedDatabase database,
+      OpenDatabase(options, std::string(directory), mode,
+                   {{rocksdb::kDefaultColumnFamilyName, family}}));
+  return std::make_unique<RocksKeyStorage>(std::move(database), std::move(errors),
+                                           std::string(directory), mode);
+}
+
+}  // namespace polku::rocks

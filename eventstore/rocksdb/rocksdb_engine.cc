@@ -1,0 +1,442 @@
+#include "eventstore/rocksdb/rocksdb_engine.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/group.h"
+#include "eventstore/log/head.h"
+#include "eventstore/rocksdb/rocksdb_util.h"
+
+namespace polku::rocks {
+namespace {
+
+using log::CommitBatch;
+using log::KeyValue;
+using log::StoredGroup;
+
+constexpr std::string_view kFormatKey = "format";
+constexpr std::string_view kFormat{"\x00\x00\x00\x01", 4};
+
+// Order of the column families in `families`.
+enum Family : size_t { kMeta, kEntries, kBlobs, kCheckpoints, kHeads, kIndex, kFamilies };
+constexpr const char* kFamilyNames[kFamilies] = {"default",     "entries", "blobs",
+                                                 "checkpoints", "heads",   "index"};
+// 'c' and the case, or 'e' and the event: what look-ups of the index are bounded by.
+constexpr size_t kIndexPrefixBytes = 17;
+constexpr size_t kKeyBytes = 12;
+// A batch keeps its memory from commit to commit up to this much.
+constexpr size_t kMaxKeptBatchBytes = 8 << 20;
+
+std::string LogPrefix(LogNumber log) {
+  std::string key;
+  AppendBigEndian32(key, static_cast<uint32_t>(log.value()));
+  return key;
+}
+
+std::string EntryKey(LogNumber log, Position position) {
+  std::string key;
+  key.reserve(kKeyBytes);
+  AppendBigEndian32(key, static_cast<uint32_t>(log.value()));
+  AppendBigEndian64(key, position.value());
+  return key;
+}
+
+// The first key after all keys with that prefix; empty when there is none.
+std::string AfterPrefix(std::string_view prefix) {
+  std::string key(prefix);
+  while (!key.empty() && key.back() == '\xff') key.pop_back();
+  if (!key.empty()) key.back() = static_cast<char>(key.back() + 1);
+  return key;
+}
+
+std::string Place(LogNumber log, Position position) {
+  return Str("log ", log.value(), " position ", position.value());
+}
+
+absl::Status Missing(LogNumber log, Position position) {
+  return absl::DataLossError(Str(Place(log, position), ": its group is missing; repair from a "
+                                                       "replica or backup"));
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> Families(const EngineOptions& options) {
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(options.cache_bytes);
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.checksum = rocksdb::ChecksumType::kXXH3;
+  table.format_version = 5;
+
+  rocksdb::ColumnFamilyOptions base;
+  base.write_buffer_size = options.write_buffer_bytes;
+  base.compression = rocksdb::CompressionType::kLZ4Compression;
+  base.force_consistency_checks = true;
+  base.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+
+  rocksdb::ColumnFamilyOptions blobs = base;
+  blobs.compression = rocksdb::CompressionType::kNoCompression;  // ciphertext
+
+  rocksdb::ColumnFamilyOptions index = base;
+  rocksdb::BlockBasedTableOptions filtered = table;
+  filtered.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  filtered.whole_key_filtering = true;
+  index.table_factory.reset(rocksdb::NewBlockBasedTableFactory(filtered));
+  index.prefix_extractor.reset(rocksdb::NewCappedPrefixTransform(kIndexPrefixBytes));
+  // Nearly every append asks for an event id or a case that is not there.
+  index.memtable_prefix_bloom_size_ratio = 0.1;
+  index.memtable_whole_key_filtering = true;
+
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (size_t family = 0; family < kFamilies; ++family) {
+    families.emplace_back(kFamilyNames[family], family == kBlobs   ? blobs
+                                                : family == kIndex ? index
+                                                                   : base);
+  }
+  return families;
+}
+
+class RocksIndexCursor final : public log::IndexCursor {
+ public:
+  RocksIndexCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string_view prefix)
+      : prefix_(prefix), end_(AfterPrefix(prefix)), end_slice_(end_) {
+    rocksdb::ReadOptions options;
+    if (prefix.size() >= kIndexPrefixBytes) {
+      options.prefix_same_as_start = true;
+    } else {
+      options.total_order_seek = true;
+    }
+    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    it_.reset(db.NewIterator(options, family));
+    it_->Seek(prefix_);
+  }
+
+  absl::StatusOr<std::optional<KeyValue>> Next() override {
+    if (!it_->Valid()) {
+      if (!it_->status().ok()) return FromRocks(it_->status(), "index");
+      return std::optional<KeyValue>();
+    }
+    KeyValue entry(it_->key().ToString(), it_->value().ToString());
+    it_->Next();
+    return std::optional<KeyValue>(std::move(entry));
+  }
+
+ private:
+  const std::string prefix_;
+  const std::string end_;
+  const rocksdb::Slice end_slice_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
+class RocksGroupCursor final : public log::GroupCursor {
+ public:
+  RocksGroupCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries,
+                   rocksdb::ColumnFamilyHandle* blobs, LogNumber log, Position from, Position end)
+      : log_(log), end_(end), next_(from), upper_(EntryKey(log, end)), upper_slice_(upper_) {
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &upper_slice_;
+    options.readahead_size = 1 << 20;
+    options.fill_cache = false;  // a replay must not push out what folding cases needs
+    options.snapshot = nullptr;
+    entries_.reset(db.NewIterator(options, entries));
+    if (blobs != nullptr) blobs_.reset(db.NewIterator(options, blobs));
+  }
+
+  absl::StatusOr<std::optional<StoredGroup>> Next() override {
+    if (next_ >= end_) return std::optional<StoredGroup>();
+    const bool first = !started_;
+    if (first) {
+      entries_->SeekForPrev(EntryKey(log_, next_));
+      started_ = true;
+    } else {
+      entries_->Next();
+    }
+    if (!entries_->status().ok()) {
+      return FromRocks(entries_->status(), Place(log_, next_));
+    }
+    if (!entries_->Valid() || entries_->key().size() != kKeyBytes ||
+        ReadBigEndian32(entries_->key().data()) != log_.value()) {
+      return Missing(log_, first ? Position(0) : next_);
+    }
+    StoredGroup group;
+    group.first = Position(ReadBigEndian64(entries_->key().data() + 4));
+    const absl::StatusOr<uint64_t> count = log::GroupCount(ToView(entries_->value()));
+    if (!count.ok()) return Annotate(count.status(), Place(log_, group.first));
+    const Position group_end(group.first.value() + *count);
+    if (first ? group.first > next_ || group_end <= next_ : group.first != next_) {
+      return Missing(log_, next_);
+    }
+    if (group_end > end_) {
+      return absl::DataLossError(Str(Place(log_, group.first), ": its group reaches beyond the log"));
+    }
+    next_ = group_end;
+    group.entries.assign(entries_->value().data(), entries_->value().size());
+    if (blobs_ != nullptr) POLKU_RETURN_IF_ERROR(ReadBlobs(group));
+    return std::optional<StoredGroup>(std::move(group));
+  }
+
+ private:
+  // Both column families are walked in step; a group without blobs has no key there.
+  absl::Status ReadBlobs(StoredGroup& group) {
+    const std::string key = EntryKey(log_, group.first);
+    if (!blobs_started_) {
+      blobs_->Seek(key);
+      blobs_started_ = true;
+    }
+    while (blobs_->Valid() && blobs_->key().compare(key) < 0) blobs_->Next();
+    if (!blobs_->status().ok()) return FromRocks(blobs_->status(), Place(log_, group.first));
+    if (blobs_->Valid() && blobs_->key() == rocksdb::Slice(key)) {
+      group.blobs.assign(blobs_->value().data(), blobs_->value().size());
+    }
+    return absl::OkStatus();
+  }
+
+  const LogNumber log_;
+  const Position end_;
+  Position next_;
+  const std::string upper_;
+  const rocksdb::Slice upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> entries_;
+  std::unique_ptr<rocksdb::Iterator> blobs_;
+  bool started_ = false;
+  bool blobs_started_ = false;
+};
+
+class RocksEngine final : public log::Engine {
+ public:
+  RocksEngine(OpenedDatabase database, std::shared_ptr<BackgroundErrors> errors,
+              const EngineOptions& options)
+      : directory_(options.directory),
+        mode_(options.mode),
+        errors_(std::move(errors)),
+        database_(std::move(database)),
+        writer_(*database_.db, *errors_, directory_) {}
+
+  ~RocksEngine() override {
+    for (rocksdb::ColumnFamilyHandle* family : database_.families) {
+      db().DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    }
+    db().Close().PermitUncheckedError();
+  }
+
+  absl::Status Load() {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> format, Get(kMeta, kFormatKey, "format"));
+    std::unique_ptr<rocksdb::Iterator> it(
+        db().NewIterator(rocksdb::ReadOptions(), database_.families[kHeads]));
+    for (it->SeekToFirst(); it->Valid(); it->Next()) {
+      if (it->key().size() != 4) return absl::DataLossError(Str(directory_, ": heads: bad key"));
+      const LogNumber number(ReadBigEndian32(it->key().data()));
+      absl::StatusOr<log::LogHead> head = log::LogHead::Parse(ToView(it->value()));
+      if (!head.ok()) return Annotate(head.status(), Str(directory_, ": log ", number.value()));
+      sizes_[number] = head->frontier.size();
+    }
+    if (!it->status().ok()) return FromRocks(it->status(), Str(directory_, ": heads"));
+
+    if (format == kFormat) return absl::OkStatus();
+    if (format.has_value() || !sizes_.empty()) {
+      return absl::FailedPreconditionError(
+          Str(directory_, ": written in format ", format ? ToHex(*format) : "unknown",
+              ", this version reads ", ToHex(kFormat), "; use the version that made it"));
+    }
+    if (mode_ == OpenMode::kReadOnly) return absl::OkStatus();
+    rocksdb::WriteBatch batch;
+    batch.Put(Handle(kMeta), ToSlice(kFormatKey), ToSlice(kFormat)).PermitUncheckedError();
+    return writer_.Write(batch, /*sync=*/true);
+  }
+
+  absl::Status Commit(const CommitBatch& commit) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    POLKU_RETURN_IF_ERROR(log::CheckCommit(commit));
+    if (const Position size = SizeOf(commit.log); size != commit.expected_size) {
+      return log::SizeMismatch(commit, size);
+    }
+    batch_.Clear();
+    for (const StoredGroup& group : commit.groups) {
+      const std::string key = EntryKey(commit.log, group.first);
+      Put(kEntries, key, group.entries);
+      if (!group.blobs.empty()) Put(kBlobs, key, group.blobs);
+    }
+    Put(kCheckpoints, EntryKey(commit.log, commit.new_size), commit.checkpoint);
+    Put(kHeads, LogPrefix(commit.log), commit.head);
+    for (const auto& [key, value] : commit.index) Put(kIndex, key, value);
+    const absl::Status status = writer_.Write(batch_, /*sync=*/true);
+    if (batch_.GetDataSize() > kMaxKeptBatchBytes) batch_ = rocksdb::WriteBatch();
+    POLKU_RETURN_IF_ERROR(status);
+    const std::lock_guard lock(mu_);
+    sizes_[commit.log] = commit.new_size;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
+    return Get(kHeads, LogPrefix(log), Str("log ", log.value(), " head"));
+  }
+
+  absl::StatusOr<std::vector<LogNumber>> Logs() override {
+    const std::lock_guard lock(mu_);
+    std::vector<LogNumber> numbers;
+    for (const auto& [number, size] : sizes_) numbers.push_back(number);
+    return numbers;
+  }
+
+  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
+    std::unique_ptr<rocksdb::Iterator> it(
+        db().NewIterator(rocksdb::ReadOptions(), Handle(kCheckpoints)));
+    it->SeekForPrev(EntryKey(log, size));
+    if (!it->status().ok()) return FromRocks(it->status(), Str(Place(log, size), " checkpoint"));
+    if (!it->Valid() || ReadBigEndian32(it->key().data()) != log.value()) {
+      return std::optional<std::string>();
+    }
+    return std::optional<std::string>(it->value().ToString());
+  }
+
+  absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position,
+                                        bool with_blobs) override {
+    const Position size = SizeOf(log);
+    if (position >= size) {
+      return absl::OutOfRangeError(Str(Place(log, position), ": beyond its end"));
+    }
+    std::unique_ptr<rocksdb::Iterator> it(
+        db().NewIterator(rocksdb::ReadOptions(), Handle(kEntries)));
+    it->SeekForPrev(EntryKey(log, position));
+    if (!it->status().ok()) return FromRocks(it->status(), Place(log, position));
+    if (!it->Valid() || it->key().size() != kKeyBytes ||
+        ReadBigEndian32(it->key().data()) != log.value()) {
+      return Missing(log, position);
+    }
+    StoredGroup group;
+    group.first = Position(ReadBigEndian64(it->key().data() + 4));
+    const absl::StatusOr<uint64_t> count = log::GroupCount(ToView(it->value()));
+    if (!count.ok()) return Annotate(count.status(), Place(log, group.first));
+    if (position.value() - group.first.value() >= *count) return Missing(log, position);
+    group.entries.assign(it->value().data(), it->value().size());
+    if (with_blobs) {
+      POLKU_ASSIGN_OR_RETURN(
+          std::optional<std::string> blobs,
+          Get(kBlobs, EntryKey(log, group.first), Str(Place(log, group.first), " blobs")));
+      if (blobs) group.blobs = *std::move(blobs);
+    }
+    return group;
+  }
+
+  absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
+                                                         bool with_blobs) override {
+    return std::make_unique<RocksGroupCursor>(db(), Handle(kEntries),
+                                              with_blobs ? Handle(kBlobs) : nullptr, log, from,
+                                              SizeOf(log));
+  }
+
+  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
+    return Get(kIndex, key, "index");
+  }
+
+  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
+    return std::make_unique<RocksIndexCursor>(db(), Handle(kIndex), prefix);
+  }
+
+  absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
+                                                     std::string_view suffix) override {
+    rocksdb::ReadOptions options;
+    if (prefix.size() >= kIndexPrefixBytes) {
+      options.prefix_same_as_start = true;
+    } else {
+      options.total_order_seek = true;
+    }
+    std::unique_ptr<rocksdb::Iterator> it(db().NewIterator(options, Handle(kIndex)));
+    it->SeekForPrev(Str(prefix, suffix));
+    if (!it->status().ok()) return FromRocks(it->status(), "index");
+    if (!it->Valid() || !it->key().starts_with(ToSlice(prefix))) return std::optional<KeyValue>();
+    return std::optional<KeyValue>(KeyValue(it->key().ToString(), it->value().ToString()));
+  }
+
+  absl::Status WriteIndex(std::span<const KeyValue> puts,
+                          std::span<const std::string> deletes) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    rocksdb::WriteBatch batch;
+    for (const auto& [key, value] : puts) {
+      batch.Put(Handle(kIndex), key, value).PermitUncheckedError();
+    }
+    for (const std::string& key : deletes) {
+      batch.Delete(Handle(kIndex), key).PermitUncheckedError();
+    }
+    return writer_.Write(batch, /*sync=*/false);
+  }
+
+  absl::Status ClearIndex() override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    rocksdb::WriteBatch batch;
+    // Every index key starts with an ASCII letter.
+    batch.DeleteRange(Handle(kIndex), rocksdb::Slice(), rocksdb::Slice("\xff", 1))
+        .PermitUncheckedError();
+    POLKU_RETURN_IF_ERROR(writer_.Write(batch, /*sync=*/true));
+    // Range tombstones slow every later read; the old entries go for good instead.
+    const rocksdb::Status status =
+        db().CompactRange(rocksdb::CompactRangeOptions(), Handle(kIndex), nullptr, nullptr);
+    return FromRocks(status, Str(directory_, ": index"));
+  }
+
+ private:
+  rocksdb::DB& db() { return *database_.db; }
+  rocksdb::ColumnFamilyHandle* Handle(Family family) { return database_.families[family]; }
+
+  // WriteBatch::Put fails only for keys or values beyond 4 GiB or a size limit we do not set.
+  void Put(Family family, std::string_view key, std::string_view value) {
+    batch_.Put(Handle(family), ToSlice(key), ToSlice(value)).PermitUncheckedError();
+  }
+
+  absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key,
+                                                 std::string_view context) {
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status status =
+        db().Get(rocksdb::ReadOptions(), Handle(family), ToSlice(key), &value);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return FromRocks(status, context);
+    return std::optional<std::string>(value.ToString());
+  }
+
+  Position SizeOf(LogNumber log) {
+    const std::lock_guard lock(mu_);
+    const auto found = sizes_.find(log);
+    return found == sizes_.end() ? Position(0) : found->second;
+  }
+
+  absl::Status Writable() const {
+    if (mode_ == OpenMode::kReadWrite) return absl::OkStatus();
+    return absl::FailedPreconditionError(Str(directory_, ": opened read-only"));
+  }
+
+  const std::string directory_;
+  const OpenMode mode_;
+  const std::shared_ptr<BackgroundErrors> errors_;
+  OpenedDatabase database_;
+  SyncedWriter writer_;         // by the writing thread
+  rocksdb::WriteBatch batch_;   // by the writing thread
+  std::mutex mu_;
+  std::map<LogNumber, Position> sizes_;  // guarded by mu_; set after the commit is on disk
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& options) {
+  auto errors = std::make_shared<BackgroundErrors>();
+  rocksdb::Options database_options = SharedOptions(errors, options.mode);
+  database_options.db_write_buffer_size = options.write_buffer_bytes;
+  database_options.max_total_wal_size = 2 * options.write_buffer_bytes;
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families = Families(options);
+  POLKU_ASSIGN_OR_RETURN(OpenedDatabase database, OpenDatabase(database_options, options.directory,
+                                                               options.mode, families));
+  auto engine = std::make_unique<RocksEngine>(std::move(database), std::move(errors), options);
+  POLKU_RETURN_IF_ERROR(engine->Load());
+  return engine;
+}
+
+}  // namespace polku::rocks

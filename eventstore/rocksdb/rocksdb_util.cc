@@ -1,0 +1,207 @@
+#include "eventstore/rocksdb/rocksdb_util.h"
+
+#include <rocksdb/write_batch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <thread>
+
+#include "eventstore/base/status.h"
+#include "eventstore/rocksdb/wal_tail.h"
+
+namespace polku::rocks {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool Contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Names of write-ahead logs, which RocksDB numbers and deletes in ascending order.
+std::set<std::string> WalFiles(const std::string& directory) {
+  std::set<std::string> names;
+  std::error_code ignored;
+  for (const auto& file : fs::directory_iterator(directory, ignored)) {
+    if (file.path().extension() == ".log") names.insert(file.path().filename());
+  }
+  return names;
+}
+
+absl::Status PrepareDirectory(const std::string& directory, OpenMode mode) {
+  std::error_code error;
+  if (mode == OpenMode::kReadOnly) {
+    if (!fs::exists(directory + "/CURRENT", error)) {
+      return absl::NotFoundError(Str(directory, ": no database there; check the data directory"));
+    }
+    return absl::OkStatus();
+  }
+  fs::create_directories(directory, error);
+  if (error && error != std::errc::file_exists) {
+    const bool permission = error == std::errc::permission_denied ||
+                            error == std::errc::read_only_file_system ||
+                            error == std::errc::operation_not_permitted;
+    return Error(permission ? absl::StatusCode::kPermissionDenied
+                 : error == std::errc::no_space_on_device ? absl::StatusCode::kResourceExhausted
+                                                          : absl::StatusCode::kUnavailable,
+                 directory, ": cannot be made (", error.message(),
+                 "); make it writable for this user");
+  }
+  if (access(directory.c_str(), W_OK | X_OK) != 0) {
+    return absl::PermissionDeniedError(
+        Str(directory, ": ", std::string(std::strerror(errno)), "; make it writable for this user"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OpenError(const rocksdb::Status& status, const std::string& directory) {
+  const std::string text = status.ToString();
+  if (status.IsIOError() && (Contains(text, "While lock file") || Contains(text, "lock hold by"))) {
+    return absl::FailedPreconditionError(
+        Str(directory, ": another process holds its lock; stop that process first (", text, ")"));
+  }
+  if (status.IsInvalidArgument() && Contains(text, "olumn famil")) {
+    return absl::FailedPreconditionError(
+        Str(directory, ": not a database of this format; use the version that made it (", text, ")"));
+  }
+  return FromRocks(status, directory);
+}
+
+struct OpenResult {
+  rocksdb::Status status;
+  OpenedDatabase database;
+};
+
+OpenResult OpenOnce(const rocksdb::Options& options, const std::string& directory, OpenMode mode,
+                    const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+  OpenResult result;
+  rocksdb::DB* db = nullptr;
+  result.status =
+      mode == OpenMode::kReadWrite
+          ? rocksdb::DB::Open(options, directory, families, &result.database.families, &db)
+          : rocksdb::DB::OpenForReadOnly(options, directory, families, &result.database.families,
+                                         &db);
+  result.database.db.reset(db);
+  return result;
+}
+
+void Close(OpenedDatabase& database) {
+  for (rocksdb::ColumnFamilyHandle* family : database.families) {
+    database.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+  }
+  database.families.clear();
+  database.db.reset();
+}
+
+}  // namespace
+
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text = status.ToString();
+  // A quota or file size limit is not this: RocksDB cannot resume after those without a reopening.
+  if (status.IsNoSpace()) {
+    return absl::ResourceExhaustedError(Str(context, ": disk full; make room (", text, ")"));
+  }
+  if (status.IsCorruption()) {
+    return absl::DataLossError(
+        Str(context, ": corrupt; stop the service and restore from a replica or backup (", text, ")"));
+  }
+  if (status.IsIOError() && (Contains(text, "Permission denied") || Contains(text, "Read-only") ||
+                             Contains(text, "Operation not permitted"))) {
+    return absl::PermissionDeniedError(Str(context, ": not writable for this user (", text, ")"));
+  }
+  if (status.IsNotFound()) return absl::NotFoundError(Str(context, ": ", text));
+  if (status.IsInvalidArgument()) return absl::InvalidArgumentError(Str(context, ": ", text));
+  return absl::UnavailableError(
+      Str(context, ": the disk failed; check it, then restart the service (", text, ")"));
+}
+
+rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMode mode) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.paranoid_checks = true;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  options.track_and_verify_wals_in_manifest = true;
+  options.max_background_jobs = 2;
+  options.keep_log_file_num = 3;
+  options.max_log_file_size = 1 << 20;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  // A snapshot must hold its files open: a live writer deletes them under it.
+  options.max_open_files = mode == OpenMode::kReadOnly ? -1 : 512;
+  options.listeners.push_back(std::move(errors));
+  return options;
+}
+
+absl::StatusOr<OpenedDatabase> OpenDatabase(
+    const rocksdb::Options& options, const std::string& directory, OpenMode mode,
+    const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+  POLKU_RETURN_IF_ERROR(PrepareDirectory(directory, mode));
+  if (mode == OpenMode::kReadWrite) {
+    OpenResult opened = OpenOnce(options, directory, mode, families);
+    if (opened.status.IsCorruption() && IsTornWalTail(directory)) {
+      // Power was lost amid the last write, which nobody was told of (FORMAT.md "Recovery").
+      rocksdb::Options point_in_time = options;
+      point_in_time.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+      Close(opened.database);
+      opened = OpenOnce(point_in_time, directory, mode, families);
+    }
+    if (!opened.status.ok()) return OpenError(opened.status, directory);
+    return std::move(opened.database);
+  }
+  // A live writer may delete a file between our reading of the manifest and of that file. A deleted
+  // table fails the opening; a deleted write-ahead log would go unnoticed, so it is looked for.
+  constexpr int kAttempts = 20;
+  rocksdb::Options tolerant = options;
+  tolerant.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  tolerant.create_if_missing = false;
+  rocksdb::Status last;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::set<std::string> before = WalFiles(directory);
+    OpenResult opened = OpenOnce(tolerant, directory, mode, families);
+    const std::set<std::string> after = WalFiles(directory);
+    const bool all_there = std::includes(after.begin(), after.end(), before.begin(), before.end());
+    if (opened.status.ok() && all_there) return std::move(opened.database);
+    last = opened.status;
+    Close(opened.database);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5 * (attempt + 1)));
+  }
+  if (last.ok()) {
+    return absl::UnavailableError(Str(directory, ": the service writes too fast to read beside it; "
+                                                 "try again"));
+  }
+  return OpenError(last, directory);
+}
+
+absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync) {
+  if (!stopped_.ok()) return stopped_;
+  if (errors_.pending()) {
+    // Resume writes what is in memory to new files and starts a new write-ahead log, so the torn
+    // record of the failed write is never appended to.
+    errors_.clear();
+    if (const rocksdb::Status status = db_.Resume(); !status.ok()) {
+      errors_.OnBackgroundError(rocksdb::BackgroundErrorReason::kWriteCallback, nullptr);
+      return Failed(status);
+    }
+  }
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  const rocksdb::Status status = db_.Write(options, &batch);
+  if (status.ok()) return absl::OkStatus();
+  errors_.OnBackgroundError(rocksdb::BackgroundErrorReason::kWriteCallback, nullptr);
+  return Failed(status);
+}
+
+absl::Status SyncedWriter::Failed(const rocksdb::Status& status) {
+  absl::Status error = FromRocks(status, context_);
+  if (error.code() != absl::StatusCode::kResourceExhausted) stopped_ = error;
+  return error;
+}
+
+}  // namespace polku::rocks

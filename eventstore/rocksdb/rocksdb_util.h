@@ -1,0 +1,73 @@
+// What the databases of this room share: opening, error mapping, the listener for background errors.
+// Private to eventstore/rocksdb.
+#ifndef POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_UTIL_H_
+#define POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_UTIL_H_
+
+#include <rocksdb/db.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+
+namespace polku::rocks {
+
+inline rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// RocksDB's status as ours, with `context` (directory, log, position) in front.
+absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
+
+// Notes that RocksDB stopped its background work, so that the next commit tries to resume it.
+class BackgroundErrors final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override {
+    pending_.store(true);
+  }
+  bool pending() const { return pending_.load(); }
+  void clear() { pending_.store(false); }
+
+ private:
+  std::atomic<bool> pending_ = false;
+};
+
+// Options that every database of ours shares (FORMAT.md "The database").
+rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMode mode);
+
+struct OpenedDatabase {
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;  // owned by whoever holds db, destroyed first
+};
+// Errors as OpenEngine. For kReadWrite the directory is made when missing.
+absl::StatusOr<OpenedDatabase> OpenDatabase(
+    const rocksdb::Options& options, const std::string& directory, OpenMode mode,
+    const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+
+// Writes with sync; a full disk is ResourceExhausted and recovers on a later call, any other
+// failure is kept in `stopped` and answered from then on.
+class SyncedWriter {
+ public:
+  SyncedWriter(rocksdb::DB& db, BackgroundErrors& errors, std::string context)
+      : db_(db), errors_(errors), context_(std::move(context)) {}
+  // One thread at a time.
+  absl::Status Write(rocksdb::WriteBatch& batch, bool sync);
+
+ private:
+  absl::Status Failed(const rocksdb::Status& status);
+
+  rocksdb::DB& db_;
+  BackgroundErrors& errors_;
+  const std::string context_;
+  absl::Status stopped_;
+};
+
+}  // namespace polku::rocks
+
+#endif  // POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_UTIL_H_
