@@ -28,6 +28,11 @@ SectionKind SectionOf(const google::protobuf::FieldDescriptor& field);
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseEvent(
     const google::protobuf::Descriptor& type, std::string_view bytes);
 
+// Parses what this agency may see of a recorded event. Fields of a newer schema are kept as unknown
+// ones: what is on record is read, never refused. DataLoss: not that message at all.
+absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecordedEvent(
+    const google::protobuf::Descriptor& type, std::string_view bytes);
+
 struct PlainSection {
   SectionKind kind;
   std::string plaintext;

@@ -1,0 +1,85 @@
+// The folded state of cases: a bounded cache over the history, refolded from the store whenever a
+// case is not at hand or a late entry changed its past.
+#ifndef POLKU_SERVICES_HOST_CASE_FOLDS_H_
+#define POLKU_SERVICES_HOST_CASE_FOLDS_H_
+
+#include <compare>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/log.h"
+#include "eventstore/log/reader.h"
+#include "services/core/service.h"
+#include "services/host/opener.h"
+
+namespace polku::host {
+
+// An entry whose order is further ahead of our clock than this waits until the clock is there: a
+// peer's wrong clock must not decide what is newest (DESIGN "Header").
+inline constexpr absl::Duration kClockTolerance = absl::Minutes(1);
+
+// The merged order of a case's history (DESIGN "Header").
+struct MergeKey {
+  Order order;
+  std::string origin;
+  Position position;
+  friend auto operator<=>(const MergeKey&, const MergeKey&) = default;
+};
+
+struct CaseFold {
+  std::unique_ptr<service::CaseState> state;
+  MergeKey last;  // of the newest fact folded; zero when none
+  struct Newest {
+    Position position;
+    Hash leaf_hash;
+    Order order;
+  };
+  std::map<std::string, Newest> newest;  // by origin, other origins only
+  std::map<std::string, Position> told;  // by origin: the cause that our last entry named
+};
+
+class CaseFolds {
+ public:
+  // `origins` names every log of the engine by number; borrowed, may grow.
+  CaseFolds(const service::Service& service, log::Engine& engine, Opener& opener,
+            const absl::flat_hash_map<uint64_t, std::string>& origins, size_t capacity);
+
+  // The fold of all entries with order <= `horizon`, from the cache or the store. Borrowed until
+  // Forget or Trim. `ahead` is called with the order of each entry left out for being beyond it.
+  absl::StatusOr<CaseFold*> Get(const CaseId& case_id, Order horizon,
+                                const std::function<void(Order)>& ahead);
+  // Takes in an entry that has just been stored. Not cached, late or beyond the horizon: the case is
+  // forgotten, and Get folds it anew.
+  absl::Status Take(const log::EntryView& entry, const CaseId& case_id, Order horizon);
+  void Forget(const CaseId& case_id);
+  void ForgetAll();
+  // Drops the least recently used beyond the capacity.
+  void Trim();
+
+ private:
+  struct Slot {
+    CaseFold fold;
+    std::list<CaseId>::iterator used;
+  };
+  absl::Status Evolve(CaseFold& fold, const log::EntryView& entry, const CaseId& case_id);
+
+  const service::Service& service_;
+  log::Engine& engine_;
+  Opener& opener_;
+  const absl::flat_hash_map<uint64_t, std::string>& origins_;
+  const size_t capacity_;
+  absl::flat_hash_map<CaseId, std::unique_ptr<Slot>> slots_;
+  std::list<CaseId> recency_;  // most recent first
+};
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_CASE_FOLDS_H_

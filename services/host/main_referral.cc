@@ -1,0 +1,7 @@
+#include "services/referral/referral.h"
+#include "services/host/host.h"
+
+int main(int argc, char** argv) {
+  const auto service = polku::MakeReferralService();
+  return polku::host::RunService(argc, argv, *service);
+}

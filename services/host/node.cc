@@ -1,0 +1,856 @@
+#include "services/host/node.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "absl/container/flat_hash_set.h"
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/group.h"
+#include "eventstore/log/index.h"
+#include "eventstore/log/log.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/vault/section.h"
+#include "services/core/codec.h"
+#include "services/host/case_folds.h"
+#include "services/host/disclosure.h"
+#include "services/host/logging.h"
+
+namespace polku::host {
+namespace {
+
+using exchange::v1::OfferAnswer;
+using exchange::v1::RefusalKind;
+
+constexpr std::string_view kControlIndexKey = "h";
+// A case whose duties keep calling for more duties is a defect of the rules; this stops it.
+constexpr int kMaxDutyRounds = 16;
+
+OfferAnswer Refused(RefusalKind kind, std::string_view code, std::string_view message,
+                    size_t event_index) {
+  OfferAnswer answer;
+  auto* refusal = answer.mutable_refusal();
+  refusal->set_kind(kind);
+  refusal->set_code(std::string(code));
+  refusal->set_message(std::string(message));
+  refusal->set_event_index(static_cast<uint32_t>(event_index));
+  return answer;
+}
+
+// Where the newest control entries of the own log are, so that opening need not read it all.
+// Index key 'h' (FORMAT.md): scanned_to[8] ‖ agreement position[8] ‖ SHA-256 of agreement ‖ of
+// profile ‖ of each schema.
+struct ControlState {
+  Position scanned_to;
+  Position agreement;
+  Hash agreement_hash;
+  Hash profile_hash;
+  std::set<Hash> schemas;
+
+  std::string Serialize() const {
+    std::string out;
+    AppendBigEndian64(out, scanned_to.value());
+    AppendBigEndian64(out, agreement.value());
+    out += agreement_hash.view();
+    out += profile_hash.view();
+    for (const Hash& schema : schemas) out += schema.view();
+    return out;
+  }
+  static std::optional<ControlState> Parse(std::string_view bytes) {
+    if (bytes.size() < 16 + 64 || (bytes.size() - 16) % Hash::kBytes != 0) return std::nullopt;
+    ControlState state;
+    state.scanned_to = Position(ReadBigEndian64(bytes.data()));
+    state.agreement = Position(ReadBigEndian64(bytes.data() + 8));
+    state.agreement_hash = *Hash::FromBytes(bytes.substr(16, Hash::kBytes));
+    state.profile_hash = *Hash::FromBytes(bytes.substr(48, Hash::kBytes));
+    for (size_t at = 80; at < bytes.size(); at += Hash::kBytes) {
+      state.schemas.insert(*Hash::FromBytes(bytes.substr(at, Hash::kBytes)));
+    }
+    return state;
+  }
+};
+
+// An event that was accepted and awaits the commit.
+struct PlainEntry {
+  log::NewEntry entry;  // sections still empty
+  std::vector<service::PlainSection> sections;
+};
+
+struct PendingOffer {
+  size_t answer_index;
+  std::vector<PlainEntry> entries;
+  std::vector<log::ExpectedRevision> expected;
+};
+
+class NodeImpl : public Node {
+ public:
+  explicit NodeImpl(Options options)
+      : options_(std::move(options)),
+        own_origin_(options_.config.origin.text()),
+        own_agency_(options_.config.origin.agency()),
+        opener_(options_.keystore, own_origin_),
+        folds_(options_.service, options_.engine, opener_, origins_,
+               options_.config.cached_cases),
+        rules_{options_.config.profile, options_.config.agreement, own_agency_} {
+    for (std::string_view type : options_.service.event_types()) {
+      accepted_types_.insert(std::string(type));
+    }
+  }
+
+  absl::Status Start() {
+    now_ = options_.clock();
+    auto opened = log::Log::Open(
+        options_.engine,
+        log::LogOptions{.origin = options_.config.origin,
+                        // Time stands still within a call, see node.h.
+                        .clock = [this] { return now_; },
+                        .random = options_.random,
+                        .signer = options_.keys.signer.get()},
+        options_.keys.curve.public_key.view());
+    if (!opened.ok()) return opened.status();
+    log_ = *std::move(opened);
+    origins_[kOwnLog.value()] = own_origin_;
+    for (const PeerConfig& peer : options_.config.peers) {
+      POLKU_ASSIGN_OR_RETURN(auto replica, log::ReplicaLog::Open(options_.engine, peer.origin));
+      origins_[replica->number().value()] = peer.origin.text();
+      replicas_.push_back(std::move(replica));
+    }
+    // Logs of peers that are no longer configured stay part of the history.
+    POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(options_.engine));
+    for (const auto& held_log : held) {
+      origins_.try_emplace(held_log.number.value(), held_log.head.origin);
+      held_sizes_[held_log.number.value()] = held_log.head.frontier.size();
+    }
+    POLKU_RETURN_IF_ERROR(RecordControlEntries());
+    disclosures_.emplace(options_.config.agreement, own_agency_, control_.agreement);
+    return FindUnfinishedWork();
+  }
+
+  std::vector<OfferAnswer> HandleOffers(std::span<const OfferFrom> offers) override {
+    now_ = options_.clock();
+    answers_.assign(offers.size(), OfferAnswer());
+    for (size_t i = 0; i < offers.size(); ++i) Consider(offers[i], i);
+    Flush();
+    return std::move(answers_);
+  }
+
+  log::ReplicaLog& replica(size_t peer) override { return *replicas_[peer]; }
+
+  absl::Status StoreReplica(size_t peer, const log::VerifiedBatch& batch) override {
+    now_ = options_.clock();
+    log::ReplicaLog& replica = *replicas_[peer];
+    POLKU_RETURN_IF_ERROR(replica.Append(batch));
+    // From here on the entries are on disk: whatever goes wrong in folding them is about the cases.
+    for (const auto& group : batch.groups) {
+      auto view = log::GroupView::Parse(group.entries, group.blobs);
+      if (!view.ok()) {
+        Fault(view.status());
+        continue;
+      }
+      for (const auto& item : view->items()) {
+        if (item.leaf.empty()) continue;
+        if (auto parsed = log::ParseHeader(item.leaf, header_); !parsed.ok()) {
+          Fault(parsed);
+          continue;
+        }
+        const auto case_id = CaseId::FromBytes(header_.case_id());
+        if (!case_id) continue;  // a control entry
+        touched_.insert(*case_id);
+        const log::EntryView entry{replica.number(), Position(group.first.value() + item.offset),
+                                   item.leaf, &header_, view->BlobsAt(item.offset)};
+        if (auto taken = folds_.Take(entry, *case_id, Horizon()); !taken.ok()) {
+          Fault(taken);
+          folds_.Forget(*case_id);
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void Work() override {
+    now_ = options_.clock();
+    if (now_ < retry_after_) return;
+    const absl::CivilDay today = Today();
+    while (!timers_.empty() && timers_.begin()->first <= today) {
+      const auto [day, case_id] = *timers_.begin();
+      timers_.erase(timers_.begin());
+      fired_.push_back(log::TimerIndexKey(day, case_id));
+      touched_.insert(case_id);
+    }
+    while (!ahead_.empty() && ahead_.begin()->first <= Horizon()) {
+      folds_.Forget(ahead_.begin()->second);
+      touched_.insert(ahead_.begin()->second);
+      ahead_.erase(ahead_.begin());
+    }
+    if (touched_.empty() && fired_.empty()) return;
+    EvaluateDuties(today);
+    folds_.Trim();
+  }
+
+  absl::Time NextWork() const override {
+    absl::Time next = absl::InfiniteFuture();
+    if (!touched_.empty()) return retry_after_;
+    // Days begin at midnight in Finland; looking each minute is exact enough and needs no calendar.
+    if (!timers_.empty()) next = now_ + absl::Minutes(1);
+    if (!ahead_.empty()) {
+      next = std::min(next, TimeFromOrder(ahead_.begin()->first) - kClockTolerance);
+    }
+    return next;
+  }
+
+  Position size() const override { return log_->size(); }
+  std::string checkpoint() const override { return log_->checkpoint(); }
+  Opener& opener() override { return opener_; }
+  std::string health() const override {
+    if (!fault_.empty()) return fault_;
+    return append_fault_.empty() ? "ok" : append_fault_;
+  }
+
+ private:
+  absl::CivilDay Today() const {
+    return options_.config.business_date ? *options_.config.business_date : FinnishDay(now_);
+  }
+  Order Horizon() const { return OrderFromTime(now_ + kClockTolerance); }
+
+  void Fault(const absl::Status& status) {
+    const std::string text = status.ToString();
+    if (fault_ != text) LogLine(LogLevel::kError, text);
+    fault_ = text;
+  }
+
+  // Over as soon as an append succeeds again (a full disk that has room again).
+  void AppendFailed(const absl::Status& status) {
+    const std::string text = status.ToString();
+    if (append_fault_ != text) LogLine(LogLevel::kError, text);
+    append_fault_ = text;
+  }
+
+  absl::StatusOr<CaseFold*> Fold(const CaseId& case_id) {
+    return folds_.Get(case_id, Horizon(),
+                      [&](Order order) { ahead_.insert({order, case_id}); });
+  }
+
+  // ---- Opening ----
+
+  absl::Status RecordControlEntries() {
+    POLKU_ASSIGN_OR_RETURN(const auto stored, options_.engine.IndexGet(kControlIndexKey));
+    if (stored) {
+      if (auto parsed = ControlState::Parse(*stored)) control_ = *parsed;
+    }
+    if (control_.scanned_to > log_->size()) control_ = ControlState();
+    POLKU_ASSIGN_OR_RETURN(
+        auto reader, log::EntryReader::Make(options_.engine, kOwnLog, control_.scanned_to,
+                                            /*with_blobs=*/false));
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
+      if (!entry) break;
+      if (entry->header->control().empty()) continue;
+      POLKU_RETURN_IF_ERROR(NoteControl(*entry->header, entry->position));
+    }
+
+    std::vector<log::NewEntry> changes;
+    std::string agreement, profile;
+    options_.config.agreement.SerializeToString(&agreement);
+    options_.config.profile.SerializeToString(&profile);
+    event::v1::AgreementChanged agreement_changed;
+    agreement_changed.set_agreement(agreement);
+    if (control_.agreement_hash != Sha256(agreement)) {
+      changes.push_back(ControlEntry(agreement_changed));
+    }
+    event::v1::RulesChanged rules_changed;
+    rules_changed.set_profile(profile);
+    if (control_.profile_hash != Sha256(profile)) changes.push_back(ControlEntry(rules_changed));
+    std::set<Hash> added;
+    for (const std::string& type : accepted_types_) {
+      const auto* descriptor = service::FindEventType(type);
+      if (descriptor == nullptr) {
+        return Error(absl::StatusCode::kInternal, type, " has no descriptor in this program");
+      }
+      const service::Schema& schema = service::SchemaFor(*descriptor);
+      if (control_.schemas.contains(schema.hash) || !added.insert(schema.hash).second) continue;
+      event::v1::SchemaAdded schema_added;
+      schema_added.set_package(schema.package);
+      schema_added.set_file_descriptor_set(schema.file_descriptor_set);
+      changes.push_back(ControlEntry(schema_added));
+    }
+    if (!changes.empty()) {
+      const log::AppendRequest request{std::move(changes), {}};
+      const auto results = log_->Append({&request, 1});
+      if (!results[0].status.ok()) return results[0].status;
+      for (size_t i = 0; i < request.entries.size(); ++i) {
+        event::v1::Header header;
+        header.set_type(request.entries[i].type);
+        header.set_control(request.entries[i].control);
+        POLKU_RETURN_IF_ERROR(NoteControl(header, results[0].receipts[i].position));
+      }
+    }
+    control_.scanned_to = log_->size();
+    const log::KeyValue put{std::string(kControlIndexKey), control_.Serialize()};
+    return options_.engine.WriteIndex({&put, 1}, {});
+  }
+
+  log::NewEntry ControlEntry(const google::protobuf::Message& message) {
+    log::NewEntry entry;
+    entry.id = NewEventId(options_.random);
+    entry.type = message.GetDescriptor()->full_name();
+    entry.author_agency = own_agency_;
+    message.SerializeToString(&entry.control);
+    return entry;
+  }
+
+  absl::Status NoteControl(const event::v1::Header& header, Position position) {
+    const auto malformed = [&] {
+      return Error(absl::StatusCode::kDataLoss, "control entry ", position.value(), " of ",
+                   own_origin_, " is malformed; run polku reindex, then restore from a replica");
+    };
+    if (header.type() == event::v1::AgreementChanged::descriptor()->full_name()) {
+      event::v1::AgreementChanged changed;
+      if (!changed.ParseFromString(header.control())) return malformed();
+      control_.agreement_hash = Sha256(changed.agreement());
+      control_.agreement = position;
+    } else if (header.type() == event::v1::RulesChanged::descriptor()->full_name()) {
+      event::v1::RulesChanged changed;
+      if (!changed.ParseFromString(header.control())) return malformed();
+      control_.profile_hash = Sha256(changed.profile());
+    } else if (header.type() == event::v1::SchemaAdded::descriptor()->full_name()) {
+      event::v1::SchemaAdded added;
+      if (!added.ParseFromString(header.control())) return malformed();
+      control_.schemas.insert(Sha256(added.file_descriptor_set()));
+    }
+    return absl::OkStatus();
+  }
+
+  // The cases touched by entries behind the 'w' marks, and the timers: what a killed run left.
+  absl::Status FindUnfinishedWork() {
+    for (const auto& [number, origin] : origins_) {
+      const LogNumber log_number(number);
+      POLKU_ASSIGN_OR_RETURN(const auto mark,
+                             options_.engine.IndexGet(log::ProcessedIndexKey(log_number)));
+      Position from;
+      if (mark && mark->size() == 8) from = Position(ReadBigEndian64(mark->data()));
+      POLKU_ASSIGN_OR_RETURN(auto reader, log::EntryReader::Make(options_.engine, log_number,
+                                                                 from, /*with_blobs=*/false));
+      for (;;) {
+        POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
+        if (!entry) break;
+        if (auto case_id = CaseId::FromBytes(entry->header->case_id())) touched_.insert(*case_id);
+      }
+    }
+    auto cursor = options_.engine.IndexScan(log::kTimerPrefix);
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto timer, cursor->Next());
+      if (!timer) return absl::OkStatus();
+      absl::CivilDay day;
+      CaseId case_id;
+      if (log::ParseTimerIndexKey(timer->first, day, case_id)) timers_.emplace(day, case_id);
+    }
+  }
+
+  // ---- Offers ----
+
+  void Consider(const OfferFrom& from, size_t answer_index) {
+    const auto& events = from.offer.events();
+    const auto invalid = [&](std::string_view code, std::string_view message, int index) {
+      answers_[answer_index] = Refused(exchange::v1::REFUSAL_KIND_INVALID, code, message,
+                                       static_cast<size_t>(index));
+    };
+    if (events.empty() || static_cast<size_t>(events.size()) > log::kMaxEntriesPerAppend) {
+      return invalid("bad_event_count", "an offer has 1 to 1024 events; split it", 0);
+    }
+
+    // The form of every event first: a malformed one must not cost the folding of cases.
+    std::vector<std::unique_ptr<google::protobuf::Message>> bodies;
+    std::vector<PlainEntry> entries;
+    std::vector<log::ExpectedRevision> expected;
+    absl::flat_hash_set<EventId> ids;
+    for (int i = 0; i < events.size(); ++i) {
+      const auto& offered = events[i];
+      const auto id = EventId::FromBytes(offered.event_id());
+      const auto case_id = CaseId::FromBytes(offered.case_id());
+      if (!id || id->is_zero()) return invalid("bad_event_id", "event_id must be 16 bytes, not all zero", i);
+      if (!case_id || case_id->is_zero()) return invalid("bad_case_id", "case_id must be 16 bytes, not all zero", i);
+      if (!ids.insert(*id).second) return invalid("repeated_event_id", "the same event_id stands twice in one offer", i);
+      if (offered.official().size() > log::kMaxNameBytes) return invalid("bad_official", "official is longer than 255 bytes", i);
+      if (!accepted_types_.contains(offered.type())) {
+        return invalid("unknown_type",
+                       Str("the ", options_.service.name(), " service does not take this event type; "
+                           "see its package in proto/polku, and the address"), i);
+      }
+      const auto* type = service::FindEventType(offered.type());
+      auto body = service::ParseEvent(*type, offered.body());
+      if (!body.ok()) return invalid("malformed_event", ToStd(body.status().message()), i);
+      PlainEntry plain;
+      plain.entry.id = *id;
+      plain.entry.type = offered.type();
+      plain.entry.author_agency = std::string(from.agency);
+      plain.entry.author_official = offered.official();
+      plain.entry.case_id = *case_id;
+      plain.entry.schema_hash = service::SchemaFor(*type).hash;
+      plain.sections = service::SplitSections(*type, offered.body());
+      for (const auto& section : plain.sections) {
+        if (section.plaintext.size() > vault::kMaxSectionBytes) {
+          return invalid("section_too_large", Str("section ", SectionKindName(section.kind),
+                                                  " is larger than 1 MiB"), i);
+        }
+      }
+      if (offered.has_expected_revision()) {
+        const bool first = std::none_of(entries.begin(), entries.end(), [&](const auto& earlier) {
+          return earlier.entry.case_id == *case_id;
+        });
+        if (!first) {
+          return invalid("misplaced_expectation",
+                         "expected_revision belongs to the case's first event of the offer", i);
+        }
+        expected.push_back({*case_id, Revision(offered.expected_revision())});
+      }
+      bodies.push_back(*std::move(body));
+      entries.push_back(std::move(plain));
+    }
+
+    // Repeats are answered before any rule is asked: the answer must be the same for ever.
+    for (const auto& plain : entries) {
+      if (pending_ids_.contains({plain.entry.author_agency, plain.entry.id})) {
+        Flush();
+        break;
+      }
+    }
+    std::vector<bool> is_repeat(entries.size(), false);
+    size_t repeats = 0;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      auto repeat = IsRepeat(entries[i]);
+      if (!repeat.ok()) {
+        answers_[answer_index] = FailureAnswer(repeat.status(), i);
+        return;
+      }
+      is_repeat[i] = *repeat;
+      repeats += *repeat ? 1 : 0;
+    }
+    if (repeats < entries.size()) {
+      if (auto answer = CheckExpected(expected)) {
+        answers_[answer_index] = *std::move(answer);
+        return;
+      }
+    } else {
+      expected.clear();  // the original receipts, whatever has come since
+    }
+
+    const absl::CivilDay today = Today();
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (is_repeat[i]) continue;
+      log::NewEntry& entry = entries[i].entry;
+      auto fold = Fold(entry.case_id);
+      std::optional<OfferAnswer> answer;
+      if (!fold.ok()) {
+        Fault(fold.status());
+        answer = FailureAnswer(fold.status(), i);
+      } else if (auto refusal = options_.service.Decide(
+                     *(*fold)->state,
+                     service::Offer{entry.id, entry.case_id, entry.author_agency,
+                                    entry.author_official, *bodies[i]},
+                     rules_, today)) {
+        answer = Refused(exchange::v1::REFUSAL_KIND_RULE, refusal->code, refusal->message, i);
+      }
+      if (answer) {
+        answers_[answer_index] = *std::move(answer);
+        // Earlier events of this offer were folded in and will not be appended; earlier offers
+        // will, so they go first and the cases are folded anew from the store.
+        if (i > 0) {
+          provisional_ = committed_provisional_;
+          Flush();
+          for (const auto& plain : entries) folds_.Forget(plain.entry.case_id);
+        }
+        return;
+      }
+      AddContext(entry, **fold, entries[i].sections);
+      EvolveProvisionally(**fold, entry, *bodies[i]);
+    }
+    committed_provisional_ = provisional_;
+    for (const auto& plain : entries) {
+      pending_ids_.insert({plain.entry.author_agency, plain.entry.id});
+    }
+    pending_.push_back({answer_index, std::move(entries), std::move(expected)});
+  }
+
+  absl::StatusOr<bool> IsRepeat(const PlainEntry& plain) {
+    POLKU_ASSIGN_OR_RETURN(const auto known, options_.engine.IndexGet(log::EventIndexKey(
+                                                 plain.entry.id, plain.entry.author_agency)));
+    if (!known) return false;
+    log::AppendRequest request;
+    request.entries.push_back(plain.entry);
+    for (const auto& section : plain.sections) {
+      auto key = options_.keystore.Get({plain.entry.case_id, section.kind});
+      if (key.status().code() == absl::StatusCode::kNotFound) {
+        return absl::AlreadyExistsError("this event id was used with other content");
+      }
+      if (!key.ok()) return key.status();
+      request.entries[0].sections.push_back(Seal(*key, plain.entry, section, /*with_blob=*/false));
+    }
+    POLKU_ASSIGN_OR_RETURN(const auto receipts, log_->FindRepeat(request));
+    return receipts.has_value();
+  }
+
+  std::optional<OfferAnswer> CheckExpected(const std::vector<log::ExpectedRevision>& expected) {
+    for (const auto& [case_id, revision] : expected) {
+      if (pending_cases_.contains(case_id)) Flush();
+      auto actual = log_->CaseRevision(case_id);
+      if (!actual.ok()) return FailureAnswer(actual.status(), 0);
+      if (*actual != revision) return RevisionAnswer(*actual);
+    }
+    return std::nullopt;
+  }
+
+  static OfferAnswer RevisionAnswer(Revision actual) {
+    auto answer = Refused(exchange::v1::REFUSAL_KIND_REVISION, "unexpected_revision",
+                          "the case has moved on; read it again and decide on what it is now", 0);
+    answer.mutable_refusal()->set_actual_revision(actual.value());
+    return answer;
+  }
+
+  OfferAnswer FailureAnswer(const absl::Status& status, size_t index) {
+    switch (status.code()) {
+      case absl::StatusCode::kAlreadyExists:
+        return Refused(exchange::v1::REFUSAL_KIND_CONFLICTING_REPEAT, "conflicting_repeat",
+                       "this event id was used before with other content; take a new id for new "
+                       "content", index);
+      case absl::StatusCode::kInvalidArgument:
+        return Refused(exchange::v1::REFUSAL_KIND_INVALID, "over_limit",
+                       ToStd(status.message()), index);
+      case absl::StatusCode::kResourceExhausted:
+        AppendFailed(status);
+        return Refused(exchange::v1::REFUSAL_KIND_TRY_AGAIN, "disk_full",
+                       "the service's disk is full; nothing was appended, try again later", index);
+      default:
+        AppendFailed(status);
+        return Refused(exchange::v1::REFUSAL_KIND_TRY_AGAIN, "service_failed",
+                       "the service cannot append now; its operator's log says why; offering the "
+                       "same event ids again later is safe", index);
+    }
+  }
+
+  // What the author's service knew, and who gets it.
+  void AddContext(log::NewEntry& entry, CaseFold& fold,
+                  const std::vector<service::PlainSection>& sections) {
+    for (const auto& [origin, newest] : fold.newest) {
+      entry.newest_cause = std::max(entry.newest_cause, newest.order);
+      auto told = fold.told.find(origin);
+      if (told != fold.told.end() && told->second == newest.position) continue;
+      entry.causes.push_back({origin, newest.position, newest.leaf_hash});
+      fold.told[origin] = newest.position;
+    }
+    SectionSet present;
+    for (const auto& section : sections) present.add(section.kind);
+    entry.disclosures = disclosures_->For(entry.type, present);
+  }
+
+  // Folds an event before it is on disk, with the position and order that the log will give it: the
+  // node is the log's only writer and its clock stands still. Flush checks that it came out so.
+  void EvolveProvisionally(CaseFold& fold, const log::NewEntry& entry,
+                           const google::protobuf::Message& body) {
+    if (provisional_.position < log_->size()) {
+      provisional_ = {log_->size(), log_->last_order()};
+    }
+    const Order order = NextOrder(now_, provisional_.last_order, entry.newest_cause);
+    options_.service.Evolve(*fold.state, service::Fact{.id = entry.id,
+                                                       .case_id = entry.case_id,
+                                                       .origin = own_origin_,
+                                                       .position = provisional_.position,
+                                                       .order = order,
+                                                       .recorded_at = now_,
+                                                       .author_agency = entry.author_agency,
+                                                       .author_official = entry.author_official,
+                                                       .body = body});
+    fold.last = {order, own_origin_, provisional_.position};
+    provisional_ = {provisional_.position.next(), order};
+    pending_cases_.insert(entry.case_id);
+  }
+
+  log::SealedSection Seal(const vault::CaseKey& key, const log::NewEntry& entry,
+                          const service::PlainSection& section, bool with_blob) const {
+    const auto secret =
+        vault::DeriveSectionSecret(key, entry.author_agency, entry.id, section.kind);
+    log::SealedSection sealed{section.kind,
+                              vault::CommitSection(secret, own_origin_, entry.id, section.kind,
+                                                   section.plaintext),
+                              {}};
+    if (with_blob) {
+      sealed.blob = vault::SealSection(secret, sealed.commitment, section.plaintext);
+    }
+    return sealed;
+  }
+
+  // Seals all entries, making missing case keys with one sync for the lot.
+  absl::Status SealAll(std::vector<PendingOffer>& offers) {
+    std::set<vault::KeyName> wanted;
+    for (const auto& offer : offers) {
+      for (const auto& plain : offer.entries) {
+        for (const auto& section : plain.sections) {
+          wanted.insert({plain.entry.case_id, section.kind});
+        }
+      }
+    }
+    const std::vector<vault::KeyName> names(wanted.begin(), wanted.end());
+    POLKU_ASSIGN_OR_RETURN(const auto keys, options_.keystore.Ensure(names));
+    std::map<vault::KeyName, const vault::CaseKey*> by_name;
+    for (size_t i = 0; i < names.size(); ++i) by_name[names[i]] = &keys[i];
+    for (auto& offer : offers) {
+      for (auto& plain : offer.entries) {
+        for (const auto& section : plain.sections) {
+          const vault::CaseKey& key = *by_name.at({plain.entry.case_id, section.kind});
+          plain.entry.sections.push_back(Seal(key, plain.entry, section, /*with_blob=*/true));
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Commits the pending offers as one group and writes their answers.
+  void Flush() {
+    if (pending_.empty()) return;
+    std::vector<PendingOffer> offers = std::move(pending_);
+    pending_.clear();
+    std::vector<log::AppendResult> results;
+    if (auto sealed = SealAll(offers); !sealed.ok()) {
+      results.resize(offers.size());
+      for (auto& result : results) result.status = sealed;
+    } else {
+      std::vector<log::AppendRequest> requests(offers.size());
+      for (size_t i = 0; i < offers.size(); ++i) {
+        requests[i].expected = offers[i].expected;
+        for (auto& plain : offers[i].entries) requests[i].entries.push_back(std::move(plain.entry));
+      }
+      results = log_->Append(requests);
+      for (size_t i = 0; i < offers.size(); ++i) {
+        if (!results[i].status.ok()) continue;
+        for (const auto& entry : requests[i].entries) touched_.insert(entry.case_id);
+      }
+    }
+    bool all_ok = true;
+    for (size_t i = 0; i < offers.size(); ++i) {
+      all_ok = all_ok && results[i].status.ok();
+      answers_[offers[i].answer_index] = AnswerFor(results[i]);
+    }
+    // Facts were folded that did not become entries as foreseen.
+    if (!all_ok) {
+      for (const CaseId& case_id : pending_cases_) folds_.Forget(case_id);
+    }
+    pending_ids_.clear();
+    pending_cases_.clear();
+    provisional_ = {log_->size(), log_->last_order()};
+    committed_provisional_ = provisional_;
+  }
+
+  OfferAnswer AnswerFor(const log::AppendResult& result) {
+    if (result.status.code() == absl::StatusCode::kAborted) {
+      return RevisionAnswer(result.actual.empty() ? Revision() : result.actual[0].revision);
+    }
+    if (!result.status.ok()) return FailureAnswer(result.status, 0);
+    append_fault_.clear();
+    OfferAnswer answer;
+    for (const auto& receipt : result.receipts) {
+      auto* told = answer.add_receipts();
+      told->set_event_id(std::string(receipt.id.view()));
+      told->set_origin(own_origin_);
+      told->set_position(receipt.position.value());
+      told->set_case_revision(receipt.revision.value());
+      told->set_leaf_hash(std::string(receipt.leaf_hash.view()));
+      told->set_repeated_offer(receipt.repeated);
+    }
+    return answer;
+  }
+
+  // ---- Duties ----
+
+  EventId DutyId(const CaseId& case_id, const service::Duty& duty) const {
+    std::string seed = "polku/duty/v1";
+    seed.push_back('\0');
+    AppendLengthPrefixed32(seed, own_agency_);
+    AppendLengthPrefixed32(seed, options_.service.name());
+    seed += case_id.view();
+    AppendLengthPrefixed32(seed, duty.key);
+    AppendBigEndian32(seed, duty.generation);
+    return DerivedEventId(seed);
+  }
+
+  void EvaluateDuties(absl::CivilDay today) {
+    std::vector<log::KeyValue> timers;
+    absl::flat_hash_set<CaseId> round = std::move(touched_);
+    touched_.clear();
+    bool complete = !marks_stuck_;
+    for (int i = 0; !round.empty(); ++i) {
+      if (i == kMaxDutyRounds) {
+        Fault(absl::InternalError("duties keep calling for more duties; the rules contradict each "
+                                  "other"));
+        marks_stuck_ = true;
+        complete = false;
+        break;
+      }
+      std::vector<PendingOffer> offers;
+      for (const CaseId& case_id : round) {
+        if (!CollectDuties(case_id, today, offers, timers)) {
+          marks_stuck_ = true;
+          complete = false;
+        }
+      }
+      round.clear();
+      if (offers.empty()) break;
+      if (!AppendDuties(offers, round)) {
+        complete = false;
+        break;
+      }
+    }
+    // The marks move only when every touched case was evaluated: a restart takes up the rest.
+    std::vector<std::string> deletes;
+    if (complete) {
+      for (const auto& [number, origin] : origins_) {
+        std::string size;
+        AppendBigEndian64(size, SizeOf(LogNumber(number)).value());
+        timers.emplace_back(log::ProcessedIndexKey(LogNumber(number)), std::move(size));
+      }
+      control_.scanned_to = log_->size();
+      timers.emplace_back(std::string(kControlIndexKey), control_.Serialize());
+      deletes = std::move(fired_);
+      fired_.clear();
+      for (const auto& [key, value] : timers) std::erase(deletes, key);
+    }
+    if (auto written = options_.engine.WriteIndex(timers, deletes); !written.ok()) Fault(written);
+  }
+
+  Position SizeOf(LogNumber number) const {
+    if (number == kOwnLog) return log_->size();
+    for (const auto& replica : replicas_) {
+      if (replica->number() == number) return replica->size();
+    }
+    return held_sizes_.at(number.value());
+  }
+
+  bool CollectDuties(const CaseId& case_id, absl::CivilDay today,
+                     std::vector<PendingOffer>& offers, std::vector<log::KeyValue>& timers) {
+    auto fold = Fold(case_id);
+    if (!fold.ok()) {
+      Fault(fold.status());
+      return false;
+    }
+    std::vector<service::Duty> duties = options_.service.Due(*(*fold)->state, rules_, today);
+    PendingOffer offer{};
+    for (auto& duty : duties) {
+      if (offer.entries.size() == log::kMaxEntriesPerAppend) {
+        offers.push_back(std::move(offer));
+        offer = PendingOffer{};
+      }
+      const auto* type = duty.event->GetDescriptor();
+      PlainEntry plain;
+      plain.entry.id = DutyId(case_id, duty);
+      plain.entry.type = type->full_name();
+      plain.entry.author_agency = own_agency_;
+      plain.entry.case_id = case_id;
+      plain.entry.schema_hash = service::SchemaFor(*type).hash;
+      plain.sections = service::SplitSections(*type, duty.event->SerializeAsString());
+      AddContext(plain.entry, **fold, plain.sections);
+      EvolveProvisionally(**fold, plain.entry, *duty.event);
+      offer.entries.push_back(std::move(plain));
+    }
+    if (!offer.entries.empty()) offers.push_back(std::move(offer));
+    if (auto next = options_.service.NextDueDay(*(*fold)->state, rules_, today)) {
+      if (*next > today && timers_.emplace(*next, case_id).second) {
+        timers.emplace_back(log::TimerIndexKey(*next, case_id), "");
+      }
+    }
+    for (const auto& [order, ahead_case] : ahead_) {
+      if (ahead_case != case_id) continue;
+      // A restart must find the case again when its far-ahead entry comes of age.
+      const absl::CivilDay day = FinnishDay(TimeFromOrder(order));
+      timers_.emplace(day, case_id);
+      timers.emplace_back(log::TimerIndexKey(day, case_id), "");
+    }
+    return true;
+  }
+
+  bool AppendDuties(std::vector<PendingOffer>& offers, absl::flat_hash_set<CaseId>& next_round) {
+    absl::Status status = SealAll(offers);
+    if (status.ok()) {
+      std::vector<log::AppendRequest> requests(offers.size());
+      for (size_t i = 0; i < offers.size(); ++i) {
+        for (auto& plain : offers[i].entries) requests[i].entries.push_back(std::move(plain.entry));
+      }
+      const auto results = log_->Append(requests);
+      for (size_t i = 0; i < results.size(); ++i) {
+        if (!results[i].status.ok()) {
+          status = results[i].status;
+          continue;
+        }
+        next_round.insert(requests[i].entries[0].case_id);
+        const bool repeated = std::any_of(results[i].receipts.begin(), results[i].receipts.end(),
+                                          [](const auto& receipt) { return receipt.repeated; });
+        // The log held a duty that the fold did not: the fold is not the history.
+        if (repeated) folds_.Forget(requests[i].entries[0].case_id);
+      }
+    }
+    if (!status.ok()) {
+      for (const CaseId& case_id : pending_cases_) {
+        folds_.Forget(case_id);
+        touched_.insert(case_id);
+      }
+      AppendFailed(status);
+      retry_after_ = now_ + absl::Seconds(1);
+    } else {
+      append_fault_.clear();
+    }
+    pending_cases_.clear();
+    provisional_ = {log_->size(), log_->last_order()};
+    committed_provisional_ = provisional_;
+    return status.ok();
+  }
+
+  struct Provisional {
+    Position position;
+    Order last_order;
+  };
+
+  const Options options_;
+  const std::string own_origin_;
+  const std::string own_agency_;
+  absl::flat_hash_map<uint64_t, std::string> origins_;  // by log number
+  std::unique_ptr<log::Log> log_;
+  std::vector<std::unique_ptr<log::ReplicaLog>> replicas_;
+  absl::flat_hash_map<uint64_t, Position> held_sizes_;  // at the start, by log number
+  Opener opener_;
+  CaseFolds folds_;
+  const service::Rules rules_;
+  std::optional<DisclosurePolicy> disclosures_;
+  ControlState control_;
+  absl::flat_hash_set<std::string> accepted_types_;
+
+  absl::Time now_;  // frozen for the length of a call
+  absl::Time retry_after_ = absl::InfinitePast();
+  std::string fault_;         // stays until a restart
+  std::string append_fault_;  // until an append succeeds
+  event::v1::Header header_;  // reused
+
+  // Accepted, not yet committed; empty between calls.
+  std::vector<PendingOffer> pending_;
+  std::set<std::pair<std::string, EventId>> pending_ids_;
+  absl::flat_hash_set<CaseId> pending_cases_;
+  Provisional provisional_;
+  Provisional committed_provisional_;  // without the offer being considered
+  std::vector<OfferAnswer> answers_;
+
+  // Work to do.
+  absl::flat_hash_set<CaseId> touched_;
+  std::set<std::pair<absl::CivilDay, CaseId>> timers_;
+  std::vector<std::string> fired_;
+  std::set<std::pair<Order, CaseId>> ahead_;  // cases with entries beyond the horizon
+  bool marks_stuck_ = false;  // a case could not be evaluated: a restart must find it again
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Node>> Node::Open(Options options) {
+  auto node = std::make_unique<NodeImpl>(std::move(options));
+  POLKU_RETURN_IF_ERROR(node->Start());
+  return node;
+}
+
+}  // namespace polku::host

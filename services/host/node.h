@@ -1,0 +1,71 @@
+// A service without its sockets: the own log, the replicas beside it, the folded cases, and the
+// domain service that decides. Everything happens on the caller's thread; time stands still within a
+// call, so what a decision saw is exactly what a replay will see.
+#ifndef POLKU_SERVICES_HOST_NODE_H_
+#define POLKU_SERVICES_HOST_NODE_H_
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/random.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/replica_log.h"
+#include "eventstore/vault/keystore.h"
+#include "polku/exchange/v1/exchange.pb.h"
+#include "services/core/service.h"
+#include "services/host/config.h"
+#include "services/host/keys.h"
+#include "services/host/opener.h"
+
+namespace polku::host {
+
+// An offer with the agency that the transport authenticated. Borrowed for the call.
+struct OfferFrom {
+  const exchange::v1::Offer& offer;
+  std::string_view agency;
+};
+
+class Node {
+ public:
+  struct Options {
+    const Config& config;              // all borrowed, outlive the node
+    const ServiceKeys& keys;
+    const service::Service& service;
+    log::Engine& engine;
+    vault::KeyStore& keystore;
+    WallClock clock;
+    RandomBytes random;
+  };
+  // Opens the log (a new one gets its Genesis), records agreement, rules and schemas where they
+  // changed, and notes the cases whose duties an earlier run did not get to.
+  static absl::StatusOr<std::unique_ptr<Node>> Open(Options options);
+  virtual ~Node() = default;
+
+  // Decides and appends; all accepted offers in one commit. One answer an offer, in order; an
+  // answer with receipts is on disk. The answers must not be sent before the call returns.
+  virtual std::vector<exchange::v1::OfferAnswer> HandleOffers(
+      std::span<const OfferFrom> offers) = 0;
+
+  // The replica of `config.peers[peer]`.
+  virtual log::ReplicaLog& replica(size_t peer) = 0;
+  virtual absl::Status StoreReplica(size_t peer, const log::VerifiedBatch& batch) = 0;
+
+  // Evaluates the duties of every case that was touched or whose day has come, and appends what is
+  // due. Call after each batch of work and at NextWork().
+  virtual void Work() = 0;
+  virtual absl::Time NextWork() const = 0;
+
+  virtual Position size() const = 0;
+  virtual std::string checkpoint() const = 0;
+  virtual Opener& opener() = 0;
+  // "ok", or what an operator must look at.
+  virtual std::string health() const = 0;
+};
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_NODE_H_
