@@ -18,7 +18,7 @@ template <typename... Parts>
 void LogLine(LogLevel level, const Parts&... parts) {
   static constexpr const char* kNames[] = {"info", "warning", "error"};
   const std::string line =
-      Str(FormatTime(absl::Now()), " ", kNames[static_cast<int>(level)], " ", parts..., "\n");
+      Str(polku::FormatTime(absl::Now()), " ", kNames[static_cast<int>(level)], " ", parts..., "\n");
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
