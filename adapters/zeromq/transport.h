@@ -52,7 +52,7 @@ class Frame {
 };
 
 struct Incoming {
-  std::string route;    // server side: where to answer; empty on a Connection
+  std::string route;    // server side: where to answer, opaque; empty on a Connection
   CurveKey peer;        // server side: the authenticated key; zero on a Connection
   exchange::v1::Envelope envelope;
   std::vector<Frame> payload;  // frames 2 and 3
@@ -62,13 +62,14 @@ struct Incoming {
 struct BadMessage {
   std::string route;
   CurveKey peer;
+  uint64_t correlation = 0;  // for the answer's envelope; 0 where it could not be read
   exchange::v1::Error answer;
 };
 
 enum class SendResult {
-  kSent,
+  kSent,          // handed over; whether it arrives shows only by what the peer answers
   kWouldBlock,    // back-pressure: the peer does not take more now
-  kNotConnected,  // no such peer any more
+  kNotConnected,  // no such peer any more, or not yet: nothing is queued for a peer that is away
 };
 
 struct Outgoing {
@@ -78,7 +79,8 @@ struct Outgoing {
   bool has_payload = false;
 };
 
-// The one ROUTER port of a service, with its ZAP handler.
+// The one ROUTER port of a service, with its ZAP handler, which runs in Wait and Receive: handshakes
+// go on only while the owner calls one of them. At most one Server to a Context.
 class Server {
  public:
   struct Options {
@@ -87,20 +89,25 @@ class Server {
     std::function<bool(const CurveKey&)> is_known;  // asked at each handshake
     int high_water_messages = 64;                   // per peer, each way
   };
-  // InvalidArgument: bad endpoint. AlreadyExists: the port is in use. Messages name the endpoint.
+  // InvalidArgument: bad endpoint. AlreadyExists: the port is in use. PermissionDenied: a port below
+  // 1024. FailedPrecondition: the context has a Server already. Messages name the endpoint.
   static absl::StatusOr<std::unique_ptr<Server>> Bind(std::shared_ptr<Context> context,
                                                       Options options);
   virtual ~Server() = default;
   virtual std::string endpoint() const = 0;  // the one in use, with the real port
   // Without waiting: the next message, a BadMessage for the caller to answer, or nullopt.
   virtual std::optional<std::variant<Incoming, BadMessage>> Receive() = 0;
+  // A route means one connection of one key and is never used again once that has broken.
   virtual SendResult Send(std::string_view route, Outgoing message) = 0;
+  // Handshakes that failed: unknown keys, our key mistaken, another mechanism, broken off. Not those
+  // that never spoke ZMTP.
   virtual uint64_t refused_handshakes() const = 0;
 };
 
 enum class LinkState { kConnecting, kConnected, kRefused };
 
-// A DEALER to one service; ZeroMQ reconnects by itself.
+// A DEALER to one service; reconnects by itself, also after a refusal, while its owner calls Wait,
+// Receive or link. Send gives kNotConnected until the link is up; Wait returns when that changes.
 class Connection {
  public:
   struct Options {
@@ -119,7 +126,7 @@ class Connection {
 };
 
 // Waits until any of them has something, a byte can be read from `wake_fd` (-1: none), or the
-// time is over. Handles the servers' handshakes while it waits.
+// time is over. Also when a link's state changes. Handles the servers' handshakes while it waits.
 void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, int wake_fd,
           absl::Duration timeout);
 
