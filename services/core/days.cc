@@ -1,0 +1,114 @@
+#include "services/core/days.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "polku/attendance/v1/attendance.pb.h"
+#include "services/core/calendar.h"
+#include "services/core/dated_rules.h"
+#include "services/core/message_cast.h"
+
+namespace polku::service {
+namespace {
+
+template <typename Message>
+std::optional<DayRecord> RecordFrom(const Fact& fact, const Message& message) {
+  const auto date = ParseDate(message.date());
+  if (!date) return std::nullopt;
+  DayRecord record;
+  record.id = fact.id;
+  record.author = fact.author_agency;
+  record.date = *date;
+  record.period_id = message.period_id();
+  record.planned_minutes = message.planned_minutes();
+  record.actual_minutes = message.actual_minutes();
+  record.swapped_from = ParseDate(message.swapped_from());
+  record.place_code = message.place_code();
+  record.outcome = message.outcome();
+  record.attendance_class = message.attendance_class();
+  record.certificate_seen = message.certificate_seen();
+  return record;
+}
+
+event::v1::DayOutcome OutcomeOf(const DayRecord& record, const Period* period,
+                                const config::v1::Profile& profile) {
+  if (record.withdrawn) return event::v1::DAY_OUTCOME_UNSPECIFIED;
+  if (record.outcome != event::v1::DAY_OUTCOME_UNSPECIFIED) return record.outcome;
+  const auto* rule = ClassRule(profile, record.attendance_class, record.date, period);
+  return rule == nullptr ? event::v1::DAY_OUTCOME_UNSPECIFIED : rule->outcome();
+}
+
+}  // namespace
+
+const config::v1::AbsenceClassRule* ClassRule(const config::v1::Profile& profile,
+                                              event::v1::AttendanceClass attendance_class,
+                                              absl::CivilDay date, const Period* period) {
+  if (attendance_class == event::v1::ATTENDANCE_CLASS_UNSPECIFIED) return nullptr;
+  return FindRule(profile.absence_classes(), date,
+                  period == nullptr ? std::nullopt : std::optional(period->first_started_on),
+                  [&](const auto& rule) { return rule.attendance_class() == attendance_class; });
+}
+
+void DayBook::Fold(const Fact& fact) {
+  if (const auto* recorded = As<attendance::v1::DayRecorded>(fact.body)) {
+    if (auto record = RecordFrom(fact, *recorded)) records_.push_back(*std::move(record));
+  } else if (const auto* corrected = As<attendance::v1::DayCorrected>(fact.body)) {
+    if (auto record = RecordFrom(fact, *corrected)) {
+      record->withdrawn = corrected->withdrawn();
+      records_.push_back(*std::move(record));
+    }
+  }
+}
+
+std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
+                               const config::v1::Profile& profile) const {
+  // Keyed by the period's place, or by the name where no such period is known.
+  std::map<std::tuple<absl::CivilDay, size_t, std::string_view>, Day> newest;
+  for (size_t i = 0; i < records_.size(); ++i) {
+    const DayRecord& record = records_[i];
+    const Period* period = PeriodFor(periods, record.author, record.period_id, record.date);
+    if (period != nullptr) {
+      const std::string& provider = period->On(record.date).provider_agency;
+      if (!provider.empty() && provider != record.author) continue;
+    }
+    const size_t place =
+        period == nullptr ? periods.size() : static_cast<size_t>(period - periods.data());
+    Day& day = newest[{record.date, place,
+                       period == nullptr ? std::string_view(record.period_id) : std::string_view()}];
+    day.date = record.date;
+    day.period = period;
+    day.record = &record;
+    day.sequence = i;
+  }
+
+  std::vector<Day> days;
+  days.reserve(newest.size());
+  IsoWeek week;
+  std::optional<absl::CivilDay> counted;
+  uint32_t ordinal = 0;
+  for (auto& [key, day] : newest) {
+    day.outcome = OutcomeOf(*day.record, day.period, profile);
+    day.there = day.standing() && (day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED
+                                       ? day.record->actual_minutes > 0
+                                       : day.outcome == event::v1::DAY_OUTCOME_ATTENDED);
+    day.in_service = day.period != nullptr && day.period->Covers(day.date);
+    if (day.period != nullptr) {
+      day.intensity = FindRule(profile.intensities(), day.date, day.period->first_started_on,
+                               [](const auto&) { return true; });
+    }
+    if (day.there && day.in_service) {
+      const IsoWeek this_week = IsoWeekOf(day.date);
+      if (this_week != week) ordinal = 0;
+      if (this_week != week || counted != day.date) ++ordinal;
+      week = this_week;
+      counted = day.date;
+      day.week_ordinal = ordinal;
+    }
+    days.push_back(day);
+  }
+  return days;
+}
+
+}  // namespace polku::service
