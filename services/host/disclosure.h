@@ -19,8 +19,9 @@ class DisclosurePolicy {
   DisclosurePolicy(const config::v1::Agreement& agreement, std::string_view own_agency,
                    Position recorded_at);
 
-  // Ascending by receiver. The own agency is never a receiver: it holds the log. A receiver whose
-  // sections the event does not have gets the header alone.
+  // Ascending by receiver; the own agency among them when a sharing names it, for its other services
+  // hold replicas of this log. A receiver whose sections the event does not have gets the header
+  // alone.
   std::vector<log::DisclosureTarget> For(std::string_view type, SectionSet present);
 
  private:

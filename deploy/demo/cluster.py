@@ -1,0 +1,235 @@
+"""Runs Polku services of several agencies on this machine: keys, configurations, start, stop, kill.
+
+The demo and the system tests both stand on it. Python 3 standard library only; everything that talks
+to a service goes through the `polku` command line, as an operator would.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+OULU = "FI/MUN/0187690-1/oulu"
+WELLBEING = "FI/MUN/9999991-7/hyvinvointi"
+PROVIDER = "FI/ORG/9999992-5/toimintatupa"
+KELA = "FI/GOV/0246246-0/kela"
+AUDITOR = "FI/GOV/9999993-3/tarkastaja"
+
+# name: (agency, service). The name is the directory's and the log file's.
+INSTANCES = {
+    "oulu-referral": (OULU, "referral"),
+    "hyvinvointi-assessment": (WELLBEING, "assessment"),
+    "hyvinvointi-compensation": (WELLBEING, "compensation"),
+    "toimintatupa-attendance": (PROVIDER, "attendance"),
+    "kela-compensation": (KELA, "compensation"),
+    "tarkastaja-audit": (AUDITOR, "audit"),
+}
+
+# Authors: an agency's own system, with a CURVE key of its own.
+AUTHORS = {"oulu": OULU, "hyvinvointi": WELLBEING, "toimintatupa": PROVIDER, "kela": KELA}
+
+
+class CommandFailed(RuntimeError):
+    def __init__(self, command, result):
+        super().__init__(
+            f"{' '.join(map(str, command))}\nexit {result.returncode}\n{result.stdout}{result.stderr}"
+        )
+        self.result = result
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Cluster:
+    """One directory, a subdirectory an instance; see layout in deploy/demo/README.md."""
+
+    def __init__(self, directory, binaries, agreement, profile, business_date="", ports=None):
+        self.directory = Path(directory)
+        self.binaries = Path(binaries)
+        self.agreement = Path(agreement).resolve()
+        self.profile = Path(profile).resolve()
+        self.business_date = business_date
+        self.ports = ports or {name: free_port() for name in INSTANCES}
+        self.processes = {}
+
+    # ---- Files ----
+
+    def config(self, name):
+        return self.directory / name / "service.textproto"
+
+    def client(self, author, instance):
+        return self.directory / "authors" / author / f"{instance}.textproto"
+
+    def origin(self, name):
+        agency, service = INSTANCES[name]
+        return f"{agency}/{service}/1"
+
+    def log_file(self, name):
+        return self.directory / name / "log.txt"
+
+    def _public(self, path):
+        return (self.directory / path).read_text().strip()
+
+    def make(self):
+        """Keys, agreement, profile and configurations, as each agency's operator would have them."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for name in INSTANCES:
+            self.polku("keygen", "--origin", self.origin(name), "--dir", self.directory / name / "keys")
+        for author in AUTHORS:
+            self.polku("keygen", "--author", "--dir", self.directory / "authors" / author / "keys")
+        for name in INSTANCES:
+            self.write_config(name)
+        for author, agency in AUTHORS.items():
+            for name in INSTANCES:
+                self.client(author, name).write_text(
+                    f'address: "tcp://127.0.0.1:{self.ports[name]}"\n'
+                    f'curve_key: "{self._public(f"{name}/keys/curve.public")}"\n'
+                    f'keys_directory: "keys"\n'
+                    f'agency: "{agency}"\n'
+                )
+
+    def write_config(self, name):
+        lines = [
+            f'origin: "{self.origin(name)}"',
+            f'listen: "tcp://127.0.0.1:{self.ports[name]}"',
+            'data_directory: "data"',
+            'keystore_directory: "keystore"',
+            'keys_directory: "keys"',
+            f'agreement_file: "{self.agreement}"',
+            f'profile_file: "{self.profile}"',
+        ]
+        if self.business_date:
+            lines.append(f'business_date: "{self.business_date}"')
+        for peer in INSTANCES:
+            if peer == name or peer == "tarkastaja-audit":
+                continue
+            lines.append(
+                f'peers {{\n  origin: "{self.origin(peer)}"\n'
+                f'  address: "tcp://127.0.0.1:{self.ports[peer]}"\n'
+                f'  curve_key: "{self._public(f"{peer}/keys/curve.public")}"\n'
+                f'  signing_key: "{self._public(f"{peer}/keys/signing.public")}"\n}}'
+            )
+        for peer, (agency, _) in INSTANCES.items():
+            rights = "rights: RIGHT_OPERATE" if peer == name else "rights: RIGHT_REPLICATE"
+            lines.append(self._principal(agency, f"{peer}/keys/curve.public", rights))
+        for author, agency in AUTHORS.items():
+            own = agency == INSTANCES[name][0]
+            rights = "rights: RIGHT_PUBLISH" + (" rights: RIGHT_OPERATE" if own else "")
+            lines.append(self._principal(agency, f"authors/{author}/keys/curve.public", rights))
+        self.config(name).write_text("\n".join(lines) + "\n")
+
+    def _principal(self, agency, key_file, rights):
+        return f'principals {{ agency: "{agency}" curve_key: "{self._public(key_file)}" {rights} }}'
+
+    # ---- Processes ----
+
+    def start(self, *names):
+        for name in names or INSTANCES:
+            binary = self.binaries / f"polku-{INSTANCES[name][1]}"
+            log = open(self.log_file(name), "ab")
+            process = subprocess.Popen(
+                [binary, "--config", self.config(name)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # an interrupt at the terminal is ours to pass on
+                text=True,
+            )
+            log.close()
+            ready = process.stdout.readline()
+            if not ready.startswith("ready "):
+                code = process.wait()
+                raise RuntimeError(
+                    f"{name} did not start, exit {code}; the last of {self.log_file(name)}:\n"
+                    + self.log_file(name).read_text(errors="replace")[-2000:]
+                )
+            self.processes[name] = process
+            (self.directory / name / "pid").write_text(f"{process.pid}\n")
+
+    def stop(self, *names, kill=False):
+        """SIGTERM, or SIGKILL; returns the exit codes by name."""
+        stopping = [name for name in (names or tuple(self.processes)) if name in self.processes]
+        for name in stopping:
+            self.processes[name].send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        codes = {}
+        for name in stopping:
+            process = self.processes.pop(name)
+            codes[name] = process.wait(timeout=60)
+            process.stdout.close()
+            (self.directory / name / "pid").unlink(missing_ok=True)
+        return codes
+
+    # ---- The command line ----
+
+    def run(self, *arguments, stdin=None):
+        """A `polku` command; its result, whatever the exit code."""
+        command = [self.binaries / "polku", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600)
+
+    def polku(self, *arguments, stdin=None):
+        """A `polku` command that must succeed; its standard output."""
+        result = self.run(*arguments, stdin=stdin)
+        if result.returncode != 0:
+            raise CommandFailed(["polku", *arguments], result)
+        return result.stdout
+
+    def status(self, name):
+        return json.loads(self.polku("status", "--config", self.config(name), "--json"))
+
+    def wait_until(self, what, condition, seconds=60):
+        """Polls until the condition holds; a test or the demo fails loudly when it never does."""
+        deadline = time.monotonic() + seconds
+        while True:
+            value = condition()
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what}: not within {seconds} seconds")
+            time.sleep(0.05)
+
+    def settle(self, seconds=120):
+        """Waits until every running service holds what every running peer has, and nobody adds."""
+        names = list(self.processes)
+
+        def sizes():
+            states = {name: self.status(name) for name in names}
+            own = {state["origin"]: int(state.get("size", 0)) for state in states.values()}
+            for state in states.values():
+                for subscription in state.get("subscriptions", []):
+                    if subscription["origin"] not in own:
+                        continue
+                    if int(subscription.get("stored_size", 0)) != own[subscription["origin"]]:
+                        return None
+            return own
+
+        # Duties call for duties at other services: settled is the same twice, some time apart.
+        def settled():
+            first = sizes()
+            if first is None:
+                return None
+            time.sleep(0.3)
+            return first if sizes() == first else None
+
+        return self.wait_until("the services settle", settled, seconds)
+
+
+def stop_left_running(directory):
+    """Stops services of an earlier run that `--keep` left behind."""
+    for pid_file in Path(directory).glob("*/pid"):
+        try:
+            pid = int(pid_file.read_text())
+            with open(f"/proc/{pid}/cmdline", "rb") as cmdline:
+                if b"polku-" not in cmdline.read():
+                    continue  # the number was given to another program since
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + 30
+            while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+        except (ValueError, FileNotFoundError, ProcessLookupError):
+            continue
