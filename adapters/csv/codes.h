@@ -1,0 +1,58 @@
+// The words and letters of an attendance sheet (SHEETS.md). Pure tables.
+#ifndef POLKU_ADAPTERS_CSV_CODES_H_
+#define POLKU_ADAPTERS_CSV_CODES_H_
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "polku/attendance/v1/attendance.pb.h"
+#include "polku/event/v1/common.pb.h"
+
+namespace polku::csv {
+
+struct DayCode {
+  std::string_view code;  // upper case
+  event::v1::AttendanceClass attendance_class;
+  event::v1::DayOutcome outcome;  // where no profile says otherwise (DOMAIN, Rules)
+  bool takes_hours;               // the client was there
+  bool takes_certificate;         // "+" may follow
+  std::string_view finnish;
+  std::string_view english;
+};
+
+// A code for every class of the vocabulary, in its order (a test holds it to that).
+std::span<const DayCode> DayCodes();
+const DayCode* FindDayCode(std::string_view folded);  // Fold()ed; null when there is none
+const DayCode& DayCodeOf(event::v1::AttendanceClass attendance_class);
+inline constexpr std::string_view kWithdrawnCode = "x";  // folded; long form, with a reason
+
+// A reason of correction, by its Finnish, Swedish or English word, folded.
+std::optional<attendance::v1::CorrectionReason> FindReason(std::string_view folded);
+std::string ReasonWords();  // the Finnish ones, for messages
+
+enum class ColumnKind {
+  kClient,
+  kDate,
+  kCode,
+  kPlanned,
+  kActual,
+  kCertificate,
+  kSwappedFrom,
+  kPeriod,
+  kPlace,
+  kReason,
+  kNote,
+  kCase,  // of the clients' file
+};
+// By header, folded: Finnish, Swedish and English names.
+std::optional<ColumnKind> FindColumn(std::string_view folded);
+std::string_view ColumnName(ColumnKind kind);  // Finnish, for messages
+
+// ASCII and Å Ä Ö to lower case; runs of white space and underscores become one space.
+std::string Fold(std::string_view text);
+
+}  // namespace polku::csv
+
+#endif  // POLKU_ADAPTERS_CSV_CODES_H_

@@ -1,0 +1,663 @@
+#include "adapters/csv/sheet.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/time/civil_time.h"
+#include "adapters/csv/codes.h"
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "polku/attendance/v1/attendance.pb.h"
+
+namespace polku::csv {
+namespace {
+
+constexpr uint32_t kMinutesPerDay = 24 * 60;
+constexpr size_t kMaxNoteBytes = 4'000;
+constexpr size_t kMaxPlaceBytes = 64;
+constexpr size_t kMaxLabelBytes = 32;
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// At most two digits from the start of `text`, which loses them.
+std::optional<uint32_t> TakeNumber(std::string_view& text, size_t max_digits) {
+  size_t digits = 0;
+  uint32_t value = 0;
+  while (digits < text.size() && digits < max_digits && IsDigit(text[digits])) {
+    value = value * 10 + static_cast<uint32_t>(text[digits++] - '0');
+  }
+  if (digits == 0) return std::nullopt;
+  text.remove_prefix(digits);
+  return value;
+}
+
+// "6", "5,5", "5.25" or "5:30" → minutes; nullopt unless 1 minute to 24 hours, in whole minutes.
+std::optional<uint32_t> ParseHours(std::string_view text) {
+  const auto whole = TakeNumber(text, 2);
+  if (!whole) return std::nullopt;
+  uint32_t minutes = *whole * 60;
+  if (!text.empty()) {
+    const char mark = text.front();
+    text.remove_prefix(1);
+    const size_t digits = text.size();
+    const auto part = TakeNumber(text, 2);
+    if (!part || !text.empty()) return std::nullopt;
+    if (mark == ':') {
+      if (digits != 2 || *part > 59) return std::nullopt;
+      minutes += *part;
+    } else if (mark == ',' || mark == '.') {
+      const uint32_t scale = digits == 1 ? 10 : 100;
+      if (*part * 60 % scale != 0) return std::nullopt;
+      minutes += *part * 60 / scale;
+    } else {
+      return std::nullopt;
+    }
+  }
+  if (minutes == 0 || minutes > kMinutesPerDay) return std::nullopt;
+  return minutes;
+}
+constexpr std::string_view kHoursHelp =
+    "write 6, 5,5 or 5:30: over 0 and at most 24 hours, in whole minutes";
+
+// Weekdays in the three languages, Monday first.
+constexpr std::array<std::array<std::string_view, 3>, 7> kWeekdays = {{{"ma", "må", "mon"},
+                                                                       {"ti", "ti", "tue"},
+                                                                       {"ke", "on", "wed"},
+                                                                       {"to", "to", "thu"},
+                                                                       {"pe", "fr", "fri"},
+                                                                       {"la", "lö", "sat"},
+                                                                       {"su", "sö", "sun"}}};
+
+// The weekday that folded `text` begins with (and loses); nullopt when there is none.
+std::optional<size_t> TakeWeekday(std::string_view& text) {
+  const size_t space = text.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  const std::string_view word = text.substr(0, space);
+  for (size_t day = 0; day < kWeekdays.size(); ++day) {
+    for (std::string_view name : kWeekdays[day]) {
+      if (name != word) continue;
+      text.remove_prefix(space + 1);
+      return day;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<absl::CivilDay> ParseFinnishDay(std::string_view text) {
+  const auto day = TakeNumber(text, 2);
+  if (!day || text.empty() || text.front() != '.') return std::nullopt;
+  text.remove_prefix(1);
+  const auto month = TakeNumber(text, 2);
+  if (!month || text.size() != 5 || text.front() != '.') return std::nullopt;
+  text.remove_prefix(1);
+  const auto year = TakeNumber(text, 4);
+  if (!year || !text.empty()) return std::nullopt;
+  const absl::CivilDay result(*year, static_cast<int>(*month), static_cast<int>(*day));
+  if (result.month() != static_cast<int>(*month) || result.day() != static_cast<int>(*day)) {
+    return std::nullopt;
+  }
+  return result;
+}
+
+struct DateOrProblem {
+  std::optional<absl::CivilDay> day;
+  std::string problem;
+};
+
+// "2025-03-03", "3.3.2025", "ma 3.3.2025"; `text` is folded. The law came into force in 2001.
+DateOrProblem ParseSheetDate(std::string_view text) {
+  const auto weekday = TakeWeekday(text);
+  auto day = ParseDay(text);
+  if (!day) day = ParseFinnishDay(text);
+  if (!day) {
+    return {std::nullopt, "not a date that exists; write 3.3.2025 or 2025-03-03, with the year"};
+  }
+  if (day->year() < 2001 || day->year() > 2099) {
+    return {std::nullopt, "the year is not between 2001 and 2099"};
+  }
+  if (weekday && absl::GetWeekday(*day) != static_cast<absl::Weekday>(*weekday)) {
+    return {std::nullopt, "the weekday does not belong to the date"};
+  }
+  return {day, ""};
+}
+
+// A header cell that means a day, even a wrong one.
+bool LooksLikeDate(std::string_view folded) {
+  TakeWeekday(folded);
+  return !folded.empty() && IsDigit(folded.front());
+}
+
+bool IsLabel(std::string_view text) {
+  if (text.empty() || text.size() > kMaxLabelBytes) return false;
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-'; });
+}
+
+std::string KnownCodes() {
+  std::string codes;
+  for (const DayCode& code : DayCodes()) {
+    codes += Str(codes.empty() ? "" : ", ", code.code, " ", code.finnish);
+  }
+  return codes;
+}
+
+// What a cell or a row says of one day.
+struct Day {
+  const DayCode* code = nullptr;
+  bool withdrawn = false;
+  bool certificate = false;
+  std::optional<uint32_t> planned;
+  std::optional<uint32_t> actual;
+  std::optional<absl::CivilDay> swapped_from;
+};
+
+// "6" or "7/5,5" (planned/actual). False when it is neither.
+bool ParseHoursInto(std::string_view text, Day& day) {
+  const size_t slash = text.find('/');
+  if (slash != std::string_view::npos) {
+    day.planned = ParseHours(text.substr(0, slash));
+    if (!day.planned) return false;
+    text.remove_prefix(slash + 1);
+  }
+  day.actual = ParseHours(text);
+  return day.actual.has_value();
+}
+
+// A cell of the wide form, or the code cell of the long one; `folded` is not empty. A problem, or "".
+std::string ParseDayCell(std::string_view folded, bool long_form, Day& day) {
+  size_t letters = 0;
+  while (letters < folded.size() && !IsDigit(folded[letters]) && folded[letters] != '+' &&
+         folded[letters] != ' ' && folded[letters] != '-') {
+    ++letters;
+  }
+  std::string_view word = folded.substr(0, letters);
+  std::string_view rest = folded.substr(letters);
+  while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
+  if (word.empty()) {
+    day.code = &DayCodeOf(event::v1::ATTENDANCE_CLASS_ATTENDED);
+    if (!ParseHoursInto(folded, day)) return Str("not hours and not a code; ", kHoursHelp);
+    return "";
+  }
+  if (word == kWithdrawnCode) {
+    if (!long_form) return "X takes a record back; that is a correction, use the long form";
+    if (!rest.empty()) return "nothing may follow X";
+    day.withdrawn = true;
+    return "";
+  }
+  day.code = FindDayCode(word);
+  if (day.code == nullptr) return Str("unknown code; known: ", KnownCodes());
+  if (rest == "+") {
+    if (!day.code->takes_certificate) return Str(day.code->code, " takes no certificate");
+    day.certificate = true;
+    return "";
+  }
+  if (rest.empty()) return "";
+  if (!day.code->takes_hours) {
+    return Str("nothing but + may follow ", day.code->code, "; a day has hours or an absence, not both");
+  }
+  if (day.code->attendance_class == event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP) {
+    const size_t space = rest.rfind(' ');
+    const std::string_view last = space == std::string_view::npos ? rest : rest.substr(space + 1);
+    if (last.find('-') != std::string_view::npos ||
+        std::count(last.begin(), last.end(), '.') == 2) {
+      const DateOrProblem date = ParseSheetDate(last);
+      if (!date.day) return Str("the swapped day is ", date.problem);
+      day.swapped_from = date.day;
+      rest = space == std::string_view::npos ? std::string_view() : rest.substr(0, space);
+    }
+  }
+  if (!rest.empty() && !ParseHoursInto(rest, day)) {
+    return Str("the hours after ", day.code->code, " are not hours; ", kHoursHelp);
+  }
+  return "";
+}
+
+struct Column {
+  std::optional<ColumnKind> kind;
+  std::optional<absl::CivilDay> day;
+};
+
+class Reader {
+ public:
+  Reader(const Clients& clients, const SheetOptions& options)
+      : clients_(clients), options_(options) {}
+
+  Sheet Read(std::string_view bytes) {
+    const Table table = ParseTable(bytes, options_.table, sheet_.problems);
+    if (sheet_.problems.empty() && ReadHeader(table.rows.front())) {
+      for (size_t i = 1; i < table.rows.size(); ++i) {
+        long_form_ ? ReadLongRow(table.rows[i]) : ReadWideRow(table.rows[i]);
+      }
+    }
+    return Finish();
+  }
+
+ private:
+  void Add(size_t line, size_t column, std::string what) {
+    sheet_.problems.push_back({line, column, std::move(what)});
+  }
+
+  // False: without these columns no row can be read.
+  bool ReadHeader(const Row& header) {
+    std::map<ColumnKind, size_t> seen;
+    std::map<absl::CivilDay, size_t> days;
+    bool usable = true;
+    for (size_t i = 0; i < header.cells.size(); ++i) {
+      const std::string folded = Fold(header.cells[i].text);
+      Column column{.kind = FindColumn(folded), .day = std::nullopt};
+      if (column.kind) {
+        const auto [first, added] = seen.try_emplace(*column.kind, i + 1);
+        if (!added) {
+          Add(header.line, i + 1,
+              Str("the column ", ColumnName(*column.kind), " is already column ", first->second));
+        }
+      } else if (LooksLikeDate(folded)) {
+        const DateOrProblem date = ParseSheetDate(folded);
+        column.day = date.day;
+        if (!date.day) {
+          Add(header.line, i + 1, Str("the day of this column is ", date.problem));
+        } else if (const auto [first, added] = days.try_emplace(*date.day, i + 1); !added) {
+          Add(header.line, i + 1,
+              Str("the day ", FormatDay(*date.day), " is already column ", first->second));
+        }
+        has_days_ = true;
+      } else {
+        Add(header.line, i + 1,
+            "neither a day nor a known column; remove it, or name it as SHEETS.md says");
+      }
+      columns_.push_back(column);
+    }
+    long_form_ = seen.contains(ColumnKind::kDate);
+    if (!seen.contains(ColumnKind::kClient)) {
+      Add(header.line, 0,
+          "no column is named asiakas (klient, client); the first row must name the columns");
+      usable = false;
+    }
+    if (long_form_ && has_days_) {
+      Add(header.line, 0,
+          "both a date column and a column for each day; use the wide form or the long form");
+      usable = false;
+    }
+    if (!long_form_ && !has_days_) {
+      Add(header.line, 0,
+          "no column is a day (3.3.2025) and none is named päivä; the first row must name the columns");
+      usable = false;
+    }
+    if (long_form_ && !seen.contains(ColumnKind::kCode) && !seen.contains(ColumnKind::kActual)) {
+      Add(header.line, 0, "the long form needs a column koodi or tunnit");
+      usable = false;
+    }
+    for (const auto& [kind, column] : seen) {
+      const bool wide_too = kind == ColumnKind::kClient || kind == ColumnKind::kPlanned ||
+                            kind == ColumnKind::kPeriod || kind == ColumnKind::kPlace;
+      if (kind == ColumnKind::kCase) {
+        Add(header.line, column,
+            "the case belongs to the clients' file, not to the sheet; remove the column");
+      } else if (!long_form_ && has_days_ && !wide_too) {
+        Add(header.line, column,
+            Str("the column ", ColumnName(kind), " belongs to the long form; remove it"));
+      }
+    }
+    return usable;
+  }
+
+  const Cell* Find(const Row& row, ColumnKind kind) const {
+    const size_t column = ColumnOf(kind);
+    return column == 0 || row.cells[column - 1].text.empty() ? nullptr : &row.cells[column - 1];
+  }
+  size_t ColumnOf(ColumnKind kind) const {
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      if (columns_[i].kind == kind) return i + 1;
+    }
+    return 0;
+  }
+
+  // What stands beside the days in either form. False: the row cannot be used.
+  struct RowBasis {
+    CaseId case_id;
+    std::string reference;
+    std::optional<uint32_t> planned;
+    std::string period_id;
+    std::string place_code;
+  };
+  bool ReadBasis(const Row& row, RowBasis& basis) {
+    bool usable = true;
+    const Cell* client = Find(row, ColumnKind::kClient);
+    const size_t client_column = ColumnOf(ColumnKind::kClient);
+    if (client == nullptr) {
+      Add(row.line, client_column, "the client is missing");
+      usable = false;
+    } else if (const auto found = clients_.find(client->text); found == clients_.end()) {
+      Add(client->line, client_column,
+          "this client is not in the clients' file (--clients); add it there, or correct the reference");
+      usable = false;
+    } else {
+      basis.reference = found->first;
+      basis.case_id = found->second;
+    }
+    if (const Cell* cell = Find(row, ColumnKind::kPlanned)) {
+      basis.planned = ParseHours(cell->text);
+      if (!basis.planned) {
+        Add(cell->line, ColumnOf(ColumnKind::kPlanned), Str("not hours; ", kHoursHelp));
+        usable = false;
+      }
+    } else if (options_.planned_minutes > 0) {
+      basis.planned = options_.planned_minutes;
+    }
+    basis.period_id = options_.period_id;
+    if (const Cell* cell = Find(row, ColumnKind::kPeriod)) {
+      basis.period_id = cell->text;
+      if (!IsLabel(cell->text)) {
+        Add(cell->line, ColumnOf(ColumnKind::kPeriod), "a period is 1 to 32 of a-z, 0-9 and -");
+        usable = false;
+      }
+    }
+    basis.place_code = options_.place_code;
+    if (const Cell* cell = Find(row, ColumnKind::kPlace)) {
+      basis.place_code = cell->text;
+      if (cell->text.size() > kMaxPlaceBytes) {
+        Add(cell->line, ColumnOf(ColumnKind::kPlace), Str("a place has at most ", kMaxPlaceBytes, " bytes"));
+        usable = false;
+      }
+    }
+    return usable;
+  }
+
+  void ReadWideRow(const Row& row) {
+    RowBasis basis;
+    const bool usable = ReadBasis(row, basis);
+    if (usable) {
+      const auto [first, added] =
+          client_rows_.try_emplace({basis.reference, basis.period_id}, row.line);
+      if (!added) {
+        Add(row.line, ColumnOf(ColumnKind::kClient),
+            Str("this client already has line ", first->second, "; one row a client and period"));
+        return;
+      }
+    }
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const Cell& cell = row.cells[i];
+      if (!columns_[i].day || cell.text.empty()) continue;
+      Day day;
+      std::string problem = ParseDayCell(Fold(cell.text), /*long_form=*/false, day);
+      if (problem.empty()) {
+        problem = usable ? Record(basis, *columns_[i].day, day, nullptr, "", cell.line, i + 1)
+                         : std::string();
+      }
+      if (!problem.empty()) {
+        Add(cell.line, i + 1, Str(FormatDay(*columns_[i].day), ": ", problem));
+      }
+    }
+  }
+
+  void ReadLongRow(const Row& row) {
+    RowBasis basis;
+    bool usable = ReadBasis(row, basis);
+    const auto fail = [&](ColumnKind kind, std::string what) {
+      Add(row.line, ColumnOf(kind), std::move(what));
+      usable = false;
+    };
+    std::optional<absl::CivilDay> date;
+    if (const Cell* cell = Find(row, ColumnKind::kDate)) {
+      const DateOrProblem parsed = ParseSheetDate(Fold(cell->text));
+      date = parsed.day;
+      if (!date) fail(ColumnKind::kDate, parsed.problem);
+    } else {
+      fail(ColumnKind::kDate, "the day is missing");
+    }
+    Day day;
+    const Cell* code = Find(row, ColumnKind::kCode);
+    const Cell* hours = Find(row, ColumnKind::kActual);
+    if (code != nullptr) {
+      std::string problem = ParseDayCell(Fold(code->text), /*long_form=*/true, day);
+      if (!problem.empty()) fail(ColumnKind::kCode, std::move(problem));
+    } else if (hours != nullptr) {
+      day.code = &DayCodeOf(event::v1::ATTENDANCE_CLASS_ATTENDED);
+    } else {
+      fail(ColumnOf(ColumnKind::kCode) != 0 ? ColumnKind::kCode : ColumnKind::kActual,
+           "neither a code nor hours");
+    }
+    if (hours != nullptr) {
+      if (day.actual) {
+        fail(ColumnKind::kActual, "hours stand both here and in the column koodi");
+      } else if (day.withdrawn || (day.code != nullptr && !day.code->takes_hours)) {
+        fail(ColumnKind::kActual, "hours and an absence; a day has one of them");
+      } else if (!ParseHoursInto(hours->text, day)) {
+        fail(ColumnKind::kActual, Str("not hours; ", kHoursHelp));
+      }
+    }
+    if (const Cell* cell = Find(row, ColumnKind::kCertificate)) {
+      static const std::set<std::string> kYes = {"x", "k", "kyllä", "ja", "j", "yes", "y", "1", "+"};
+      static const std::set<std::string> kNo = {"e", "ei", "nej", "n", "no", "0", "-"};
+      const std::string folded = Fold(cell->text);
+      if (kYes.contains(folded)) {
+        if (day.code != nullptr && !day.code->takes_certificate) {
+          fail(ColumnKind::kCertificate, Str(day.code->code, " takes no certificate"));
+        }
+        day.certificate = true;
+      } else if (!kNo.contains(folded)) {
+        fail(ColumnKind::kCertificate, "write x when a certificate was seen, else leave it empty");
+      }
+    }
+    if (const Cell* cell = Find(row, ColumnKind::kSwappedFrom)) {
+      const DateOrProblem parsed = ParseSheetDate(Fold(cell->text));
+      if (!parsed.day) {
+        fail(ColumnKind::kSwappedFrom, parsed.problem);
+      } else if (day.swapped_from) {
+        fail(ColumnKind::kSwappedFrom, "the swapped day stands both here and in the column koodi");
+      }
+      day.swapped_from = parsed.day;
+    }
+    std::optional<attendance::v1::CorrectionReason> reason;
+    if (const Cell* cell = Find(row, ColumnKind::kReason)) {
+      reason = FindReason(Fold(cell->text));
+      if (!reason) fail(ColumnKind::kReason, Str("unknown reason; known: ", ReasonWords()));
+    }
+    std::string note;
+    if (const Cell* cell = Find(row, ColumnKind::kNote)) {
+      note = cell->text;
+      if (note.size() > kMaxNoteBytes) {
+        fail(ColumnKind::kNote, Str("a note has at most ", kMaxNoteBytes, " bytes"));
+      }
+    }
+    if (!usable) return;
+    std::string problem =
+        Record(basis, *date, day, reason ? &*reason : nullptr, note, row.line, 0);
+    if (!problem.empty()) {
+      Add(row.line, code != nullptr ? ColumnOf(ColumnKind::kCode) : ColumnOf(ColumnKind::kActual),
+          std::move(problem));
+    }
+  }
+
+  // Takes the day as an event. A problem, or "".
+  std::string Record(const RowBasis& basis, absl::CivilDay date, Day day,
+                     const attendance::v1::CorrectionReason* reason, const std::string& note,
+                     size_t line, size_t column) {
+    if (day.withdrawn) {
+      if (reason == nullptr) return "X takes a record back and needs a reason in the column korjaus";
+      if (!note.empty()) return "a withdrawn day has no note; remove it";
+      auto event = std::make_unique<attendance::v1::DayCorrected>();
+      event->set_date(FormatDay(date));
+      event->set_period_id(basis.period_id);
+      event->set_reason(*reason);
+      event->set_withdrawn(true);
+      return Take(basis, date, std::move(event), line, column);
+    }
+    if (!day.planned) day.planned = basis.planned;
+    const bool swap = day.code->attendance_class == event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP;
+    if (day.code->takes_hours && !day.actual) {
+      if (!day.planned) {
+        return Str(day.code->code, " without hours; write them, or give the planned hours (column ",
+                   ColumnName(ColumnKind::kPlanned), " or --planned-hours)");
+      }
+      day.actual = day.planned;
+    }
+    if (swap && !day.swapped_from) {
+      return "V needs the planned day that this one replaces, e.g. V 6 5.3.2025";
+    }
+    if (!swap && day.swapped_from) return "only V has a swapped day";
+    if (swap && *day.swapped_from == date) return "the swapped day is this day itself";
+    const auto outcome = OutcomeOf(*day.code, date);
+    if (!outcome) {
+      return Str("the profile has no single rule for ", day.code->finnish,
+                 " on that day (absence_classes); correct the profile or leave --profile out");
+    }
+    const auto fill = [&](auto& event) {
+      event.set_date(FormatDay(date));
+      event.set_period_id(basis.period_id);
+      event.set_planned_minutes(day.planned.value_or(0));
+      event.set_actual_minutes(day.code->takes_hours ? *day.actual : 0);
+      if (day.swapped_from) event.set_swapped_from(FormatDay(*day.swapped_from));
+      event.set_place_code(basis.place_code);
+      event.set_outcome(*outcome);
+      event.set_attendance_class(day.code->attendance_class);
+      event.set_certificate_seen(day.certificate);
+      event.set_note(note);
+    };
+    if (reason != nullptr) {
+      auto event = std::make_unique<attendance::v1::DayCorrected>();
+      fill(*event);
+      event->set_reason(*reason);
+      return Take(basis, date, std::move(event), line, column);
+    }
+    auto event = std::make_unique<attendance::v1::DayRecorded>();
+    fill(*event);
+    return Take(basis, date, std::move(event), line, column);
+  }
+
+  std::optional<event::v1::DayOutcome> OutcomeOf(const DayCode& code, absl::CivilDay date) const {
+    if (options_.profile == nullptr) return code.outcome;
+    const std::string day = FormatDay(date);  // compares as text
+    std::optional<event::v1::DayOutcome> outcome;
+    for (const auto& rule : options_.profile->absence_classes()) {
+      if (rule.attendance_class() != code.attendance_class) continue;
+      if (!rule.valid_from().empty() && day < rule.valid_from()) continue;
+      if (!rule.valid_until().empty() && day > rule.valid_until()) continue;
+      // A sheet does not tell when the service began: rules by start day must agree.
+      if (outcome && *outcome != rule.outcome()) return std::nullopt;
+      outcome = rule.outcome();
+    }
+    return outcome;
+  }
+
+  std::string Take(const RowBasis& basis, absl::CivilDay date,
+                   std::unique_ptr<google::protobuf::Message> event, size_t line, size_t column) {
+    auto& records = recorded_[{basis.case_id, date}];
+    for (const auto& [period, first_line] : records) {
+      // An empty period means whichever covers the day.
+      if (period == basis.period_id || period.empty() || basis.period_id.empty()) {
+        return Str("this client's day is already on line ", first_line);
+      }
+    }
+    records.emplace_back(basis.period_id, line);
+    const std::string day = FormatDay(date);
+    const std::string body = event->SerializeAsString();
+    std::string seed("polku/sheet/v1\0", 15);
+    AppendLengthPrefixed32(seed, options_.author_agency);
+    seed += basis.case_id.view();
+    AppendLengthPrefixed32(seed, day);
+    AppendLengthPrefixed32(seed, event->GetDescriptor()->full_name());
+    AppendLengthPrefixed32(seed, body);
+    sheet_.events.push_back(
+        {basis.case_id, DerivedEventId(seed), line, column, day, std::move(event)});
+    return "";
+  }
+
+  Sheet Finish() {
+    auto& problems = sheet_.problems;
+    if (problems.empty() && sheet_.events.empty()) {
+      problems.push_back({0, 0, "the sheet has no day of any client"});
+    }
+    if (problems.empty() && sheet_.events.size() > kMaxSheetEvents) {
+      problems.push_back({0, 0,
+                          Str("the sheet has ", sheet_.events.size(), " days, over the ",
+                              kMaxSheetEvents,
+                              " that are recorded all or nothing; split it by month or by group")});
+    }
+    if (!problems.empty()) {
+      sheet_.events.clear();
+      std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+      });
+      return std::move(sheet_);
+    }
+    std::set<CaseId> cases;
+    for (const SheetEvent& event : sheet_.events) cases.insert(event.case_id);
+    sheet_.clients = cases.size();
+    std::stable_sort(sheet_.events.begin(), sheet_.events.end(),
+                     [](const SheetEvent& a, const SheetEvent& b) { return a.date < b.date; });
+    return std::move(sheet_);
+  }
+
+  const Clients& clients_;
+  const SheetOptions& options_;
+  std::vector<Column> columns_;
+  bool has_days_ = false;
+  bool long_form_ = false;
+  std::map<std::pair<std::string, std::string>, size_t> client_rows_;  // reference, period → line
+  std::map<std::pair<CaseId, absl::CivilDay>, std::vector<std::pair<std::string, size_t>>> recorded_;
+  Sheet sheet_;
+};
+
+}  // namespace
+
+Clients ParseClients(std::string_view bytes, const TableOptions& options,
+                     std::vector<Problem>& problems) {
+  Clients clients;
+  const size_t problems_before = problems.size();
+  const Table table = ParseTable(bytes, options, problems);
+  if (problems.size() > problems_before) return clients;
+  const Row& header = table.rows.front();
+  size_t client_column = 0;
+  size_t case_column = 0;
+  for (size_t i = 0; i < header.cells.size(); ++i) {
+    const auto kind = FindColumn(Fold(header.cells[i].text));
+    if (kind == ColumnKind::kClient && client_column == 0) {
+      client_column = i + 1;
+    } else if (kind == ColumnKind::kCase && case_column == 0) {
+      case_column = i + 1;
+    } else {
+      problems.push_back({header.line, i + 1, "not a column of the clients' file; it has asiakas and tapaus"});
+    }
+  }
+  if (client_column == 0 || case_column == 0) {
+    problems.push_back({header.line, 0, "the clients' file needs the columns asiakas and tapaus"});
+    return clients;
+  }
+  std::map<std::string, size_t> reference_lines;
+  std::map<CaseId, size_t> case_lines;
+  for (size_t i = 1; i < table.rows.size(); ++i) {
+    const Row& row = table.rows[i];
+    const std::string& reference = row.cells[client_column - 1].text;
+    if (reference.empty()) {
+      problems.push_back({row.line, client_column, "the client is missing"});
+      continue;
+    }
+    const auto case_id = ParseCaseId(row.cells[case_column - 1].text);
+    if (!case_id || case_id->is_zero()) {
+      problems.push_back({row.line, case_column, "a case is 32 hexadecimal digits, not all zero"});
+      continue;
+    }
+    const auto [first, added] = reference_lines.try_emplace(reference, row.line);
+    if (!added) {
+      problems.push_back({row.line, client_column, Str("this client is already on line ", first->second)});
+    }
+    const auto [first_case, new_case] = case_lines.try_emplace(*case_id, row.line);
+    if (!new_case) {
+      problems.push_back({row.line, case_column, Str("this case is already on line ", first_case->second)});
+    }
+    clients[reference] = *case_id;
+  }
+  return clients;
+}
+
+Sheet ParseSheet(std::string_view bytes, const Clients& clients, const SheetOptions& options) {
+  return Reader(clients, options).Read(bytes);
+}
+
+}  // namespace polku::csv
