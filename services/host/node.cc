@@ -483,10 +483,13 @@ class NodeImpl : public Node {
     for (const auto& section : plain.sections) {
       auto key = options_.keystore.Get({plain.entry.case_id, section.kind});
       if (key.status().code() == absl::StatusCode::kNotFound) {
-        return absl::AlreadyExistsError("this event id was used with other content");
+        // Never made: other content. Erased: the log sees that the sections are gone, and the id
+        // alone tells the repeat. Either way there is no commitment to compare with.
+        request.entries[0].sections.push_back({section.kind, Hash(), "no key"});
+        continue;
       }
       if (!key.ok()) return key.status();
-      request.entries[0].sections.push_back(Seal(*key, plain.entry, section, /*with_blob=*/false));
+      request.entries[0].sections.push_back(Seal(*key, plain.entry, section));
     }
     POLKU_ASSIGN_OR_RETURN(const auto receipts, log_->FindRepeat(request));
     return receipts.has_value();
@@ -568,17 +571,13 @@ class NodeImpl : public Node {
   }
 
   log::SealedSection Seal(const vault::CaseKey& key, const log::NewEntry& entry,
-                          const service::PlainSection& section, bool with_blob) const {
+                          const service::PlainSection& section) const {
     const auto secret =
         vault::DeriveSectionSecret(key, entry.author_agency, entry.id, section.kind);
-    log::SealedSection sealed{section.kind,
-                              vault::CommitSection(secret, own_origin_, entry.id, section.kind,
-                                                   section.plaintext),
-                              {}};
-    if (with_blob) {
-      sealed.blob = vault::SealSection(secret, sealed.commitment, section.plaintext);
-    }
-    return sealed;
+    const Hash commitment = vault::CommitSection(secret, own_origin_, entry.id, section.kind,
+                                                 section.plaintext);
+    return {section.kind, commitment,
+            vault::SealSection(secret, commitment, section.plaintext)};
   }
 
   // Seals all entries, making missing case keys with one sync for the lot.
@@ -599,7 +598,7 @@ class NodeImpl : public Node {
       for (auto& plain : offer.entries) {
         for (const auto& section : plain.sections) {
           const vault::CaseKey& key = *by_name.at({plain.entry.case_id, section.kind});
-          plain.entry.sections.push_back(Seal(key, plain.entry, section, /*with_blob=*/true));
+          plain.entry.sections.push_back(Seal(key, plain.entry, section));
         }
       }
     }
