@@ -78,10 +78,13 @@ class Host {
     publisher_ = replica::Publisher::Make(
         {.origin = config_.origin.text()},
         [this](std::string_view receiver, Position from, Position end, size_t max_bytes) {
-          return replica::CutBatch(engine_, config_.origin.text(), receiver, from, end, max_bytes,
-                                   [this](const event::v1::Header& header, SectionKind kind) {
-                                     return node_->opener().OwnSecret(header, kind);
-                                   });
+          auto batch = replica::CutBatch(engine_, config_.origin.text(), receiver, from, end,
+                                         max_bytes,
+                                         [this](const event::v1::Header& header, SectionKind kind) {
+                                           return node_->opener().OwnSecret(header, kind);
+                                         });
+          if (!batch.ok()) LogLine(LogLevel::kError, batch.status().ToString());
+          return batch;
         });
     Announce();
 
@@ -94,13 +97,18 @@ class Host {
           {.origin = peer.origin.text(),
            .own_agency = std::string(config_.origin.agency()),
            .origin_key = peer.signing_key,
-           .credit_bytes = config_.replication_credit_bytes},
+           .credit_bytes = config_.replication_credit_bytes,
+           // One sync for the keys of all new cases of a batch.
+           .prepare_keys = [this](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
+             std::vector<vault::KeyName> names;
+             for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
+             return keystore_.Ensure(names).status();
+           }},
           node_->replica(i).head(),
           [this](const CaseId& case_id, SectionKind kind, const Hash& commitment,
                  const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
-            const vault::KeyName name{case_id, kind};
-            POLKU_ASSIGN_OR_RETURN(const auto keys, keystore_.Ensure({&name, 1}));
-            return vault::WrapSecret(keys[0], commitment, secret);
+            POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keystore_.Get({case_id, kind}));
+            return vault::WrapSecret(key, commitment, secret);
           },
           SystemRandom());
       followed_.push_back({*std::move(connection), std::move(subscriber)});
