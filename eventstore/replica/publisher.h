@@ -1,8 +1,11 @@
 // The origin's side of replication: serves its own log to every subscriber, each its part. A pure
-// state machine like Subscriber; a subscriber costs a few words of state, never a queue.
+// state machine like Subscriber; a subscriber costs a few words of state for each of at most 32
+// batches under way, never a queue of bytes. A subscriber is a route: an agency may run several
+// replicas, and a new session on a route replaces the route's old one.
 #ifndef POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_
 #define POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +18,7 @@
 #include "absl/time/time.h"
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
+#include "eventstore/log/group.h"
 #include "eventstore/vault/section.h"
 #include "polku/event/v1/event.pb.h"
 #include "polku/exchange/v1/exchange.pb.h"
@@ -33,9 +37,11 @@ using SectionSecretFn = std::function<absl::StatusOr<vault::SectionSecret>(
     const event::v1::Header&, SectionKind)>;
 
 // What `receiver` may have of [from, …) of the own log: its disclosed entries with the entitled
-// sections, control entries, subtree hashes for all else. At most about `max_bytes` of payload but
-// at least one entry; ends at the log's size `end` at the latest. The checkpoint is set exactly when
-// the batch ends where a commit ended. DataLoss from the engine passes through.
+// sections, control entries, subtree hashes for all else. At most about `max_bytes` of payload and
+// log::kMaxGroupEntries disclosed entries, but at least one entry; ends at the log's size `end` at the
+// latest. The checkpoint is set exactly when the batch ends where a commit ended, which it does
+// whenever a commit's end is in reach. DataLoss from the engine passes through, as do errors of
+// `secret` other than NotFound.
 absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view origin,
                                       std::string_view receiver, Position from, Position end,
                                       size_t max_bytes, const SectionSecretFn& secret);
@@ -45,7 +51,7 @@ using CutBatchFn = std::function<absl::StatusOr<BatchMessage>(
 
 struct PublisherOptions {
   std::string origin;
-  size_t batch_bytes = 512 << 10;                 // payload of one Batch, about
+  size_t batch_bytes = log::kMaxGroupBytes;       // payload of one Batch, about
   absl::Duration heartbeat = absl::Seconds(5);
   absl::Duration forget_after = absl::Seconds(60);  // a subscriber without a Pull for so long
   size_t max_subscribers = 4'096;
@@ -70,10 +76,11 @@ class Publisher {
   // `agency` is the transport's authenticated name of the peer, `route` where to answer.
   virtual std::vector<PublisherOutput> OnPull(const Route& route, std::string_view agency,
                                               const exchange::v1::Pull& pull, absl::Time now) = 0;
-  // A SendBatch could not be handed to the transport now (peer slow or gone): it is cut again when
-  // the subscriber pulls next.
+  // The SendBatch of the last call could not be handed to the transport (peer slow or gone): it is cut
+  // again when the subscriber pulls next. No call returns two batches for one route.
   virtual void OnSendFailed(const Route& route) = 0;
   virtual std::vector<PublisherOutput> Tick(absl::Time now) = 0;
+  // InfinitePast: more batches can go out now.
   virtual absl::Time NextTick() const = 0;
 
   virtual std::vector<exchange::v1::SubscriberStatus> status() const = 0;

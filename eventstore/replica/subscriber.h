@@ -4,11 +4,13 @@
 #ifndef POLKU_EVENTSTORE_REPLICA_SUBSCRIBER_H_
 #define POLKU_EVENTSTORE_REPLICA_SUBSCRIBER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,10 +30,16 @@ struct SubscriberOptions {
   std::string origin;            // whose log
   std::string own_agency;        // disclosures to this agency are expected
   proof::VerifierKey origin_key; // its checkpoints must be signed by this
-  uint64_t credit_bytes = 8 << 20;           // memory bound: unverified bytes held at most
+  // Memory bound: at most so many payload bytes are held, and one entry more, except for a commit
+  // that alone is larger: that is held whole until its checkpoint comes, up to max_commit_bytes.
+  uint64_t credit_bytes = 8 << 20;
+  uint64_t max_commit_bytes = 64 << 20;
   absl::Duration keepalive = absl::Seconds(2);      // a Pull at least this often
   absl::Duration silent_after = absl::Seconds(15);  // no word for so long: SILENT, new session
   absl::Duration retry_after_fault = absl::Seconds(30);
+  // Told once, before the wraps of a StoreBatch, what they will be for, so that missing case keys are
+  // made with one sync and not one each. May be empty.
+  std::function<absl::Status(const std::vector<std::pair<CaseId, SectionKind>>&)> prepare_keys = {};
 };
 
 // A received section's secret, to be wrapped under this agency's own case key before storing.
@@ -52,6 +60,8 @@ class Subscriber {
                                           WrapSecretFn wrap, RandomBytes random);
   virtual ~Subscriber() = default;
 
+  // Starts a session. To be called again whenever the link has come up, so that catching up does not
+  // wait for the next keep-alive; what came before is asked for again.
   virtual std::vector<SubscriberOutput> Start(absl::Time now) = 0;
   // `entries`, `blobs`: the payload frames, borrowed for the call. Batches of an old session are
   // ignored. At most one StoreBatch is outstanding.
@@ -63,7 +73,7 @@ class Subscriber {
   virtual std::vector<SubscriberOutput> OnError(const exchange::v1::Error& error,
                                                 absl::Time now) = 0;
   // The outstanding batch is on disk (its head is the new state), or storing failed: then the
-  // session starts over after retry_after_fault.
+  // session starts over after retry_after_fault. Precondition: a StoreBatch is outstanding.
   virtual std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> Tick(absl::Time now) = 0;
   // When Tick has something to do next.

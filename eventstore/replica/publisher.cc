@@ -1,0 +1,210 @@
+#include "eventstore/replica/publisher.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "eventstore/base/status.h"
+
+namespace polku::replica {
+namespace {
+
+using exchange::v1::ErrorCode;
+
+// Bounds a subscriber's state; fewer than the transport takes for one peer, so that a healthy peer
+// is never found blocked.
+constexpr size_t kMaxBatchesUnderWay = 32;
+
+class PublisherImpl final : public Publisher {
+ public:
+  PublisherImpl(PublisherOptions options, CutBatchFn cut)
+      : options_(std::move(options)), cut_(std::move(cut)) {}
+
+  std::vector<PublisherOutput> OnCommitted(Position size, std::string_view checkpoint,
+                                           absl::Time now) override {
+    size_ = size;
+    checkpoint_ = std::string(checkpoint);
+    std::vector<PublisherOutput> out;
+    for (auto& [route, subscriber] : subscribers_) Pump(route, subscriber, now, out);
+    return out;
+  }
+
+  std::vector<PublisherOutput> OnPull(const Route& route, std::string_view agency,
+                                      const exchange::v1::Pull& pull, absl::Time now) override {
+    std::vector<PublisherOutput> out;
+    const auto refuse = [&](ErrorCode code, std::string text) {
+      subscribers_.erase(route);
+      out.push_back(MakeError(route, code, std::move(text)));
+      return std::move(out);
+    };
+    if (pull.origin() != options_.origin) {
+      return refuse(exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN, Str("the log served here is ", options_.origin));
+    }
+    if (pull.session() == 0) {
+      return refuse(exchange::v1::ERROR_CODE_MALFORMED, "a pull needs a session other than 0");
+    }
+    if (pull.next_position() > size_.value()) {
+      return refuse(exchange::v1::ERROR_CODE_AHEAD,
+                    Str("next_position ", pull.next_position(), " is beyond this log's ", size_.value(), " entries"));
+    }
+    const Position next(pull.next_position());
+    auto it = subscribers_.find(route);
+    if (it == subscribers_.end() || it->second.session != pull.session() || it->second.agency != agency) {
+      if (it == subscribers_.end() && subscribers_.size() >= options_.max_subscribers) ForgetOldest();
+      Subscriber fresh;
+      fresh.agency = std::string(agency);
+      fresh.session = pull.session();
+      fresh.next = fresh.acknowledged = next;
+      fresh.last_sent = now;
+      it = subscribers_.insert_or_assign(route, std::move(fresh)).first;
+    }
+    Subscriber& subscriber = it->second;
+    subscriber.last_heard = now;
+    subscriber.blocked = false;
+    subscriber.credit = pull.credit_bytes();
+    // A pull that was overtaken by a later one takes nothing back.
+    if (next > subscriber.acknowledged) {
+      subscriber.acknowledged = next;
+      subscriber.next = std::max(subscriber.next, next);
+      while (!subscriber.under_way.empty() && subscriber.under_way.front().end <= next) {
+        subscriber.bytes_under_way -= subscriber.under_way.front().bytes;
+        subscriber.under_way.pop_front();
+      }
+    }
+    Pump(route, subscriber, now, out);
+    return out;
+  }
+
+  void OnSendFailed(const Route& route) override {
+    const auto it = subscribers_.find(route);
+    if (it == subscribers_.end() || it->second.under_way.empty()) return;
+    // No call gives a route two batches, so the newest is the one that failed.
+    Subscriber& subscriber = it->second;
+    subscriber.next = subscriber.under_way.back().first;
+    subscriber.bytes_under_way -= subscriber.under_way.back().bytes;
+    subscriber.under_way.pop_back();
+    subscriber.blocked = true;
+  }
+
+  std::vector<PublisherOutput> Tick(absl::Time now) override {
+    std::vector<PublisherOutput> out;
+    absl::erase_if(subscribers_, [&](const auto& item) {
+      return now - item.second.last_heard >= options_.forget_after;
+    });
+    for (auto& [route, subscriber] : subscribers_) {
+      Pump(route, subscriber, now, out);
+      if (now - subscriber.last_sent < options_.heartbeat) continue;
+      SendHeartbeat send{route, {}};
+      send.heartbeat.set_origin(options_.origin);
+      send.heartbeat.set_session(subscriber.session);
+      send.heartbeat.set_checkpoint(checkpoint_);
+      subscriber.last_sent = now;
+      out.push_back(std::move(send));
+    }
+    return out;
+  }
+
+  absl::Time NextTick() const override {
+    absl::Time next = absl::InfiniteFuture();
+    for (const auto& [route, subscriber] : subscribers_) {
+      if (MaySend(subscriber)) return absl::InfinitePast();
+      next = std::min({next, subscriber.last_sent + options_.heartbeat,
+                       subscriber.last_heard + options_.forget_after});
+    }
+    return next;
+  }
+
+  std::vector<exchange::v1::SubscriberStatus> status() const override {
+    std::vector<exchange::v1::SubscriberStatus> result;
+    for (const auto& [route, subscriber] : subscribers_) {
+      exchange::v1::SubscriberStatus& status = result.emplace_back();
+      status.set_agency(subscriber.agency);
+      status.set_acknowledged_size(subscriber.acknowledged.value());
+      status.set_last_heard_us(absl::ToUnixMicros(subscriber.last_heard));
+    }
+    std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.agency(), a.acknowledged_size()) < std::pair(b.agency(), b.acknowledged_size());
+    });
+    return result;
+  }
+
+ private:
+  struct UnderWay {
+    Position first;
+    Position end;
+    size_t bytes = 0;
+  };
+  struct Subscriber {
+    std::string agency;
+    uint64_t session = 0;
+    Position next;          // where the next batch starts
+    Position acknowledged;  // on the subscriber's disk
+    uint64_t credit = 0;
+    uint64_t bytes_under_way = 0;
+    std::deque<UnderWay> under_way;  // at most kMaxBatchesUnderWay
+    bool blocked = false;            // until the next pull
+    absl::Time last_heard;
+    absl::Time last_sent;
+  };
+
+  static SendError MakeError(const Route& route, ErrorCode code, std::string text) {
+    SendError error{route, {}};
+    error.error.set_code(code);
+    error.error.set_message(std::move(text));
+    return error;
+  }
+
+  bool MaySend(const Subscriber& subscriber) const {
+    return !subscriber.blocked && subscriber.next < size_ && subscriber.bytes_under_way < subscriber.credit &&
+           subscriber.under_way.size() < kMaxBatchesUnderWay;
+  }
+
+  // One batch to a call and subscriber: a subscriber far behind does not keep others waiting.
+  // NextTick asks for the rest at once.
+  void Pump(const Route& route, Subscriber& subscriber, absl::Time now, std::vector<PublisherOutput>& out) {
+    if (!MaySend(subscriber)) return;
+    const size_t most =
+        std::min<uint64_t>(options_.batch_bytes, subscriber.credit - subscriber.bytes_under_way);
+    absl::StatusOr<BatchMessage> message = cut_(subscriber.agency, subscriber.next, size_, most);
+    if (!message.ok()) {
+      // Details are for the origin's operator, who reads them where `cut` is made.
+      subscriber.blocked = true;
+      subscriber.last_sent = now;
+      out.push_back(MakeError(route, exchange::v1::ERROR_CODE_INTERNAL,
+                              Str("the log cannot be read at position ", subscriber.next.value())));
+      return;
+    }
+    message->batch.set_session(subscriber.session);
+    const Position end(subscriber.next.value() + message->batch.count());
+    const size_t bytes = message->entries.size() + message->blobs.size();
+    subscriber.under_way.push_back({subscriber.next, end, bytes});
+    subscriber.bytes_under_way += bytes;
+    subscriber.next = end;
+    subscriber.last_sent = now;
+    out.push_back(SendBatch{route, *std::move(message)});
+  }
+
+  void ForgetOldest() {
+    const auto oldest = std::min_element(subscribers_.begin(), subscribers_.end(), [](const auto& a, const auto& b) {
+      return a.second.last_heard < b.second.last_heard;
+    });
+    if (oldest != subscribers_.end()) subscribers_.erase(oldest);
+  }
+
+  // Constant after construction.
+  const PublisherOptions options_;
+  const CutBatchFn cut_;
+
+  Position size_;
+  std::string checkpoint_;
+  absl::flat_hash_map<Route, Subscriber> subscribers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Publisher> Publisher::Make(PublisherOptions options, CutBatchFn cut) {
+  return std::make_unique<PublisherImpl>(std::move(options), std::move(cut));
+}
+
+}  // namespace polku::replica

@@ -1,0 +1,529 @@
+#include "eventstore/replica/subscriber.h"
+
+#include <algorithm>
+#include <cassert>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/log/group.h"
+#include "eventstore/proof/merkle.h"
+
+namespace polku::replica {
+namespace {
+
+using exchange::v1::SubscriptionState;
+
+constexpr size_t kMaxFrameBytes = 4 << 20;  // PROTOCOL.md "Limits"
+// By how much a batch may run over the granted credit: one entry and its framing.
+constexpr uint64_t kMaxOverrunBytes = log::kMaxEntryBytes + log::kMaxLeafBytes;
+constexpr size_t kMaxPeerTextBytes = 200;
+constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
+
+// What a peer wrote goes into logs and onto terminals: bounded and printable.
+std::string PeerText(const std::string& text) {
+  return absl::CHexEscape(text.substr(0, kMaxPeerTextBytes));
+}
+
+absl::Status Fault(const auto&... parts) { return Error(absl::StatusCode::kDataLoss, parts...); }
+
+// A section as it came, in the order of the group's blobs.
+struct ReceivedSection {
+  CaseId case_id;
+  SectionKind kind;
+  Hash commitment;
+};
+
+// One batch that verified up to its checkpoint, which is still to come.
+struct Part {
+  Position first;
+  std::string entries;
+  std::string blobs;
+  std::vector<ReceivedSection> sections;
+  size_t bytes() const { return entries.size() + blobs.size(); }
+};
+
+class SubscriberImpl final : public Subscriber {
+ public:
+  SubscriberImpl(SubscriberOptions options, log::LogHead stored, WrapSecretFn wrap, RandomBytes random)
+      : options_(std::move(options)), wrap_(std::move(wrap)), random_(std::move(random)), stored_(std::move(stored)) {
+    stored_.origin = options_.origin;
+    tip_ = stored_;
+  }
+
+  std::vector<SubscriberOutput> Start(absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    if (started_ && session_ == 0) return out;  // waits for retry_at_, whatever the link does
+    started_ = true;
+    Restart(now, out);
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnBatch(const exchange::v1::Batch& batch, std::string_view entries,
+                                        std::string_view blobs, absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    if (!IsOurs(batch.origin(), batch.session())) return out;
+    Heard(now);
+    const uint64_t tip = tip_.frontier.size().value();
+    if (batch.first_position() < tip) {
+      // A repeat, which an origin that restarted sends. One that reaches beyond what we have was cut
+      // otherwise than before: asking again from what is stored is simpler than taking half of it.
+      if (batch.count() > tip - batch.first_position()) EndSession(now + options_.keepalive);
+      return out;
+    }
+    if (batch.first_position() > tip) {
+      Raise(Str("gap: a batch starts at position ", batch.first_position(), " where ", tip, " is next"),
+            now + options_.keepalive, out);
+      return out;
+    }
+    Part part{Position(tip), {}, {}, {}};
+    log::LogHead head = tip_;
+    const absl::Status verified = VerifyBatch(batch, entries, blobs, head, part);
+    if (!verified.ok()) {
+      Raise(Str("batch at position ", tip, ": ", ToStd(verified.message())), now + options_.retry_after_fault, out);
+      return out;
+    }
+    tip_ = std::move(head);
+    held_bytes_ += part.bytes();
+    unfinished_bytes_ += part.bytes();
+    parts_.push_back(std::move(part));
+    last_progress_ = now;
+    if (!batch.checkpoint().empty()) {
+      std::move(parts_.begin(), parts_.end(), std::back_inserter(ready_));
+      parts_.clear();
+      unfinished_bytes_ = 0;
+      ready_head_ = tip_;
+      ready_checkpoint_ = batch.checkpoint();
+      Store(now, out);
+    } else if (options_.credit_bytes + unfinished_bytes_ >= granted_ + options_.credit_bytes / 2) {
+      // Nothing of an unfinished commit can be acknowledged, so the origin would wait for credit and
+      // we for the commit's end.
+      granted_ = options_.credit_bytes + unfinished_bytes_;
+      Pull(now, out);
+    }
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat, absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    if (!IsOurs(heartbeat.origin(), heartbeat.session())) return out;
+    Heard(now);
+    if (heartbeat.checkpoint().empty()) return out;  // of an empty log
+    const absl::Status verified = VerifyHeartbeat(heartbeat.checkpoint());
+    if (!verified.ok()) {
+      Raise(Str("heartbeat: ", ToStd(verified.message())), now + options_.retry_after_fault, out);
+    }
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnError(const exchange::v1::Error& error, absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    if (session_ == 0) return out;
+    Heard(now);
+    if (error.code() == exchange::v1::ERROR_CODE_AHEAD) {
+      Raise(Str("the origin's log ends before our verified copy of ", stored_.frontier.size().value(),
+                " entries: it was rolled back; its operator must recover it from here"),
+            now + options_.retry_after_fault, out);
+    } else {
+      const std::string& name = exchange::v1::ErrorCode_Name(error.code());
+      Raise(Str("the origin answers ", name.empty() ? "an unknown error" : name, ": ", PeerText(error.message())),
+            now + options_.retry_after_fault, out);
+    }
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    assert(storing_.has_value());
+    if (!storing_.has_value()) return out;
+    held_bytes_ -= storing_bytes_;
+    storing_bytes_ = 0;
+    if (!stored.ok()) {
+      storing_.reset();
+      Raise(Str("storing failed: ", ToStd(stored.message())), now + options_.retry_after_fault, out);
+      return out;
+    }
+    stored_ = *std::move(storing_);
+    storing_.reset();
+    if (session_ == 0) {
+      tip_ = stored_;
+      if (now >= retry_at_) NewSession(now, out);
+      return out;
+    }
+    fault_.clear();
+    last_progress_ = now;
+    granted_ = std::max(options_.credit_bytes + unfinished_bytes_, held_bytes_);
+    Store(now, out);
+    if (session_ != 0) Pull(now, out);
+    return out;
+  }
+
+  std::vector<SubscriberOutput> Tick(absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    if (!started_) return out;
+    if (session_ == 0) {
+      if (now >= retry_at_ && !storing_.has_value()) NewSession(now, out);
+      return out;
+    }
+    if (now >= SilentAt()) {
+      silent_ = heard_;
+      Restart(now, out);
+    } else if (now >= StalledAt()) {
+      // The origin says that it has more, and nothing comes: the last message was lost.
+      Restart(now, out);
+    } else if (now >= next_pull_) {
+      Pull(now, out);
+    }
+    return out;
+  }
+
+  absl::Time NextTick() const override {
+    if (!started_) return absl::InfiniteFuture();
+    if (session_ == 0) return storing_.has_value() ? absl::InfiniteFuture() : retry_at_;
+    return std::min({next_pull_, SilentAt(), StalledAt()});
+  }
+
+  exchange::v1::SubscriptionStatus status() const override {
+    exchange::v1::SubscriptionStatus status;
+    status.set_origin(options_.origin);
+    status.set_stored_size(stored_.frontier.size().value());
+    status.set_announced_size(std::max(announced_.size, stored_.frontier.size()).value());
+    if (heard_) status.set_last_heard_us(absl::ToUnixMicros(last_heard_));
+    status.set_fault(fault_);
+    if (!fault_.empty()) {
+      status.set_state(exchange::v1::SUBSCRIPTION_STATE_FAULT);
+    } else if (silent_) {
+      status.set_state(exchange::v1::SUBSCRIPTION_STATE_SILENT);
+    } else if (!heard_) {
+      status.set_state(exchange::v1::SUBSCRIPTION_STATE_CONNECTING);
+    } else if (!told_ || announced_.size > stored_.frontier.size()) {
+      status.set_state(exchange::v1::SUBSCRIPTION_STATE_CATCHING_UP);
+    } else {
+      status.set_state(exchange::v1::SUBSCRIPTION_STATE_LIVE);
+    }
+    return status;
+  }
+
+ private:
+  bool IsOurs(const std::string& origin, uint64_t session) const {
+    return session_ != 0 && session == session_ && origin == options_.origin;
+  }
+
+  void Heard(absl::Time now) {
+    last_heard_ = now;
+    heard_ = true;
+    silent_ = false;
+  }
+
+  absl::Time SilentAt() const { return std::max(last_heard_, session_start_) + options_.silent_after; }
+  absl::Time StalledAt() const {
+    if (storing_.has_value() || announced_.size <= tip_.frontier.size()) return absl::InfiniteFuture();
+    return last_progress_ + options_.silent_after;
+  }
+
+  // ---- Sessions ----
+
+  void EndSession(absl::Time retry_at) {
+    session_ = 0;
+    retry_at_ = retry_at;
+    parts_.clear();
+    ready_.clear();
+    unfinished_bytes_ = 0;
+    held_bytes_ = storing_bytes_;
+    tip_ = stored_;
+  }
+
+  // What is being stored decides where the next session starts, so it is waited for.
+  void Restart(absl::Time now, std::vector<SubscriberOutput>& out) {
+    EndSession(now);
+    if (!storing_.has_value()) NewSession(now, out);
+  }
+
+  void NewSession(absl::Time now, std::vector<SubscriberOutput>& out) {
+    EndSession(absl::InfiniteFuture());
+    while (session_ == 0) random_(reinterpret_cast<uint8_t*>(&session_), sizeof session_);
+    session_start_ = now;
+    last_progress_ = now;
+    granted_ = options_.credit_bytes;
+    Pull(now, out);
+  }
+
+  void Pull(absl::Time now, std::vector<SubscriberOutput>& out) {
+    SendPull send;
+    send.pull.set_origin(options_.origin);
+    send.pull.set_session(session_);
+    send.pull.set_next_position(stored_.frontier.size().value());
+    send.pull.set_credit_bytes(granted_);
+    next_pull_ = now + options_.keepalive;
+    out.push_back(std::move(send));
+  }
+
+  void Raise(std::string what, absl::Time retry_at, std::vector<SubscriberOutput>& out) {
+    EndSession(retry_at);
+    fault_ = what;
+    out.push_back(RaiseAlarm{std::move(what)});
+  }
+
+  // ---- Verification: the steps of PROTOCOL.md "Verification", by their numbers ----
+
+  absl::Status VerifyBatch(const exchange::v1::Batch& batch, std::string_view entries, std::string_view blobs,
+                           log::LogHead& head, Part& part) {
+    // 1
+    if (entries.size() > kMaxFrameBytes || blobs.size() > kMaxFrameBytes) {
+      return Fault("a frame is larger than ", kMaxFrameBytes, " bytes");
+    }
+    const uint64_t bytes = entries.size() + blobs.size();
+    if (held_bytes_ + bytes > granted_ + kMaxOverrunBytes) {
+      return Fault("more than the granted credit of ", granted_, " bytes is under way");
+    }
+    if (unfinished_bytes_ + bytes > options_.max_commit_bytes) {
+      return Fault("a commit is larger than ", options_.max_commit_bytes, " bytes");
+    }
+    // 2: kept as they came; views borrow from the copy.
+    part.entries = std::string(entries);
+    part.blobs = std::string(blobs);
+    POLKU_ASSIGN_OR_RETURN(const log::GroupView group, log::GroupView::Parse(part.entries, part.blobs));
+    if (group.count() != batch.count()) {
+      return Fault("it says ", batch.count(), " positions and its group covers ", group.count());
+    }
+    event::v1::Header header;
+    for (const log::GroupItem& item : group.items()) {
+      const uint64_t position = head.frontier.size().value();
+      if (item.leaf.empty()) {
+        // 3
+        if (position == 0) return Fault("position 0, the Genesis, is withheld");
+        const absl::Status appended = head.frontier.AppendSubtree(item.withheld);
+        if (!appended.ok()) return Fault("withheld entries at position ", position, ": ", ToStd(appended.message()));
+        continue;
+      }
+      const absl::Status verified = VerifyEntry(item, group, head, header, part);
+      if (!verified.ok()) return Annotate(verified, Str("position ", position));
+      head.frontier.AppendLeafHash(proof::LeafHash(item.leaf));
+    }
+    // 10
+    if (batch.checkpoint().empty()) return absl::OkStatus();
+    return VerifyCheckpointOf(batch.checkpoint(), head);
+  }
+
+  absl::Status VerifyEntry(const log::GroupItem& item, const log::GroupView& group, log::LogHead& head,
+                           event::v1::Header& header, Part& part) const {
+    // 4
+    POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
+    // 5
+    const bool is_first = head.frontier.size() == Position(0);
+    if (is_first != (header.type() == kGenesisType)) {
+      return Fault(is_first ? "the log does not start with its Genesis" : "a second Genesis");
+    }
+    if (is_first) POLKU_RETURN_IF_ERROR(VerifyGenesis(header));
+    // 6
+    if (Order(header.order()) <= head.last_order) {
+      return Fault("order ", header.order(), " does not ascend from ", head.last_order.value());
+    }
+    head.last_order = Order(header.order());
+    // 7
+    const event::v1::Disclosure* ours = nullptr;
+    for (const auto& disclosure : header.disclosures()) {
+      if (disclosure.receiver() == options_.own_agency) ours = &disclosure;
+    }
+    if (ours == nullptr && !header.case_id().empty()) return Fault("an entry that is not disclosed to us");
+    // 8
+    if (ours != nullptr) {
+      if (ours->number() != head.disclosure_number + 1) {
+        return Fault("our running number is ", ours->number(), " where ", head.disclosure_number + 1,
+                     " is next: an entry disclosed to us is missing");
+      }
+      head.disclosure_number = ours->number();
+    }
+    // 9
+    for (const log::BlobView& blob : group.BlobsAt(item.offset)) {
+      POLKU_RETURN_IF_ERROR(VerifySection(header, ours, blob, part));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status VerifyGenesis(const event::v1::Header& header) const {
+    event::v1::Genesis genesis;
+    if (!genesis.ParseFromString(header.control())) return Fault("the Genesis is malformed");
+    if (genesis.format() != 1) return Fault("the log has format ", genesis.format(), "; 1 is known here");
+    if (genesis.origin() != options_.origin) {
+      return Fault("the Genesis names another origin: ", PeerText(genesis.origin()));
+    }
+    if (genesis.signing_key() != options_.origin_key.key().view()) {
+      return Fault("the Genesis names another signing key than the configured one");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status VerifySection(const event::v1::Header& header, const event::v1::Disclosure* ours,
+                             const log::BlobView& blob, Part& part) const {
+    const int kind = static_cast<int>(blob.kind);
+    if (ours == nullptr ||
+        std::find(ours->sections().begin(), ours->sections().end(), kind) == ours->sections().end()) {
+      return Fault("section ", kind, " is not disclosed to us");
+    }
+    const auto commitment = std::find_if(header.commitments().begin(), header.commitments().end(),
+                                         [&](const auto& c) { return c.kind() == kind; });
+    if (commitment == header.commitments().end()) return Fault("section ", kind, " has no commitment");
+    if (blob.secret.size() != vault::SectionSecret::kBytes) return Fault("section ", kind, " comes without its secret");
+    const Hash expected = *Hash::FromBytes(commitment->commitment());
+    const absl::StatusOr<std::string> opened =
+        vault::OpenSection(vault::SectionSecret(blob.secret), expected, options_.origin,
+                           *EventId::FromBytes(header.event_id()), blob.kind, blob.blob);
+    if (!opened.ok()) return Fault("section ", kind, " does not match its commitment");
+    part.sections.push_back({*CaseId::FromBytes(header.case_id()), blob.kind, expected});
+    return absl::OkStatus();
+  }
+
+  absl::Status VerifyNote(std::string_view note, proof::Checkpoint& checkpoint) const {
+    absl::StatusOr<proof::Checkpoint> parsed = proof::VerifyCheckpoint(note, options_.origin_key);
+    if (absl::IsUnauthenticated(parsed.status())) {
+      return Fault("the checkpoint is not signed by the configured key of ", options_.origin);
+    }
+    if (!parsed.ok()) return Fault(ToStd(parsed.status().message()));
+    checkpoint = *std::move(parsed);
+    if (checkpoint.origin != options_.origin) return Fault("the checkpoint is of another origin");
+    // Both are signed and kept: the proof of the fork.
+    if (told_ && checkpoint.size == announced_.size && checkpoint.root != announced_.root) {
+      return Fault("fork: two signed checkpoints of size ", checkpoint.size.value(), " with different roots");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status VerifyCheckpointOf(std::string_view note, const log::LogHead& head) {
+    proof::Checkpoint checkpoint;
+    POLKU_RETURN_IF_ERROR(VerifyNote(note, checkpoint));
+    if (checkpoint.size != head.frontier.size()) {
+      return Fault("its checkpoint is for ", checkpoint.size.value(), " entries and the batch ends at ",
+                   head.frontier.size().value());
+    }
+    if (checkpoint.root != head.frontier.Root()) {
+      return Fault("the entries' root is not that of the signed checkpoint");
+    }
+    Told(std::move(checkpoint));
+    return absl::OkStatus();
+  }
+
+  absl::Status VerifyHeartbeat(std::string_view note) {
+    proof::Checkpoint checkpoint;
+    POLKU_RETURN_IF_ERROR(VerifyNote(note, checkpoint));
+    if (checkpoint.size == stored_.frontier.size()) {
+      if (checkpoint.root != stored_.frontier.Root()) {
+        return Fault("fork: its signed root for our ", checkpoint.size.value(), " entries is not ours");
+      }
+      fault_.clear();  // the origin agrees with what we hold
+    }
+    Told(std::move(checkpoint));
+    return absl::OkStatus();
+  }
+
+  void Told(proof::Checkpoint checkpoint) {
+    // An older one is a late message: an origin that lost entries answers our pull with AHEAD.
+    if (!told_ || checkpoint.size >= announced_.size) announced_ = std::move(checkpoint);
+    told_ = true;
+  }
+
+  // ---- Storing ----
+
+  // Hands out all that is covered by a checkpoint, unless a batch is being stored already.
+  void Store(absl::Time now, std::vector<SubscriberOutput>& out) {
+    if (storing_.has_value() || ready_.empty()) return;
+    StoreBatch store;
+    store.batch.first = ready_.front().first;
+    store.batch.head = ready_head_;
+    store.batch.checkpoint = ready_checkpoint_;
+    size_t bytes = 0;
+    absl::Status wrapped = PrepareKeys();
+    for (Part& part : ready_) {
+      bytes += part.bytes();
+      if (wrapped.ok()) wrapped = WrapSecrets(part);
+      store.batch.groups.push_back({part.first, std::move(part.entries), std::move(part.blobs)});
+    }
+    if (!wrapped.ok()) {
+      Raise(Str("received sections cannot be sealed here: ", ToStd(wrapped.message())),
+            now + options_.retry_after_fault, out);
+      return;
+    }
+    ready_.clear();
+    storing_ = store.batch.head;
+    storing_bytes_ = bytes;
+    out.push_back(std::move(store));
+  }
+
+  absl::Status PrepareKeys() const {
+    if (!options_.prepare_keys) return absl::OkStatus();
+    std::vector<std::pair<CaseId, SectionKind>> keys;
+    for (const Part& part : ready_) {
+      for (const ReceivedSection& section : part.sections) keys.emplace_back(section.case_id, section.kind);
+    }
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    return keys.empty() ? absl::OkStatus() : options_.prepare_keys(keys);
+  }
+
+  // The blobs again, with our wrapped secrets in place of the received ones. The entries' bytes stay.
+  absl::Status WrapSecrets(Part& part) const {
+    if (part.sections.empty()) return absl::OkStatus();
+    POLKU_ASSIGN_OR_RETURN(const log::GroupView group, log::GroupView::Parse(part.entries, part.blobs));
+    log::GroupWriter writer;
+    size_t section = 0;
+    for (const log::GroupItem& item : group.items()) {
+      if (item.leaf.empty()) {
+        writer.AddWithheld(item.withheld);
+        continue;
+      }
+      writer.AddLeaf(item.leaf);
+      for (const log::BlobView& blob : group.BlobsAt(item.offset)) {
+        const ReceivedSection& received = part.sections[section++];
+        POLKU_ASSIGN_OR_RETURN(const std::string secret, wrap_(received.case_id, blob.kind, received.commitment,
+                                                               vault::SectionSecret(blob.secret)));
+        writer.AddBlob(blob.kind, secret, blob.blob);
+      }
+    }
+    part.blobs = std::move(writer).Finish().blobs;
+    return absl::OkStatus();
+  }
+
+  // Constant after construction.
+  const SubscriberOptions options_;
+  const WrapSecretFn wrap_;
+  const RandomBytes random_;
+
+  log::LogHead stored_;                   // on disk
+  std::optional<log::LogHead> storing_;   // handed out, not yet answered
+  log::LogHead tip_;                      // after everything that verified in this session
+
+  // Of this session, after stored_ and storing_, in order.
+  std::vector<Part> ready_;  // covered by ready_checkpoint_
+  log::LogHead ready_head_;
+  std::string ready_checkpoint_;
+  std::vector<Part> parts_;  // of a commit whose checkpoint has not come
+  uint64_t unfinished_bytes_ = 0;  // of parts_
+  uint64_t storing_bytes_ = 0;
+  uint64_t held_bytes_ = 0;        // of all three
+  uint64_t granted_ = 0;           // credit of the newest pull
+
+  bool started_ = false;
+  uint64_t session_ = 0;  // 0: none until retry_at_
+  absl::Time retry_at_ = absl::InfiniteFuture();
+  absl::Time session_start_ = absl::InfinitePast();
+  absl::Time next_pull_ = absl::InfiniteFuture();
+  absl::Time last_heard_ = absl::InfinitePast();
+  absl::Time last_progress_ = absl::InfinitePast();
+  bool heard_ = false;
+  bool silent_ = false;
+  std::string fault_;
+
+  bool told_ = false;             // announced_ is set
+  proof::Checkpoint announced_;   // the newest that verified
+};
+
+}  // namespace
+
+std::unique_ptr<Subscriber> Subscriber::Make(SubscriberOptions options, log::LogHead stored, WrapSecretFn wrap,
+                                             RandomBytes random) {
+  return std::make_unique<SubscriberImpl>(std::move(options), std::move(stored), std::move(wrap), std::move(random));
+}
+
+}  // namespace polku::replica
