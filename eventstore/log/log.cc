@@ -138,17 +138,46 @@ absl::StatusOr<std::optional<Receipt>> FindStored(Engine& engine, EntryFetcher& 
   return std::optional<Receipt>(receipt);
 }
 
+// Protobuf writes a `string` field with bad UTF-8 but refuses to read it: such an entry would be in
+// the log for ever and never readable.
+bool IsUtf8(std::string_view text) {
+  size_t i = 0;
+  while (i < text.size()) {
+    const auto byte = [&](size_t at) { return static_cast<uint8_t>(text[at]); };
+    const uint8_t lead = byte(i);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
+    for (size_t k = 1; k < length; ++k) {
+      if ((byte(i + k) & 0xc0) != 0x80) return false;
+    }
+    // Overlong forms, surrogates and code points beyond U+10FFFF (RFC 3629).
+    const uint8_t second = byte(i + 1);
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
+        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
 absl::Status ValidateEntry(const NewEntry& entry) {
   const auto bad = [&](std::string_view what) {
     return absl::InvalidArgumentError(Str("entry ", FormatEventId(entry.id), ": ", what));
   };
   const auto is_name = [](const std::string& name) {
-    return !name.empty() && name.size() <= kMaxNameBytes;
+    return !name.empty() && name.size() <= kMaxNameBytes && IsUtf8(name);
   };
   if (entry.id.is_zero()) return bad("has no event id");
-  if (!is_name(entry.type)) return bad("type must be 1 to 255 bytes");
-  if (!is_name(entry.author_agency)) return bad("author agency must be 1 to 255 bytes");
-  if (entry.author_official.size() > kMaxNameBytes) return bad("official exceeds 255 bytes");
+  if (!is_name(entry.type)) return bad("type must be 1 to 255 bytes of UTF-8");
+  if (!is_name(entry.author_agency)) return bad("author agency must be 1 to 255 bytes of UTF-8");
+  if (entry.author_official.size() > kMaxNameBytes || !IsUtf8(entry.author_official)) {
+    return bad("official must be at most 255 bytes of UTF-8");
+  }
   const bool control = !entry.control.empty();
   if (control != entry.case_id.is_zero()) {
     return bad("must have either a case or control content");
@@ -156,7 +185,7 @@ absl::Status ValidateEntry(const NewEntry& entry) {
   if (control && !entry.sections.empty()) return bad("a control entry takes no sections");
   if (entry.newest_cause.value() >= kMaxOrder) return bad("order of its newest cause out of range");
   for (const CauseRef& cause : entry.causes) {
-    if (!is_name(cause.origin)) return bad("cause without origin");
+    if (!is_name(cause.origin)) return bad("cause needs an origin of 1 to 255 bytes of UTF-8");
   }
   if (entry.sections.size() > kMaxSectionsPerEntry) return bad("more than 16 sections");
   size_t bytes = 0;
@@ -174,7 +203,7 @@ absl::Status ValidateEntry(const NewEntry& entry) {
   if (entry.disclosures.size() > kMaxDisclosuresPerEntry) return bad("more than 64 disclosures");
   const std::string* last_receiver = nullptr;
   for (const DisclosureTarget& target : entry.disclosures) {
-    if (!is_name(target.receiver)) return bad("disclosure without receiver");
+    if (!is_name(target.receiver)) return bad("disclosure needs a receiver of 1 to 255 bytes of UTF-8");
     if (last_receiver != nullptr && target.receiver <= *last_receiver) {
       return bad("disclosures must ascend by receiver, each once");
     }

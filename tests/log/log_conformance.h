@@ -1,0 +1,617 @@
+// The contract of eventstore/log/log.h, run over every engine.
+#ifndef POLKU_TESTS_LOG_LOG_CONFORMANCE_H_
+#define POLKU_TESTS_LOG_LOG_CONFORMANCE_H_
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "eventstore/log/index.h"
+#include "eventstore/log/reader.h"
+#include "tests/log/engine_conformance.h"
+
+namespace polku::log {
+
+class LogConformance : public ::testing::TestWithParam<EngineParam> {
+ protected:
+  void SetUp() override {
+    home_ = GetParam().make();
+    signer_ = proof::Signer::Generate(std::string(kTestOrigin));
+    OpenLog();
+  }
+
+  LogOptions Options() {
+    return {*OriginName::Parse(kTestOrigin), clock_.Function(), SystemRandom(), signer_.get()};
+  }
+  void OpenLog() {
+    auto log = Log::Open(home_->engine(), Options(), kTestCurveKey);
+    ASSERT_THAT(log, testing::IsOk());
+    log_ = *std::move(log);
+  }
+  void Reopen() {
+    log_.reset();
+    home_->Reopen();
+    OpenLog();
+  }
+  Engine& engine() { return home_->engine(); }
+
+  // Reads the whole log through EntryReader and checks everything that must hold of it: gapless
+  // positions, rising order, revisions 1, 2, 3 … by case, running numbers by receiver, indexes,
+  // head, checkpoint and root.
+  void CheckWholeLog() {
+    auto reader = EntryReader::Make(engine(), kOwnLog, Position(0), true);
+    ASSERT_THAT(reader, testing::IsOk());
+    std::vector<Hash> leaves;
+    std::map<std::string, uint64_t> revisions;
+    std::map<std::string, uint64_t> numbers;
+    std::set<std::string> ids;
+    uint64_t last_order = 0;
+    while (true) {
+      auto next = (*reader)->Next();
+      ASSERT_THAT(next, testing::IsOk());
+      if (!next->has_value()) break;
+      const EntryView& entry = **next;
+      const event::v1::Header& header = *entry.header;
+      ASSERT_EQ(entry.position, Position(leaves.size()));
+      EXPECT_GT(header.order(), last_order);
+      last_order = header.order();
+      EXPECT_TRUE(ids.insert(header.event_id() + header.author_agency()).second) << "doubled";
+      auto found = engine().IndexGet(
+          EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency()));
+      ASSERT_THAT(found, testing::IsOk());
+      EXPECT_EQ(*found, EventIndexValue(entry.position, Revision(header.case_revision())));
+      if (!header.case_id().empty()) {
+        EXPECT_EQ(header.case_revision(), ++revisions[header.case_id()]);
+        auto in_case = engine().IndexGet(
+            CaseIndexKey(*CaseId::FromBytes(header.case_id()), kOwnLog, entry.position));
+        ASSERT_THAT(in_case, testing::IsOk());
+        EXPECT_EQ(*in_case, CaseIndexValue(Order(last_order), Revision(header.case_revision())));
+      }
+      for (const auto& disclosure : header.disclosures()) {
+        EXPECT_EQ(disclosure.number(), ++numbers[disclosure.receiver()]);
+      }
+      EXPECT_EQ(entry.blobs.size(), static_cast<size_t>(header.commitments_size()));
+      leaves.push_back(proof::LeafHash(entry.leaf));
+    }
+    ASSERT_EQ(log_->size(), Position(leaves.size()));
+    EXPECT_EQ(log_->last_order(), Order(last_order));
+    auto checkpoint = proof::VerifyCheckpoint(log_->checkpoint(), signer_->verifier());
+    ASSERT_THAT(checkpoint, testing::IsOk());
+    EXPECT_EQ(checkpoint->size, log_->size());
+    EXPECT_EQ(checkpoint->root, NaiveRoot(leaves, 0, leaves.size()));
+    for (const auto& [receiver, number] : numbers) {
+      std::string value;
+      AppendBigEndian64(value, number);
+      auto found = engine().IndexGet(DisclosureIndexKey(receiver));
+      ASSERT_THAT(found, testing::IsOk());
+      EXPECT_EQ(*found, value);
+    }
+  }
+
+  std::unique_ptr<EngineHome> home_;
+  std::unique_ptr<proof::Signer> signer_;
+  TestClock clock_;
+  std::unique_ptr<Log> log_;
+};
+
+TEST_P(LogConformance, AnEmptyLogStartsWithItsGenesisOnce) {
+  EXPECT_EQ(log_->size(), Position(1));
+  Reopen();
+  EXPECT_EQ(log_->size(), Position(1));
+  EntryFetcher fetcher(engine());
+  ASSERT_OK_AND_ASSIGN(const EntryView entry, fetcher.Fetch(kOwnLog, Position(0), true));
+  EXPECT_EQ(entry.header->type(), "polku.event.v1.Genesis");
+  event::v1::Genesis genesis;
+  ASSERT_TRUE(genesis.ParseFromString(entry.header->control()));
+  EXPECT_EQ(genesis.format(), 1u);
+  EXPECT_EQ(genesis.origin(), kTestOrigin);
+  EXPECT_EQ(genesis.signing_key(), signer_->verifier().key().view());
+  EXPECT_EQ(genesis.curve_key(), kTestCurveKey);
+  NewEntry second;
+  second.id = TestEvent(1);
+  second.type = "polku.event.v1.Genesis";
+  second.author_agency = kTestAgency;
+  second.control = "x";
+  EXPECT_THAT(AppendOne(*log_, One(second)).status, StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_P(LogConformance, AnAppendIsReadBackAsItWasGiven) {
+  NewEntry entry = TestEntry(1, 5);
+  entry.causes.push_back({"FI/MUN/0187690-1/oulu/attendance/1", Position(77), Sha256("leaf")});
+  entry.newest_cause = Order(5);
+  entry.sections = {TestSection(SectionKind::kService, "s"), TestSection(SectionKind::kHealth, "h")};
+  SectionSet sections;
+  sections.add(SectionKind::kService);
+  sections.add(SectionKind::kPayment);
+  entry.disclosures.push_back({"FI/GOV/0245437-2/kela", sections, Position(0)});
+  const AppendResult result = AppendOne(*log_, One(entry));
+  ASSERT_THAT(result.status, IsOk());
+  ASSERT_EQ(result.receipts.size(), 1u);
+  const Receipt& receipt = result.receipts[0];
+  EXPECT_EQ(receipt.id, entry.id);
+  EXPECT_EQ(receipt.position, Position(1));
+  EXPECT_EQ(receipt.revision, Revision(1));
+  EXPECT_FALSE(receipt.repeated);
+
+  EntryFetcher fetcher(engine());
+  ASSERT_OK_AND_ASSIGN(const EntryView view, fetcher.Fetch(kOwnLog, Position(1), true));
+  const event::v1::Header& header = *view.header;
+  EXPECT_EQ(header.event_id(), entry.id.view());
+  EXPECT_EQ(header.type(), entry.type);
+  EXPECT_EQ(header.author_agency(), entry.author_agency);
+  EXPECT_EQ(header.author_official(), entry.author_official);
+  EXPECT_EQ(header.case_id(), entry.case_id.view());
+  EXPECT_EQ(header.recorded_at_us(), absl::ToUnixMicros(*clock_.now));
+  EXPECT_EQ(Order(header.order()), receipt.order);
+  EXPECT_EQ(header.schema_hash(), entry.schema_hash.view());
+  ASSERT_EQ(header.causes_size(), 1);
+  EXPECT_EQ(header.causes(0).origin(), entry.causes[0].origin);
+  EXPECT_EQ(header.causes(0).position(), 77u);
+  EXPECT_EQ(header.causes(0).leaf_hash(), entry.causes[0].leaf_hash.view());
+  ASSERT_EQ(header.commitments_size(), 2);
+  EXPECT_EQ(header.commitments(1).commitment(), entry.sections[1].commitment.view());
+  ASSERT_EQ(header.disclosures_size(), 1);
+  EXPECT_THAT(header.disclosures(0).sections(), ElementsAre(event::v1::SECTION_KIND_SERVICE))
+      << "what the entry does not hold is not on record as disclosed";
+  EXPECT_EQ(header.disclosures(0).number(), 1u);
+  ASSERT_EQ(view.blobs.size(), 2u);
+  EXPECT_EQ(view.blobs[1].kind, SectionKind::kHealth);
+  EXPECT_EQ(view.blobs[1].blob, entry.sections[1].blob);
+  EXPECT_TRUE(view.blobs[1].secret.empty());
+  EXPECT_EQ(receipt.leaf_hash, proof::LeafHash(view.leaf));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, AnUnmetExpectedRevisionAppendsNothingAndTellsTheTrueOnes) {
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(1, 5))).status, IsOk());
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(2, 5))).status, IsOk());
+  AppendRequest request = One(TestEntry(3, 5));
+  request.entries.push_back(TestEntry(4, 6));
+  request.expected = {{TestCase(5), Revision(1)}, {TestCase(6), Revision(0)}};
+  for (int round = 0; round < 2; ++round) {
+    const AppendResult result = AppendOne(*log_, request);
+    EXPECT_THAT(result.status, StatusIs(absl::StatusCode::kAborted));
+    EXPECT_TRUE(result.receipts.empty());
+    ASSERT_EQ(result.actual.size(), 1u);
+    EXPECT_EQ(result.actual[0].case_id, TestCase(5));
+    EXPECT_EQ(result.actual[0].revision, Revision(2));
+    EXPECT_EQ(log_->size(), Position(3));
+    Reopen();
+  }
+  EXPECT_THAT(log_->CaseRevision(TestCase(5)), IsOkAndHolds(Revision(2)));
+  EXPECT_THAT(log_->CaseRevision(TestCase(6)), IsOkAndHolds(Revision(0)));
+  request.expected[0].revision = Revision(2);
+  const AppendResult retried = AppendOne(*log_, request);
+  ASSERT_THAT(retried.status, IsOk());
+  EXPECT_EQ(retried.receipts[0].revision, Revision(3));
+  EXPECT_EQ(retried.receipts[1].revision, Revision(1));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, ALaterRequestOfOneCallSeesTheEarlierOne) {
+  std::vector<AppendRequest> requests;
+  for (uint64_t i = 0; i < 4; ++i) {
+    requests.push_back(One(TestEntry(10 + i, 5)));
+    requests.back().expected = {{TestCase(5), Revision(i == 2 ? 0 : std::min<uint64_t>(i, 2))}};
+  }
+  const std::vector<AppendResult> results = log_->Append(requests);
+  ASSERT_EQ(results.size(), 4u);
+  EXPECT_THAT(results[0].status, IsOk());
+  EXPECT_THAT(results[1].status, IsOk());
+  EXPECT_THAT(results[2].status, StatusIs(absl::StatusCode::kAborted));
+  ASSERT_EQ(results[2].actual.size(), 1u);
+  EXPECT_EQ(results[2].actual[0].revision, Revision(2));
+  ASSERT_THAT(results[3].status, IsOk());
+  EXPECT_EQ(results[3].receipts[0].revision, Revision(3));
+  EXPECT_EQ(results[3].receipts[0].position, Position(3));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, ARepeatReturnsTheOriginalReceiptForEver) {
+  AppendRequest request = One(TestEntry(1, 5));
+  request.entries[0].sections = {TestSection(SectionKind::kService, "content")};
+  request.entries.push_back(TestEntry(2, 5));
+  request.expected = {{TestCase(5), Revision(0)}};
+  const AppendResult first = AppendOne(*log_, request);
+  ASSERT_THAT(first.status, IsOk());
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(3, 5))).status, IsOk());
+  *clock_.now += absl::Hours(10'000);
+  // The same content sealed again has other bytes around it; commitments tell.
+  request.entries[0].disclosures.clear();
+  for (int round = 0; round < 2; ++round) {
+    const AppendResult again = AppendOne(*log_, request);
+    ASSERT_THAT(again.status, IsOk());
+    ASSERT_EQ(again.receipts.size(), 2u);
+    for (size_t i = 0; i < 2; ++i) {
+      EXPECT_TRUE(again.receipts[i].repeated);
+      EXPECT_EQ(again.receipts[i].position, first.receipts[i].position);
+      EXPECT_EQ(again.receipts[i].revision, first.receipts[i].revision);
+      EXPECT_EQ(again.receipts[i].order, first.receipts[i].order);
+      EXPECT_EQ(again.receipts[i].leaf_hash, first.receipts[i].leaf_hash);
+    }
+    ASSERT_OK_AND_ASSIGN(const auto found, log_->FindRepeat(request));
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ((*found)[1].position, Position(2));
+    EXPECT_EQ(log_->size(), Position(4));
+    Reopen();
+  }
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, ARepeatBesideNewEntriesAppendsOnlyTheNew) {
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(1, 5))).status, IsOk());
+  AppendRequest mixed = One(TestEntry(1, 5));
+  mixed.entries.push_back(TestEntry(2, 5));
+  ASSERT_OK_AND_ASSIGN(const auto found, log_->FindRepeat(mixed));
+  EXPECT_FALSE(found.has_value());
+  const AppendResult result = AppendOne(*log_, mixed);
+  ASSERT_THAT(result.status, IsOk());
+  EXPECT_TRUE(result.receipts[0].repeated);
+  EXPECT_EQ(result.receipts[0].position, Position(1));
+  EXPECT_FALSE(result.receipts[1].repeated);
+  EXPECT_EQ(result.receipts[1].position, Position(2));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, TheSameIdWithOtherContentIsAConflictWhateverDiffers) {
+  NewEntry original = TestEntry(1, 5);
+  original.sections = {TestSection(SectionKind::kService, "content")};
+  ASSERT_THAT(AppendOne(*log_, One(original)).status, IsOk());
+  std::vector<std::pair<std::string, NewEntry>> others;
+  const auto other = [&](std::string what) -> NewEntry& {
+    return others.emplace_back(std::move(what), original).second;
+  };
+  other("type").type = "polku.attendance.v1.Other";
+  other("official").author_official = "official-8";
+  other("case").case_id = TestCase(6);
+  other("commitment").sections[0].commitment = Sha256("other");
+  other("kind").sections[0].kind = SectionKind::kSocial;
+  other("fewer sections").sections.clear();
+  other("more sections").sections.push_back(TestSection(SectionKind::kHealth, "h"));
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& [what, entry] : others) {
+      AppendRequest request = One(TestEntry(50, 5));
+      request.entries.push_back(entry);
+      EXPECT_THAT(AppendOne(*log_, request).status, StatusIs(absl::StatusCode::kAlreadyExists))
+          << what;
+      EXPECT_THAT(log_->FindRepeat(One(entry)), StatusIs(absl::StatusCode::kAlreadyExists)) << what;
+    }
+    EXPECT_EQ(log_->size(), Position(2));
+    Reopen();
+  }
+  NewEntry same_id_other_author = original;
+  same_id_other_author.author_agency = "FI/MUN/0187690-1/other";
+  EXPECT_THAT(AppendOne(*log_, One(same_id_other_author)).status, IsOk());
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, IdempotencyHoldsWithinOneCallAndWithinOneRequest) {
+  NewEntry changed = TestEntry(1, 5);
+  changed.author_official = "somebody else";
+  AppendRequest twice = One(TestEntry(2, 5));
+  twice.entries.push_back(TestEntry(2, 5));
+  AppendRequest conflicting = One(TestEntry(3, 5));
+  conflicting.entries.push_back(TestEntry(3, 6));
+  const std::vector<AppendRequest> requests = {One(TestEntry(1, 5)), One(TestEntry(1, 5)),
+                                               One(changed), twice, conflicting,
+                                               One(TestEntry(3, 5))};
+  const std::vector<AppendResult> results = log_->Append(requests);
+  ASSERT_THAT(results[0].status, IsOk());
+  ASSERT_THAT(results[1].status, IsOk());
+  EXPECT_TRUE(results[1].receipts[0].repeated);
+  EXPECT_EQ(results[1].receipts[0].position, results[0].receipts[0].position);
+  EXPECT_EQ(results[1].receipts[0].leaf_hash, results[0].receipts[0].leaf_hash);
+  EXPECT_THAT(results[2].status, StatusIs(absl::StatusCode::kAlreadyExists));
+  ASSERT_THAT(results[3].status, IsOk());
+  EXPECT_FALSE(results[3].receipts[0].repeated);
+  EXPECT_TRUE(results[3].receipts[1].repeated);
+  EXPECT_EQ(results[3].receipts[1].position, results[3].receipts[0].position);
+  EXPECT_THAT(results[4].status, StatusIs(absl::StatusCode::kAlreadyExists));
+  ASSERT_THAT(results[5].status, IsOk()) << "a refused request leaves no trace";
+  EXPECT_FALSE(results[5].receipts[0].repeated);
+  EXPECT_EQ(log_->size(), Position(4));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, ARefusedRequestLeavesNoNumberRevisionOrOrderBehind) {
+  NewEntry good = TestEntry(1, 5);
+  good.disclosures.push_back({"FI/GOV/0245437-2/kela", {}, Position(0)});
+  NewEntry oversized = TestEntry(2, 5);
+  oversized.disclosures = good.disclosures;
+  for (int i = 0; i < 300; ++i) {
+    oversized.causes.push_back({std::string(250, 'o'), Position(1), Sha256("l")});
+  }
+  AppendRequest mixed = One(good);
+  mixed.entries.push_back(oversized);
+  const std::vector<AppendRequest> requests = {mixed, One(good)};
+  const std::vector<AppendResult> results = log_->Append(requests);
+  EXPECT_THAT(results[0].status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("65,535")));
+  ASSERT_THAT(results[1].status, IsOk());
+  EXPECT_FALSE(results[1].receipts[0].repeated);
+  EXPECT_EQ(results[1].receipts[0].revision, Revision(1));
+  EXPECT_EQ(results[1].receipts[0].position, Position(1));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, LimitsAreEnforcedAtTheirExactValue) {
+  const auto status_of = [&](NewEntry entry) { return AppendOne(*log_, One(std::move(entry))).status; };
+  const auto invalid = StatusIs(absl::StatusCode::kInvalidArgument);
+
+  AppendRequest none;
+  EXPECT_THAT(AppendOne(*log_, none).status, invalid);
+  AppendRequest many;
+  for (uint64_t i = 0; i < kMaxEntriesPerAppend; ++i) many.entries.push_back(TestEntry(1'000 + i, i));
+  EXPECT_THAT(AppendOne(*log_, many).status, IsOk());
+  many.entries.push_back(TestEntry(9'999, 1));
+  EXPECT_THAT(AppendOne(*log_, many).status, invalid);
+
+  // A control entry of exactly the largest leaf, and one byte more.
+  NewEntry control;
+  control.id = TestEvent(1);
+  control.type = "polku.event.v1.RulesChanged";
+  control.author_agency = kTestAgency;
+  control.control = std::string(65'000, 'r');
+  ASSERT_THAT(status_of(control), IsOk());
+  EntryFetcher fetcher(engine());
+  ASSERT_OK_AND_ASSIGN(const EntryView view,
+                       fetcher.Fetch(kOwnLog, Position(log_->size().value() - 1), false));
+  const size_t overhead = view.leaf.size() - control.control.size();
+  control.id = TestEvent(2);
+  control.control = std::string(kMaxLeafBytes - overhead, 'r');
+  EXPECT_THAT(status_of(control), IsOk());
+  control.id = TestEvent(3);
+  control.control.push_back('r');
+  EXPECT_THAT(status_of(control), invalid);
+
+  NewEntry wide = TestEntry(4, 5);
+  for (size_t i = 0; i < kMaxDisclosuresPerEntry; ++i) {
+    wide.disclosures.push_back({"FI/X/Y/" + std::to_string(100 + i), {}, Position(0)});
+  }
+  EXPECT_THAT(status_of(wide), IsOk());
+  wide.id = TestEvent(5);
+  wide.disclosures.push_back({"FI/X/Y/999", {}, Position(0)});
+  EXPECT_THAT(status_of(wide), invalid);
+
+  NewEntry large = TestEntry(6, 5);
+  large.sections = {TestSection(SectionKind::kService, "1", 1 << 20),
+                    TestSection(SectionKind::kIdentity, "2", 1 << 20),
+                    TestSection(SectionKind::kSocial, "3", (1 << 20) - 1'000)};
+  EXPECT_THAT(status_of(large), IsOk());
+  large.id = TestEvent(7);
+  large.sections[2].blob = std::string(1 << 20, 'b');
+  EXPECT_THAT(status_of(large), invalid) << "3 MiB and a leaf";
+  large.sections.resize(1);
+  large.sections[0].blob = std::string(kMaxBlobBytes, 'b');
+  EXPECT_THAT(status_of(large), IsOk());
+  large.id = TestEvent(8);
+  large.sections[0].blob.push_back('b');
+  EXPECT_THAT(status_of(large), invalid);
+
+  NewEntry named = TestEntry(9, 5);
+  named.author_agency = std::string(255, 'a');
+  EXPECT_THAT(status_of(named), IsOk());
+  named.author_agency.push_back('a');
+  EXPECT_THAT(status_of(named), invalid);
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, MalformedEntriesAreRefused) {
+  std::vector<std::pair<std::string, NewEntry>> cases;
+  const auto with = [&](std::string what) -> NewEntry& {
+    return cases.emplace_back(std::move(what), TestEntry(1, 5)).second;
+  };
+  with("no id").id = EventId();
+  with("no type").type.clear();
+  with("long type").type = std::string(256, 't');
+  with("no author").author_agency.clear();
+  with("long official").author_official = std::string(256, 'o');
+  with("no case").case_id = CaseId();
+  with("case and control").control = "c";
+  with("unordered sections").sections = {TestSection(SectionKind::kHealth, "h"),
+                                         TestSection(SectionKind::kService, "s")};
+  with("a kind twice").sections = {TestSection(SectionKind::kHealth, "h"),
+                                   TestSection(SectionKind::kHealth, "i")};
+  with("no blob").sections = {TestSection(SectionKind::kHealth, "h", 0)};
+  with("receivers unordered").disclosures = {{"FI/b/c/d", {}, {}}, {"FI/a/c/d", {}, {}}};
+  with("receiver twice").disclosures = {{"FI/b/c/d", {}, {}}, {"FI/b/c/d", {}, {}}};
+  with("receiver nameless").disclosures = {{"", {}, {}}};
+  with("cause beyond all clocks").newest_cause = Order(UINT64_MAX);
+  with("cause nameless").causes = {{"", {}, {}}};
+  // Protobuf would write these and never read them again.
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xed\xa0\x80", "\xf5\x80\x80\x80", "a\xff"}) {
+    with("type not UTF-8").type = bad;
+    with("official not UTF-8").author_official = bad;
+    with("receiver not UTF-8").disclosures = {{bad, {}, {}}};
+    with("cause not UTF-8").causes = {{bad, {}, {}}};
+  }
+  for (const auto& [what, entry] : cases) {
+    const std::vector<AppendRequest> requests = {One(TestEntry(1, 5)), One(entry)};
+    const std::vector<AppendResult> results = log_->Append(requests);
+    EXPECT_THAT(results[0].status, IsOk()) << "one request's fault is not another's";
+    EXPECT_THAT(results[1].status, StatusIs(absl::StatusCode::kInvalidArgument)) << what;
+  }
+  EXPECT_EQ(log_->size(), Position(2));
+  NewEntry good = TestEntry(2, 5);
+  good.author_official = "Äyräpää €\U0001F600";
+  EXPECT_THAT(AppendOne(*log_, One(good)).status, IsOk());
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, OrderRisesAlsoWhenTheClockGoesBackAndAfterCauses) {
+  const AppendResult first = AppendOne(*log_, One(TestEntry(1, 5)));
+  ASSERT_THAT(first.status, IsOk());
+  EXPECT_EQ(first.receipts[0].order,
+            std::max(OrderFromTime(*clock_.now), Order(OrderFromTime(*clock_.now).value() + 1)));
+  *clock_.now -= absl::Hours(24 * 365);
+  Reopen();
+  const AppendResult second = AppendOne(*log_, One(TestEntry(2, 5)));
+  EXPECT_EQ(second.receipts[0].order, first.receipts[0].order.next());
+  NewEntry caused = TestEntry(3, 5);
+  caused.newest_cause = Order(first.receipts[0].order.value() + 1'000);
+  const AppendResult third = AppendOne(*log_, One(caused));
+  EXPECT_EQ(third.receipts[0].order, caused.newest_cause.next());
+  *clock_.now += absl::Hours(24 * 800);
+  const AppendResult fourth = AppendOne(*log_, One(TestEntry(4, 5)));
+  EXPECT_EQ(fourth.receipts[0].order, OrderFromTime(*clock_.now));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, RunningNumbersAreGaplessByReceiverAlsoAfterReopening) {
+  testing::SeededGenerator generator(testing::TestSeed());
+  uint64_t id = 1;
+  for (int round = 0; round < 6; ++round) {
+    std::vector<AppendRequest> requests;
+    for (int i = 0; i < 20; ++i) {
+      AppendRequest request;
+      for (uint64_t e = 0; e <= generator.Below(3); ++e) {
+        NewEntry entry = TestEntry(id++, generator.Below(4));
+        for (char receiver = 'a'; receiver < 'e'; ++receiver) {
+          if (generator.Below(2) == 0) continue;
+          entry.disclosures.push_back({std::string("FI/COM/1/") + receiver, {}, Position(0)});
+        }
+        request.entries.push_back(entry);
+      }
+      if (generator.Below(4) == 0) request.expected = {{TestCase(0), Revision(1'000'000)}};
+      requests.push_back(request);
+    }
+    log_->Append(requests);
+    CheckWholeLog();
+    if (round % 2 == 1) Reopen();
+  }
+}
+
+TEST_P(LogConformance, EightThreadsGetGaplessPositionsAndLoseNothing) {
+  constexpr uint64_t kThreads = 8;
+  constexpr uint64_t kAppends = 40;
+  std::vector<std::vector<Receipt>> receipts(kThreads);
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (uint64_t i = 0; i < kAppends; ++i) {
+        AppendRequest request = One(TestEntry(t * 10'000 + i, t % 3));
+        // Some ids are offered by all threads at once.
+        if (i % 4 == 0) request.entries.push_back(TestEntry(900'000 + i, 7));
+        const AppendResult result = AppendOne(*log_, request);
+        ASSERT_THAT(result.status, IsOk());
+        receipts[t].insert(receipts[t].end(), result.receipts.begin(), result.receipts.end());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::map<uint64_t, EventId> by_position;
+  uint64_t first_time = 0;
+  for (const auto& list : receipts) {
+    for (const Receipt& receipt : list) {
+      const auto [it, inserted] = by_position.emplace(receipt.position.value(), receipt.id);
+      EXPECT_EQ(it->second, receipt.id);
+      if (!receipt.repeated) ++first_time;
+    }
+  }
+  EXPECT_EQ(by_position.size(), kThreads * kAppends + kAppends / 4);
+  EXPECT_EQ(first_time, by_position.size());
+  EXPECT_EQ(by_position.begin()->first, 1u);
+  EXPECT_EQ(by_position.rbegin()->first, by_position.size());
+  CheckWholeLog();
+  Reopen();
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, GroupsCloseAtTheirBoundsWithinOneAtomicAppend) {
+  AppendRequest request;
+  for (uint64_t i = 0; i < 600; ++i) request.entries.push_back(TestEntry(i + 1, i));
+  ASSERT_THAT(AppendOne(*log_, request).status, IsOk());
+  NewEntry large = TestEntry(5'000, 1);
+  large.sections = {TestSection(SectionKind::kService, "x", 200 << 10)};
+  AppendRequest two = One(large);
+  two.entries.push_back(TestEntry(5'001, 1));
+  ASSERT_THAT(AppendOne(*log_, two).status, IsOk());
+  ASSERT_OK_AND_ASSIGN(auto cursor, engine().Scan(kOwnLog, Position(0), true));
+  std::vector<uint64_t> firsts;
+  while (true) {
+    ASSERT_OK_AND_ASSIGN(const auto group, cursor->Next());
+    if (!group) break;
+    firsts.push_back(group->first.value());
+  }
+  EXPECT_THAT(firsts, ElementsAre(0, 1, 257, 513, 601, 602));
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, AnotherOriginOrAnotherKeyDoesNotOpenTheLog) {
+  log_.reset();
+  LogOptions other_origin = Options();
+  other_origin.origin = *OriginName::Parse("FI/MUN/0187690-1/oulu/referral/2");
+  EXPECT_THAT(Log::Open(engine(), other_origin, kTestCurveKey),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(std::string(kTestOrigin))));
+  const auto other_signer = proof::Signer::Generate(std::string(kTestOrigin));
+  LogOptions other_key = Options();
+  other_key.signer = other_signer.get();
+  EXPECT_THAT(Log::Open(engine(), other_key, kTestCurveKey),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("key")));
+  OpenLog();
+}
+
+TEST_P(LogConformance, AReindexMakesTheSameIndexAgain) {
+  uint64_t id = 1;
+  for (uint64_t round = 0; round < 30; ++round) {
+    AppendRequest request;
+    for (uint64_t i = 0; i < 20; ++i) {
+      NewEntry entry = TestEntry(id, id % 7);
+      ++id;
+      if (i % 3 == 0) entry.disclosures.push_back({"FI/COM/1/a", {}, Position(0)});
+      if (i % 5 == 0) entry.disclosures.push_back({"FI/COM/1/b", {}, Position(0)});
+      request.entries.push_back(entry);
+    }
+    ASSERT_THAT(AppendOne(*log_, request).status, IsOk());
+  }
+  const std::map<std::string, std::string> before = WholeIndex(engine());
+  EXPECT_GT(before.size(), 1'200u);
+  const std::vector<KeyValue> stray = {{"e stray", "x"}, {"c stray", "x"}};
+  ASSERT_THAT(engine().WriteIndex(stray, {}), IsOk());
+  uint64_t last_done = 0;
+  uint64_t last_total = 0;
+  ASSERT_THAT(RebuildIndex(engine(),
+                           [&](uint64_t done, uint64_t total) {
+                             last_done = done;
+                             last_total = total;
+                           }),
+              IsOk());
+  EXPECT_EQ(last_done, log_->size().value());
+  EXPECT_EQ(last_total, log_->size().value());
+  EXPECT_EQ(WholeIndex(engine()), before);
+  Reopen();
+  EXPECT_EQ(WholeIndex(engine()), before);
+  CheckWholeLog();
+}
+
+TEST_P(LogConformance, AnInterruptedReindexKeepsTheLogFromOpening) {
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(1, 5))).status, IsOk());
+  log_.reset();
+  ASSERT_THAT(engine().ClearIndex(), IsOk());
+  home_->Reopen();
+  EXPECT_THAT(Log::Open(engine(), Options(), kTestCurveKey),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("reindex")));
+  ASSERT_THAT(RebuildIndex(engine(), nullptr), IsOk());
+  OpenLog();
+  const AppendResult again = AppendOne(*log_, One(TestEntry(1, 5)));
+  ASSERT_THAT(again.status, IsOk());
+  EXPECT_TRUE(again.receipts[0].repeated);
+}
+
+TEST_P(LogConformance, CaseEntriesListsACaseInOrder) {
+  for (uint64_t i = 0; i < 10; ++i) {
+    ASSERT_THAT(AppendOne(*log_, One(TestEntry(i + 1, i % 2))).status, IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const auto refs, CaseEntries(engine(), TestCase(1)));
+  ASSERT_EQ(refs.size(), 5u);
+  for (uint64_t i = 0; i < refs.size(); ++i) {
+    EXPECT_EQ(refs[i].log, kOwnLog);
+    EXPECT_EQ(refs[i].position, Position(2 + 2 * i));
+    EXPECT_EQ(refs[i].revision, Revision(i + 1));
+  }
+  ASSERT_OK_AND_ASSIGN(const auto nothing, CaseEntries(engine(), TestCase(99)));
+  EXPECT_TRUE(nothing.empty());
+}
+
+}  // namespace polku::log
+
+#endif  // POLKU_TESTS_LOG_LOG_CONFORMANCE_H_
