@@ -20,9 +20,9 @@ std::string FormatDate(absl::CivilDay day);
 absl::CivilDay EasterSunday(absl::civil_year_t year);
 
 // The Finnish name of the public holiday that this day is; nullopt for every other day. Holidays as
-// they have been since 1992: Epiphany and Ascension Day on their own days, Midsummer Day the Saturday
-// of 20-26 June, All Saints' Day the Saturday of 31 October-6 November [k]. The eves of Midsummer
-// and Christmas are customary days off but not public holidays.
+// they have been since 1992: Epiphany and Ascension Day on their own days, Midsummer Day the
+// Saturday of 20-26 June, All Saints' Day the Saturday of 31 October-6 November [k]. The eves of
+// Midsummer and Christmas are customary days off but not public holidays.
 std::optional<std::string_view> PublicHoliday(absl::CivilDay day);
 
 // ISO 8601: weeks begin on Monday; week 1 holds the year's first Thursday.

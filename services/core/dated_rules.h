@@ -27,8 +27,8 @@ bool RuleHolds(const Rule& rule, absl::CivilDay day, std::optional<absl::CivilDa
          internal::InRange(FormatDate(*first_started), rule.started_from(), rule.started_until());
 }
 
-// The entry of `rules` that holds and that `fits` accepts; null when there is none. A checked profile
-// has at most one.
+// The entry of `rules` that holds and that `fits` accepts; null when there is none. A checked
+// profile has at most one.
 template <typename RuleList, typename Fits>
 auto FindRule(const RuleList& rules, absl::CivilDay day,
               std::optional<absl::CivilDay> first_started, Fits fits) -> decltype(&*rules.begin()) {

@@ -75,8 +75,9 @@ std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
     }
     const size_t place =
         period == nullptr ? periods.size() : static_cast<size_t>(period - periods.data());
-    Day& day = newest[{record.date, place,
-                       period == nullptr ? std::string_view(record.period_id) : std::string_view()}];
+    Day& day =
+        newest[{record.date, place,
+                period == nullptr ? std::string_view(record.period_id) : std::string_view()}];
     day.date = record.date;
     day.period = period;
     day.record = &record;

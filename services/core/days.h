@@ -1,6 +1,6 @@
 // The attended and missed days of a case, as the provider's records and corrections tell them, and
-// how they count against the weekly maximum. One definition for the provider that flags a breach and
-// the payer that does not pay it.
+// how they count against the weekly maximum. One definition for the provider that flags a breach
+// and the payer that does not pay it.
 #ifndef POLKU_SERVICES_CORE_DAYS_H_
 #define POLKU_SERVICES_CORE_DAYS_H_
 
@@ -45,8 +45,9 @@ struct Day {
   event::v1::DayOutcome outcome = event::v1::DAY_OUTCOME_UNSPECIFIED;
   bool there = false;       // the client was there; by the minutes where the outcome is not visible
   bool in_service = false;  // the period covers the day
-  // Of a day that is there and in service: the how-manieth of its ISO week, from 1, over all periods
-  // of the case, and the maximum that held on that day. The excess of a week is its later days.
+  // Of a day that is there and in service: the how-manieth of its ISO week, from 1, over all
+  // periods of the case, and the maximum that held on that day. The excess of a week is its later
+  // days.
   uint32_t week_ordinal = 0;
   const config::v1::IntensityRule* intensity = nullptr;
 
@@ -67,7 +68,8 @@ class DayBook {
   // Ascending by date, then by period in the order of `periods`; each (period, date) once, with its
   // newest record in merged order. A record by another agency than the provider that the period
   // names for that day says nothing. Borrows from this book, `periods` and `profile`.
-  std::vector<Day> Days(const std::vector<Period>& periods, const config::v1::Profile& profile) const;
+  std::vector<Day> Days(const std::vector<Period>& periods,
+                        const config::v1::Profile& profile) const;
   bool empty() const { return records_.empty(); }
 
  private:

@@ -6,8 +6,8 @@
 
 namespace polku::service {
 
-// The message as a T, borrowed; null when it is something else. A generated class has a Reflection of
-// its own, which a dynamic message of the same descriptor does not share.
+// The message as a T, borrowed; null when it is something else. A generated class has a Reflection
+// of its own, which a dynamic message of the same descriptor does not share.
 template <typename T>
 const T* As(const google::protobuf::Message& message) {
   return message.GetReflection() == T::default_instance().GetReflection()

@@ -13,8 +13,8 @@ namespace ref = referral::v1;
 
 // The newest of `told` that `usable` accepts, an organiser's word before the provider's own.
 template <typename List, typename Usable>
-auto Strongest(const List& told, Usable usable, std::string_view provider) ->
-    const typename List::value_type* {
+auto Strongest(const List& told, Usable usable, std::string_view provider) -> const
+    typename List::value_type* {
   const typename List::value_type* best = nullptr;
   for (const auto& candidate : told) {
     if (!usable(candidate.message)) continue;

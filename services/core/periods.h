@@ -1,12 +1,12 @@
-// The service periods of a case as the referral events tell them (DOMAIN steps 4-8 and 13-14): when a
-// period runs, whose it is, how it was interrupted and how it ended.
+// The service periods of a case as the referral events tell them (DOMAIN steps 4-8 and 13-14): when
+// a period runs, whose it is, how it was interrupted and how it ended.
 //
 // Contradictions are resolved by what the facts say and who said it, not by when they arrived
 // (DESIGN "causes"): an end beats every extension; the organiser's start or end beats the
 // provider's; an interruption lasts until the first resumption on or after its first day, whichever
-// was recorded first. Between equals the newest in merged order holds. Who was allowed to record what
-// was decided where it was recorded, by the agreement of that time; a change of organisation must not
-// unmake history (seed 003, Forssa), so roles are not asked again here.
+// was recorded first. Between equals the newest in merged order holds. Who was allowed to record
+// what was decided where it was recorded, by the agreement of that time; a change of organisation
+// must not unmake history (seed 003, Forssa), so roles are not asked again here.
 #ifndef POLKU_SERVICES_CORE_PERIODS_H_
 #define POLKU_SERVICES_CORE_PERIODS_H_
 
@@ -68,8 +68,8 @@ struct Period {
   std::vector<Interruption> interruptions;
 };
 
-// Folds the referral events that make periods; ignores every other message. Facts with dates that do
-// not exist tell no period anything.
+// Folds the referral events that make periods; ignores every other message. Facts with dates that
+// do not exist tell no period anything.
 class PeriodBook {
  public:
   void Fold(const Fact& fact);

@@ -1,0 +1,155 @@
+// The folded case of the compensation service. Internal to this room.
+#ifndef POLKU_SERVICES_COMPENSATION_STATE_H_
+#define POLKU_SERVICES_COMPENSATION_STATE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "absl/time/civil_time.h"
+#include "eventstore/base/ids.h"
+#include "polku/attendance/v1/attendance.pb.h"
+#include "polku/compensation/v1/compensation.pb.h"
+#include "polku/config/v1/profile.pb.h"
+#include "services/core/days.h"
+#include "services/core/periods.h"
+#include "services/core/service.h"
+
+namespace polku::compensation {
+
+struct Benefit {
+  EventId id;
+  event::v1::BenefitKind kind = event::v1::BENEFIT_KIND_UNSPECIFIED;  // unspecified: not shown here
+  std::string payer;
+  std::optional<absl::CivilDay> from;
+  std::optional<absl::CivilDay> until;
+};
+
+// The employment authority's statement to the payer.
+struct Statement {
+  EventId id;
+  std::string period_id;  // empty: every period
+  bool entitled = false;
+  std::optional<absl::CivilDay> from;
+  std::optional<absl::CivilDay> until;
+};
+
+struct Accrual {
+  EventId id;
+  std::string author;
+  std::string period_id;
+  absl::CivilDay date;
+  EventId cause;
+  event::v1::AllowanceKind kind = event::v1::ALLOWANCE_KIND_UNSPECIFIED;
+  int64_t cents = 0;
+  bool reversed = false;
+};
+
+struct Grant {
+  EventId id;
+  std::string author;
+  std::string period_id;
+  std::string claim_id;  // empty: made by the service itself
+  absl::CivilDay from;
+  absl::CivilDay until;
+  EventId cause;
+  event::v1::TravelMode mode = event::v1::TRAVEL_MODE_UNSPECIFIED;
+  event::v1::TravelMeans means = event::v1::TRAVEL_MEANS_UNSPECIFIED;
+  int64_t cents = 0;
+  bool reversed = false;
+};
+
+struct Perk {
+  EventId id;
+  std::string author;
+  std::string period_id;
+  event::v1::PerkKind kind = event::v1::PERK_KIND_UNSPECIFIED;
+  std::optional<absl::CivilDay> given_on;
+  std::optional<absl::CivilDay> valid_until;
+  bool withdrawn = false;
+};
+
+struct Claim {
+  EventId id;
+  std::string claim_id;
+  absl::CivilDay from;
+  absl::CivilDay until;
+  int64_t claimed_cents = 0;
+  uint32_t distance_metres = 0;
+  bool rejected = false;
+};
+
+// What a payment can have a line about: an accrual or grant, or (negative) its reversal.
+struct Posting {
+  EventId id;
+  std::string author;
+  absl::CivilDay date;
+  int64_t cents = 0;
+};
+
+enum class PaymentStatus { kProposed, kApproved, kPaid, kRejected, kReversed };
+
+struct Payment {
+  std::string agency;
+  std::string proposer;
+  std::optional<absl::CivilDay> from;
+  std::optional<absl::CivilDay> until;
+  std::optional<absl::CivilDay> approved_on;
+  int64_t total_cents = 0;
+  int64_t reversed_cents = 0;  // taken back in part so far
+  std::vector<EventId> lines;
+  std::vector<EventId> recovered;  // postings that were settled by taking money back
+  PaymentStatus status = PaymentStatus::kProposed;
+};
+
+struct State : service::CaseState {
+  service::PeriodBook periods;
+  service::DayBook days;
+  std::vector<Benefit> benefits;  // in merged order, as all below
+  std::vector<Statement> statements;
+  std::map<std::tuple<std::string, absl::CivilDay, attendance::v1::BreachCode>, EventId> breaches;
+  std::vector<Accrual> accruals;
+  std::vector<Grant> grants;
+  std::vector<Perk> perks;
+  std::vector<Claim> claims;
+  std::vector<Posting> postings;
+  std::map<std::string, Payment, std::less<>> payments;
+};
+
+void Fold(State& state, const service::Fact& fact);
+
+// Postings of `agency` that no live payment has a line about, with from <= date <= until.
+std::vector<const Posting*> Unsettled(const State& state, std::string_view agency,
+                                      std::optional<absl::CivilDay> from,
+                                      std::optional<absl::CivilDay> until);
+// The sum; nullopt when it does not fit.
+std::optional<int64_t> Sum(const std::vector<const Posting*>& postings);
+
+// The travel rule of that day for the period's municipality: the area's own before the region's.
+// Null: the profile has none.
+const config::v1::TravelRule* TravelRuleOn(const config::v1::Profile& profile,
+                                           const service::Period& period, absl::CivilDay day);
+// No amount can be known without a claim: actual costs, or kilometres that nobody counts unasked.
+bool NeedsClaim(const config::v1::TravelRule& rule);
+
+// The day counts for money and travel: there, in service, within the weekly maximum, and its record
+// is not flagged as contradicting itself.
+bool Counts(const State& state, const service::Day& day);
+
+std::optional<service::Refusal> DecideOffer(const State& state, const service::Offer& offer,
+                                            const service::Rules& rules, absl::CivilDay today);
+
+std::vector<service::Duty> DutiesOf(const State& state, const service::Rules& rules,
+                                    absl::CivilDay today);
+
+std::optional<absl::CivilDay> NextDutyDay(const State& state, const service::Rules& rules,
+                                          absl::CivilDay today);
+
+}  // namespace polku::compensation
+
+#endif  // POLKU_SERVICES_COMPENSATION_STATE_H_
