@@ -20,7 +20,7 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
         mode_(mode),
         errors_(std::move(errors)),
         database_(std::move(database)),
-        writer_(*database_.db, *errors_, directory_) {}
+        writer_(*database_.db, *errors_, directory_, RoomToCommit(kWriteBufferBytes)) {}
 
   ~RocksKeyStorage() override {
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {
@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::str
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   POLKU_ASSIGN_OR_RETURN(
       OpenedDatabase database,
-      OpenDatabase(options, std::string(directory), mode,
+      OpenDatabase(options, std::string(directory), mode, kWriteBufferBytes,
                    {{rocksdb::kDefaultColumnFamilyName, family}}));
   return std::make_unique<RocksKeyStorage>(std::move(database), std::move(errors),
                                            std::string(directory), mode);

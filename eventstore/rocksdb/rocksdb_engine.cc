@@ -220,7 +220,7 @@ class RocksEngine final : public log::Engine {
         mode_(options.mode),
         errors_(std::move(errors)),
         database_(std::move(database)),
-        writer_(*database_.db, *errors_, directory_) {}
+        writer_(*database_.db, *errors_, directory_, RoomToCommit(options.write_buffer_bytes)) {}
 
   ~RocksEngine() override {
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {
@@ -432,8 +432,9 @@ absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& opt
   database_options.db_write_buffer_size = options.write_buffer_bytes;
   database_options.max_total_wal_size = 2 * options.write_buffer_bytes;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = Families(options);
-  POLKU_ASSIGN_OR_RETURN(OpenedDatabase database, OpenDatabase(database_options, options.directory,
-                                                               options.mode, families));
+  POLKU_ASSIGN_OR_RETURN(OpenedDatabase database,
+                         OpenDatabase(database_options, options.directory, options.mode,
+                                      options.write_buffer_bytes, families));
   auto engine = std::make_unique<RocksEngine>(std::move(database), std::move(errors), options);
   POLKU_RETURN_IF_ERROR(engine->Load());
   return engine;

@@ -1,6 +1,7 @@
 #include "eventstore/rocksdb/rocksdb_util.h"
 
 #include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,6 +127,7 @@ rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMod
   options.create_missing_column_families = true;
   options.paranoid_checks = true;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  // For both modes or none: RocksDB 7.8 asserts when it finds tracked logs with tracking off.
   options.track_and_verify_wals_in_manifest = true;
   options.max_background_jobs = 2;
   options.keep_log_file_num = 3;
@@ -141,9 +143,11 @@ rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMod
 
 absl::StatusOr<OpenedDatabase> OpenDatabase(
     const rocksdb::Options& options, const std::string& directory, OpenMode mode,
+    size_t write_buffer_bytes,
     const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
   POLKU_RETURN_IF_ERROR(PrepareDirectory(directory, mode));
   if (mode == OpenMode::kReadWrite) {
+    POLKU_RETURN_IF_ERROR(CheckRoom(directory, RoomToOpen(write_buffer_bytes)));
     OpenResult opened = OpenOnce(options, directory, mode, families);
     if (opened.status.IsCorruption() && IsTornWalTail(directory)) {
       // Power was lost amid the last write, which nobody was told of (FORMAT.md "Recovery").
@@ -157,30 +161,44 @@ absl::StatusOr<OpenedDatabase> OpenDatabase(
   }
   // A live writer may delete a file between our reading of the manifest and of that file. A deleted
   // table fails the opening; a deleted write-ahead log would go unnoticed, so it is looked for.
-  constexpr int kAttempts = 20;
+  constexpr int kAttempts = 100;
+  constexpr int kAttemptsUndisturbed = 3;
   rocksdb::Options tolerant = options;
   tolerant.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   tolerant.create_if_missing = false;
-  rocksdb::Status last;
+  int undisturbed = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::set<std::string> before = WalFiles(directory);
     OpenResult opened = OpenOnce(tolerant, directory, mode, families);
     const std::set<std::string> after = WalFiles(directory);
     const bool all_there = std::includes(after.begin(), after.end(), before.begin(), before.end());
     if (opened.status.ok() && all_there) return std::move(opened.database);
-    last = opened.status;
+    if (all_there && ++undisturbed == kAttemptsUndisturbed) {
+      return OpenError(opened.status, directory);
+    }
     Close(opened.database);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5 * (attempt + 1)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  if (last.ok()) {
-    return absl::UnavailableError(Str(directory, ": the service writes too fast to read beside it; "
-                                                 "try again"));
-  }
-  return OpenError(last, directory);
+  return absl::UnavailableError(
+      Str(directory, ": the service writes too fast to be read beside it; try again"));
+}
+
+uint64_t RoomToOpen(size_t write_buffer_bytes) { return write_buffer_bytes + (1 << 20); }
+uint64_t RoomToCommit(size_t write_buffer_bytes) { return 2 * RoomToOpen(write_buffer_bytes); }
+
+absl::Status CheckRoom(const std::string& directory, uint64_t bytes) {
+  struct statvfs disk {};
+  // What cannot be asked is not refused: the write itself will tell.
+  if (statvfs(directory.c_str(), &disk) != 0) return absl::OkStatus();
+  const uint64_t room = uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (room >= bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(Str(directory, ": disk full: ", room >> 10, " KiB left, ",
+                                          bytes >> 10, " KiB needed; make room"));
 }
 
 absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync) {
   if (!stopped_.ok()) return stopped_;
+  POLKU_RETURN_IF_ERROR(CheckRoom(directory_, reserve_bytes_ + batch.GetDataSize()));
   if (errors_.pending()) {
     // Resume writes what is in memory to new files and starts a new write-ahead log, so the torn
     // record of the failed write is never appended to.
@@ -199,7 +217,7 @@ absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync) {
 }
 
 absl::Status SyncedWriter::Failed(const rocksdb::Status& status) {
-  absl::Status error = FromRocks(status, context_);
+  absl::Status error = FromRocks(status, directory_);
   if (error.code() != absl::StatusCode::kResourceExhausted) stopped_ = error;
   return error;
 }

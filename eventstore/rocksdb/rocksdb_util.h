@@ -31,6 +31,12 @@ class BackgroundErrors final : public rocksdb::EventListener {
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override {
     pending_.store(true);
   }
+  // RocksDB would poll for room every five seconds in a thread of its own and answer Busy to us
+  // meanwhile; the next commit asks sooner.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
   bool pending() const { return pending_.load(); }
   void clear() { pending_.store(false); }
 
@@ -48,14 +54,26 @@ struct OpenedDatabase {
 // Errors as OpenEngine. For kReadWrite the directory is made when missing.
 absl::StatusOr<OpenedDatabase> OpenDatabase(
     const rocksdb::Options& options, const std::string& directory, OpenMode mode,
+    size_t write_buffer_bytes,
     const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+
+// Room that a database needs to open: what recovery writes from the write-ahead logs.
+uint64_t RoomToOpen(size_t write_buffer_bytes);
+// Room below which commits are refused: enough to write out everything in memory and to open again,
+// so that RocksDB itself never meets a full disk unless others fill it. Debian's RocksDB is built with
+// assertions and some of its paths abort the process after a failed write (2026-11-21).
+uint64_t RoomToCommit(size_t write_buffer_bytes);
+// ResourceExhausted when the file system of `directory` has less than `bytes` left for us.
+absl::Status CheckRoom(const std::string& directory, uint64_t bytes);
 
 // Writes with sync; a full disk is ResourceExhausted and recovers on a later call, any other
 // failure is kept in `stopped` and answered from then on.
 class SyncedWriter {
  public:
-  SyncedWriter(rocksdb::DB& db, BackgroundErrors& errors, std::string context)
-      : db_(db), errors_(errors), context_(std::move(context)) {}
+  // `reserve_bytes`: room that must be left after a write.
+  SyncedWriter(rocksdb::DB& db, BackgroundErrors& errors, std::string directory,
+               uint64_t reserve_bytes)
+      : db_(db), errors_(errors), directory_(std::move(directory)), reserve_bytes_(reserve_bytes) {}
   // One thread at a time.
   absl::Status Write(rocksdb::WriteBatch& batch, bool sync);
 
@@ -64,7 +82,8 @@ class SyncedWriter {
 
   rocksdb::DB& db_;
   BackgroundErrors& errors_;
-  const std::string context_;
+  const std::string directory_;
+  const uint64_t reserve_bytes_;
   absl::Status stopped_;
 };
 

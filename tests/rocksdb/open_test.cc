@@ -1,0 +1,193 @@
+// Opening: locks, permissions, foreign and missing databases, reading beside a live writer.
+#include <rocksdb/db.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "eventstore/log/index.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "tests/log/log_fixture.h"
+#include "tests/rocksdb/temp_directory.h"
+
+namespace polku::rocks {
+namespace {
+
+using ::testing::HasSubstr;
+using log::kTestOrigin;
+using testing::IsOk;
+using testing::StatusIs;
+
+EngineOptions At(const std::string& directory, OpenMode mode = OpenMode::kReadWrite) {
+  EngineOptions options;
+  options.directory = directory;
+  options.mode = mode;
+  options.write_buffer_bytes = 2 << 20;
+  return options;
+}
+
+TEST(Open, ASecondWriterIsRefusedInThisProcessAndInAnother) {
+  const TempDirectory directory;
+  ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
+  EXPECT_THAT(OpenEngine(At(directory.path())),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("stop that process")));
+  EXPECT_THAT(OpenEngine(At(directory.path())),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(directory.path())));
+  engine.reset();
+
+  int ready[2];
+  int finish[2];
+  ASSERT_EQ(pipe(ready), 0);
+  ASSERT_EQ(pipe(finish), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const auto held = OpenEngine(At(directory.path()));
+    char byte = held.ok() ? 'y' : 'n';
+    if (write(ready[1], &byte, 1) != 1) _exit(2);
+    if (read(finish[0], &byte, 1) != 1) _exit(3);
+    _exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(byte, 'y');
+  EXPECT_THAT(OpenEngine(At(directory.path())), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_EQ(write(finish[1], &byte, 1), 1);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_THAT(OpenEngine(At(directory.path())), IsOk()) << "a dead process holds no lock";
+  for (const int fd : {ready[0], ready[1], finish[0], finish[1]}) close(fd);
+}
+
+TEST(Open, ReadOnlyOfNothingIsNotFoundAndMakesNothing) {
+  const TempDirectory directory;
+  const std::string missing = directory.path() + "/missing";
+  EXPECT_THAT(OpenEngine(At(missing, OpenMode::kReadOnly)), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(std::filesystem::exists(missing));
+  EXPECT_THAT(OpenEngine(At(directory.path(), OpenMode::kReadOnly)),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST(Open, ADirectoryThatCannotBeWrittenIsPermissionDenied) {
+  const TempDirectory directory;
+  bool mounted = false;
+  if (geteuid() == 0) {
+    // Permissions do not stop root; a read-only file system does.
+    mounted = mount("none", directory.path().c_str(), "tmpfs", MS_RDONLY, "size=1m") == 0;
+    if (!mounted) GTEST_SKIP() << "SKIPPED: root, and mounting a read-only tmpfs is not permitted";
+  } else {
+    ASSERT_EQ(chmod(directory.path().c_str(), 0500), 0);
+  }
+  EXPECT_THAT(OpenEngine(At(directory.path())),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr(directory.path())));
+  EXPECT_THAT(OpenEngine(At(directory.path() + "/below")),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  if (mounted) {
+    EXPECT_EQ(umount(directory.path().c_str()), 0);
+  } else {
+    EXPECT_EQ(chmod(directory.path().c_str(), 0700), 0);
+  }
+}
+
+TEST(Open, AnotherFormatOrAForeignDatabaseIsRefusedUntouched) {
+  const TempDirectory directory;
+  ASSERT_THAT(OpenEngine(At(directory.path())), IsOk());
+  const auto put = [](const std::string& path, std::string_view key, std::string_view value) {
+    rocksdb::Options options;
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, path, &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) {
+      families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, path, families, &handles, &db).ok());
+    ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), rocksdb::Slice(key.data(), key.size()),
+                        rocksdb::Slice(value.data(), value.size())).ok());
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+    delete db;
+  };
+  put(directory.path(), "format", std::string_view("\0\0\0\2", 4));
+  for (const OpenMode mode : {OpenMode::kReadWrite, OpenMode::kReadOnly}) {
+    EXPECT_THAT(OpenEngine(At(directory.path(), mode)),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("00000002")));
+  }
+
+  const TempDirectory foreign;
+  rocksdb::DB* db = nullptr;
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  rocksdb::ColumnFamilyHandle* handle = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(options, foreign.path(), &db).ok());
+  ASSERT_TRUE(db->CreateColumnFamily({}, "somebody else's", &handle).ok());
+  ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+  delete db;
+  EXPECT_THAT(OpenEngine(At(foreign.path())), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
+  const TempDirectory directory;
+  ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
+  const auto signer = proof::Signer::Generate(std::string(kTestOrigin));
+  ASSERT_OK_AND_ASSIGN(auto origin, OriginName::Parse(kTestOrigin));
+  ASSERT_OK_AND_ASSIGN(auto log,
+                       log::Log::Open(*engine, {origin, SystemClock(), SystemRandom(), signer.get()},
+                                      log::kTestCurveKey));
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> acknowledged = 0;
+  std::thread writer([&] {
+    for (uint64_t id = 1; !stop; id += 20) {
+      log::AppendRequest request;
+      for (uint64_t i = 0; i < 20; ++i) {
+        // Sections make memory tables fill, flush and drop write-ahead logs under the readers.
+        request.entries.push_back(log::TestEntry(id + i, id % 50));
+        request.entries.back().sections = {
+            log::TestSection(SectionKind::kService, "s", 2'000)};
+      }
+      ASSERT_THAT(log::AppendOne(*log, request).status, IsOk());
+      acknowledged = log->size().value();
+      // A log file must live longer than an opening takes, or the reader gives up (FORMAT.md).
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  });
+  // Whatever fails below, the writer is stopped and joined.
+  struct Join {
+    std::atomic<bool>& stop;
+    std::thread& thread;
+    ~Join() {
+      stop = true;
+      thread.join();
+    }
+  };
+  const Join join{stop, writer};
+  for (int round = 0; round < 40 || acknowledged < 2'000; ++round) {
+    const uint64_t at_least = acknowledged;
+    auto reader = OpenEngine(At(directory.path(), OpenMode::kReadOnly));
+    ASSERT_THAT(reader, IsOk());
+    if (at_least == 0) continue;
+    ASSERT_OK_AND_ASSIGN(const auto logs, log::HeldLogs(**reader));
+    ASSERT_EQ(logs.size(), 1u);
+    const Position size = logs[0].head.frontier.size();
+    EXPECT_GE(size.value(), at_least);
+    ASSERT_OK_AND_ASSIGN(auto entries,
+                         log::EntryReader::Make(**reader, kOwnLog, Position(0), true));
+    uint64_t count = 0;
+    while (true) {
+      const auto entry = entries->Next();
+      ASSERT_THAT(entry, IsOk());
+      if (!entry->has_value()) break;
+      ASSERT_EQ((*entry)->position, Position(count));
+      ++count;
+    }
+    EXPECT_EQ(count, size.value());
+    EXPECT_THAT((*reader)->ClearIndex(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
+}
+
+}  // namespace
+}  // namespace polku::rocks
