@@ -1,0 +1,340 @@
+// Appending and replaying, beside raw RocksDB writing the same values with the same sync in the same
+// run, in turns. It measures and asserts nothing about time.
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/log.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/proof/checkpoint.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+
+namespace polku {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kUsage =
+    "usage: polku-log-bench [--json] [--seconds N] [--directory D]\n"
+    "  --seconds N    time for each measurement, default 3\n"
+    "  --directory D  where to make (and remove) the databases, default the working directory\n"
+    "  --json         one JSON object instead of a table\n"
+    "Every append is synced. 'raw' writes the same groups, checkpoints, heads and index entries\n"
+    "with plain RocksDB WriteBatches of the same size and sync, in turns with the log.\n";
+
+[[noreturn]] void Die(std::string_view what) {
+  std::cerr << "polku-log-bench: " << what << "\n";
+  std::exit(1);
+}
+void Must(const absl::Status& status) {
+  if (!status.ok()) Die(status.ToString());
+}
+template <typename T>
+T Must(absl::StatusOr<T> result) {
+  if (!result.ok()) Die(result.status().ToString());
+  return *std::move(result);
+}
+
+// Passes everything on and keeps the last commit, so that raw RocksDB can write the same bytes.
+class RecordingEngine final : public log::Engine {
+ public:
+  explicit RecordingEngine(log::Engine& inner) : inner_(inner) {}
+  absl::Status Commit(const log::CommitBatch& batch) override {
+    if (record_) recorded_.push_back(batch);
+    return inner_.Commit(batch);
+  }
+  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
+    return inner_.ReadHead(log);
+  }
+  absl::StatusOr<std::vector<LogNumber>> Logs() override { return inner_.Logs(); }
+  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
+    return inner_.ReadCheckpoint(log, size);
+  }
+  absl::StatusOr<log::StoredGroup> ReadGroup(LogNumber log, Position position,
+                                             bool blobs) override {
+    return inner_.ReadGroup(log, position, blobs);
+  }
+  absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
+                                                         bool blobs) override {
+    return inner_.Scan(log, from, blobs);
+  }
+  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
+    return inner_.IndexGet(key);
+  }
+  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
+    return inner_.IndexScan(prefix);
+  }
+  absl::StatusOr<std::optional<log::KeyValue>> IndexFloor(std::string_view prefix,
+                                                          std::string_view suffix) override {
+    return inner_.IndexFloor(prefix, suffix);
+  }
+  absl::Status WriteIndex(std::span<const log::KeyValue> puts,
+                          std::span<const std::string> deletes) override {
+    return inner_.WriteIndex(puts, deletes);
+  }
+  absl::Status ClearIndex() override { return inner_.ClearIndex(); }
+
+  void Record(bool on) { record_ = on; }
+  std::vector<log::CommitBatch> Take() { return std::exchange(recorded_, {}); }
+
+ private:
+  log::Engine& inner_;
+  bool record_ = false;
+  std::vector<log::CommitBatch> recorded_;
+};
+
+// What somebody would write who wants these bytes in RocksDB and nothing else.
+class RawStore {
+ public:
+  explicit RawStore(const std::string& directory) {
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    options.compression = rocksdb::CompressionType::kLZ4Compression;
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const char* name : {"default", "entries", "blobs", "checkpoints", "heads", "index"}) {
+      families.emplace_back(name, options);
+    }
+    const rocksdb::Status status = rocksdb::DB::Open(options, directory, families, &handles_, &db_);
+    if (!status.ok()) Die(status.ToString());
+  }
+  ~RawStore() {
+    for (auto* handle : handles_) db_->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
+    delete db_;
+  }
+  void Write(const log::CommitBatch& commit) {
+    batch_.Clear();
+    const auto put = [&](size_t family, const std::string& key, const std::string& value) {
+      batch_.Put(handles_[family], key, value).PermitUncheckedError();
+    };
+    std::string key;
+    for (const log::StoredGroup& group : commit.groups) {
+      key.clear();
+      AppendBigEndian32(key, 0);
+      AppendBigEndian64(key, group.first.value());
+      put(1, key, group.entries);
+      if (!group.blobs.empty()) put(2, key, group.blobs);
+    }
+    key.clear();
+    AppendBigEndian32(key, 0);
+    AppendBigEndian64(key, commit.new_size.value());
+    put(3, key, commit.checkpoint);
+    put(4, key.substr(0, 4), commit.head);
+    for (const auto& [k, v] : commit.index) put(5, k, v);
+    rocksdb::WriteOptions options;
+    options.sync = true;
+    const rocksdb::Status status = db_->Write(options, &batch_);
+    if (!status.ok()) Die(status.ToString());
+  }
+
+ private:
+  rocksdb::DB* db_ = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  rocksdb::WriteBatch batch_;
+};
+
+struct Series {
+  uint64_t events = 0;
+  double seconds = 0;
+  std::vector<double> micros;  // an append each
+  void Add(uint64_t count, Clock::duration took) {
+    events += count;
+    const double us = std::chrono::duration<double, std::micro>(took).count();
+    seconds += us / 1e6;
+    micros.push_back(us);
+  }
+  double PerSecond() const { return seconds > 0 ? static_cast<double>(events) / seconds : 0; }
+  double Percentile(double p) {
+    if (micros.empty()) return 0;
+    std::sort(micros.begin(), micros.end());
+    return micros[static_cast<size_t>(p * static_cast<double>(micros.size() - 1))];
+  }
+};
+
+// A shape of appending: `requests` requests of `entries` entries in each Append call.
+struct Shape {
+  const char* name;
+  size_t requests;
+  size_t entries;
+};
+constexpr Shape kShapes[] = {{"1 at a time", 1, 1},
+                             {"window of 256", 256, 1},
+                             {"batch of 100", 1, 100},
+                             {"batch of 1000", 1, 1000}};
+
+class EntryMaker {
+ public:
+  // About 300 bytes of leaf and one sealed section: a recorded day, disclosed to one receiver.
+  log::NewEntry Make() {
+    const uint64_t n = next_++;
+    log::NewEntry entry;
+    const Hash id = Sha256({"id", std::string_view(reinterpret_cast<const char*>(&n), sizeof n)});
+    entry.id = *EventId::FromBytes(id.view().substr(0, 16));
+    const uint64_t case_number = n % 5'000;
+    const Hash case_id =
+        Sha256({"case", std::string_view(reinterpret_cast<const char*>(&case_number), 8)});
+    entry.case_id = *CaseId::FromBytes(case_id.view().substr(0, 16));
+    entry.type = "polku.attendance.v1.DayRecorded";
+    entry.author_agency = "FI/COM/2345678-9/paja";
+    entry.author_official = "o-17";
+    entry.schema_hash = schema_;
+    entry.sections.push_back({SectionKind::kService, id, std::string(80, 'b')});
+    SectionSet sections;
+    sections.add(SectionKind::kService);
+    entry.disclosures.push_back({"FI/GOV/0245437-2/kela", sections, Position(1)});
+    return entry;
+  }
+
+ private:
+  uint64_t next_ = 1;
+  const Hash schema_ = Sha256("schema");
+};
+
+std::vector<log::AppendRequest> MakeRequests(EntryMaker& maker, const Shape& shape) {
+  std::vector<log::AppendRequest> requests(shape.requests);
+  for (log::AppendRequest& request : requests) {
+    for (size_t i = 0; i < shape.entries; ++i) request.entries.push_back(maker.Make());
+  }
+  return requests;
+}
+
+struct Line {
+  std::string name;
+  Series polku;
+  Series raw;
+};
+
+int Run(int argc, char** argv) {
+  bool json = false;
+  double seconds = 3;
+  std::string parent = ".";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view arg = argv[i];
+    if (arg == "--help") {
+      std::cout << kUsage;
+      return 0;
+    }
+    if (arg == "--json") {
+      json = true;
+    } else if (arg == "--seconds" && i + 1 < argc) {
+      seconds = std::atof(argv[++i]);
+    } else if (arg == "--directory" && i + 1 < argc) {
+      parent = argv[++i];
+    } else {
+      std::cerr << kUsage;
+      return 2;
+    }
+  }
+  if (!(seconds > 0)) Die("--seconds must be a positive number");
+  std::string directory = parent + "/polku-log-bench-XXXXXX";
+  if (mkdtemp(directory.data()) == nullptr) Die("cannot make a directory below " + parent);
+  struct Cleanup {
+    std::string directory;
+    ~Cleanup() {
+      std::error_code ignored;
+      fs::remove_all(directory, ignored);
+    }
+  } const cleanup{directory};
+
+  constexpr std::string_view kOrigin = "FI/MUN/0187690-1/oulu/attendance/1";
+  const auto signer = proof::Signer::Generate(std::string(kOrigin));
+  rocks::EngineOptions options;
+  options.directory = directory + "/log";
+  auto engine = Must(rocks::OpenEngine(options));
+  RecordingEngine recording(*engine);
+  auto log = Must(log::Log::Open(
+      recording, {Must(OriginName::Parse(kOrigin)), SystemClock(), SystemRandom(), signer.get()},
+      std::string(32, 'k')));
+  RawStore raw(directory + "/raw");
+  EntryMaker maker;
+
+  std::vector<Line> lines;
+  for (const Shape& shape : kShapes) {
+    Line& line = lines.emplace_back();
+    line.name = shape.name;
+    // Turns of about 50 ms each, so that both meet the same disk and the same neighbours.
+    while (line.polku.seconds < seconds) {
+      recording.Record(true);
+      for (double turn = 0; turn < 0.05;) {
+        const std::vector<log::AppendRequest> requests = MakeRequests(maker, shape);
+        const auto start = Clock::now();
+        const std::vector<log::AppendResult> results = log->Append(requests);
+        const auto took = Clock::now() - start;
+        for (const log::AppendResult& result : results) Must(result.status);
+        line.polku.Add(shape.requests * shape.entries, took);
+        turn += std::chrono::duration<double>(took).count();
+      }
+      for (const log::CommitBatch& commit : recording.Take()) {
+        const auto start = Clock::now();
+        raw.Write(commit);
+        line.raw.Add(commit.new_size.value() - commit.expected_size.value(), Clock::now() - start);
+      }
+      recording.Record(false);
+    }
+  }
+
+  // Replay: the whole log, parsed headers, as often as time allows.
+  Series replay;
+  const auto replay_start = Clock::now();
+  do {
+    auto reader = Must(log::EntryReader::Make(*engine, kOwnLog, Position(0), false));
+    uint64_t count = 0;
+    uint64_t sum = 0;
+    const auto start = Clock::now();
+    while (true) {
+      const auto entry = Must(reader->Next());
+      if (!entry) break;
+      sum += entry->header->case_revision();
+      ++count;
+    }
+    replay.Add(count, Clock::now() - start);
+    if (count != log->size().value() || sum == 0) Die("replay did not see the whole log");
+  } while (std::chrono::duration<double>(Clock::now() - replay_start).count() < seconds);
+
+  if (json) {
+    std::printf("{\"durability\":\"synced\",\"append\":[");
+    for (size_t i = 0; i < lines.size(); ++i) {
+      Line& line = lines[i];
+      std::printf("%s{\"shape\":\"%s\",\"events_per_second\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
+                  "\"raw_events_per_second\":%.0f,\"raw_p50_us\":%.1f,\"raw_p99_us\":%.1f,"
+                  "\"ratio\":%.3f}",
+                  i == 0 ? "" : ",", line.name.c_str(), line.polku.PerSecond(),
+                  line.polku.Percentile(0.5), line.polku.Percentile(0.99), line.raw.PerSecond(),
+                  line.raw.Percentile(0.5), line.raw.Percentile(0.99),
+                  line.polku.PerSecond() / line.raw.PerSecond());
+    }
+    std::printf("],\"replay_events_per_second\":%.0f,\"log_events\":%llu}\n", replay.PerSecond(),
+                static_cast<unsigned long long>(log->size().value()));
+    return 0;
+  }
+  std::printf("append, synced to disk; p50 and p99 per Append call in microseconds\n");
+  std::printf("%-15s %12s %9s %9s   %12s %9s %9s   %6s\n", "", "events/s", "p50", "p99",
+              "raw events/s", "p50", "p99", "ratio");
+  for (Line& line : lines) {
+    std::printf("%-15s %12.0f %9.1f %9.1f   %12.0f %9.1f %9.1f   %6.3f\n", line.name.c_str(),
+                line.polku.PerSecond(), line.polku.Percentile(0.5), line.polku.Percentile(0.99),
+                line.raw.PerSecond(), line.raw.Percentile(0.5), line.raw.Percentile(0.99),
+                line.polku.PerSecond() / line.raw.PerSecond());
+  }
+  std::printf("replay, headers parsed and checked: %.0f events/s over %llu events\n",
+              replay.PerSecond(), static_cast<unsigned long long>(log->size().value()));
+  return 0;
+}
+
+}  // namespace
+}  // namespace polku
+
+int main(int argc, char** argv) { return polku::Run(argc, argv); }
