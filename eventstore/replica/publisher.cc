@@ -12,9 +12,9 @@ namespace {
 
 using exchange::v1::ErrorCode;
 
-// Bounds a subscriber's state; fewer than the transport takes for one peer, so that a healthy peer
-// is never found blocked.
-constexpr size_t kMaxBatchesUnderWay = 32;
+// Bounds a subscriber's state; fewer than the messages that the transport takes for one peer, so that
+// a healthy peer is seldom found blocked.
+constexpr size_t kMaxCommitsUnderWay = 32;
 
 class PublisherImpl final : public Publisher {
  public:
@@ -81,9 +81,14 @@ class PublisherImpl final : public Publisher {
     if (it == subscribers_.end() || it->second.under_way.empty()) return;
     // No call gives a route two batches, so the newest is the one that failed.
     Subscriber& subscriber = it->second;
-    subscriber.next = subscriber.under_way.back().first;
-    subscriber.bytes_under_way -= subscriber.under_way.back().bytes;
-    subscriber.under_way.pop_back();
+    if (subscriber.newest_bytes == 0) return;
+    UnderWay& newest = subscriber.under_way.back();
+    newest.end = subscriber.next = subscriber.newest_first;
+    newest.bytes -= subscriber.newest_bytes;
+    newest.ends_commit = false;
+    if (newest.end == newest.first) subscriber.under_way.pop_back();
+    subscriber.bytes_under_way -= subscriber.newest_bytes;
+    subscriber.newest_bytes = 0;
     subscriber.blocked = true;
   }
 
@@ -130,10 +135,13 @@ class PublisherImpl final : public Publisher {
   }
 
  private:
+  // Batches up to the end of a commit, or of what was sent of it: nothing in between can be
+  // acknowledged.
   struct UnderWay {
     Position first;
     Position end;
     size_t bytes = 0;
+    bool ends_commit = false;
   };
   struct Subscriber {
     std::string agency;
@@ -142,7 +150,9 @@ class PublisherImpl final : public Publisher {
     Position acknowledged;  // on the subscriber's disk
     uint64_t credit = 0;
     uint64_t bytes_under_way = 0;
-    std::deque<UnderWay> under_way;  // at most kMaxBatchesUnderWay
+    std::deque<UnderWay> under_way;  // at most kMaxCommitsUnderWay
+    Position newest_first;           // of the newest batch
+    size_t newest_bytes = 0;
     bool blocked = false;            // until the next pull
     absl::Time last_heard;
     absl::Time last_sent;
@@ -157,7 +167,7 @@ class PublisherImpl final : public Publisher {
 
   bool MaySend(const Subscriber& subscriber) const {
     return !subscriber.blocked && subscriber.next < size_ && subscriber.bytes_under_way < subscriber.credit &&
-           subscriber.under_way.size() < kMaxBatchesUnderWay;
+           (subscriber.under_way.size() < kMaxCommitsUnderWay || !subscriber.under_way.back().ends_commit);
   }
 
   // One batch to a call and subscriber: a subscriber far behind does not keep others waiting.
@@ -178,7 +188,15 @@ class PublisherImpl final : public Publisher {
     message->batch.set_session(subscriber.session);
     const Position end(subscriber.next.value() + message->batch.count());
     const size_t bytes = message->entries.size() + message->blobs.size();
-    subscriber.under_way.push_back({subscriber.next, end, bytes});
+    if (subscriber.under_way.empty() || subscriber.under_way.back().ends_commit) {
+      subscriber.under_way.push_back({.first = subscriber.next});
+    }
+    UnderWay& newest = subscriber.under_way.back();
+    newest.end = end;
+    newest.bytes += bytes;
+    newest.ends_commit = !message->batch.checkpoint().empty();
+    subscriber.newest_first = subscriber.next;
+    subscriber.newest_bytes = bytes;
     subscriber.bytes_under_way += bytes;
     subscriber.next = end;
     subscriber.last_sent = now;

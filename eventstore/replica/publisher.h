@@ -1,6 +1,6 @@
 // The origin's side of replication: serves its own log to every subscriber, each its part. A pure
 // state machine like Subscriber; a subscriber costs a few words of state for each of at most 32
-// batches under way, never a queue of bytes. A subscriber is a route: an agency may run several
+// commit ends under way, never a queue of bytes. A subscriber is a route: an agency may run several
 // replicas, and a new session on a route replaces the route's old one.
 #ifndef POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_
 #define POLKU_EVENTSTORE_REPLICA_PUBLISHER_H_

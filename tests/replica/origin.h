@@ -1,0 +1,301 @@
+// An origin for tests: writes groups, heads and checkpoints itself, so that it can also be dishonest
+// in ways that log::Log does not allow.
+#ifndef POLKU_TESTS_REPLICA_ORIGIN_H_
+#define POLKU_TESTS_REPLICA_ORIGIN_H_
+
+#include <sodium.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/log/group.h"
+#include "eventstore/log/head.h"
+#include "eventstore/log/memory_engine.h"
+#include "eventstore/proof/checkpoint.h"
+#include "eventstore/replica/publisher.h"
+#include "eventstore/replica/subscriber.h"
+#include "eventstore/vault/section.h"
+#include "gtest/gtest.h"
+#include "tests/support/random.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::replica {
+
+inline constexpr char kOrigin[] = "FI/MUN/0187690-1/oulu/attendance/1";
+inline constexpr char kKela[] = "FI/GOV/0245437-2/kela";
+inline constexpr char kProvider[] = "FI/ORG/0000001-9/provider";
+inline constexpr char kAuditor[] = "FI/GOV/0000002-7/auditor";
+
+using Plaintexts = std::map<SectionKind, std::string>;
+using Disclosures = std::map<std::string, std::vector<SectionKind>>;
+
+struct WrittenEntry {
+  std::string leaf;
+  event::v1::Header header;
+  Plaintexts plaintexts;
+};
+
+inline std::unique_ptr<proof::Signer> SignerFromSeed(const std::string& name, char fill) {
+  const std::string seed(32, fill);
+  proof::Ed25519Public key;
+  uint8_t secret[crypto_sign_SECRETKEYBYTES];
+  EnsureSodium();
+  crypto_sign_seed_keypair(key.data(), secret, reinterpret_cast<const uint8_t*>(seed.data()));
+  const proof::VerifierKey verifier(name, key);
+  std::string id;
+  AppendBigEndian32(id, verifier.key_id());
+  auto signer = proof::Signer::Parse(
+      Str("PRIVATE+KEY+", name, "+", ToHex(id), "+", ToBase64(std::string("\x01") + seed), "\n"));
+  EXPECT_THAT(signer, polku::testing::IsOk());
+  return *std::move(signer);
+}
+
+class TestOrigin {
+ public:
+  explicit TestOrigin(uint64_t seed, std::string name = kOrigin, char key_fill = 'k')
+      : random_(seed), name_(std::move(name)), signer_(SignerFromSeed(name_, key_fill)) {
+    head_.origin = name_;
+  }
+
+  const std::string& name() const { return name_; }
+  const proof::Signer& signer() const { return *signer_; }
+  log::Engine& engine() { return *engine_; }
+  Position size() const { return head_.frontier.size(); }
+  const proof::Frontier& frontier() const { return head_.frontier; }
+  const std::string& checkpoint() const { return checkpoint_; }
+  const std::vector<WrittenEntry>& entries() const { return entries_; }
+
+  void AddGenesis(const std::function<void(event::v1::Genesis&)>& mutate = {}) {
+    event::v1::Genesis genesis;
+    genesis.set_format(1);
+    genesis.set_origin(name_);
+    genesis.set_signing_key(std::string(signer_->verifier().key().view()));
+    genesis.set_curve_key(std::string(32, 'c'));
+    if (mutate) mutate(genesis);
+    AddControl("polku.event.v1.Genesis", genesis.SerializeAsString());
+  }
+
+  void AddControl(const std::string& type, std::string control) {
+    event::v1::Header header = NewHeader(type);
+    header.set_control(std::move(control));
+    Add(std::move(header), {});
+  }
+
+  void AddEvent(const Disclosures& disclosures, const Plaintexts& plaintexts,
+                const std::function<void(event::v1::Header&)>& mutate = {}) {
+    event::v1::Header header = NewHeader("polku.attendance.v1.DayRecorded");
+    const CaseId case_id = *CaseId::FromBytes(Sha256(Str("case", random_.Below(50))).view().substr(0, 16));
+    header.set_case_id(std::string(case_id.view()));
+    header.set_case_revision(++revisions_[case_id]);
+    for (const auto& [kind, plaintext] : plaintexts) {
+      auto* commitment = header.add_commitments();
+      commitment->set_kind(static_cast<event::v1::SectionKind>(kind));
+      commitment->set_commitment(std::string(
+          vault::CommitSection(SecretOf(header, kind), name_, *EventId::FromBytes(header.event_id()), kind, plaintext)
+              .view()));
+    }
+    for (const auto& [receiver, kinds] : disclosures) {
+      auto* disclosure = header.add_disclosures();
+      disclosure->set_receiver(receiver);
+      for (const SectionKind kind : kinds) disclosure->add_sections(static_cast<event::v1::SectionKind>(kind));
+      disclosure->set_number(++numbers_[receiver]);
+    }
+    if (mutate) mutate(header);
+    Add(std::move(header), plaintexts);
+  }
+
+  // A random event that every receiver sees with probability one half.
+  void AddRandomEvent(const std::vector<std::string>& receivers, size_t max_bytes = 200) {
+    Plaintexts plaintexts;
+    for (const SectionKind kind : kAllSectionKinds) {
+      if (random_.Below(3) == 0) plaintexts[kind] = random_.Bytes(random_.Below(max_bytes));
+    }
+    Disclosures disclosures;
+    for (const std::string& receiver : receivers) {
+      if (random_.Below(2) == 0) continue;
+      std::vector<SectionKind> kinds;
+      for (const auto& [kind, plaintext] : plaintexts) {
+        if (random_.Below(2) == 0) kinds.push_back(kind);
+      }
+      disclosures[receiver] = kinds;
+    }
+    AddEvent(disclosures, plaintexts);
+  }
+
+  // Everything added since the last one, under one checkpoint.
+  void Commit() {
+    log::CommitBatch batch;
+    batch.log = kOwnLog;
+    batch.expected_size = committed_;
+    std::unique_ptr<log::GroupWriter> writer;
+    Position first;
+    const auto close = [&] {
+      if (writer == nullptr) return;
+      log::GroupWriter::Encoded encoded = std::move(*writer).Finish();
+      batch.groups.push_back({first, std::move(encoded.entries), std::move(encoded.blobs)});
+      writer.reset();
+    };
+    for (uint64_t p = committed_.value(); p < entries_.size(); ++p) {
+      const WrittenEntry& entry = entries_[p];
+      if (writer == nullptr) {
+        writer = std::make_unique<log::GroupWriter>();
+        first = Position(p);
+      }
+      writer->AddLeaf(entry.leaf);
+      for (const auto& commitment : entry.header.commitments()) {
+        const SectionKind kind = static_cast<SectionKind>(commitment.kind());
+        writer->AddBlob(kind, "",
+                        vault::SealSection(SecretOf(entry.header, kind), *Hash::FromBytes(commitment.commitment()),
+                                           entry.plaintexts.at(kind)));
+      }
+      if (writer->count() >= log::kMaxGroupEntries || writer->bytes() >= log::kMaxGroupBytes) close();
+    }
+    close();
+    committed_ = Position(entries_.size());
+    batch.new_size = committed_;
+    batch.checkpoint = checkpoint_ = signer_->Sign({name_, committed_, head_.frontier.Root()});
+    batch.head = head_.Serialize();
+    ASSERT_THAT(engine_->Commit(batch), polku::testing::IsOk());
+  }
+
+  SectionSecretFn secrets() {
+    return [this](const event::v1::Header& header, SectionKind kind) -> absl::StatusOr<vault::SectionSecret> {
+      if (erased_secrets_.contains(std::pair(header.event_id(), kind))) return absl::NotFoundError("erased");
+      return SecretOf(header, kind);
+    };
+  }
+  // As if the case key of that section had been deleted.
+  void EraseSecret(uint64_t position, SectionKind kind) {
+    erased_secrets_[{entries_[position].header.event_id(), kind}] = true;
+  }
+
+  CutBatchFn cut() {
+    return [this](std::string_view receiver, Position from, Position end, size_t max_bytes) {
+      return CutBatch(*engine_, name_, receiver, from, end, max_bytes, secrets());
+    };
+  }
+  BatchMessage Cut(std::string_view receiver, uint64_t from, size_t max_bytes = 1 << 20) {
+    auto message = cut()(receiver, Position(from), committed_, max_bytes);
+    EXPECT_THAT(message, polku::testing::IsOk());
+    return message.ok() ? *std::move(message) : BatchMessage();
+  }
+
+  vault::SectionSecret SecretOf(const event::v1::Header& header, SectionKind kind) const {
+    const char byte = static_cast<char>(kind);
+    return vault::SectionSecret(Sha256({"secret", header.event_id(), std::string_view(&byte, 1)}).view());
+  }
+
+ private:
+  event::v1::Header NewHeader(const std::string& type) {
+    event::v1::Header header;
+    header.set_event_id(random_.Bytes(16));
+    header.set_type(type);
+    header.set_author_agency("FI/MUN/0187690-1/oulu");
+    header.set_recorded_at_us(1'741'000'000'000'000 + static_cast<int64_t>(entries_.size()));
+    order_ += 1 + random_.Below(1000);
+    header.set_order(order_);
+    return header;
+  }
+
+  void Add(event::v1::Header header, Plaintexts plaintexts) {
+    std::string leaf = log::MakeLeaf(random_.Bytes(32), header.SerializeAsString());
+    head_.frontier.AppendLeafHash(proof::LeafHash(leaf));
+    head_.last_order = Order(header.order());
+    entries_.push_back({std::move(leaf), std::move(header), std::move(plaintexts)});
+  }
+
+  polku::testing::SeededGenerator random_;
+  const std::string name_;
+  const std::unique_ptr<proof::Signer> signer_;
+  const std::unique_ptr<log::Engine> engine_ = log::MakeMemoryEngine();
+  log::LogHead head_;
+  std::string checkpoint_;
+  Position committed_;
+  uint64_t order_ = 1'741'000'000'000'000;
+  std::vector<WrittenEntry> entries_;
+  std::map<CaseId, uint64_t> revisions_;
+  std::map<std::string, uint64_t> numbers_;
+  std::map<std::pair<std::string, SectionKind>, bool> erased_secrets_;
+};
+
+// The subscriber's own case keys.
+inline vault::CaseKey OwnKey(const CaseId& case_id, SectionKind kind) {
+  const char byte = static_cast<char>(kind);
+  return vault::CaseKey(Sha256({"own key", case_id.view(), std::string_view(&byte, 1)}).view());
+}
+inline absl::StatusOr<std::string> WrapWithOwnKey(const CaseId& case_id, SectionKind kind, const Hash& commitment,
+                                                  const vault::SectionSecret& s) {
+  return vault::WrapSecret(OwnKey(case_id, kind), commitment, s);
+}
+
+// Judge: the replica in `engine` holds exactly what `receiver` may have of the origin's first entries,
+// in place, with sections that open, and no byte besides.
+inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, log::Engine& engine, LogNumber log,
+                             const log::LogHead& head) {
+  const uint64_t size = head.frontier.size().value();
+  ASSERT_LE(size, origin.entries().size());
+  proof::Frontier expected;
+  for (uint64_t p = 0; p < size; ++p) expected.AppendLeafHash(proof::LeafHash(origin.entries()[p].leaf));
+  ASSERT_TRUE(expected == head.frontier);
+  auto cursor = engine.Scan(log, Position(0), true);
+  ASSERT_THAT(cursor, polku::testing::IsOk());
+  uint64_t position = 0;
+  while (position < size) {
+    auto group = (*cursor)->Next();
+    ASSERT_THAT(group, polku::testing::IsOk());
+    ASSERT_TRUE(group->has_value());
+    ASSERT_EQ((*group)->first.value(), position);
+    auto view = log::GroupView::Parse((*group)->entries, (*group)->blobs);
+    ASSERT_THAT(view, polku::testing::IsOk());
+    for (const log::GroupItem& item : view->items()) {
+      const uint64_t count = item.leaf.empty() ? uint64_t{1} << item.withheld.level : 1;
+      for (uint64_t p = position; p < position + count; ++p) {
+        const WrittenEntry& entry = origin.entries()[p];
+        const event::v1::Disclosure* ours = nullptr;
+        for (const auto& d : entry.header.disclosures()) {
+          if (d.receiver() == receiver) ours = &d;
+        }
+        const bool visible = ours != nullptr || entry.header.case_id().empty();
+        ASSERT_EQ(visible, !item.leaf.empty()) << "position " << p;
+        if (!visible) continue;
+        ASSERT_EQ(item.leaf, entry.leaf) << "position " << p;
+        std::map<SectionKind, std::string> opened;
+        for (const log::BlobView& blob : view->BlobsAt(item.offset)) {
+          Hash commitment;
+          for (const auto& c : entry.header.commitments()) {
+            if (c.kind() == static_cast<int>(blob.kind)) commitment = *Hash::FromBytes(c.commitment());
+          }
+          auto s = vault::UnwrapSecret(OwnKey(*CaseId::FromBytes(entry.header.case_id()), blob.kind), commitment,
+                                       blob.secret);
+          ASSERT_THAT(s, polku::testing::IsOk());
+          auto text = vault::OpenSection(*s, commitment, origin.name(), *EventId::FromBytes(entry.header.event_id()),
+                                         blob.kind, blob.blob);
+          ASSERT_THAT(text, polku::testing::IsOk());
+          opened[blob.kind] = *text;
+        }
+        std::map<SectionKind, std::string> entitled;
+        if (ours != nullptr) {
+          for (const int kind : ours->sections()) {
+            entitled[static_cast<SectionKind>(kind)] = entry.plaintexts.at(static_cast<SectionKind>(kind));
+          }
+        }
+        ASSERT_EQ(opened, entitled) << "position " << p;
+      }
+      position += count;
+    }
+  }
+}
+
+}  // namespace polku::replica
+
+#endif  // POLKU_TESTS_REPLICA_ORIGIN_H_
