@@ -1,7 +1,10 @@
 #include "services/host/config.h"
 
+#include <filesystem>
 #include <set>
+#include <tuple>
 
+#include "absl/strings/numbers.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
@@ -42,12 +45,92 @@ absl::Status Invalid(std::string_view path, std::string_view field, std::string_
   return Error(absl::StatusCode::kInvalidArgument, path, ": ", field, ": ", problem);
 }
 
+// `any_port`: 0 lets the system choose, which only a listener can mean.
 absl::Status CheckTcpEndpoint(std::string_view path, std::string_view field,
-                              std::string_view endpoint) {
-  const bool tcp = endpoint.rfind("tcp://", 0) == 0;
+                              std::string_view endpoint, bool any_port) {
+  constexpr std::string_view kScheme = "tcp://";
   const size_t colon = endpoint.rfind(':');
-  if (!tcp || colon <= 6 || colon + 1 >= endpoint.size()) {
+  uint32_t port = 0;
+  const bool valid = endpoint.starts_with(kScheme) && colon > kScheme.size() &&
+                     endpoint.find_first_not_of("0123456789", colon + 1) == std::string::npos &&
+                     absl::SimpleAtoi(ToAbsl(endpoint.substr(colon + 1)), &port) && port <= 65'535 &&
+                     (port > 0 || any_port);
+  if (!valid) {
     return Invalid(path, field, Str("'", endpoint, "' is not of the form tcp://host:port"));
+  }
+  return absl::OkStatus();
+}
+
+// The directory however it is written: "data", "./data/" and "keys/../data" are one.
+std::filesystem::path Normal(const std::string& directory) {
+  auto normal = std::filesystem::path(directory).lexically_normal();
+  return normal.has_filename() ? normal : normal.parent_path();
+}
+
+// ---- Profile (profile.proto, head): what every rule promises whatever its list ----
+
+std::string TextField(const google::protobuf::Message& rule, const char* name) {
+  const auto* field = rule.GetDescriptor()->FindFieldByName(name);
+  return rule.GetReflection()->GetString(rule, field);
+}
+
+// Both ends inclusive; empty: open. Text order of checked dates is their order in time.
+bool Overlap(const std::string& from_a, const std::string& until_a, const std::string& from_b,
+             const std::string& until_b) {
+  return (until_a.empty() || from_b <= until_a) && (until_b.empty() || from_a <= until_b);
+}
+
+absl::Status CheckRule(std::string_view path, const std::string& field,
+                       const google::protobuf::Message& rule) {
+  for (const char* name : {"id", "version", "source"}) {
+    if (TextField(rule, name).empty()) return Invalid(path, field, Str(name, " is missing"));
+  }
+  for (const auto& [from_name, until_name] : {std::pair("valid_from", "valid_until"),
+                                              std::pair("started_from", "started_until")}) {
+    const std::string from = TextField(rule, from_name);
+    const std::string until = TextField(rule, until_name);
+    for (const auto& [name, text] : {std::pair(from_name, &from), std::pair(until_name, &until)}) {
+      if (!text->empty() && !ParseDay(*text)) {
+        return Invalid(path, field, Str(name, " '", *text, "' is not a day of the form 2025-03-31"));
+      }
+    }
+    if (!from.empty() && !until.empty() && until < from) {
+      return Invalid(path, field, Str(until_name, " is before ", from_name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckProfile(std::string_view path, const config::v1::Profile& profile) {
+  std::set<std::pair<std::string, std::string>> names;
+  const auto& reflection = *profile.GetReflection();
+  for (int i = 0; i < profile.GetDescriptor()->field_count(); ++i) {
+    const auto* list = profile.GetDescriptor()->field(i);
+    if (list->message_type() == nullptr || list->message_type()->FindFieldByName("id") == nullptr) {
+      continue;
+    }
+    for (int j = 0; j < reflection.FieldSize(profile, list); ++j) {
+      const auto& rule = reflection.GetRepeatedMessage(profile, list, j);
+      const std::string field = Str(list->name(), "[", j, "]");
+      POLKU_RETURN_IF_ERROR(CheckRule(path, field, rule));
+      const std::string id = TextField(rule, "id");
+      if (!names.emplace(id, TextField(rule, "version")).second) {
+        return Invalid(path, field, Str("version ", TextField(rule, "version"), " of ", id,
+                                        " is there twice; decisions could not tell which they used"));
+      }
+      for (int k = 0; k < j; ++k) {
+        const auto& other = reflection.GetRepeatedMessage(profile, list, k);
+        if (TextField(other, "id") != id) continue;
+        if (Overlap(TextField(other, "valid_from"), TextField(other, "valid_until"),
+                    TextField(rule, "valid_from"), TextField(rule, "valid_until")) &&
+            Overlap(TextField(other, "started_from"), TextField(other, "started_until"),
+                    TextField(rule, "started_from"), TextField(rule, "started_until"))) {
+          return Invalid(path, field, Str("versions ", TextField(other, "version"), " and ",
+                                          TextField(rule, "version"), " of ", id,
+                                          " hold on the same days; end one before the other begins"));
+        }
+      }
+    }
   }
   return absl::OkStatus();
 }
@@ -65,6 +148,12 @@ absl::StatusOr<config::v1::Agreement> LoadAgreement(std::string_view path) {
     }
     if (agency.roles().empty()) {
       return Invalid(path, "agencies", Str(agency.name(), " has no role; add roles: AGENCY_ROLE_…"));
+    }
+    for (int role : agency.roles()) {
+      if (role == 0 || !config::v1::AgencyRole_IsValid(role)) {
+        return Invalid(path, "agencies", Str(agency.name(), " has the role ", role,
+                                             ", which is none; see AgencyRole"));
+      }
     }
   }
   if (names.empty()) return Invalid(path, "agencies", "there is none; list who takes part");
@@ -88,7 +177,9 @@ absl::StatusOr<config::v1::Agreement> LoadAgreement(std::string_view path) {
       }
     }
     for (int kind : sharing.sections()) {
-      if (kind == 0) return Invalid(path, field, "a section is SECTION_KIND_UNSPECIFIED");
+      if (kind == 0 || !event::v1::SectionKind_IsValid(kind)) {
+        return Invalid(path, field, Str("section ", kind, " is none; see SectionKind"));
+      }
     }
   }
   return agreement;
@@ -106,7 +197,7 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
                        ", but this program is ", service));
   }
   Config config{.origin = *origin};
-  POLKU_RETURN_IF_ERROR(CheckTcpEndpoint(path, "listen", text.listen()));
+  POLKU_RETURN_IF_ERROR(CheckTcpEndpoint(path, "listen", text.listen(), /*any_port=*/true));
   config.listen = text.listen();
   for (const auto& [field, value, target] :
        {std::tuple("data_directory", &text.data_directory(), &config.data_directory),
@@ -115,9 +206,16 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
     if (value->empty()) return Invalid(path, field, "is missing; name a directory");
     *target = ResolveBeside(path, *value);
   }
-  if (config.keystore_directory == config.data_directory) {
+  const auto data = Normal(config.data_directory);
+  const auto keystore = Normal(config.keystore_directory);
+  const auto keys = Normal(config.keys_directory);
+  if (keystore == data) {
     return Invalid(path, "keystore_directory",
                    "must not be the data directory: keys and log are backed up apart");
+  }
+  if (keys == data || keys == keystore) {
+    return Invalid(path, "keys_directory",
+                   "must be a directory of its own: a copy of data or keystore must not open itself");
   }
 
   if (text.agreement_file().empty()) return Invalid(path, "agreement_file", "is missing");
@@ -132,8 +230,9 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
                    Str("does not list this service's agency ", origin->agency()));
   }
   if (text.profile_file().empty()) return Invalid(path, "profile_file", "is missing");
-  POLKU_RETURN_IF_ERROR(
-      ParseTextFile(ResolveBeside(path, text.profile_file()), config.profile));
+  const std::string profile_path = ResolveBeside(path, text.profile_file());
+  POLKU_RETURN_IF_ERROR(ParseTextFile(profile_path, config.profile));
+  POLKU_RETURN_IF_ERROR(CheckProfile(profile_path, config.profile));
 
   std::set<std::string> peer_origins;
   for (int i = 0; i < text.peers_size(); ++i) {
@@ -144,7 +243,7 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
     if (peer_origin->text() == origin->text() || !peer_origins.insert(peer.origin()).second) {
       return Invalid(path, field, Str(peer.origin(), " is this service itself or listed twice"));
     }
-    POLKU_RETURN_IF_ERROR(CheckTcpEndpoint(path, field, peer.address()));
+    POLKU_RETURN_IF_ERROR(CheckTcpEndpoint(path, Str(field, ".address"), peer.address(), /*any_port=*/false));
     const auto curve = zeromq::ParseCurveKey(peer.curve_key());
     if (!curve) {
       return Invalid(path, field,
@@ -173,7 +272,13 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
                      "curve_key is not 40 Z85 characters; copy the holder's curve.public");
     }
     PrincipalConfig parsed{.agency = principal.agency()};
+    if (principal.rights().empty()) {
+      return Invalid(path, field, "has no rights; add rights: RIGHT_… or take it out");
+    }
     for (int right : principal.rights()) {
+      if (right == 0 || !config::v1::Right_IsValid(right)) {
+        return Invalid(path, field, Str("right ", right, " is none; see Right"));
+      }
       if (right == config::v1::RIGHT_PUBLISH) parsed.may_publish = true;
       if (right == config::v1::RIGHT_REPLICATE) parsed.may_replicate = true;
       if (right == config::v1::RIGHT_OPERATE) parsed.may_operate = true;

@@ -35,7 +35,6 @@ const std::vector<log::DisclosureTarget>& DisclosurePolicy::AllowedFor(std::stri
       continue;
     }
     for (const auto& receiver : sharing.receivers()) {
-      if (receiver == own_agency_) continue;
       SectionSet& sections = allowed[receiver];
       for (int kind : sharing.sections()) sections.add(static_cast<SectionKind>(kind));
     }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/hash.h"
@@ -28,6 +29,17 @@ using exchange::v1::RefusalKind;
 constexpr std::string_view kControlIndexKey = "h";
 // A case whose duties keep calling for more duties is a defect of the rules; this stops it.
 constexpr int kMaxDutyRounds = 16;
+// One Work() evaluates at most so many cases: a start after a reindex must not keep authors waiting
+// until the last of them, nor all of them in memory.
+constexpr size_t kMaxCasesPerWork = 1'024;
+// Accepted offers are committed when they reach this, well below what the log writes as one commit: so
+// offers that were decided one upon the other are on disk together or not at all.
+constexpr size_t kMaxPendingBytes = 4 << 20;
+// All sections of an event together. What the log takes (kMaxEntryBytes) less a full leaf and the
+// padding of five sections: an accepted event must not turn out too large when it is sealed.
+constexpr size_t kMaxEventBytes = log::kMaxEntryBytes - log::kMaxLeafBytes - 5 * 1'280;
+constexpr absl::Duration kRetryWhenFull = absl::Seconds(1);
+constexpr absl::Duration kRetryWhenFailed = absl::Seconds(30);
 
 OfferAnswer Refused(RefusalKind kind, std::string_view code, std::string_view message,
                     size_t event_index) {
@@ -80,10 +92,26 @@ struct PlainEntry {
 };
 
 struct PendingOffer {
-  size_t answer_index;
-  std::vector<PlainEntry> entries;
+  size_t answer_index = 0;
+  std::vector<PlainEntry> entries;  // the new ones
   std::vector<log::ExpectedRevision> expected;
+  // Of each event of the offer, in order: the original receipt where it is a repeat.
+  std::vector<std::optional<log::Receipt>> repeats;
 };
+
+// What the entry will take in a commit, about.
+size_t CommitBytes(const PlainEntry& plain) {
+  size_t bytes = 1'024 + 160 * (plain.entry.disclosures.size() + plain.entry.causes.size());
+  for (const auto& section : plain.sections) bytes += section.plaintext.size() + 128;
+  return bytes;
+}
+
+// The failure lies in this case or event alone: others need not wait, and trying again will not help.
+bool IsOfOneCase(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kAlreadyExists ||
+         status.code() == absl::StatusCode::kInvalidArgument ||
+         status.code() == absl::StatusCode::kDataLoss;
+}
 
 class NodeImpl : public Node {
  public:
@@ -101,7 +129,7 @@ class NodeImpl : public Node {
   }
 
   absl::Status Start() {
-    now_ = options_.clock();
+    StopClock();
     auto opened = log::Log::Open(
         options_.engine,
         log::LogOptions{.origin = options_.config.origin,
@@ -112,25 +140,31 @@ class NodeImpl : public Node {
         options_.keys.curve.public_key.view());
     if (!opened.ok()) return opened.status();
     log_ = *std::move(opened);
-    origins_[kOwnLog.value()] = own_origin_;
     for (const PeerConfig& peer : options_.config.peers) {
       POLKU_ASSIGN_OR_RETURN(auto replica, log::ReplicaLog::Open(options_.engine, peer.origin));
-      origins_[replica->number().value()] = peer.origin.text();
       replicas_.push_back(std::move(replica));
     }
-    // Logs of peers that are no longer configured stay part of the history.
+    // Logs of peers that are no longer configured stay part of the history. A new peer has no number
+    // before its first batch is stored.
     POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(options_.engine));
     for (const auto& held_log : held) {
-      origins_.try_emplace(held_log.number.value(), held_log.head.origin);
+      origins_[held_log.number.value()] = held_log.head.origin;
       held_sizes_[held_log.number.value()] = held_log.head.frontier.size();
     }
     POLKU_RETURN_IF_ERROR(RecordControlEntries());
     disclosures_.emplace(options_.config.agreement, own_agency_, control_.agreement);
+    for (const std::string& type : accepted_types_) {
+      if (disclosures_->For(type, SectionSet()).size() > log::kMaxDisclosuresPerEntry) {
+        return Error(absl::StatusCode::kInvalidArgument, "the agreement gives ", type, " to more than ",
+                     log::kMaxDisclosuresPerEntry, " agencies; an entry can name no more");
+      }
+    }
     return FindUnfinishedWork();
   }
 
   std::vector<OfferAnswer> HandleOffers(std::span<const OfferFrom> offers) override {
-    now_ = options_.clock();
+    StopClock();
+    ComeOfAge();
     answers_.assign(offers.size(), OfferAnswer());
     for (size_t i = 0; i < offers.size(); ++i) Consider(offers[i], i);
     Flush();
@@ -140,9 +174,14 @@ class NodeImpl : public Node {
   log::ReplicaLog& replica(size_t peer) override { return *replicas_[peer]; }
 
   absl::Status StoreReplica(size_t peer, const log::VerifiedBatch& batch) override {
-    now_ = options_.clock();
+    StopClock();
     log::ReplicaLog& replica = *replicas_[peer];
-    POLKU_RETURN_IF_ERROR(replica.Append(batch));
+    if (auto appended = replica.Append(batch); !appended.ok()) {
+      AppendFailed(appended);
+      return appended;
+    }
+    append_fault_.clear();
+    origins_[replica.number().value()] = options_.config.peers[peer].origin.text();
     // From here on the entries are on disk: whatever goes wrong in folding them is about the cases.
     for (const auto& group : batch.groups) {
       auto view = log::GroupView::Parse(group.entries, group.blobs);
@@ -171,7 +210,7 @@ class NodeImpl : public Node {
   }
 
   void Work() override {
-    now_ = options_.clock();
+    StopClock();
     if (now_ < retry_after_) return;
     const absl::CivilDay today = Today();
     while (!timers_.empty() && timers_.begin()->first <= today) {
@@ -180,13 +219,13 @@ class NodeImpl : public Node {
       fired_.push_back(log::TimerIndexKey(day, case_id));
       touched_.insert(case_id);
     }
-    while (!ahead_.empty() && ahead_.begin()->first <= Horizon()) {
-      folds_.Forget(ahead_.begin()->second);
-      touched_.insert(ahead_.begin()->second);
-      ahead_.erase(ahead_.begin());
+    ComeOfAge();
+    if (touched_.empty() && (fired_.empty() || marks_stuck_)) return;
+    std::set<CaseId> round;
+    while (!touched_.empty() && round.size() < kMaxCasesPerWork) {
+      round.insert(touched_.extract(touched_.begin()));
     }
-    if (touched_.empty() && fired_.empty()) return;
-    EvaluateDuties(today);
+    EvaluateDuties(std::move(round), today);
     folds_.Trim();
   }
 
@@ -213,7 +252,23 @@ class NodeImpl : public Node {
   absl::CivilDay Today() const {
     return options_.config.business_date ? *options_.config.business_date : FinnishDay(now_);
   }
-  Order Horizon() const { return OrderFromTime(now_ + kClockTolerance); }
+  // Time stands still within a call. Whole microseconds, as headers tell it: what is folded now must
+  // be what a replay folds.
+  void StopClock() { now_ = absl::FromUnixMicros(absl::ToUnixMicros(options_.clock())); }
+
+  // Our clock is a hybrid one: it never falls behind our own log, whatever is done to the wall clock.
+  // Otherwise entries of ours, and those that they rest on, would fall out of a refold.
+  Order Horizon() const {
+    return std::max(OrderFromTime(now_ + kClockTolerance), log_->last_order());
+  }
+
+  void ComeOfAge() {
+    while (!ahead_.empty() && ahead_.begin()->first <= Horizon()) {
+      folds_.Forget(ahead_.begin()->second);
+      touched_.insert(ahead_.begin()->second);
+      ahead_.erase(ahead_.begin());
+    }
+  }
 
   void Fault(const absl::Status& status) {
     const std::string text = status.ToString();
@@ -277,6 +332,16 @@ class NodeImpl : public Node {
       changes.push_back(ControlEntry(schema_added));
     }
     if (!changes.empty()) {
+      // Other rules may call for other duties in every case. The marks go before the entry is
+      // written: the sync of that takes them along.
+      std::vector<std::string> marks;
+      auto cursor = options_.engine.IndexScan("w");
+      for (;;) {
+        POLKU_ASSIGN_OR_RETURN(auto mark, cursor->Next());
+        if (!mark) break;
+        marks.push_back(std::move(mark->first));
+      }
+      POLKU_RETURN_IF_ERROR(options_.engine.WriteIndex({}, marks));
       const log::AppendRequest request{std::move(changes), {}};
       const auto results = log_->Append({&request, 1});
       if (!results[0].status.ok()) return results[0].status;
@@ -345,7 +410,11 @@ class NodeImpl : public Node {
       if (!timer) return absl::OkStatus();
       absl::CivilDay day;
       CaseId case_id;
-      if (log::ParseTimerIndexKey(timer->first, day, case_id)) timers_.emplace(day, case_id);
+      if (!log::ParseTimerIndexKey(timer->first, day, case_id)) continue;
+      timers_.emplace(day, case_id);
+      // A timer may stand for an entry far ahead of the wall clock, which a business date does not
+      // follow.
+      if (options_.config.business_date) touched_.insert(case_id);
     }
   }
 
@@ -365,6 +434,7 @@ class NodeImpl : public Node {
     std::vector<std::unique_ptr<google::protobuf::Message>> bodies;
     std::vector<PlainEntry> entries;
     std::vector<log::ExpectedRevision> expected;
+    std::vector<size_t> expected_at;  // of the event
     absl::flat_hash_set<EventId> ids;
     for (int i = 0; i < events.size(); ++i) {
       const auto& offered = events[i];
@@ -390,11 +460,17 @@ class NodeImpl : public Node {
       plain.entry.case_id = *case_id;
       plain.entry.schema_hash = service::SchemaFor(*type).hash;
       plain.sections = service::SplitSections(*type, offered.body());
+      size_t bytes = 0;
       for (const auto& section : plain.sections) {
         if (section.plaintext.size() > vault::kMaxSectionBytes) {
           return invalid("section_too_large", Str("section ", SectionKindName(section.kind),
                                                   " is larger than 1 MiB"), i);
         }
+        bytes += section.plaintext.size();
+      }
+      if (bytes > kMaxEventBytes) {
+        return invalid("event_too_large", Str("the event's sections are larger than ", kMaxEventBytes,
+                                              " bytes together"), i);
       }
       if (offered.has_expected_revision()) {
         const bool first = std::none_of(entries.begin(), entries.end(), [&](const auto& earlier) {
@@ -405,6 +481,7 @@ class NodeImpl : public Node {
                          "expected_revision belongs to the case's first event of the offer", i);
         }
         expected.push_back({*case_id, Revision(offered.expected_revision())});
+        expected_at.push_back(static_cast<size_t>(i));
       }
       bodies.push_back(*std::move(body));
       entries.push_back(std::move(plain));
@@ -417,29 +494,34 @@ class NodeImpl : public Node {
         break;
       }
     }
-    std::vector<bool> is_repeat(entries.size(), false);
-    size_t repeats = 0;
+    PendingOffer offer;
+    offer.answer_index = answer_index;
+    bool any_new = false;
     for (size_t i = 0; i < entries.size(); ++i) {
-      auto repeat = IsRepeat(entries[i]);
+      auto repeat = FindRepeat(entries[i]);
       if (!repeat.ok()) {
         answers_[answer_index] = FailureAnswer(repeat.status(), i);
         return;
       }
-      is_repeat[i] = *repeat;
-      repeats += *repeat ? 1 : 0;
+      any_new = any_new || !repeat->has_value();
+      offer.repeats.push_back(*std::move(repeat));
     }
-    if (repeats < entries.size()) {
-      if (auto answer = CheckExpected(expected)) {
+    if (!any_new) {
+      answers_[answer_index] = AnswerFor({}, offer.repeats);
+      return;
+    }
+    // An expectation binds what is new: a repeat has its receipt, whatever has come since.
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (auto answer = CheckExpected(expected[i], expected_at[i])) {
         answers_[answer_index] = *std::move(answer);
         return;
       }
-    } else {
-      expected.clear();  // the original receipts, whatever has come since
     }
+    offer.expected = std::move(expected);
 
     const absl::CivilDay today = Today();
     for (size_t i = 0; i < entries.size(); ++i) {
-      if (is_repeat[i]) continue;
+      if (offer.repeats[i]) continue;
       log::NewEntry& entry = entries[i].entry;
       auto fold = Fold(entry.case_id);
       std::optional<OfferAnswer> answer;
@@ -461,6 +543,7 @@ class NodeImpl : public Node {
           provisional_ = committed_provisional_;
           Flush();
           for (const auto& plain : entries) folds_.Forget(plain.entry.case_id);
+          pending_cases_.clear();
         }
         return;
       }
@@ -468,46 +551,51 @@ class NodeImpl : public Node {
       EvolveProvisionally(**fold, entry, *bodies[i]);
     }
     committed_provisional_ = provisional_;
-    for (const auto& plain : entries) {
-      pending_ids_.insert({plain.entry.author_agency, plain.entry.id});
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (offer.repeats[i]) continue;
+      pending_ids_.insert({entries[i].entry.author_agency, entries[i].entry.id});
+      pending_bytes_ += CommitBytes(entries[i]);
+      offer.entries.push_back(std::move(entries[i]));
     }
-    pending_.push_back({answer_index, std::move(entries), std::move(expected)});
+    pending_.push_back(std::move(offer));
+    if (pending_bytes_ >= kMaxPendingBytes) Flush();
   }
 
-  absl::StatusOr<bool> IsRepeat(const PlainEntry& plain) {
+  absl::StatusOr<std::optional<log::Receipt>> FindRepeat(const PlainEntry& plain) {
     POLKU_ASSIGN_OR_RETURN(const auto known, options_.engine.IndexGet(log::EventIndexKey(
                                                  plain.entry.id, plain.entry.author_agency)));
-    if (!known) return false;
+    if (!known) return std::optional<log::Receipt>();
     log::AppendRequest request;
     request.entries.push_back(plain.entry);
     for (const auto& section : plain.sections) {
       auto key = options_.keystore.Get({plain.entry.case_id, section.kind});
-      if (key.status().code() == absl::StatusCode::kNotFound) {
-        // Never made: other content. Erased: the log sees that the sections are gone, and the id
-        // alone tells the repeat. Either way there is no commitment to compare with.
-        request.entries[0].sections.push_back({section.kind, Hash(), "no key"});
-        continue;
+      Hash commitment;
+      if (key.ok()) {
+        commitment = Commit(SecretFor(*key, plain.entry, section.kind), plain.entry, section);
+      } else if (key.status().code() != absl::StatusCode::kNotFound) {
+        return key.status();
       }
-      if (!key.ok()) return key.status();
-      request.entries[0].sections.push_back(Seal(*key, plain.entry, section));
+      // No key was ever made: other content. Erased: the log sees that the sections are gone, and
+      // the id alone tells the repeat. Either way there is no commitment to compare with.
+      request.entries[0].sections.push_back({section.kind, commitment, "not sealed"});
     }
     POLKU_ASSIGN_OR_RETURN(const auto receipts, log_->FindRepeat(request));
-    return receipts.has_value();
+    if (!receipts) return std::optional<log::Receipt>();
+    return std::optional<log::Receipt>(receipts->front());
   }
 
-  std::optional<OfferAnswer> CheckExpected(const std::vector<log::ExpectedRevision>& expected) {
-    for (const auto& [case_id, revision] : expected) {
-      if (pending_cases_.contains(case_id)) Flush();
-      auto actual = log_->CaseRevision(case_id);
-      if (!actual.ok()) return FailureAnswer(actual.status(), 0);
-      if (*actual != revision) return RevisionAnswer(*actual);
-    }
+  std::optional<OfferAnswer> CheckExpected(const log::ExpectedRevision& expected, size_t index) {
+    if (pending_cases_.contains(expected.case_id)) Flush();
+    auto actual = log_->CaseRevision(expected.case_id);
+    if (!actual.ok()) return FailureAnswer(actual.status(), index);
+    if (*actual != expected.revision) return RevisionAnswer(*actual, index);
     return std::nullopt;
   }
 
-  static OfferAnswer RevisionAnswer(Revision actual) {
+  static OfferAnswer RevisionAnswer(Revision actual, size_t index) {
     auto answer = Refused(exchange::v1::REFUSAL_KIND_REVISION, "unexpected_revision",
-                          "the case has moved on; read it again and decide on what it is now", 0);
+                          "the case has moved on; read it again and decide on what it is now",
+                          index);
     answer.mutable_refusal()->set_actual_revision(actual.value());
     return answer;
   }
@@ -570,18 +658,18 @@ class NodeImpl : public Node {
     pending_cases_.insert(entry.case_id);
   }
 
-  log::SealedSection Seal(const vault::CaseKey& key, const log::NewEntry& entry,
-                          const service::PlainSection& section) const {
-    const auto secret =
-        vault::DeriveSectionSecret(key, entry.author_agency, entry.id, section.kind);
-    const Hash commitment = vault::CommitSection(secret, own_origin_, entry.id, section.kind,
-                                                 section.plaintext);
-    return {section.kind, commitment,
-            vault::SealSection(secret, commitment, section.plaintext)};
+  static vault::SectionSecret SecretFor(const vault::CaseKey& key, const log::NewEntry& entry,
+                                        SectionKind kind) {
+    return vault::DeriveSectionSecret(key, entry.author_agency, entry.id, kind);
   }
 
-  // Seals all entries, making missing case keys with one sync for the lot.
-  absl::Status SealAll(std::vector<PendingOffer>& offers) {
+  Hash Commit(const vault::SectionSecret& secret, const log::NewEntry& entry,
+              const service::PlainSection& section) const {
+    return vault::CommitSection(secret, own_origin_, entry.id, section.kind, section.plaintext);
+  }
+
+  // Makes missing case keys with one sync for all offers, and seals. After a failure nothing counts.
+  absl::Status SealAll(std::span<PendingOffer> offers) {
     std::set<vault::KeyName> wanted;
     for (const auto& offer : offers) {
       for (const auto& plain : offer.entries) {
@@ -598,11 +686,54 @@ class NodeImpl : public Node {
       for (auto& plain : offer.entries) {
         for (const auto& section : plain.sections) {
           const vault::CaseKey& key = *by_name.at({plain.entry.case_id, section.kind});
-          plain.entry.sections.push_back(Seal(key, plain.entry, section));
+          const auto secret = SecretFor(key, plain.entry, section.kind);
+          const Hash commitment = Commit(secret, plain.entry, section);
+          plain.entry.sections.push_back(
+              {section.kind, commitment,
+               vault::SealSection(secret, commitment, section.plaintext)});
         }
       }
     }
     return absl::OkStatus();
+  }
+
+  // Seals and commits the offers as one group. One result an offer; what failed for one case alone
+  // is refused with what rests on it, and the others are appended.
+  std::vector<log::AppendResult> Commit(std::vector<PendingOffer>& offers) {
+    std::vector<log::AppendResult> results(offers.size());
+    std::vector<size_t> sealed;
+    if (auto status = SealAll(offers); status.ok()) {
+      for (size_t i = 0; i < offers.size(); ++i) sealed.push_back(i);
+    } else if (!IsOfOneCase(status)) {
+      for (auto& result : results) result.status = status;
+      return results;
+    } else {
+      // A key that does not open: find whose.
+      std::map<CaseId, absl::Status> failed;
+      for (size_t i = 0; i < offers.size(); ++i) {
+        for (const auto& plain : offers[i].entries) {
+          const auto found = failed.find(plain.entry.case_id);
+          if (found != failed.end()) results[i].status = found->second;
+        }
+        if (results[i].status.ok()) results[i].status = SealAll({&offers[i], 1});
+        if (results[i].status.ok()) {
+          sealed.push_back(i);
+          continue;
+        }
+        for (const auto& plain : offers[i].entries) {
+          failed.emplace(plain.entry.case_id, results[i].status);
+        }
+      }
+    }
+    std::vector<log::AppendRequest> requests(sealed.size());
+    for (size_t k = 0; k < sealed.size(); ++k) {
+      PendingOffer& offer = offers[sealed[k]];
+      requests[k].expected = offer.expected;
+      for (auto& plain : offer.entries) requests[k].entries.push_back(std::move(plain.entry));
+    }
+    std::vector<log::AppendResult> appended = log_->Append(requests);
+    for (size_t k = 0; k < sealed.size(); ++k) results[sealed[k]] = std::move(appended[k]);
+    return results;
   }
 
   // Commits the pending offers as one group and writes their answers.
@@ -610,45 +741,41 @@ class NodeImpl : public Node {
     if (pending_.empty()) return;
     std::vector<PendingOffer> offers = std::move(pending_);
     pending_.clear();
-    std::vector<log::AppendResult> results;
-    if (auto sealed = SealAll(offers); !sealed.ok()) {
-      results.resize(offers.size());
-      for (auto& result : results) result.status = sealed;
-    } else {
-      std::vector<log::AppendRequest> requests(offers.size());
-      for (size_t i = 0; i < offers.size(); ++i) {
-        requests[i].expected = offers[i].expected;
-        for (auto& plain : offers[i].entries) requests[i].entries.push_back(std::move(plain.entry));
-      }
-      results = log_->Append(requests);
-      for (size_t i = 0; i < offers.size(); ++i) {
-        if (!results[i].status.ok()) continue;
-        for (const auto& entry : requests[i].entries) touched_.insert(entry.case_id);
-      }
-    }
+    const std::vector<log::AppendResult> results = Commit(offers);
     bool all_ok = true;
     for (size_t i = 0; i < offers.size(); ++i) {
       all_ok = all_ok && results[i].status.ok();
-      answers_[offers[i].answer_index] = AnswerFor(results[i]);
+      if (results[i].status.ok()) {
+        for (const auto& plain : offers[i].entries) touched_.insert(plain.entry.case_id);
+      }
+      answers_[offers[i].answer_index] = AnswerFor(results[i], offers[i].repeats);
     }
     // Facts were folded that did not become entries as foreseen.
-    if (!all_ok) {
-      for (const CaseId& case_id : pending_cases_) folds_.Forget(case_id);
-    }
+    if (!all_ok) ForgetPendingCases();
     pending_ids_.clear();
+    pending_bytes_ = 0;
+    EndProvisional();
+    folds_.Trim();
+  }
+
+  void ForgetPendingCases() {
+    for (const CaseId& case_id : pending_cases_) folds_.Forget(case_id);
+  }
+
+  void EndProvisional() {
     pending_cases_.clear();
     provisional_ = {log_->size(), log_->last_order()};
     committed_provisional_ = provisional_;
   }
 
-  OfferAnswer AnswerFor(const log::AppendResult& result) {
-    if (result.status.code() == absl::StatusCode::kAborted) {
-      return RevisionAnswer(result.actual.empty() ? Revision() : result.actual[0].revision);
-    }
+  OfferAnswer AnswerFor(const log::AppendResult& result,
+                        const std::vector<std::optional<log::Receipt>>& repeats) {
     if (!result.status.ok()) return FailureAnswer(result.status, 0);
-    append_fault_.clear();
     OfferAnswer answer;
-    for (const auto& receipt : result.receipts) {
+    auto next_new = result.receipts.begin();
+    for (const auto& repeat : repeats) {
+      if (!repeat) append_fault_.clear();
+      const log::Receipt& receipt = repeat ? *repeat : *next_new++;
       auto* told = answer.add_receipts();
       told->set_event_id(std::string(receipt.id.view()));
       told->set_origin(own_origin_);
@@ -673,71 +800,71 @@ class NodeImpl : public Node {
     return DerivedEventId(seed);
   }
 
-  void EvaluateDuties(absl::CivilDay today) {
-    std::vector<log::KeyValue> timers;
-    absl::flat_hash_set<CaseId> round = std::move(touched_);
-    touched_.clear();
-    bool complete = !marks_stuck_;
+  void EvaluateDuties(std::set<CaseId> round, absl::CivilDay today) {
     for (int i = 0; !round.empty(); ++i) {
       if (i == kMaxDutyRounds) {
         Fault(absl::InternalError("duties keep calling for more duties; the rules contradict each "
                                   "other"));
         marks_stuck_ = true;
-        complete = false;
         break;
       }
       std::vector<PendingOffer> offers;
       for (const CaseId& case_id : round) {
-        if (!CollectDuties(case_id, today, offers, timers)) {
-          marks_stuck_ = true;
-          complete = false;
-        }
+        if (!CollectDuties(case_id, today, offers)) marks_stuck_ = true;
       }
       round.clear();
-      if (offers.empty()) break;
-      if (!AppendDuties(offers, round)) {
-        complete = false;
-        break;
-      }
+      if (offers.empty() || !AppendDuties(offers, round)) break;
     }
     // The marks move only when every touched case was evaluated: a restart takes up the rest.
+    std::vector<log::KeyValue> puts = unwritten_timers_;
     std::vector<std::string> deletes;
+    const bool complete = touched_.empty() && !marks_stuck_;
     if (complete) {
       for (const auto& [number, origin] : origins_) {
         std::string size;
         AppendBigEndian64(size, SizeOf(LogNumber(number)).value());
-        timers.emplace_back(log::ProcessedIndexKey(LogNumber(number)), std::move(size));
+        puts.emplace_back(log::ProcessedIndexKey(LogNumber(number)), std::move(size));
       }
       control_.scanned_to = log_->size();
-      timers.emplace_back(std::string(kControlIndexKey), control_.Serialize());
-      deletes = std::move(fired_);
-      fired_.clear();
-      for (const auto& [key, value] : timers) std::erase(deletes, key);
+      puts.emplace_back(std::string(kControlIndexKey), control_.Serialize());
+      // A day that was set again since it fired stays.
+      for (const std::string& key : fired_) {
+        absl::CivilDay day;
+        CaseId case_id;
+        if (log::ParseTimerIndexKey(key, day, case_id) && !timers_.contains({day, case_id})) {
+          deletes.push_back(key);
+        }
+      }
     }
-    if (auto written = options_.engine.WriteIndex(timers, deletes); !written.ok()) Fault(written);
+    if (auto written = options_.engine.WriteIndex(puts, deletes); !written.ok()) {
+      AppendFailed(written);
+      return;
+    }
+    unwritten_timers_.clear();
+    if (complete) fired_.clear();
   }
 
   Position SizeOf(LogNumber number) const {
     if (number == kOwnLog) return log_->size();
     for (const auto& replica : replicas_) {
-      if (replica->number() == number) return replica->size();
+      if (replica->number() == number && replica->size() > Position()) return replica->size();
     }
     return held_sizes_.at(number.value());
   }
 
   bool CollectDuties(const CaseId& case_id, absl::CivilDay today,
-                     std::vector<PendingOffer>& offers, std::vector<log::KeyValue>& timers) {
+                     std::vector<PendingOffer>& offers) {
     auto fold = Fold(case_id);
     if (!fold.ok()) {
       Fault(fold.status());
       return false;
     }
     std::vector<service::Duty> duties = options_.service.Due(*(*fold)->state, rules_, today);
-    PendingOffer offer{};
+    PendingOffer offer;
     for (auto& duty : duties) {
       if (offer.entries.size() == log::kMaxEntriesPerAppend) {
         offers.push_back(std::move(offer));
-        offer = PendingOffer{};
+        offer = PendingOffer();
       }
       const auto* type = duty.event->GetDescriptor();
       PlainEntry plain;
@@ -753,54 +880,56 @@ class NodeImpl : public Node {
     }
     if (!offer.entries.empty()) offers.push_back(std::move(offer));
     if (auto next = options_.service.NextDueDay(*(*fold)->state, rules_, today)) {
-      if (*next > today && timers_.emplace(*next, case_id).second) {
-        timers.emplace_back(log::TimerIndexKey(*next, case_id), "");
-      }
+      if (*next > today) SetTimer(*next, case_id);
     }
     for (const auto& [order, ahead_case] : ahead_) {
-      if (ahead_case != case_id) continue;
       // A restart must find the case again when its far-ahead entry comes of age.
-      const absl::CivilDay day = FinnishDay(TimeFromOrder(order));
-      timers_.emplace(day, case_id);
-      timers.emplace_back(log::TimerIndexKey(day, case_id), "");
+      if (ahead_case == case_id) SetTimer(FinnishDay(TimeFromOrder(order)), case_id);
     }
     return true;
   }
 
-  bool AppendDuties(std::vector<PendingOffer>& offers, absl::flat_hash_set<CaseId>& next_round) {
-    absl::Status status = SealAll(offers);
-    if (status.ok()) {
-      std::vector<log::AppendRequest> requests(offers.size());
-      for (size_t i = 0; i < offers.size(); ++i) {
-        for (auto& plain : offers[i].entries) requests[i].entries.push_back(std::move(plain.entry));
-      }
-      const auto results = log_->Append(requests);
-      for (size_t i = 0; i < results.size(); ++i) {
-        if (!results[i].status.ok()) {
-          status = results[i].status;
-          continue;
-        }
-        next_round.insert(requests[i].entries[0].case_id);
-        const bool repeated = std::any_of(results[i].receipts.begin(), results[i].receipts.end(),
-                                          [](const auto& receipt) { return receipt.repeated; });
+  void SetTimer(absl::CivilDay day, const CaseId& case_id) {
+    if (!timers_.emplace(day, case_id).second) return;
+    unwritten_timers_.emplace_back(log::TimerIndexKey(day, case_id), "");
+  }
+
+  // False: no more can be appended now; the cases are evaluated again later. `next_round` gets the
+  // cases that something was appended to.
+  bool AppendDuties(std::vector<PendingOffer>& offers, std::set<CaseId>& next_round) {
+    const std::vector<log::AppendResult> results = Commit(offers);
+    absl::Status failed;
+    bool as_foreseen = true;
+    for (size_t i = 0; i < results.size(); ++i) {
+      const CaseId& case_id = offers[i].entries[0].entry.case_id;
+      const absl::Status& status = results[i].status;
+      if (status.ok()) {
+        next_round.insert(case_id);
+        append_fault_.clear();
         // The log held a duty that the fold did not: the fold is not the history.
-        if (repeated) folds_.Forget(requests[i].entries[0].case_id);
+        as_foreseen = as_foreseen &&
+                      std::none_of(results[i].receipts.begin(), results[i].receipts.end(),
+                                   [](const auto& receipt) { return receipt.repeated; });
+        continue;
+      }
+      as_foreseen = false;
+      if (IsOfOneCase(status)) {
+        Fault(Annotate(status, Str("a duty of case ", FormatCaseId(case_id))));
+        marks_stuck_ = true;
+      } else {
+        failed = status;
       }
     }
-    if (!status.ok()) {
-      for (const CaseId& case_id : pending_cases_) {
-        folds_.Forget(case_id);
-        touched_.insert(case_id);
-      }
-      AppendFailed(status);
-      retry_after_ = now_ + absl::Seconds(1);
-    } else {
-      append_fault_.clear();
+    if (!as_foreseen) ForgetPendingCases();
+    if (!failed.ok()) {
+      touched_.insert(pending_cases_.begin(), pending_cases_.end());
+      AppendFailed(failed);
+      retry_after_ = now_ + (failed.code() == absl::StatusCode::kResourceExhausted
+                                 ? kRetryWhenFull
+                                 : kRetryWhenFailed);
     }
-    pending_cases_.clear();
-    provisional_ = {log_->size(), log_->last_order()};
-    committed_provisional_ = provisional_;
-    return status.ok();
+    EndProvisional();
+    return failed.ok();
   }
 
   struct Provisional {
@@ -831,15 +960,17 @@ class NodeImpl : public Node {
   // Accepted, not yet committed; empty between calls.
   std::vector<PendingOffer> pending_;
   std::set<std::pair<std::string, EventId>> pending_ids_;
-  absl::flat_hash_set<CaseId> pending_cases_;
+  std::set<CaseId> pending_cases_;
+  size_t pending_bytes_ = 0;
   Provisional provisional_;
   Provisional committed_provisional_;  // without the offer being considered
   std::vector<OfferAnswer> answers_;
 
   // Work to do.
-  absl::flat_hash_set<CaseId> touched_;
+  std::set<CaseId> touched_;  // ordered: what is appended must not hang on hash seeds
   std::set<std::pair<absl::CivilDay, CaseId>> timers_;
-  std::vector<std::string> fired_;
+  std::vector<log::KeyValue> unwritten_timers_;  // in timers_, not yet in the index
+  std::vector<std::string> fired_;               // not yet deleted from the index
   std::set<std::pair<Order, CaseId>> ahead_;  // cases with entries beyond the horizon
   bool marks_stuck_ = false;  // a case could not be evaluated: a restart must find it again
 };
