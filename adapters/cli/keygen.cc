@@ -1,0 +1,108 @@
+#include "adapters/cli/command.h"
+#include "adapters/zeromq/transport.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "services/audit/event_json.h"
+#include "services/host/keys.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::JsonString;
+
+constexpr size_t kMaxKeyFileBytes = 4096;
+
+struct Public {
+  std::string curve;
+  std::string signing;  // services only
+};
+
+absl::StatusOr<Public> ReadPublic(const std::string& directory, bool service) {
+  Public keys;
+  POLKU_ASSIGN_OR_RETURN(keys.curve, ReadFile(Str(directory, "/curve.public"), kMaxKeyFileBytes));
+  keys.curve = std::string(TrimEnd(keys.curve));
+  if (service) {
+    POLKU_ASSIGN_OR_RETURN(keys.signing, ReadFile(Str(directory, "/signing.public"), kMaxKeyFileBytes));
+    keys.signing = std::string(TrimEnd(keys.signing));
+  }
+  return keys;
+}
+
+ExitCode Keygen(const Args& args, Io& io) {
+  const std::string directory = args.operands()[0];
+  const bool service = args.Has("origin");
+  if (service == args.Has("author")) {
+    return FailUsage(io, "give --origin ORIGIN for a service or --author AGENCY for an author");
+  }
+  std::string agency = args.Get("author");
+  std::string origin;
+  if (service) {
+    const auto parsed = OriginName::Parse(args.Get("origin"));
+    if (!parsed.ok()) return FailUsage(io, ToStd(parsed.status().message()));
+    origin = parsed->text();
+    agency = std::string(parsed->agency());
+  } else if (const absl::Status valid = ValidateAgencyName(agency); !valid.ok()) {
+    return FailUsage(io, ToStd(valid.message()));
+  }
+  if (!args.Has("show")) {
+    if (const auto made = host::WriteNewKeys(directory, origin, SystemRandom()); !made.ok()) {
+      return Fail(io, made);
+    }
+  }
+  const auto keys = ReadPublic(directory, service);
+  if (!keys.ok()) return Fail(io, keys.status());
+  if (args.json()) {
+    io.out << "{\"agency\":" << JsonString(agency);
+    if (service) {
+      io.out << ",\"origin\":" << JsonString(origin) << ",\"signing_key\":" << JsonString(keys->signing);
+    }
+    io.out << ",\"curve_key\":" << JsonString(keys->curve)
+           << ",\"keys_directory\":" << JsonString(directory) << "}\n";
+    return kExitOk;
+  }
+  if (service) {
+    io.out << "# For the configuration of every service that follows this one (put its real address):\n"
+           << "peers { origin: \"" << origin << "\" address: \"tcp://HOST:PORT\" curve_key: \""
+           << keys->curve << "\" signing_key: \"" << keys->signing << "\" }\n"
+           << "# For the configuration of every service that this one follows:\n"
+           << "principals { agency: \"" << agency << "\" curve_key: \"" << keys->curve
+           << "\" rights: RIGHT_REPLICATE }\n"
+           << "# For this service's own configuration:\n"
+           << "origin: \"" << origin << "\"\n"
+           << "keys_directory: \"" << directory << "\"\n";
+  } else {
+    io.out << "# For the configuration of every service that takes this author's events:\n"
+           << "principals { agency: \"" << agency << "\" curve_key: \"" << keys->curve
+           << "\" rights: RIGHT_PUBLISH }\n"
+           << "# For the author's client profile (polku … --as FILE):\n"
+           << "service_address: \"tcp://HOST:PORT\"\n"
+           << "service_curve_key: \"THE SERVICE'S curve.public\"\n"
+           << "keys_directory: \"" << directory << "\"\n"
+           << "agency: \"" << agency << "\"\n";
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+Command KeygenCommand() {
+  return {{.name = "keygen",
+           .summary = "make the keys of a service or of an author",
+           .operands = "DIR",
+           .min_operands = 1,
+           .max_operands = 1,
+           .flags = {{"origin", "ORIGIN", "a service: its origin, AGENCY/SERVICE/EPOCH"},
+                     {"author", "AGENCY", "an author or operator: its agency; CURVE key alone"},
+                     {"show", "", "make nothing, print the public parts of keys that exist"}},
+           .details =
+               "Writes new key files into DIR (mode 0700; secret files 0600) and prints the public parts as\n"
+               "lines ready for configuration files. Existing keys are never overwritten. Back up master.key\n"
+               "apart from the keystore: without it no section of any case can be opened again.",
+           .examples = "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 /srv/polku/referral/keys\n"
+                       "polku keygen --author FI/MUN/0187690-1/oulu ~/polku-keys"},
+          Keygen};
+}
+
+}  // namespace polku::cli

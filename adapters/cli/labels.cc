@@ -1,0 +1,227 @@
+#include "adapters/cli/labels.h"
+
+#include <array>
+
+namespace polku::cli {
+namespace {
+
+using Texts = std::array<std::string_view, 3>;  // fi, sv, en
+
+struct EventName {
+  std::string_view type;
+  Texts texts;
+};
+constexpr std::array kEvents = {
+    EventName{"polku.referral.v1.ClientIdentified",
+              {"Asiakkaan tiedot", "Klientens uppgifter", "Client identified"}},
+    EventName{"polku.referral.v1.NeedIdentified",
+              {"Tarve tunnistettu", "Behov identifierat", "Need identified"}},
+    EventName{"polku.referral.v1.ServiceNeedAssessed",
+              {"Palvelutarve arvioitu", "Servicebehov bedömt", "Service need assessed"}},
+    EventName{"polku.referral.v1.PlanDrafted",
+              {"Suunnitelma laadittu", "Plan utarbetad", "Plan drafted"}},
+    EventName{"polku.referral.v1.PlanSigned",
+              {"Suunnitelma allekirjoitettu", "Plan undertecknad", "Plan signed"}},
+    EventName{"polku.referral.v1.ReferralMade", {"Lähete", "Remiss", "Referral made"}},
+    EventName{"polku.referral.v1.ReferralStatusChanged",
+              {"Lähetteen tila muuttui", "Remissens status ändrad", "Referral status changed"}},
+    EventName{"polku.referral.v1.PlaceAnswered",
+              {"Paikkavastaus", "Svar om plats", "Place answered"}},
+    EventName{"polku.referral.v1.IntroductoryVisitArranged",
+              {"Tutustumiskäynti sovittu", "Bekantningsbesök avtalat", "Introductory visit arranged"}},
+    EventName{"polku.referral.v1.IntroductoryVisitHeld",
+              {"Tutustumiskäynti", "Bekantningsbesök", "Introductory visit held"}},
+    EventName{"polku.referral.v1.NetworkMeetingCalled",
+              {"Kutsu verkostotapaamiseen", "Kallelse till nätverksmöte", "Network meeting called"}},
+    EventName{"polku.referral.v1.NetworkMeetingHeld",
+              {"Verkostotapaaminen", "Nätverksmöte", "Network meeting held"}},
+    EventName{"polku.referral.v1.CommitmentConfirmed",
+              {"Sitoutuminen tehtävään", "Åtagande bekräftat", "Commitment confirmed"}},
+    EventName{"polku.referral.v1.AgreementMade", {"Sopimus", "Avtal", "Agreement made"}},
+    EventName{"polku.referral.v1.DecisionMade", {"Päätös", "Beslut", "Decision made"}},
+    EventName{"polku.referral.v1.AuthorityNotified",
+              {"Ilmoitus työvoimaviranomaiselle", "Anmälan till arbetskraftsmyndigheten",
+               "Employment authority notified"}},
+    EventName{"polku.referral.v1.PayerStatementGiven",
+              {"Työvoimapoliittinen lausunto", "Arbetskraftspolitiskt utlåtande",
+               "Statement to the payer"}},
+    EventName{"polku.referral.v1.ServiceStarted",
+              {"Palvelu alkoi", "Servicen inleddes", "Service started"}},
+    EventName{"polku.referral.v1.ServiceExtended",
+              {"Palvelua jatkettiin", "Servicen förlängdes", "Service extended"}},
+    EventName{"polku.referral.v1.ServiceChanged",
+              {"Palvelu muuttui", "Servicen ändrades", "Service changed"}},
+    EventName{"polku.referral.v1.ServiceInterrupted",
+              {"Palvelu keskeytyi", "Servicen avbröts", "Service interrupted"}},
+    EventName{"polku.referral.v1.ServiceResumed",
+              {"Palvelu jatkuu keskeytyksen jälkeen", "Servicen återupptogs", "Service resumed"}},
+    EventName{"polku.referral.v1.ServiceEnded",
+              {"Palvelu päättyi", "Servicen avslutades", "Service ended"}},
+    EventName{"polku.referral.v1.FollowUpRecorded", {"Seuranta", "Uppföljning", "Follow-up"}},
+    EventName{"polku.referral.v1.CaseManagerNamed",
+              {"Asiakasvastaava nimetty", "Klientansvarig utsedd", "Case manager named"}},
+    EventName{"polku.referral.v1.NoCaseManagerNamed",
+              {"Asiakasvastaavaa ei ole nimetty", "Ingen klientansvarig utsedd",
+               "No case manager named"}},
+    EventName{"polku.referral.v1.SocialServiceNoted",
+              {"Muu palvelu", "Annan service", "Other service noted"}},
+    EventName{"polku.referral.v1.HealthServiceNoted",
+              {"Terveyspalvelu", "Hälsotjänst", "Health service noted"}},
+    EventName{"polku.referral.v1.BenefitRecorded", {"Etuus", "Förmån", "Benefit recorded"}},
+    EventName{"polku.referral.v1.CaseClosed",
+              {"Asiakkuus päättyi", "Klientrelationen avslutades", "Case closed"}},
+    EventName{"polku.attendance.v1.PeriodOpened",
+              {"Läsnäolon seuranta avattu", "Närvarouppföljning öppnad", "Attendance opened"}},
+    EventName{"polku.attendance.v1.PeriodClosed",
+              {"Läsnäolon seuranta suljettu", "Närvarouppföljning stängd", "Attendance closed"}},
+    EventName{"polku.attendance.v1.DayRecorded", {"Päivämerkintä", "Daganteckning", "Day recorded"}},
+    EventName{"polku.attendance.v1.DayCorrected",
+              {"Päivämerkinnän korjaus", "Rättad daganteckning", "Day corrected"}},
+    EventName{"polku.attendance.v1.AbsenceNoticeSent",
+              {"Poissaoloilmoitus", "Frånvaroanmälan", "Absence notice sent"}},
+    EventName{"polku.attendance.v1.RuleBreachFlagged",
+              {"Sääntöpoikkeama", "Avvikelse från reglerna", "Rule breach flagged"}},
+    EventName{"polku.attendance.v1.RuleBreachCleared",
+              {"Sääntöpoikkeama poistui", "Avvikelsen undanröjd", "Rule breach cleared"}},
+    EventName{"polku.attendance.v1.VisitorsCounted",
+              {"Kävijämäärä", "Antal besökare", "Visitors counted"}},
+    EventName{"polku.compensation.v1.AllowanceAccrued",
+              {"Korvaus kertyi", "Ersättning intjänad", "Allowance accrued"}},
+    EventName{"polku.compensation.v1.AllowanceReversed",
+              {"Korvauksen kertymä peruttu", "Intjänad ersättning återförd", "Allowance reversed"}},
+    EventName{"polku.compensation.v1.TravelClaimed",
+              {"Matkakorvaushakemus", "Ansökan om reseersättning", "Travel claimed"}},
+    EventName{"polku.compensation.v1.TravelClaimRejected",
+              {"Matkakorvaushakemus hylätty", "Ansökan om reseersättning avslagen",
+               "Travel claim rejected"}},
+    EventName{"polku.compensation.v1.TravelGranted",
+              {"Matkakorvaus myönnetty", "Reseersättning beviljad", "Travel granted"}},
+    EventName{"polku.compensation.v1.TravelReversed",
+              {"Matkakorvaus peruttu", "Reseersättning återförd", "Travel reversed"}},
+    EventName{"polku.compensation.v1.PerkGiven", {"Etu annettu", "Förmån given", "Perk given"}},
+    EventName{"polku.compensation.v1.PerkWithdrawn",
+              {"Etu peruttu", "Förmån återtagen", "Perk withdrawn"}},
+    EventName{"polku.compensation.v1.PaymentProposed",
+              {"Maksuehdotus", "Betalningsförslag", "Payment proposed"}},
+    EventName{"polku.compensation.v1.PaymentApproved",
+              {"Maksu hyväksytty", "Betalning godkänd", "Payment approved"}},
+    EventName{"polku.compensation.v1.PaymentPaid", {"Maksettu", "Betald", "Payment paid"}},
+    EventName{"polku.compensation.v1.PaymentRejected",
+              {"Maksuehdotus hylätty", "Betalningsförslag förkastat", "Payment rejected"}},
+    EventName{"polku.compensation.v1.PaymentReversed",
+              {"Maksun palautus", "Återförd betalning", "Payment reversed"}},
+    EventName{"polku.assessment.v1.AssessmentDue",
+              {"Arviointi tehtävä", "Bedömning ska göras", "Assessment due"}},
+    EventName{"polku.assessment.v1.FeedbackDue",
+              {"Palaute pyydettävä", "Respons ska begäras", "Feedback due"}},
+    EventName{"polku.assessment.v1.DueCancelled",
+              {"Tehtävä poistui", "Uppgiften föll bort", "Due cancelled"}},
+    EventName{"polku.assessment.v1.KykyviisariRecorded",
+              {"Kykyviisari", "Kykyviisari (Förmågemätaren)", "Kykyviisari (Abilitator)"}},
+    EventName{"polku.assessment.v1.InterimEvaluationMade",
+              {"Väliarviointi", "Mellanutvärdering", "Interim evaluation"}},
+    EventName{"polku.assessment.v1.FinalEvaluationMade",
+              {"Loppuarviointi", "Slututvärdering", "Final evaluation"}},
+    EventName{"polku.assessment.v1.WorkAbilityAssessed",
+              {"Työkyky arvioitu", "Arbetsförmåga bedömd", "Work ability assessed"}},
+    EventName{"polku.assessment.v1.FeedbackGiven", {"Palaute", "Respons", "Feedback given"}},
+    EventName{"polku.assessment.v1.CompetenceRecognised",
+              {"Osaaminen tunnistettu", "Kunnande identifierat", "Competence recognised"}},
+};
+
+struct WordTexts {
+  Word word;
+  Texts texts;
+};
+constexpr std::array kWords = {
+    WordTexts{Word::kSealed, {"ei nähtävissä", "inte synligt", "sealed"}},
+    WordTexts{Word::kOfficial, {"virkailija", "tjänsteman", "official"}},
+    WordTexts{Word::kCase, {"Asia", "Ärende", "Case"}},
+    WordTexts{Word::kHeldBy, {"sellaisena kuin sen näkee", "såsom det syns för", "as seen by"}},
+    WordTexts{Word::kAsOf, {"tilanne", "läget", "as of"}},
+    WordTexts{Word::kAtAGlance, {"Yhteenveto", "Sammandrag", "At a glance"}},
+    WordTexts{Word::kAttended, {"läsnäolopäiviä", "närvarodagar", "attended days"}},
+    WordTexts{Word::kAbsences, {"poissaoloja", "frånvarodagar", "absences"}},
+    WordTexts{Word::kNotHeld, {"ei järjestetty", "inte ordnat", "not held"}},
+    WordTexts{Word::kAllowance, {"korvaus", "ersättning", "allowance"}},
+    WordTexts{Word::kTravel, {"matkat", "resor", "travel"}},
+    WordTexts{Word::kPerks, {"edut", "förmåner utöver pengar", "perks"}},
+    WordTexts{Word::kAssessed, {"arvioinnit", "bedömningar", "assessed"}},
+    WordTexts{Word::kDue, {"avoinna", "öppna", "due"}},
+    WordTexts{Word::kStatus, {"tilanne", "status", "status"}},
+    WordTexts{Word::kBenefits, {"etuudet", "förmåner", "benefits"}},
+    WordTexts{Word::kParallel, {"muut palvelut", "andra tjänster", "parallel services"}},
+    WordTexts{Word::kNothing, {"ei mitään", "inget", "none"}},
+    WordTexts{Word::kHeaderOnly,
+              {"sisältö ei nähtävissä", "innehållet är inte synligt", "content sealed"}},
+    WordTexts{Word::kEvents, {"tapahtumaa", "händelser", "events"}},
+};
+
+constexpr std::array<Texts, 5> kSections = {{{"palvelu", "service", "service"},
+                                             {"henkilötiedot", "identitet", "identity"},
+                                             {"sosiaalihuolto", "socialvård", "social"},
+                                             {"terveys", "hälsa", "health"},
+                                             {"maksut", "betalning", "payment"}}};
+
+size_t Index(Language language) { return static_cast<size_t>(language); }
+
+constexpr std::array<std::string_view, 3> kLanguages = {"fi", "sv", "en"};
+
+}  // namespace
+
+std::optional<Language> ParseLanguage(std::string_view text) {
+  for (size_t i = 0; i < kLanguages.size(); ++i) {
+    if (kLanguages[i] == text) return static_cast<Language>(i);
+  }
+  return std::nullopt;
+}
+
+std::string EventLabel(std::string_view type, Language language) {
+  for (const EventName& name : kEvents) {
+    if (name.type == type) return std::string(name.texts[Index(language)]);
+  }
+  return std::string(type);
+}
+
+std::string_view SectionLabel(SectionKind kind, Language language) {
+  return kSections[static_cast<size_t>(kind) - 1][Index(language)];
+}
+
+std::string_view Label(Word word, Language language) {
+  for (const WordTexts& entry : kWords) {
+    if (entry.word == word) return entry.texts[Index(language)];
+  }
+  return "";
+}
+
+std::string AgencyLabel(const config::v1::Agreement& agreement, std::string_view agency,
+                        Language language) {
+  for (const auto& entry : agreement.agencies()) {
+    if (entry.name() != agency || entry.display_names().empty()) continue;
+    for (const auto& name : entry.display_names()) {
+      if (name.language() == kLanguages[Index(language)]) return name.text();
+    }
+    return entry.display_names(0).text();
+  }
+  return std::string(agency);
+}
+
+std::string EnumLabel(const google::protobuf::EnumValueDescriptor& value) {
+  // buf naming: the values' common prefix is the enum's name in upper snake case.
+  std::string prefix;
+  for (const char c : value.type()->name()) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper && !prefix.empty()) prefix.push_back('_');
+    prefix.push_back(upper ? c : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c));
+  }
+  prefix.push_back('_');
+  std::string label = value.name();
+  if (label.rfind(prefix, 0) == 0) label.erase(0, prefix.size());
+  for (char& c : label) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_') c = ' ';
+  }
+  return label;
+}
+
+}  // namespace polku::cli

@@ -1,0 +1,35 @@
+// What the reading commands share: the store that a service configuration names, and filter flags.
+#ifndef POLKU_ADAPTERS_CLI_READING_H_
+#define POLKU_ADAPTERS_CLI_READING_H_
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "adapters/cli/args.h"
+#include "services/audit/history.h"
+#include "services/audit/store.h"
+#include "services/host/config.h"
+
+namespace polku::cli {
+
+struct Reading {
+  host::Config config;
+  std::unique_ptr<audit::Store> store;
+};
+// From --config; InvalidArgument when that is missing.
+absl::StatusOr<Reading> OpenReading(const Args& args);
+
+std::vector<Flag> ReadingFlags(std::vector<Flag> more);
+
+// --origin --from --until --type --as-of. A bound is a position (digits), a day ("2025-03-31": in
+// Finland; as an end it is inclusive) or a time (RFC 3339).
+absl::StatusOr<audit::Filter> ReadFilter(const Args& args);
+
+// The instant just after what `text` names: the end of a day, or a time and its microsecond.
+absl::StatusOr<absl::Time> ParseEnd(std::string_view flag, std::string_view text);
+
+}  // namespace polku::cli
+
+#endif  // POLKU_ADAPTERS_CLI_READING_H_

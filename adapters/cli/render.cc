@@ -1,0 +1,214 @@
+#include "adapters/cli/render.h"
+
+#include <cstdint>
+#include <string_view>
+
+#include "adapters/cli/output.h"
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/base/money.h"
+#include "eventstore/base/status.h"
+#include "google/protobuf/descriptor.h"
+#include "services/core/message_cast.h"
+
+namespace polku::cli {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
+
+bool EndsWith(std::string_view text, std::string_view ending) {
+  return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
+}
+
+class Renderer {
+ public:
+  Renderer(const config::v1::Agreement& agreement, Language language)
+      : agreement_(agreement), language_(language) {}
+
+  std::string Field(const Message& message, const FieldDescriptor& field) const {
+    if (!field.is_repeated()) return Value(message, field, -1);
+    std::string text;
+    const int count = message.GetReflection()->FieldSize(message, &field);
+    for (int i = 0; i < count; ++i) {
+      const std::string value = Value(message, field, i);
+      text += Str(i == 0 ? "" : field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE ? "; " : ", ", value);
+    }
+    return text;
+  }
+
+ private:
+  // `index` -1: the field is not repeated.
+  std::string Value(const Message& message, const FieldDescriptor& field, int index) const {
+    const Reflection& reflection = *message.GetReflection();
+    const bool one = index < 0;
+    switch (field.cpp_type()) {
+      case FieldDescriptor::CPPTYPE_ENUM: {
+        const int number = one ? reflection.GetEnumValue(message, &field)
+                               : reflection.GetRepeatedEnumValue(message, &field, index);
+        const auto* value = field.enum_type()->FindValueByNumber(number);
+        return value == nullptr ? std::to_string(number) : EnumLabel(*value);
+      }
+      case FieldDescriptor::CPPTYPE_BOOL:
+        return (one ? reflection.GetBool(message, &field)
+                    : reflection.GetRepeatedBool(message, &field, index))
+                   ? "yes"
+                   : "no";
+      case FieldDescriptor::CPPTYPE_MESSAGE:
+        return Nested(one ? reflection.GetMessage(message, &field)
+                          : reflection.GetRepeatedMessage(message, &field, index));
+      case FieldDescriptor::CPPTYPE_STRING: {
+        std::string text = one ? reflection.GetString(message, &field)
+                               : reflection.GetRepeatedString(message, &field, index);
+        if (field.type() == FieldDescriptor::TYPE_BYTES) {
+          const auto id = EventId::FromBytes(text);
+          return id ? FormatEventId(*id) : ToHex(text);
+        }
+        if (EndsWith(field.name(), "agency") || EndsWith(field.name(), "agencies")) {
+          text = AgencyLabel(agreement_, text, language_);
+        }
+        return Plain(text);
+      }
+      case FieldDescriptor::CPPTYPE_INT64:
+        return Number(field.name(), one ? reflection.GetInt64(message, &field)
+                                        : reflection.GetRepeatedInt64(message, &field, index));
+      case FieldDescriptor::CPPTYPE_INT32:
+        return Number(field.name(), one ? reflection.GetInt32(message, &field)
+                                        : reflection.GetRepeatedInt32(message, &field, index));
+      case FieldDescriptor::CPPTYPE_UINT32:
+        return Number(field.name(), one ? reflection.GetUInt32(message, &field)
+                                        : reflection.GetRepeatedUInt32(message, &field, index));
+      case FieldDescriptor::CPPTYPE_UINT64:
+        return std::to_string(one ? reflection.GetUInt64(message, &field)
+                                  : reflection.GetRepeatedUInt64(message, &field, index));
+      default:
+        return "";
+    }
+  }
+
+  static std::string Number(std::string_view name, int64_t value) {
+    if (EndsWith(name, "cents")) return Str(FormatEuros(Cents(value)), " €");
+    if (name.find("minutes") != std::string_view::npos && value >= 60) {
+      return value % 60 == 0 ? Str(value / 60, " h") : Str(value / 60, " h ", value % 60, " min");
+    }
+    return std::to_string(value);
+  }
+
+  std::string Nested(const Message& message) const {
+    if (const auto* rule = service::As<event::v1::RuleRef>(message)) {
+      return Plain(Str(rule->id(), " v", rule->version()));
+    }
+    std::vector<const FieldDescriptor*> fields;
+    message.GetReflection()->ListFields(message, &fields);
+    std::string text;
+    for (const FieldDescriptor* field : fields) {
+      text += Str(text.empty() ? "" : ", ", field->name(), " ", Field(message, *field));
+    }
+    return text;
+  }
+
+  const config::v1::Agreement& agreement_;
+  const Language language_;
+};
+
+template <typename Map>
+std::string CountsOf(const Map& counts) {
+  std::string text;
+  for (const auto& [kind, count] : counts) {
+    text += Str(text.empty() ? "" : ", ", EnumLabel(kind), " ", count);
+  }
+  return text.empty() ? "-" : text;
+}
+
+template <typename Set>
+void AppendNames(std::string& text, const Set& kinds) {
+  for (const auto kind : kinds) text += Str(text.empty() ? "" : ", ", EnumLabel(kind));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> RenderFields(const Message& message,
+                                                              const config::v1::Agreement& agreement,
+                                                              Language language) {
+  const Renderer renderer(agreement, language);
+  std::vector<const FieldDescriptor*> fields;
+  message.GetReflection()->ListFields(message, &fields);
+  std::vector<std::pair<std::string, std::string>> lines;
+  for (const FieldDescriptor* field : fields) {
+    lines.emplace_back(field->name(), renderer.Field(message, *field));
+  }
+  return lines;
+}
+
+std::string RenderMoney(const audit::Money& money, Language language) {
+  const std::string_view sealed = Label(Word::kSealed, language);
+  if (money.visible == 0) return money.sealed == 0 ? "-" : std::string(sealed);
+  std::string text = Str(FormatEuros(money.sum), " €");
+  if (money.sealed > 0) text += Str(" + ", money.sealed, " ", sealed);
+  return text;
+}
+
+std::string RenderPerks(const audit::CaseSummary& summary) { return CountsOf(summary.perks); }
+
+std::string RenderAssessed(const audit::CaseSummary& summary) {
+  std::string text = CountsOf(summary.assessed);
+  if (summary.feedback_given > 0) {
+    text = Str(text == "-" ? "" : Str(text, ", "), "feedback ", summary.feedback_given);
+  }
+  return text;
+}
+
+std::string RenderDue(const audit::CaseSummary& summary) {
+  std::string text;
+  for (const audit::OpenDue& due : summary.due) {
+    const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
+    text += Str(text.empty() ? "" : ", ",
+                feedback ? Str("feedback of ", EnumLabel(due.giver)) : EnumLabel(due.kind),
+                due.round > 1 ? Str(" ", due.round) : "", " ", Plain(due.due_on));
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string RenderStatus(const audit::CaseSummary& summary) {
+  std::string text;
+  for (const char c : audit::ServiceStageName(summary.stage)) text.push_back(c == '_' ? ' ' : c);
+  if (summary.stage == audit::ServiceStage::kNotStarted &&
+      summary.referral != referral::v1::REFERRAL_STATUS_UNSPECIFIED) {
+    text += Str(", referral ", EnumLabel(summary.referral));
+  }
+  if (!summary.ended_on.empty()) text += Str(" ", summary.ended_on);
+  if (summary.exit_code != event::v1::EXIT_CODE_UNSPECIFIED) {
+    text += Str(", ", EnumLabel(summary.exit_code));
+  } else if (summary.exit_group != event::v1::EXIT_GROUP_UNSPECIFIED) {
+    text += Str(", ", EnumLabel(summary.exit_group));
+  }
+  return text;
+}
+
+std::string RenderAbsences(const audit::CaseSummary& summary, Language language) {
+  std::string text = CountsOf(summary.absences);
+  if (summary.absences_sealed > 0) {
+    text = Str(text == "-" ? "" : Str(text, ", "), summary.absences_sealed, " ",
+               Label(Word::kSealed, language));
+  }
+  return text;
+}
+
+std::string RenderBenefits(const audit::CaseSummary& summary) {
+  std::string text;
+  AppendNames(text, summary.benefits);
+  return text.empty() ? "-" : text;
+}
+
+std::string RenderParallel(const audit::CaseSummary& summary, Language language) {
+  std::string text;
+  AppendNames(text, summary.social_services);
+  AppendNames(text, summary.health_services);
+  if (summary.parallel_sealed > 0) {
+    text += Str(text.empty() ? "" : ", ", summary.parallel_sealed, " ", Label(Word::kSealed, language));
+  }
+  return text.empty() ? "-" : text;
+}
+
+}  // namespace polku::cli

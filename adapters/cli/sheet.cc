@@ -1,0 +1,201 @@
+#include "adapters/csv/sheet.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include "adapters/cli/command.h"
+#include "adapters/cli/event_input.h"
+#include "adapters/cli/network.h"
+#include "adapters/cli/text_file.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/status.h"
+#include "polku/config/v1/profile.pb.h"
+#include "services/audit/event_json.h"
+
+namespace polku::cli {
+namespace {
+
+constexpr size_t kMaxSheetBytes = 4 << 20;
+constexpr size_t kMaxShownProblems = 100;
+
+ExitCode ShowProblems(const std::string& path, const std::vector<csv::Problem>& problems,
+                      const Args& args, Io& io) {
+  if (args.json()) {
+    io.out << "{\"file\":" << audit::JsonString(path) << ",\"problems\":[";
+    for (size_t i = 0; i < problems.size(); ++i) {
+      io.out << (i > 0 ? "," : "") << "{\"line\":" << problems[i].line
+             << ",\"column\":" << problems[i].column
+             << ",\"what\":" << audit::JsonString(problems[i].what) << "}";
+    }
+    io.out << "]}\n";
+  }
+  for (size_t i = 0; i < problems.size() && i < kMaxShownProblems; ++i) {
+    io.err << "polku: " << path << ": " << csv::FormatProblem(problems[i]) << "\n";
+  }
+  if (problems.size() > kMaxShownProblems) {
+    io.err << "polku: and " << problems.size() - kMaxShownProblems << " more\n";
+  }
+  io.err << "polku: nothing of the sheet was recorded\n";
+  return kExitBadInput;
+}
+
+// "6" or "5,5" → minutes.
+absl::StatusOr<uint32_t> PlannedMinutes(std::string text) {
+  for (char& c : text) {
+    if (c == ',') c = '.';
+  }
+  char* end = nullptr;
+  const double hours = std::strtod(text.c_str(), &end);
+  const double minutes = hours * 60;
+  if (text.empty() || *end != '\0' || !(minutes >= 1 && minutes <= 24 * 60) ||
+      std::abs(minutes - std::round(minutes)) > 1e-6) {
+    return absl::InvalidArgumentError("--planned-hours is not hours such as 6 or 5,5");
+  }
+  return static_cast<uint32_t>(std::lround(minutes));
+}
+
+exchange::v1::Offer MakeOffer(const csv::Sheet& sheet, const std::string& official) {
+  exchange::v1::Offer offer;
+  for (const csv::SheetEvent& event : sheet.events) {
+    auto* offered = offer.add_events();
+    offered->set_event_id(std::string(event.id.view()));
+    offered->set_case_id(std::string(event.case_id.view()));
+    offered->set_type(event.message->GetDescriptor()->full_name());
+    event.message->SerializeToString(offered->mutable_body());
+    offered->set_official(official);
+  }
+  return offer;
+}
+
+ExitCode Send(const csv::Sheet& sheet, const exchange::v1::Offer& offer, const Target& target,
+              const std::string& path, const Args& args, Io& io) {
+  const auto client = client::Client::Connect(target.options);
+  if (!client.ok()) return Fail(io, client.status());
+  const auto answer = (*client)->Publish(offer);
+  if (!answer.ok()) return Fail(io, answer.status());
+  if (answer->has_refusal()) {
+    const auto& refusal = answer->refusal();
+    csv::Problem problem{0, 0, RefusalText(refusal)};
+    if (refusal.event_index() < sheet.events.size()) {
+      const csv::SheetEvent& event = sheet.events[refusal.event_index()];
+      problem = {event.line, event.column, Str(event.date, ": ", problem.what)};
+    }
+    if (args.json()) {
+      io.out << "{\"file\":" << audit::JsonString(path) << ",\"line\":" << problem.line
+             << ",\"column\":" << problem.column << ",\"refusal\":" << RefusalJson(refusal) << "}\n";
+    }
+    io.err << "polku: " << path << ": " << csv::FormatProblem(problem) << "\n"
+           << "polku: nothing of the sheet was recorded\n";
+    return ExitCodeFor(refusal);
+  }
+  size_t repeated = 0;
+  for (const auto& receipt : answer->receipts()) repeated += receipt.repeated_offer() ? 1 : 0;
+  const size_t added = static_cast<size_t>(answer->receipts_size()) - repeated;
+  if (args.json()) {
+    io.out << "{\"file\":" << audit::JsonString(path) << ",\"clients\":" << sheet.clients
+           << ",\"days\":" << sheet.events.size() << ",\"recorded\":" << added
+           << ",\"repeated\":" << repeated << "}\n";
+  } else {
+    io.out << path << ": " << sheet.events.size() << " days of " << sheet.clients << " clients, "
+           << added << " recorded, " << repeated << " recorded before\n";
+  }
+  return kExitOk;
+}
+
+ExitCode RunSheet(const Args& args, Io& io) {
+  const std::string path = args.operands()[0];
+  const bool dry = args.Has("print") || args.Has("check");
+  csv::SheetOptions options;
+  options.table.allow_missing_line_break = args.Has("no-final-line-break");
+  options.period_id = args.Get("period");
+  options.place_code = args.Get("place");
+  if (args.Has("planned-hours")) {
+    const auto minutes = PlannedMinutes(args.Get("planned-hours"));
+    if (!minutes.ok()) return FailUsage(io, ToStd(minutes.status().message()));
+    options.planned_minutes = *minutes;
+  }
+  if (!args.Has("clients")) {
+    return FailUsage(io, "give --clients FILE: a CSV file with the columns asiakas and tapaus");
+  }
+  Target target;
+  if (dry) {
+    target.agency = args.Get("agency");
+    target.official = args.Get("official");
+  }
+  if (!dry || args.Has("as")) {
+    auto found = FindTarget(args);
+    if (!found.ok()) return Fail(io, found.status());
+    target = *std::move(found);
+  }
+  if (target.agency.empty()) {
+    return FailUsage(io, "the ids of the events are derived from the provider's agency; give --agency");
+  }
+  options.author_agency = target.agency;
+  config::v1::Profile profile;
+  if (args.Has("profile")) {
+    if (const auto read = ReadTextMessage(args.Get("profile"), profile); !read.ok()) return Fail(io, read);
+    options.profile = &profile;
+  }
+
+  const auto clients_text = ReadFile(args.Get("clients"), kMaxSheetBytes);
+  if (!clients_text.ok()) return Fail(io, clients_text.status());
+  std::vector<csv::Problem> problems;
+  const csv::Clients clients = csv::ParseClients(*clients_text, options.table, problems);
+  if (!problems.empty()) return ShowProblems(args.Get("clients"), problems, args, io);
+  const auto text = ReadInput(path, kMaxSheetBytes, io);
+  if (!text.ok()) return Fail(io, text.status());
+  const csv::Sheet sheet = csv::ParseSheet(*text, clients, options);
+  if (!sheet.problems.empty()) return ShowProblems(path, sheet.problems, args, io);
+
+  const exchange::v1::Offer offer = MakeOffer(sheet, target.official);
+  if (args.Has("print")) {
+    for (const auto& event : offer.events()) {
+      const auto json = OfferedEventJson(event);
+      if (!json.ok()) return Fail(io, json.status());
+      io.out << *json << "\n";
+    }
+    return kExitOk;
+  }
+  if (args.Has("check")) {
+    if (args.json()) {
+      io.out << "{\"file\":" << audit::JsonString(path) << ",\"clients\":" << sheet.clients
+             << ",\"days\":" << sheet.events.size() << "}\n";
+    } else {
+      io.out << path << ": " << sheet.events.size() << " days of " << sheet.clients
+             << " clients; nothing was sent\n";
+    }
+    return kExitOk;
+  }
+  return Send(sheet, offer, target, path, args, io);
+}
+
+}  // namespace
+
+Command SheetCommand() {
+  return {{.name = "sheet",
+           .summary = "record an association's attendance sheet (CSV), whole or not at all",
+           .operands = "FILE",
+           .min_operands = 1,
+           .max_operands = 1,
+           .flags = NetworkFlags(
+               {{"clients", "FILE", "CSV: asiakas;tapaus, the provider's reference of each client and its case"},
+                {"period", "LABEL", "service period, where the sheet says none"},
+                {"place", "CODE", "code of the place, where the sheet says none"},
+                {"planned-hours", "HOURS", "planned hours a day, where the sheet says none"},
+                {"profile", "FILE", "the region's profile: outcomes by its absence_classes"},
+                {"no-final-line-break", "", "the last line may end without a line break"},
+                {"check", "", "find all problems, send nothing"},
+                {"print", "", "print the events as `polku import` takes them, send nothing"}}),
+           .details =
+               "Wide form: a row a client, a column a day; cells are hours (6, 5,5 or planned/actual 7/5,5) or a code:\n"
+               "L läsnä, V vaihdettu päivä, E ei järjestetty, S oma sairaus, LS lapsen sairaus, T työhaastattelu,\n"
+               "LT luottamustoimi, P muu poissaolo; + after it: certificate seen. Long form: a row a day, also for\n"
+               "corrections. adapters/csv/SHEETS.md has all of it. All problems are listed with line and column; nothing\n"
+               "is recorded until there is none, and the same sheet again records nothing twice.",
+           .examples = "polku sheet --as association.textproto --clients clients.csv maaliskuu.csv\n"
+                       "polku sheet --agency FI/COM/0187690-1/yhdistys --clients clients.csv --check maaliskuu.csv"},
+          RunSheet};
+}
+
+}  // namespace polku::cli

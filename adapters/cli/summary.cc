@@ -1,0 +1,203 @@
+#include "services/audit/summary.h"
+
+#include <utility>
+
+#include "adapters/cli/command.h"
+#include "adapters/cli/labels.h"
+#include "adapters/cli/output.h"
+#include "adapters/cli/reading.h"
+#include "adapters/cli/render.h"
+#include "eventstore/base/status.h"
+#include "services/audit/event_json.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::CaseSummary;
+using audit::JsonString;
+using audit::LogSummary;
+
+template <typename Map>
+std::string CountsJson(const Map& counts) {
+  std::string json = "{";
+  for (const auto& [kind, count] : counts) {
+    json += Str(json.size() > 1 ? "," : "", JsonString(EnumLabel(kind)), ":", count);
+  }
+  return json + "}";
+}
+
+template <typename Set>
+std::string NamesJson(const Set& kinds) {
+  std::string json = "[";
+  for (const auto kind : kinds) json += Str(json.size() > 1 ? "," : "", JsonString(EnumLabel(kind)));
+  return json + "]";
+}
+
+std::string MoneyJson(const audit::Money& money) {
+  return Str("{\"cents\":", money.sum.value(), ",\"visible\":", money.visible,
+             ",\"sealed\":", money.sealed, "}");
+}
+
+template <typename Enum>
+std::string CodeJson(Enum value) {
+  return static_cast<int>(value) == 0 ? "null" : JsonString(EnumLabel(value));
+}
+
+std::string CaseJson(const CaseSummary& c) {
+  std::string due = "[";
+  for (const audit::OpenDue& open : c.due) {
+    due += Str(due.size() > 1 ? "," : "", "{\"kind\":",
+               open.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED ? "\"feedback\""
+                                                                   : JsonString(EnumLabel(open.kind)),
+               ",\"giver\":", CodeJson(open.giver), ",\"round\":", open.round,
+               ",\"due_on\":", JsonString(open.due_on), "}");
+  }
+  due += "]";
+  return Str(
+      Str("{\"case\":\"", FormatCaseId(c.case_id), "\",\"events\":", c.events, ",\"attended\":", c.attended,
+          ",\"not_held\":", c.not_held, ",\"absent_accepted\":", c.absent_accepted,
+          ",\"absent_other\":", c.absent_other, ",\"unknown_days\":", c.unknown_days,
+          ",\"absences\":", CountsJson(c.absences), ",\"absences_sealed\":", c.absences_sealed,
+          ",\"open_breaches\":", c.open_breaches),
+      Str(",\"allowance\":", MoneyJson(c.allowance), ",\"allowance_days\":", c.allowance_days,
+          ",\"travel\":", MoneyJson(c.travel), ",\"travel_grants\":", c.travel_grants,
+          ",\"perks\":", CountsJson(c.perks), ",\"assessed\":", CountsJson(c.assessed),
+          ",\"feedback_given\":", c.feedback_given, ",\"due\":", due),
+      Str(",\"referral\":", CodeJson(c.referral), ",\"stage\":\"", audit::ServiceStageName(c.stage),
+          "\",\"started_on\":", JsonString(c.started_on), ",\"ended_on\":", JsonString(c.ended_on),
+          ",\"exit_group\":", CodeJson(c.exit_group), ",\"exit_code\":", CodeJson(c.exit_code)),
+      Str(",\"benefits\":", NamesJson(c.benefits), ",\"social_services\":", NamesJson(c.social_services),
+          ",\"health_services\":", NamesJson(c.health_services),
+          ",\"parallel_sealed\":", c.parallel_sealed,
+          ",\"follow_on_plan\":", c.follow_on_plan ? "true" : "false", "}"));
+}
+
+std::string LogJson(const LogSummary& log) {
+  std::string types = "{";
+  for (const auto& [type, count] : log.by_type) {
+    types += Str(types.size() > 1 ? "," : "", JsonString(type), ":", count);
+  }
+  return Str("{\"origin\":", JsonString(log.origin), ",\"own\":", log.own ? "true" : "false",
+             ",\"size\":", log.size, ",\"held\":", log.held, ",\"withheld\":", log.withheld,
+             ",\"control\":", log.control, ",\"with_sealed_sections\":", log.sealed,
+             ",\"cases\":", log.cases, ",\"types\":", types, "}}");
+}
+
+void PrintCases(const std::vector<CaseSummary>& cases, Language language, Io& io) {
+  TextTable table({"case", "attended", "not held", "absences", "allowance", "travel", "perks", "assessed",
+                   "due", "status"});
+  uint64_t attended = 0;
+  audit::Money allowance, travel;
+  const auto add = [](audit::Money& total, const audit::Money& part) {
+    if (auto sum = total.sum.Plus(part.sum)) total.sum = *sum;
+    total.visible += part.visible;
+    total.sealed += part.sealed;
+  };
+  for (const CaseSummary& c : cases) {
+    table.Add({FormatCaseId(c.case_id), std::to_string(c.attended), std::to_string(c.not_held),
+               RenderAbsences(c, language), RenderMoney(c.allowance, language),
+               c.travel_grants > 0 && c.travel.visible > 0 && c.travel.sum == Cents(0)
+                   ? Str(c.travel_grants, " in kind")
+                   : RenderMoney(c.travel, language),
+               RenderPerks(c), RenderAssessed(c), RenderDue(c), RenderStatus(c)});
+    attended += c.attended;
+    add(allowance, c.allowance);
+    add(travel, c.travel);
+  }
+  table.Print(io.out);
+  io.out << cases.size() << " cases, " << attended << " attended days, allowance "
+         << RenderMoney(allowance, language) << ", travel " << RenderMoney(travel, language) << "\n";
+}
+
+void PrintLogs(const std::vector<LogSummary>& logs, Io& io) {
+  TextTable table({"log", "entries", "held", "withheld", "sealed in part", "cases"});
+  for (const LogSummary& log : logs) {
+    table.Add({Str(Plain(log.origin), log.own ? " (own)" : ""), std::to_string(log.size),
+               std::to_string(log.held), std::to_string(log.withheld), std::to_string(log.sealed),
+               std::to_string(log.cases)});
+  }
+  table.Print(io.out);
+  for (const LogSummary& log : logs) {
+    if (log.by_type.empty()) continue;
+    io.out << "\n" << Plain(log.origin) << "\n";
+    TextTable types({"type", "entries"});
+    for (const auto& [type, count] : log.by_type) types.Add({Plain(type), std::to_string(count)});
+    types.Print(io.out);
+  }
+}
+
+ExitCode RunSummary(const Args& args, Io& io) {
+  const auto language = ParseLanguage(args.GetOr("lang", "en"));
+  if (!language) return FailUsage(io, "--lang is fi, sv or en");
+  std::optional<CaseId> only;
+  if (args.Has("case")) {
+    only = ParseCaseId(args.Get("case"));
+    if (!only) return FailUsage(io, "--case is not 32 hexadecimal digits");
+  }
+  const auto filter = ReadFilter(args);
+  if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
+  const auto reading = OpenReading(args);
+  if (!reading.ok()) return Fail(io, reading.status());
+  audit::History history(*reading->store);
+  audit::SummaryFold fold(reading->config.profile, reading->store->logs());
+  ProgressLine progress(io, args.Has("progress"));
+  uint64_t entries = 0;
+  const auto visit = [&](const audit::Event& event) {
+    if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
+    fold.Add(event);
+    return absl::OkStatus();
+  };
+  const absl::Status status =
+      only ? history.Timeline(*only, *filter, visit) : history.Replay(*filter, visit);
+  progress.Clear();
+  if (!status.ok()) return Fail(io, status);
+  const audit::Summary summary = fold.Finish();
+  const bool show_cases = !args.Has("logs");
+  // What a log withholds is known only where all of it was read.
+  const bool show_logs = !args.Has("cases") && !only && !filter->as_of;
+  if (args.json()) {
+    io.out << "{\"agency\":" << JsonString(reading->config.origin.agency());
+    if (show_cases) {
+      io.out << ",\"cases\":[";
+      for (size_t i = 0; i < summary.cases.size(); ++i) {
+        io.out << (i > 0 ? "," : "") << CaseJson(summary.cases[i]);
+      }
+      io.out << "]";
+    }
+    if (show_logs) {
+      io.out << ",\"logs\":[";
+      for (size_t i = 0; i < summary.logs.size(); ++i) {
+        io.out << (i > 0 ? "," : "") << LogJson(summary.logs[i]);
+      }
+      io.out << "]";
+    }
+    io.out << "}\n";
+    return kExitOk;
+  }
+  if (show_cases) PrintCases(summary.cases, *language, io);
+  if (show_cases && show_logs) io.out << "\n";
+  if (show_logs) PrintLogs(summary.logs, io);
+  return kExitOk;
+}
+
+}  // namespace
+
+Command SummaryCommand() {
+  return {{.name = "summary",
+           .summary = "a line a case and a line a log: what this agency holds, days, money, assessments",
+           .flags = ReadingFlags({{"cases", "", "the cases alone"},
+                                  {"logs", "", "the logs alone"},
+                                  {"case", "ID", "one case"},
+                                  {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+                                  {"lang", "fi|sv|en", "language of what is sealed; en"},
+                                  {"progress", "", "show progress even when the error stream is no terminal"}}),
+           .details =
+               "Attended days and absences as they stand after corrections, allowance and travel net of reversals,\n"
+               "assessments done and still due, status and exit; then each held log with what was disclosed to this\n"
+               "agency and what was withheld. Only what this agency may read counts; the rest is said to be sealed.",
+           .examples = "polku summary --config kela.textproto\n"
+                       "polku summary --config oulu-referral.textproto --cases --as-of 2025-03-31 --json"},
+          RunSummary};
+}
+
+}  // namespace polku::cli

@@ -1,0 +1,175 @@
+#include "services/audit/history.h"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "eventstore/base/clock.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/reader.h"
+
+namespace polku::audit {
+namespace {
+
+std::string Place(std::string_view origin, Position position) {
+  return Str("entry ", position.value(), " of ", origin);
+}
+
+bool Passes(const Filter& filter, const event::v1::Header& header) {
+  const absl::Time recorded = absl::FromUnixMicros(header.recorded_at_us());
+  return (!filter.from_time || recorded >= *filter.from_time) &&
+         (!filter.until_time || recorded < *filter.until_time) &&
+         (!filter.as_of || recorded < *filter.as_of) &&
+         (filter.type.empty() || TypeMatches(filter.type, header.type()));
+}
+
+bool InRange(const Filter& filter, Position position) {
+  return (!filter.from_position || position >= *filter.from_position) &&
+         (!filter.until_position || position < *filter.until_position);
+}
+
+// One log under way: the reader and the entry it stands at.
+struct Source {
+  const log::HeldLog* held;
+  std::unique_ptr<log::EntryReader> reader;
+  std::optional<log::EntryView> entry;
+
+  auto Key() const {
+    return std::tuple(entry->header->order(), std::string_view(held->head.origin), entry->position);
+  }
+};
+
+}  // namespace
+
+bool TypeMatches(std::string_view pattern, std::string_view type) {
+  if (!pattern.empty() && pattern.back() == '*') {
+    pattern.remove_suffix(1);
+    return type.substr(0, pattern.size()) == pattern;
+  }
+  if (pattern.find('.') != std::string_view::npos) return type == pattern;
+  const size_t dot = type.rfind('.');
+  return type.substr(dot == std::string_view::npos ? 0 : dot + 1) == pattern;
+}
+
+absl::Time StartOfDay(absl::CivilDay day) {
+  // Finland is UTC+2 or UTC+3; asking FinnishDay keeps one definition of the Finnish day.
+  const absl::Time midnight = absl::FromCivil(absl::CivilSecond(day), absl::UTCTimeZone());
+  for (int hours : {3, 2}) {
+    const absl::Time start = midnight - absl::Hours(hours);
+    if (FinnishDay(start) == day) return start;
+  }
+  return midnight - absl::Hours(2);
+}
+
+absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view origin,
+                                 const Visit& visit) {
+  const auto id = EventId::FromBytes(entry.header->event_id());
+  const auto case_id = CaseId::FromBytes(entry.header->case_id());
+  Event event{.log = entry.log,
+              .origin = origin,
+              .position = entry.position,
+              .header = *entry.header,
+              .id = id.value_or(EventId()),
+              .case_id = case_id.value_or(CaseId()),
+              .opened = {},
+              .sealed = {},
+              .body = nullptr,
+              .bytes = {}};
+  host::OpenedEvent opened;
+  absl::StatusOr<std::unique_ptr<google::protobuf::Message>> body = nullptr;
+  if (event.control()) {
+    event.bytes = entry.header->control();
+    body = decoder_.DecodeControl(*entry.header);
+  } else {
+    POLKU_ASSIGN_OR_RETURN(opened, store_.opener().Open(entry, origin));
+    event.opened = opened.opened;
+    event.sealed = opened.sealed;
+    event.bytes = opened.bytes;
+    body = decoder_.Decode(entry.log, *entry.header, opened.bytes);
+  }
+  if (!body.ok()) return Annotate(body.status(), Place(origin, entry.position));
+  event.body = body->get();
+  return visit(event);
+}
+
+absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress* progress) {
+  if (!filter.origin.empty() && store_.FindLog(filter.origin) == nullptr) {
+    return Error(absl::StatusCode::kNotFound, "no log of ", filter.origin,
+                 " is held here; `polku summary` lists what is");
+  }
+  std::vector<Source> sources;
+  const auto advance = [&](Source& source) -> absl::Status {
+    POLKU_ASSIGN_OR_RETURN(source.entry, source.reader->Next());
+    if (source.entry && filter.until_position && source.entry->position >= *filter.until_position) {
+      source.entry.reset();
+    }
+    return absl::OkStatus();
+  };
+  for (const auto& held : store_.logs()) {
+    if (!filter.origin.empty() && held.head.origin != filter.origin) continue;
+    Position from = filter.from_position.value_or(Position());
+    if (progress != nullptr) from = std::max(from, (*progress)[held.number]);
+    Source source{.held = &held, .reader = nullptr, .entry = std::nullopt};
+    POLKU_ASSIGN_OR_RETURN(source.reader, log::EntryReader::Make(store_.engine(), held.number, from,
+                                                                 /*with_blobs=*/true));
+    POLKU_RETURN_IF_ERROR(advance(source));
+    if (source.entry) sources.push_back(std::move(source));
+  }
+  while (!sources.empty()) {
+    const auto next = std::min_element(sources.begin(), sources.end(),
+                                       [](const Source& a, const Source& b) { return a.Key() < b.Key(); });
+    const Position position = next->entry->position;
+    if (Passes(filter, *next->entry->header)) {
+      POLKU_RETURN_IF_ERROR(VisitEntry(*next->entry, next->held->head.origin, visit));
+    }
+    if (progress != nullptr) (*progress)[next->held->number] = position.next();
+    POLKU_RETURN_IF_ERROR(advance(*next));
+    if (!next->entry) sources.erase(next);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, const Visit& visit) {
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(store_.engine(), case_id));
+  if (refs.empty()) {
+    return Error(absl::StatusCode::kNotFound, "nothing of case ", FormatCaseId(case_id),
+                 " is held here; check the id, and whether this agency is a party to the case");
+  }
+  struct Ordered {
+    Order order;
+    std::string_view origin;
+    Position position;
+    LogNumber log;
+    auto operator<=>(const Ordered&) const = default;
+  };
+  std::vector<Ordered> ordered;
+  for (const auto& ref : refs) {
+    const log::HeldLog* held = store_.FindLog(ref.log);
+    if (held == nullptr) {
+      return Error(absl::StatusCode::kDataLoss, "the case index names log ", ref.log.value(),
+                   ", which is not held; run `polku reindex`");
+    }
+    if (!filter.origin.empty() && held->head.origin != filter.origin) continue;
+    if (!InRange(filter, ref.position)) continue;
+    ordered.push_back({ref.order, held->head.origin, ref.position, ref.log});
+  }
+  std::sort(ordered.begin(), ordered.end());
+  // One fetcher a log: neighbours in the merged order alternate between logs.
+  std::map<LogNumber, log::EntryFetcher> fetchers;
+  for (const Ordered& place : ordered) {
+    auto& fetcher = fetchers.try_emplace(place.log, store_.engine()).first->second;
+    auto entry = fetcher.Fetch(place.log, place.position, /*with_blobs=*/true);
+    if (entry.status().code() == absl::StatusCode::kNotFound) {
+      return Error(absl::StatusCode::kDataLoss, "the case index names ",
+                   Place(place.origin, place.position), ", which is withheld; run `polku reindex`");
+    }
+    if (!entry.ok()) return Annotate(entry.status(), Place(place.origin, place.position));
+    if (!Passes(filter, *entry->header)) continue;
+    POLKU_RETURN_IF_ERROR(VisitEntry(*entry, place.origin, visit));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace polku::audit

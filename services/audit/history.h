@@ -1,0 +1,83 @@
+// What an agency holds, read back in order: one log, all logs merged, or one case across all logs.
+#ifndef POLKU_SERVICES_AUDIT_HISTORY_H_
+#define POLKU_SERVICES_AUDIT_HISTORY_H_
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eventstore/base/ids.h"
+#include "google/protobuf/message.h"
+#include "polku/event/v1/event.pb.h"
+#include "services/audit/decoder.h"
+#include "services/audit/store.h"
+
+namespace polku::audit {
+
+// One entry as this agency may read it. Borrowed; valid during the visit only.
+struct Event {
+  LogNumber log;
+  std::string_view origin;
+  Position position;
+  const event::v1::Header& header;
+  EventId id;
+  CaseId case_id;     // zero: a control entry
+  SectionSet opened;  // sections in `body`
+  SectionSet sealed;  // sections the event has that this agency does not hold or may not open
+  const google::protobuf::Message* body;  // the event, or the control message; null: no schema is known
+  std::string_view bytes;                 // what `body` was decoded from
+
+  bool control() const { return case_id.is_zero(); }
+  Order order() const { return Order(header.order()); }
+  absl::Time recorded_at() const { return absl::FromUnixMicros(header.recorded_at_us()); }
+};
+
+// Every condition that is set must hold. Recording times are the origin's clock: a claim.
+struct Filter {
+  std::string origin;                       // empty: all logs
+  std::optional<Position> from_position;    // inclusive
+  std::optional<Position> until_position;   // exclusive
+  std::optional<absl::Time> from_time;      // recorded, inclusive
+  std::optional<absl::Time> until_time;     // recorded, exclusive
+  std::optional<absl::Time> as_of;          // recorded before it: what was on record then
+  std::string type;                         // see TypeMatches; empty: all
+};
+
+// `pattern` is a full name ("polku.attendance.v1.DayRecorded"), a last part ("DayRecorded"), or the
+// beginning of a full name and a "*".
+bool TypeMatches(std::string_view pattern, std::string_view type);
+
+// The first instant of that day in Finland.
+absl::Time StartOfDay(absl::CivilDay day);
+
+using Visit = std::function<absl::Status(const Event&)>;
+// Where each log was read up to: the position after the last entry read.
+using Progress = std::map<LogNumber, Position>;
+
+class History {
+ public:
+  explicit History(Store& store) : store_(store), decoder_(store.engine()) {}
+
+  // All entries that pass the filter, merged by (order, origin, position); within a log that is by
+  // position. `progress`, when given, says where to begin in each log and is moved on. NotFound: the
+  // filter's origin is not held. DataLoss names log and position; what came before was visited. An
+  // error of `visit` ends it and is returned. Memory: one stored group a log.
+  absl::Status Replay(const Filter& filter, const Visit& visit, Progress* progress = nullptr);
+
+  // The case's entries in all logs held, merged likewise. NotFound: nothing of that case is held.
+  absl::Status Timeline(const CaseId& case_id, const Filter& filter, const Visit& visit);
+
+ private:
+  absl::Status VisitEntry(const log::EntryView& entry, std::string_view origin, const Visit& visit);
+
+  Store& store_;
+  Decoder decoder_;
+};
+
+}  // namespace polku::audit
+
+#endif  // POLKU_SERVICES_AUDIT_HISTORY_H_

@@ -1,0 +1,78 @@
+#include "services/audit/store.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "services/host/keys.h"
+
+namespace polku::audit {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const host::Config& config) {
+  POLKU_ASSIGN_OR_RETURN(auto engine, rocks::OpenEngine({.directory = config.data_directory,
+                                                         .mode = rocks::OpenMode::kReadOnly,
+                                                         .cache_bytes = config.block_cache_bytes}));
+  POLKU_ASSIGN_OR_RETURN(auto storage, rocks::OpenKeyStorage(config.keystore_directory,
+                                                             rocks::OpenMode::kReadOnly));
+  POLKU_ASSIGN_OR_RETURN(const vault::MasterKey master, host::LoadMasterKey(config.keys_directory));
+  POLKU_ASSIGN_OR_RETURN(auto keys, vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
+                                                          /*read_only=*/true));
+  return Store::Over(std::move(engine), std::move(keys), config.origin.text());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const host::Config& config) {
+  // A running service may replace a file between our listing and our opening of it, which looks like
+  // damage and is over at the next try.
+  constexpr int kTries = 3;
+  for (int attempt = 1;; ++attempt) {
+    auto store = OpenOnce(config);
+    if (store.ok() || attempt == kTries || store.status().code() != absl::StatusCode::kDataLoss) {
+      return store;
+    }
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Over(std::unique_ptr<log::Engine> engine,
+                                                   std::unique_ptr<vault::KeyStore> keys,
+                                                   std::string own_origin) {
+  POLKU_ASSIGN_OR_RETURN(auto logs, log::HeldLogs(*engine));
+  for (const auto& held : logs) {
+    if (held.number == kOwnLog && held.head.origin != own_origin) {
+      return Error(absl::StatusCode::kFailedPrecondition, "the data directory holds the log of ",
+                   held.head.origin, ", but the configuration's origin is ", own_origin,
+                   "; use the configuration that the service runs with");
+    }
+  }
+  return std::unique_ptr<Store>(
+      new Store(std::move(engine), std::move(keys), std::move(own_origin), std::move(logs)));
+}
+
+Store::Store(std::unique_ptr<log::Engine> engine, std::unique_ptr<vault::KeyStore> keys,
+             std::string own_origin, std::vector<log::HeldLog> logs)
+    : engine_(std::move(engine)),
+      keys_(std::move(keys)),
+      own_origin_(std::move(own_origin)),
+      opener_(*keys_, own_origin_),
+      logs_(std::move(logs)) {}
+
+const log::HeldLog* Store::FindLog(std::string_view origin) const {
+  for (const auto& held : logs_) {
+    if (held.head.origin == origin) return &held;
+  }
+  return nullptr;
+}
+
+const log::HeldLog* Store::FindLog(LogNumber number) const {
+  for (const auto& held : logs_) {
+    if (held.number == number) return &held;
+  }
+  return nullptr;
+}
+
+}  // namespace polku::audit

@@ -1,0 +1,117 @@
+// Totals over what an agency may read: a line a client, a line a log. A pure fold, from nothing but the
+// events it is given; what is sealed for this reader is counted as sealed, never guessed.
+#ifndef POLKU_SERVICES_AUDIT_SUMMARY_H_
+#define POLKU_SERVICES_AUDIT_SUMMARY_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "eventstore/base/ids.h"
+#include "eventstore/base/money.h"
+#include "polku/assessment/v1/assessment.pb.h"
+#include "polku/compensation/v1/compensation.pb.h"
+#include "polku/config/v1/profile.pb.h"
+#include "polku/referral/v1/referral.pb.h"
+#include "services/audit/history.h"
+
+namespace polku::audit {
+
+// A sum of which parts may be sealed for this reader.
+struct Money {
+  Cents sum;            // of the visible amounts; reversals are negative
+  uint32_t visible = 0;  // amounts, reversals included
+  uint32_t sealed = 0;
+};
+
+struct OpenDue {
+  event::v1::AssessmentKind kind;  // unspecified: feedback
+  event::v1::ActorRole giver;      // of feedback
+  uint32_t round = 0;
+  std::string due_on;
+};
+
+enum class ServiceStage { kNotStarted, kRunning, kInterrupted, kEnded, kClosed };
+std::string_view ServiceStageName(ServiceStage stage);  // "not_started", …
+
+struct CaseSummary {
+  CaseId case_id;
+  uint64_t events = 0;
+
+  // Days as they stand after corrections (services/core/days.h).
+  uint32_t attended = 0;
+  uint32_t not_held = 0;
+  uint32_t absent_accepted = 0;  // with and without a visible class
+  uint32_t absent_other = 0;
+  uint32_t unknown_days = 0;     // recorded, but what they lead to is sealed
+  std::map<event::v1::AttendanceClass, uint32_t> absences;  // whose class is visible
+  uint32_t absences_sealed = 0;                             // whose class is not
+  uint32_t open_breaches = 0;
+
+  Money allowance;
+  uint32_t allowance_days = 0;  // accruals less reversals
+  Money travel;
+  uint32_t travel_grants = 0;   // grants less reversals
+  std::map<event::v1::PerkKind, int32_t> perks;  // given less withdrawn
+
+  std::map<event::v1::AssessmentKind, uint32_t> assessed;
+  std::vector<OpenDue> due;     // ascending by due_on
+  uint32_t feedback_given = 0;
+
+  referral::v1::ReferralStatus referral = referral::v1::REFERRAL_STATUS_UNSPECIFIED;
+  ServiceStage stage = ServiceStage::kNotStarted;
+  std::string started_on;       // of the first period
+  std::string ended_on;         // of the last period
+  event::v1::ExitGroup exit_group = event::v1::EXIT_GROUP_UNSPECIFIED;
+  event::v1::ExitCode exit_code = event::v1::EXIT_CODE_UNSPECIFIED;  // unspecified: sealed or none
+  std::set<event::v1::BenefitKind> benefits;
+  std::set<referral::v1::SocialServiceKind> social_services;
+  std::set<referral::v1::HealthServiceKind> health_services;
+  uint32_t parallel_sealed = 0;  // noted services whose kind is sealed
+  bool follow_on_plan = false;
+};
+
+struct LogSummary {
+  std::string origin;
+  bool own = false;
+  uint64_t size = 0;
+  uint64_t held = 0;      // entries disclosed to this reader, control entries among them
+  uint64_t withheld = 0;  // size - held
+  uint64_t control = 0;
+  uint64_t sealed = 0;    // entries of which at least one section is sealed
+  uint64_t cases = 0;
+  std::map<std::string, uint64_t> by_type;
+};
+
+struct Summary {
+  std::vector<CaseSummary> cases;  // ascending by first event in merged order
+  std::vector<LogSummary> logs;    // as the store lists them
+};
+
+class SummaryFold {
+ public:
+  // `profile` names the rules of the dues and is borrowed.
+  SummaryFold(const config::v1::Profile& profile, const std::vector<log::HeldLog>& logs);
+  ~SummaryFold();
+
+  // In merged order (History::Replay), each once.
+  void Add(const Event& event);
+  Summary Finish() const;
+
+ private:
+  struct CaseFold;
+  struct LogFold;
+  const config::v1::Profile& profile_;
+  std::vector<std::unique_ptr<CaseFold>> cases_;
+  std::map<CaseId, CaseFold*> by_case_;
+  std::vector<std::unique_ptr<LogFold>> logs_;
+  std::map<LogNumber, LogFold*> by_log_;
+};
+
+}  // namespace polku::audit
+
+#endif  // POLKU_SERVICES_AUDIT_SUMMARY_H_
