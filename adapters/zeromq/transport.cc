@@ -33,7 +33,9 @@ class Context {
 
   void* handle() const { return handle_; }
   // inproc names are per context.
-  std::string NewMonitorName() { return Str("inproc://polku.monitor.", next_monitor_.fetch_add(1)); }
+  std::string NewMonitorName() {
+    return Str("inproc://polku.monitor.", next_monitor_.fetch_add(1));
+  }
 
  private:
   void* const handle_;
@@ -68,7 +70,8 @@ constexpr char kZapDomain[] = "polku";
 constexpr uint32_t kProtocol = 1;
 constexpr size_t kMaxEnvelopeBytes = 64 << 10;  // of every message but an Offer
 constexpr size_t kZ85KeyLength = 40;
-// ZMQ_MAXMSGSIZE counts a frame as CURVE sends it: command name, nonce, authenticator, flags (RFC 26).
+// ZMQ_MAXMSGSIZE counts a frame as CURVE sends it: command name, nonce, authenticator, flags (RFC
+// 26).
 constexpr size_t kCurveOverheadBytes = 8 + 8 + 16 + 1;
 
 // A peer that died without closing its connection is noticed after kHeartbeatTimeout.
@@ -180,7 +183,8 @@ class Monitor {
       std::memcpy(&result.value, data + sizeof result.event, sizeof result.value);
     }
     while (zmq_msg_more(&frame) != 0) {  // the endpoint's text
-      if (RetryOnSignal([&] { return zmq_msg_recv(&frame, socket_.handle(), ZMQ_DONTWAIT); }) < 0) break;
+      if (RetryOnSignal([&] { return zmq_msg_recv(&frame, socket_.handle(), ZMQ_DONTWAIT); }) < 0)
+        break;
     }
     zmq_msg_close(&frame);
     return result;
@@ -260,9 +264,9 @@ std::optional<Refused> DecodeFrames(std::vector<Frame>& frames, bool dropped, En
     return malformed(0, "frame 1 is not a polku.exchange.v1.Envelope");
   }
   if (envelope.protocol() != kProtocol) {
-    return Refused{envelope.correlation(),
-                   MakeError(exchange::v1::ERROR_CODE_VERSION,
-                             Str("protocol ", envelope.protocol(), " is not spoken here; use ", kProtocol))};
+    return Refused{envelope.correlation(), MakeError(exchange::v1::ERROR_CODE_VERSION,
+                                                     Str("protocol ", envelope.protocol(),
+                                                         " is not spoken here; use ", kProtocol))};
   }
   if (envelope.body_case() == Envelope::BODY_NOT_SET) {
     return malformed(envelope.correlation(), "the envelope carries no body that is known here");
@@ -274,8 +278,8 @@ std::optional<Refused> DecodeFrames(std::vector<Frame>& frames, bool dropped, En
   }
   const size_t expected = envelope.has_batch() ? 3 : 1;
   if (frames.size() != expected) {
-    return malformed(envelope.correlation(),
-                     Str("a message of this kind has ", expected, " frames, this one had ", frames.size()));
+    return malformed(envelope.correlation(), Str("a message of this kind has ", expected,
+                                                 " frames, this one had ", frames.size()));
   }
   return std::nullopt;
 }
@@ -284,7 +288,8 @@ std::optional<Refused> DecodeFrames(std::vector<Frame>& frames, bool dropped, En
 bool ReceiveRest(void* socket, bool more, std::vector<Frame>& frames, bool& dropped) {
   while (more) {
     Frame frame;
-    if (RetryOnSignal([&] { return zmq_msg_recv(&frame.raw().message, socket, ZMQ_DONTWAIT); }) < 0) {
+    if (RetryOnSignal([&] { return zmq_msg_recv(&frame.raw().message, socket, ZMQ_DONTWAIT); }) <
+        0) {
       return false;  // cannot be: ZeroMQ delivers messages whole
     }
     more = zmq_msg_more(&frame.raw().message) != 0;
@@ -324,8 +329,8 @@ class ServerImpl final : public Server, public Pollable {
       : context_(std::move(context)), options_(std::move(options)) {}
 
   ~ServerImpl() override {
-    // The port closes before its gatekeeper: without one, libzmq lets every key in (and then Receive
-    // drops what comes, because it has no User-Id).
+    // The port closes before its gatekeeper: without one, libzmq lets every key in (and then
+    // Receive drops what comes, because it has no User-Id).
     if (!endpoint_.empty()) zmq_unbind(router_.handle(), endpoint_.c_str());
     router_.Close();
     // At once, where closing alone would do it at some time in libzmq's reaper thread.
@@ -341,8 +346,9 @@ class ServerImpl final : public Server, public Pollable {
     if (!zap_ || !zap_.Set(ZMQ_LINGER, 0)) return ZmqError("ZAP socket", errno);
     if (zmq_bind(zap_.handle(), kZapEndpoint) != 0) {
       if (errno == EADDRINUSE) {
-        return Error(absl::StatusCode::kFailedPrecondition,
-                     "this ZeroMQ context already has a Server; give each Server a context of its own");
+        return Error(
+            absl::StatusCode::kFailedPrecondition,
+            "this ZeroMQ context already has a Server; give each Server a context of its own");
       }
       return ZmqError("binding the ZAP endpoint", errno);
     }
@@ -350,34 +356,38 @@ class ServerImpl final : public Server, public Pollable {
     router_ = Socket(*context_, ZMQ_ROUTER);
     // No ZMQ_ROUTER_HANDOVER: it would let any known peer take over another one's routing id.
     if (!router_ || !SetCommonOptions(router_, options_.high_water_messages, options_.keys) ||
-        !router_.Set(ZMQ_CURVE_SERVER, 1) || !router_.Set(ZMQ_ZAP_DOMAIN, std::string_view(kZapDomain)) ||
+        !router_.Set(ZMQ_CURVE_SERVER, 1) ||
+        !router_.Set(ZMQ_ZAP_DOMAIN, std::string_view(kZapDomain)) ||
         !router_.Set(ZMQ_ROUTER_MANDATORY, 1)) {
       return ZmqError("setting up the server socket", errno);
     }
-    POLKU_RETURN_IF_ERROR(monitor_.Open(
-        *context_, router_,
-        ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
-            ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL));
+    POLKU_RETURN_IF_ERROR(
+        monitor_.Open(*context_, router_,
+                      ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL));
     if (zmq_bind(router_.handle(), options_.endpoint.c_str()) != 0) {
       const int error = errno;
       const std::string_view reason = zmq_strerror(error);
       switch (error) {
         case EADDRINUSE:
-          return Error(absl::StatusCode::kAlreadyExists, "the port of ", options_.endpoint,
-                       " is in use: stop the other process (ss -ltnp shows it) or configure another port");
+          return Error(
+              absl::StatusCode::kAlreadyExists, "the port of ", options_.endpoint,
+              " is in use: stop the other process (ss -ltnp shows it) or configure another port");
         case EACCES:
-          return Error(absl::StatusCode::kPermissionDenied, "may not listen on ", options_.endpoint, ": ",
-                       reason, "; use a port from 1024 on");
+          return Error(absl::StatusCode::kPermissionDenied, "may not listen on ", options_.endpoint,
+                       ": ", reason, "; use a port from 1024 on");
         case EINVAL:
         case ENODEV:
         case EADDRNOTAVAIL:
         case EPROTONOSUPPORT:
         case ENOCOMPATPROTO:
-          return Error(absl::StatusCode::kInvalidArgument, "cannot listen on \"", options_.endpoint, "\": ",
-                       reason, "; write it like tcp://127.0.0.1:7410 with an address of this machine");
+          return Error(absl::StatusCode::kInvalidArgument, "cannot listen on \"", options_.endpoint,
+                       "\": ", reason,
+                       "; write it like tcp://127.0.0.1:7410 with an address of this machine");
         default:
-          return Error(absl::StatusCode::kUnavailable, "cannot listen on ", options_.endpoint, ": ", reason);
+          return Error(absl::StatusCode::kUnavailable, "cannot listen on ", options_.endpoint, ": ",
+                       reason);
       }
     }
     char endpoint[1024];
@@ -402,7 +412,8 @@ class ServerImpl final : public Server, public Pollable {
       }
       std::vector<Frame> frames;
       bool dropped = false;
-      if (!ReceiveRest(router_.handle(), zmq_msg_more(&routing_id.raw().message) != 0, frames, dropped) ||
+      if (!ReceiveRest(router_.handle(), zmq_msg_more(&routing_id.raw().message) != 0, frames,
+                       dropped) ||
           frames.empty()) {
         continue;
       }
@@ -426,8 +437,8 @@ class ServerImpl final : public Server, public Pollable {
     const std::string_view routing_id = route.substr(0, route.size() - sizeof(uint64_t));
     const uint64_t generation = ReadBigEndian64(route.data() + routing_id.size());
     // ROUTER frees a routing id some time after its connection broke. The disconnection is told to
-    // the monitor first, so: let the socket work, read the monitor, then look whether the route still
-    // means the connection that it meant. A peer that took over the id gets nothing.
+    // the monitor first, so: let the socket work, read the monitor, then look whether the route
+    // still means the connection that it meant. A peer that took over the id gets nothing.
     ProcessCommands(router_.handle());
     ReadMonitor();
     const auto it = peers_.find(ToAbsl(routing_id));
@@ -585,8 +596,9 @@ class ConnectionImpl final : public Connection, public Pollable {
     // ZMQ_IMMEDIATE: nothing is queued for a peer that is not there, so a service that was away for
     // hours is not greeted by hours of stale messages.
     if (!dealer_ || !SetCommonOptions(dealer_, options_.high_water_messages, options_.keys) ||
-        !dealer_.Set(ZMQ_CURVE_SERVERKEY, options_.server_key.view()) || !dealer_.Set(ZMQ_IMMEDIATE, 1) ||
-        !dealer_.Set(ZMQ_CONNECT_TIMEOUT, kConnectTimeoutMs) || !dealer_.Set(ZMQ_RECONNECT_IVL, kReconnectMs) ||
+        !dealer_.Set(ZMQ_CURVE_SERVERKEY, options_.server_key.view()) ||
+        !dealer_.Set(ZMQ_IMMEDIATE, 1) || !dealer_.Set(ZMQ_CONNECT_TIMEOUT, kConnectTimeoutMs) ||
+        !dealer_.Set(ZMQ_RECONNECT_IVL, kReconnectMs) ||
         !dealer_.Set(ZMQ_RECONNECT_IVL_MAX, kReconnectMaxMs)) {
       return ZmqError("setting up a connection", errno);
     }
@@ -596,8 +608,9 @@ class ConnectionImpl final : public Connection, public Pollable {
                           ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL));
     if (zmq_connect(dealer_.handle(), options_.endpoint.c_str()) != 0) {
-      return Error(absl::StatusCode::kInvalidArgument, "cannot connect to \"", options_.endpoint, "\": ",
-                   std::string_view(zmq_strerror(errno)), "; write it like tcp://service.example:7410");
+      return Error(absl::StatusCode::kInvalidArgument, "cannot connect to \"", options_.endpoint,
+                   "\": ", std::string_view(zmq_strerror(errno)),
+                   "; write it like tcp://service.example:7410");
     }
     return absl::OkStatus();
   }
@@ -605,8 +618,9 @@ class ConnectionImpl final : public Connection, public Pollable {
   std::optional<std::variant<Incoming, BadMessage>> Receive() override {
     ReadMonitor();
     Frame frame;
-    if (RetryOnSignal([&] { return zmq_msg_recv(&frame.raw().message, dealer_.handle(), ZMQ_DONTWAIT); }) <
-        0) {
+    if (RetryOnSignal([&] {
+          return zmq_msg_recv(&frame.raw().message, dealer_.handle(), ZMQ_DONTWAIT);
+        }) < 0) {
       return std::nullopt;
     }
     const bool more = zmq_msg_more(&frame.raw().message) != 0;
@@ -624,9 +638,11 @@ class ConnectionImpl final : public Connection, public Pollable {
 
   SendResult Send(Outgoing message) override {
     ReadMonitor();
-    // Not left to ZeroMQ: for a moment after a break it still takes messages for the old connection.
+    // Not left to ZeroMQ: for a moment after a break it still takes messages for the old
+    // connection.
     if (link_ != LinkState::kConnected) return SendResult::kNotConnected;
-    // The pipe of a connection that has just come up is attached by a command that is still waiting.
+    // The pipe of a connection that has just come up is attached by a command that is still
+    // waiting.
     ProcessCommands(dealer_.handle());
     if (!SendFrame(dealer_.handle(), message.envelope.SerializeAsString(), message.has_payload)) {
       ReadMonitor();
@@ -742,7 +758,8 @@ CurveKey CurvePublicKey(const CurveKey& secret_key) {
   return key;
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Bind(std::shared_ptr<Context> context, Options options) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Bind(std::shared_ptr<Context> context,
+                                                     Options options) {
   auto server = std::make_unique<ServerImpl>(std::move(context), std::move(options));
   POLKU_RETURN_IF_ERROR(server->Bind());
   return server;
@@ -759,7 +776,8 @@ void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, in
           absl::Duration timeout) {
   std::vector<Pollable*> ends;
   for (Server* server : servers) ends.push_back(static_cast<ServerImpl*>(server));
-  for (Connection* connection : connections) ends.push_back(static_cast<ConnectionImpl*>(connection));
+  for (Connection* connection : connections)
+    ends.push_back(static_cast<ConnectionImpl*>(connection));
   const absl::Time deadline = absl::Now() + timeout;
   while (true) {
     bool ready = false;
@@ -773,7 +791,8 @@ void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, in
     if (wake_fd >= 0) items.push_back({nullptr, wake_fd, ZMQ_POLLIN, 0});
     const absl::Duration left = std::max(absl::ZeroDuration(), wake - absl::Now());
     // Rounded up: a wait of half a millisecond must not become a busy loop.
-    const int64_t milliseconds = ready ? 0 : absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1)));
+    const int64_t milliseconds =
+        ready ? 0 : absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1)));
     zmq_poll(items.data(), static_cast<int>(items.size()),
              static_cast<long>(std::min<int64_t>(milliseconds, 3'600'000)));
     const bool woken = wake_fd >= 0 && (items.back().revents & ZMQ_POLLIN) != 0;

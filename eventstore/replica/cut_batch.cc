@@ -29,7 +29,7 @@ constexpr std::string_view kControlPackage = "polku.event.v1.";
 struct Piece {
   std::string_view leaf;
   bool disclosed = false;
-  event::v1::Header header;         // disclosed: parsed
+  event::v1::Header header;          // disclosed: parsed
   std::vector<log::BlobView> blobs;  // disclosed: those the receiver is entitled to
 };
 
@@ -37,8 +37,8 @@ bool Contains(std::string_view bytes, std::string_view part) {
   return memmem(bytes.data(), bytes.size(), part.data(), part.size()) != nullptr;
 }
 
-// Fills `piece` for the leaf. Most leaves are another's: those are told by their bytes alone, without
-// parsing, because a header that names the receiver contains its name.
+// Fills `piece` for the leaf. Most leaves are another's: those are told by their bytes alone,
+// without parsing, because a header that names the receiver contains its name.
 absl::Status Decide(std::string_view leaf, std::string_view receiver, const log::GroupView& group,
                     uint64_t offset, Piece& piece) {
   piece.leaf = leaf;
@@ -87,7 +87,8 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
     if (!group.has_value()) break;
     groups.push_back(*std::move(group));
     const log::StoredGroup& stored = groups.back();
-    POLKU_ASSIGN_OR_RETURN(const log::GroupView view, log::GroupView::Parse(stored.entries, stored.blobs));
+    POLKU_ASSIGN_OR_RETURN(const log::GroupView view,
+                           log::GroupView::Parse(stored.entries, stored.blobs));
     for (const log::GroupItem& item : view.items()) {
       const uint64_t position = stored.first.value() + item.offset;
       if (position < from.value()) continue;
@@ -127,7 +128,8 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
   if (note.has_value()) {
     const std::optional<Position> size = CheckpointSize(*note);
     if (!size.has_value() || *size > reached) {
-      return absl::DataLossError(Str("log ", origin, ": the checkpoint at ", reached.value(), " is malformed"));
+      return absl::DataLossError(
+          Str("log ", origin, ": the checkpoint at ", reached.value(), " is malformed"));
     }
     if (*size > from) {
       pieces.resize(size->value() - from.value());

@@ -12,8 +12,8 @@ namespace {
 
 using exchange::v1::ErrorCode;
 
-// Bounds a subscriber's state; fewer than the messages that the transport takes for one peer, so that
-// a healthy peer is seldom found blocked.
+// Bounds a subscriber's state; fewer than the messages that the transport takes for one peer, so
+// that a healthy peer is seldom found blocked.
 constexpr size_t kMaxCommitsUnderWay = 32;
 
 class PublisherImpl final : public Publisher {
@@ -39,19 +39,23 @@ class PublisherImpl final : public Publisher {
       return std::move(out);
     };
     if (pull.origin() != options_.origin) {
-      return refuse(exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN, Str("the log served here is ", options_.origin));
+      return refuse(exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN,
+                    Str("the log served here is ", options_.origin));
     }
     if (pull.session() == 0) {
       return refuse(exchange::v1::ERROR_CODE_MALFORMED, "a pull needs a session other than 0");
     }
     if (pull.next_position() > size_.value()) {
       return refuse(exchange::v1::ERROR_CODE_AHEAD,
-                    Str("next_position ", pull.next_position(), " is beyond this log's ", size_.value(), " entries"));
+                    Str("next_position ", pull.next_position(), " is beyond this log's ",
+                        size_.value(), " entries"));
     }
     const Position next(pull.next_position());
     auto it = subscribers_.find(route);
-    if (it == subscribers_.end() || it->second.session != pull.session() || it->second.agency != agency) {
-      if (it == subscribers_.end() && subscribers_.size() >= options_.max_subscribers) ForgetOldest();
+    if (it == subscribers_.end() || it->second.session != pull.session() ||
+        it->second.agency != agency) {
+      if (it == subscribers_.end() && subscribers_.size() >= options_.max_subscribers)
+        ForgetOldest();
       Subscriber fresh;
       fresh.agency = std::string(agency);
       fresh.session = pull.session();
@@ -129,7 +133,8 @@ class PublisherImpl final : public Publisher {
       status.set_last_heard_us(absl::ToUnixMicros(subscriber.last_heard));
     }
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.agency(), a.acknowledged_size()) < std::pair(b.agency(), b.acknowledged_size());
+      return std::pair(a.agency(), a.acknowledged_size()) <
+             std::pair(b.agency(), b.acknowledged_size());
     });
     return result;
   }
@@ -153,7 +158,7 @@ class PublisherImpl final : public Publisher {
     std::deque<UnderWay> under_way;  // at most kMaxCommitsUnderWay
     Position newest_first;           // of the newest batch
     size_t newest_bytes = 0;
-    bool blocked = false;            // until the next pull
+    bool blocked = false;  // until the next pull
     absl::Time last_heard;
     absl::Time last_sent;
   };
@@ -166,13 +171,16 @@ class PublisherImpl final : public Publisher {
   }
 
   bool MaySend(const Subscriber& subscriber) const {
-    return !subscriber.blocked && subscriber.next < size_ && subscriber.bytes_under_way < subscriber.credit &&
-           (subscriber.under_way.size() < kMaxCommitsUnderWay || !subscriber.under_way.back().ends_commit);
+    return !subscriber.blocked && subscriber.next < size_ &&
+           subscriber.bytes_under_way < subscriber.credit &&
+           (subscriber.under_way.size() < kMaxCommitsUnderWay ||
+            !subscriber.under_way.back().ends_commit);
   }
 
   // One batch to a call and subscriber: a subscriber far behind does not keep others waiting.
   // NextTick asks for the rest at once.
-  void Pump(const Route& route, Subscriber& subscriber, absl::Time now, std::vector<PublisherOutput>& out) {
+  void Pump(const Route& route, Subscriber& subscriber, absl::Time now,
+            std::vector<PublisherOutput>& out) {
     if (!MaySend(subscriber)) return;
     const size_t most =
         std::min<uint64_t>(options_.batch_bytes, subscriber.credit - subscriber.bytes_under_way);
@@ -204,9 +212,9 @@ class PublisherImpl final : public Publisher {
   }
 
   void ForgetOldest() {
-    const auto oldest = std::min_element(subscribers_.begin(), subscribers_.end(), [](const auto& a, const auto& b) {
-      return a.second.last_heard < b.second.last_heard;
-    });
+    const auto oldest = std::min_element(
+        subscribers_.begin(), subscribers_.end(),
+        [](const auto& a, const auto& b) { return a.second.last_heard < b.second.last_heard; });
     if (oldest != subscribers_.end()) subscribers_.erase(oldest);
   }
 

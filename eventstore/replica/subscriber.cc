@@ -47,8 +47,12 @@ struct Part {
 
 class SubscriberImpl final : public Subscriber {
  public:
-  SubscriberImpl(SubscriberOptions options, log::LogHead stored, WrapSecretFn wrap, RandomBytes random)
-      : options_(std::move(options)), wrap_(std::move(wrap)), random_(std::move(random)), stored_(std::move(stored)) {
+  SubscriberImpl(SubscriberOptions options, log::LogHead stored, WrapSecretFn wrap,
+                 RandomBytes random)
+      : options_(std::move(options)),
+        wrap_(std::move(wrap)),
+        random_(std::move(random)),
+        stored_(std::move(stored)) {
     stored_.origin = options_.origin;
     tip_ = stored_;
   }
@@ -68,13 +72,15 @@ class SubscriberImpl final : public Subscriber {
     Heard(now);
     const uint64_t tip = tip_.frontier.size().value();
     if (batch.first_position() < tip) {
-      // A repeat, which an origin that restarted sends. One that reaches beyond what we have was cut
-      // otherwise than before: asking again from what is stored is simpler than taking half of it.
+      // A repeat, which an origin that restarted sends. One that reaches beyond what we have was
+      // cut otherwise than before: asking again from what is stored is simpler than taking half of
+      // it.
       if (batch.count() > tip - batch.first_position()) EndSession(now + options_.keepalive);
       return out;
     }
     if (batch.first_position() > tip) {
-      Raise(Str("gap: a batch starts at position ", batch.first_position(), " where ", tip, " is next"),
+      Raise(Str("gap: a batch starts at position ", batch.first_position(), " where ", tip,
+                " is next"),
             now + options_.keepalive, out);
       return out;
     }
@@ -82,7 +88,8 @@ class SubscriberImpl final : public Subscriber {
     log::LogHead head = tip_;
     const absl::Status verified = VerifyBatch(batch, entries, blobs, head, part);
     if (!verified.ok()) {
-      Raise(Str("batch at position ", tip, ": ", ToStd(verified.message())), now + options_.retry_after_fault, out);
+      Raise(Str("batch at position ", tip, ": ", ToStd(verified.message())),
+            now + options_.retry_after_fault, out);
       return out;
     }
     tip_ = std::move(head);
@@ -98,15 +105,16 @@ class SubscriberImpl final : public Subscriber {
       ready_checkpoint_ = batch.checkpoint();
       Store(now, out);
     } else if (options_.credit_bytes + unfinished_bytes_ >= granted_ + options_.credit_bytes / 2) {
-      // Nothing of an unfinished commit can be acknowledged, so the origin would wait for credit and
-      // we for the commit's end.
+      // Nothing of an unfinished commit can be acknowledged, so the origin would wait for credit
+      // and we for the commit's end.
       granted_ = options_.credit_bytes + unfinished_bytes_;
       Pull(now, out);
     }
     return out;
   }
 
-  std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat, absl::Time now) override {
+  std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat,
+                                            absl::Time now) override {
     std::vector<SubscriberOutput> out;
     if (!IsOurs(heartbeat.origin(), heartbeat.session())) return out;
     Heard(now);
@@ -123,12 +131,14 @@ class SubscriberImpl final : public Subscriber {
     if (session_ == 0) return out;
     Heard(now);
     if (error.code() == exchange::v1::ERROR_CODE_AHEAD) {
-      Raise(Str("the origin's log ends before our verified copy of ", stored_.frontier.size().value(),
-                " entries: it was rolled back; its operator must recover it from here"),
-            now + options_.retry_after_fault, out);
+      Raise(
+          Str("the origin's log ends before our verified copy of ", stored_.frontier.size().value(),
+              " entries: it was rolled back; its operator must recover it from here"),
+          now + options_.retry_after_fault, out);
     } else {
       const std::string& name = exchange::v1::ErrorCode_Name(error.code());
-      Raise(Str("the origin answers ", name.empty() ? "an unknown error" : name, ": ", PeerText(error.message())),
+      Raise(Str("the origin answers ", name.empty() ? "an unknown error" : name, ": ",
+                PeerText(error.message())),
             now + options_.retry_after_fault, out);
     }
     return out;
@@ -142,7 +152,8 @@ class SubscriberImpl final : public Subscriber {
     storing_bytes_ = 0;
     if (!stored.ok()) {
       storing_.reset();
-      Raise(Str("storing failed: ", ToStd(stored.message())), now + options_.retry_after_fault, out);
+      Raise(Str("storing failed: ", ToStd(stored.message())), now + options_.retry_after_fault,
+            out);
       return out;
     }
     stored_ = *std::move(storing_);
@@ -217,9 +228,12 @@ class SubscriberImpl final : public Subscriber {
     silent_ = false;
   }
 
-  absl::Time SilentAt() const { return std::max(last_heard_, session_start_) + options_.silent_after; }
+  absl::Time SilentAt() const {
+    return std::max(last_heard_, session_start_) + options_.silent_after;
+  }
   absl::Time StalledAt() const {
-    if (storing_.has_value() || announced_.size <= tip_.frontier.size()) return absl::InfiniteFuture();
+    if (storing_.has_value() || announced_.size <= tip_.frontier.size())
+      return absl::InfiniteFuture();
     return last_progress_ + options_.silent_after;
   }
 
@@ -268,8 +282,8 @@ class SubscriberImpl final : public Subscriber {
 
   // ---- Verification: the steps of PROTOCOL.md "Verification", by their numbers ----
 
-  absl::Status VerifyBatch(const exchange::v1::Batch& batch, std::string_view entries, std::string_view blobs,
-                           log::LogHead& head, Part& part) {
+  absl::Status VerifyBatch(const exchange::v1::Batch& batch, std::string_view entries,
+                           std::string_view blobs, log::LogHead& head, Part& part) {
     // 1
     if (entries.size() > kMaxFrameBytes || blobs.size() > kMaxFrameBytes) {
       return Fault("a frame is larger than ", kMaxFrameBytes, " bytes");
@@ -284,7 +298,8 @@ class SubscriberImpl final : public Subscriber {
     // 2: kept as they came; views borrow from the copy.
     part.entries = std::string(entries);
     part.blobs = std::string(blobs);
-    POLKU_ASSIGN_OR_RETURN(const log::GroupView group, log::GroupView::Parse(part.entries, part.blobs));
+    POLKU_ASSIGN_OR_RETURN(const log::GroupView group,
+                           log::GroupView::Parse(part.entries, part.blobs));
     if (group.count() != batch.count()) {
       return Fault("it says ", batch.count(), " positions and its group covers ", group.count());
     }
@@ -295,7 +310,8 @@ class SubscriberImpl final : public Subscriber {
         // 3
         if (position == 0) return Fault("position 0, the Genesis, is withheld");
         const absl::Status appended = head.frontier.AppendSubtree(item.withheld);
-        if (!appended.ok()) return Fault("withheld entries at position ", position, ": ", ToStd(appended.message()));
+        if (!appended.ok())
+          return Fault("withheld entries at position ", position, ": ", ToStd(appended.message()));
         continue;
       }
       const absl::Status verified = VerifyEntry(item, group, head, header, part);
@@ -307,8 +323,8 @@ class SubscriberImpl final : public Subscriber {
     return VerifyCheckpointOf(batch.checkpoint(), head);
   }
 
-  absl::Status VerifyEntry(const log::GroupItem& item, const log::GroupView& group, log::LogHead& head,
-                           event::v1::Header& header, Part& part) const {
+  absl::Status VerifyEntry(const log::GroupItem& item, const log::GroupView& group,
+                           log::LogHead& head, event::v1::Header& header, Part& part) const {
     // 4
     POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
     // 5
@@ -327,12 +343,13 @@ class SubscriberImpl final : public Subscriber {
     for (const auto& disclosure : header.disclosures()) {
       if (disclosure.receiver() == options_.own_agency) ours = &disclosure;
     }
-    if (ours == nullptr && !header.case_id().empty()) return Fault("an entry that is not disclosed to us");
+    if (ours == nullptr && !header.case_id().empty())
+      return Fault("an entry that is not disclosed to us");
     // 8
     if (ours != nullptr) {
       if (ours->number() != head.disclosure_number + 1) {
-        return Fault("our running number is ", ours->number(), " where ", head.disclosure_number + 1,
-                     " is next: an entry disclosed to us is missing");
+        return Fault("our running number is ", ours->number(), " where ",
+                     head.disclosure_number + 1, " is next: an entry disclosed to us is missing");
       }
       head.disclosure_number = ours->number();
     }
@@ -346,7 +363,8 @@ class SubscriberImpl final : public Subscriber {
   absl::Status VerifyGenesis(const event::v1::Header& header) const {
     event::v1::Genesis genesis;
     if (!genesis.ParseFromString(header.control())) return Fault("the Genesis is malformed");
-    if (genesis.format() != 1) return Fault("the log has format ", genesis.format(), "; 1 is known here");
+    if (genesis.format() != 1)
+      return Fault("the log has format ", genesis.format(), "; 1 is known here");
     if (genesis.origin() != options_.origin) {
       return Fault("the Genesis names another origin: ", PeerText(genesis.origin()));
     }
@@ -359,14 +377,16 @@ class SubscriberImpl final : public Subscriber {
   absl::Status VerifySection(const event::v1::Header& header, const event::v1::Disclosure* ours,
                              const log::BlobView& blob, Part& part) const {
     const int kind = static_cast<int>(blob.kind);
-    if (ours == nullptr ||
-        std::find(ours->sections().begin(), ours->sections().end(), kind) == ours->sections().end()) {
+    if (ours == nullptr || std::find(ours->sections().begin(), ours->sections().end(), kind) ==
+                               ours->sections().end()) {
       return Fault("section ", kind, " is not disclosed to us");
     }
     const auto commitment = std::find_if(header.commitments().begin(), header.commitments().end(),
                                          [&](const auto& c) { return c.kind() == kind; });
-    if (commitment == header.commitments().end()) return Fault("section ", kind, " has no commitment");
-    if (blob.secret.size() != vault::SectionSecret::kBytes) return Fault("section ", kind, " comes without its secret");
+    if (commitment == header.commitments().end())
+      return Fault("section ", kind, " has no commitment");
+    if (blob.secret.size() != vault::SectionSecret::kBytes)
+      return Fault("section ", kind, " comes without its secret");
     const Hash expected = *Hash::FromBytes(commitment->commitment());
     const absl::StatusOr<std::string> opened =
         vault::OpenSection(vault::SectionSecret(blob.secret), expected, options_.origin,
@@ -386,7 +406,8 @@ class SubscriberImpl final : public Subscriber {
     if (checkpoint.origin != options_.origin) return Fault("the checkpoint is of another origin");
     // Both are signed and kept: the proof of the fork.
     if (told_ && checkpoint.size == announced_.size && checkpoint.root != announced_.root) {
-      return Fault("fork: two signed checkpoints of size ", checkpoint.size.value(), " with different roots");
+      return Fault("fork: two signed checkpoints of size ", checkpoint.size.value(),
+                   " with different roots");
     }
     return absl::OkStatus();
   }
@@ -395,8 +416,8 @@ class SubscriberImpl final : public Subscriber {
     proof::Checkpoint checkpoint;
     POLKU_RETURN_IF_ERROR(VerifyNote(note, checkpoint));
     if (checkpoint.size != head.frontier.size()) {
-      return Fault("its checkpoint is for ", checkpoint.size.value(), " entries and the batch ends at ",
-                   head.frontier.size().value());
+      return Fault("its checkpoint is for ", checkpoint.size.value(),
+                   " entries and the batch ends at ", head.frontier.size().value());
     }
     if (checkpoint.root != head.frontier.Root()) {
       return Fault("the entries' root is not that of the signed checkpoint");
@@ -410,7 +431,8 @@ class SubscriberImpl final : public Subscriber {
     POLKU_RETURN_IF_ERROR(VerifyNote(note, checkpoint));
     if (checkpoint.size == stored_.frontier.size()) {
       if (checkpoint.root != stored_.frontier.Root()) {
-        return Fault("fork: its signed root for our ", checkpoint.size.value(), " entries is not ours");
+        return Fault("fork: its signed root for our ", checkpoint.size.value(),
+                     " entries is not ours");
       }
       fault_.clear();  // the origin agrees with what we hold
     }
@@ -455,17 +477,20 @@ class SubscriberImpl final : public Subscriber {
     if (!options_.prepare_keys) return absl::OkStatus();
     std::vector<std::pair<CaseId, SectionKind>> keys;
     for (const Part& part : ready_) {
-      for (const ReceivedSection& section : part.sections) keys.emplace_back(section.case_id, section.kind);
+      for (const ReceivedSection& section : part.sections)
+        keys.emplace_back(section.case_id, section.kind);
     }
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     return keys.empty() ? absl::OkStatus() : options_.prepare_keys(keys);
   }
 
-  // The blobs again, with our wrapped secrets in place of the received ones. The entries' bytes stay.
+  // The blobs again, with our wrapped secrets in place of the received ones. The entries' bytes
+  // stay.
   absl::Status WrapSecrets(Part& part) const {
     if (part.sections.empty()) return absl::OkStatus();
-    POLKU_ASSIGN_OR_RETURN(const log::GroupView group, log::GroupView::Parse(part.entries, part.blobs));
+    POLKU_ASSIGN_OR_RETURN(const log::GroupView group,
+                           log::GroupView::Parse(part.entries, part.blobs));
     log::GroupWriter writer;
     size_t section = 0;
     for (const log::GroupItem& item : group.items()) {
@@ -476,8 +501,9 @@ class SubscriberImpl final : public Subscriber {
       writer.AddLeaf(item.leaf);
       for (const log::BlobView& blob : group.BlobsAt(item.offset)) {
         const ReceivedSection& received = part.sections[section++];
-        POLKU_ASSIGN_OR_RETURN(const std::string secret, wrap_(received.case_id, blob.kind, received.commitment,
-                                                               vault::SectionSecret(blob.secret)));
+        POLKU_ASSIGN_OR_RETURN(const std::string secret,
+                               wrap_(received.case_id, blob.kind, received.commitment,
+                                     vault::SectionSecret(blob.secret)));
         writer.AddBlob(blob.kind, secret, blob.blob);
       }
     }
@@ -490,19 +516,19 @@ class SubscriberImpl final : public Subscriber {
   const WrapSecretFn wrap_;
   const RandomBytes random_;
 
-  log::LogHead stored_;                   // on disk
-  std::optional<log::LogHead> storing_;   // handed out, not yet answered
-  log::LogHead tip_;                      // after everything that verified in this session
+  log::LogHead stored_;                  // on disk
+  std::optional<log::LogHead> storing_;  // handed out, not yet answered
+  log::LogHead tip_;                     // after everything that verified in this session
 
   // Of this session, after stored_ and storing_, in order.
   std::vector<Part> ready_;  // covered by ready_checkpoint_
   log::LogHead ready_head_;
   std::string ready_checkpoint_;
-  std::vector<Part> parts_;  // of a commit whose checkpoint has not come
+  std::vector<Part> parts_;        // of a commit whose checkpoint has not come
   uint64_t unfinished_bytes_ = 0;  // of parts_
   uint64_t storing_bytes_ = 0;
-  uint64_t held_bytes_ = 0;        // of all three
-  uint64_t granted_ = 0;           // credit of the newest pull
+  uint64_t held_bytes_ = 0;  // of all three
+  uint64_t granted_ = 0;     // credit of the newest pull
 
   bool started_ = false;
   uint64_t session_ = 0;  // 0: none until retry_at_
@@ -515,15 +541,16 @@ class SubscriberImpl final : public Subscriber {
   bool silent_ = false;
   std::string fault_;
 
-  bool told_ = false;             // announced_ is set
-  proof::Checkpoint announced_;   // the newest that verified
+  bool told_ = false;            // announced_ is set
+  proof::Checkpoint announced_;  // the newest that verified
 };
 
 }  // namespace
 
-std::unique_ptr<Subscriber> Subscriber::Make(SubscriberOptions options, log::LogHead stored, WrapSecretFn wrap,
-                                             RandomBytes random) {
-  return std::make_unique<SubscriberImpl>(std::move(options), std::move(stored), std::move(wrap), std::move(random));
+std::unique_ptr<Subscriber> Subscriber::Make(SubscriberOptions options, log::LogHead stored,
+                                             WrapSecretFn wrap, RandomBytes random) {
+  return std::make_unique<SubscriberImpl>(std::move(options), std::move(stored), std::move(wrap),
+                                          std::move(random));
 }
 
 }  // namespace polku::replica

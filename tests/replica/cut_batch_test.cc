@@ -63,7 +63,8 @@ TEST(CutBatchTest, ALongWithheldRunIsAFewHashes) {
 TEST(CutBatchTest, AnEntryLargerThanTheBoundIsSentAlone) {
   TestOrigin origin(4);
   origin.AddGenesis();
-  origin.AddEvent({{kKela, {SectionKind::kService}}}, {{SectionKind::kService, std::string(1 << 20, 'x')}});
+  origin.AddEvent({{kKela, {SectionKind::kService}}},
+                  {{SectionKind::kService, std::string(1 << 20, 'x')}});
   origin.AddEvent({{kKela, {}}}, {});
   origin.Commit();
   const BatchMessage message = origin.Cut(kKela, 1, 1'000);
@@ -102,7 +103,8 @@ TEST(CutBatchTest, AnEmptyRangeAndAMissingSecretAreErrors) {
   origin.AddGenesis();
   origin.AddEvent({{kKela, {SectionKind::kService}}}, {{SectionKind::kService, "x"}});
   origin.Commit();
-  EXPECT_THAT(origin.cut()(kKela, Position(2), Position(2), 1000), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(origin.cut()(kKela, Position(2), Position(2), 1000),
+              StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(CutBatch(origin.engine(), kOrigin, kKela, Position(0), Position(2), 1000,
                        [](const auto&, SectionKind) -> absl::StatusOr<vault::SectionSecret> {
                          return absl::DataLossError("sealed key does not open");

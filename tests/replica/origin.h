@@ -1,5 +1,5 @@
-// An origin for tests: writes groups, heads and checkpoints itself, so that it can also be dishonest
-// in ways that log::Log does not allow.
+// An origin for tests: writes groups, heads and checkpoints itself, so that it can also be
+// dishonest in ways that log::Log does not allow.
 #ifndef POLKU_TESTS_REPLICA_ORIGIN_H_
 #define POLKU_TESTS_REPLICA_ORIGIN_H_
 
@@ -94,20 +94,23 @@ class TestOrigin {
   void AddEvent(const Disclosures& disclosures, const Plaintexts& plaintexts,
                 const std::function<void(event::v1::Header&)>& mutate = {}) {
     event::v1::Header header = NewHeader("polku.attendance.v1.DayRecorded");
-    const CaseId case_id = *CaseId::FromBytes(Sha256(Str("case", random_.Below(50))).view().substr(0, 16));
+    const CaseId case_id =
+        *CaseId::FromBytes(Sha256(Str("case", random_.Below(50))).view().substr(0, 16));
     header.set_case_id(std::string(case_id.view()));
     header.set_case_revision(++revisions_[case_id]);
     for (const auto& [kind, plaintext] : plaintexts) {
       auto* commitment = header.add_commitments();
       commitment->set_kind(static_cast<event::v1::SectionKind>(kind));
-      commitment->set_commitment(std::string(
-          vault::CommitSection(SecretOf(header, kind), name_, *EventId::FromBytes(header.event_id()), kind, plaintext)
-              .view()));
+      commitment->set_commitment(
+          std::string(vault::CommitSection(SecretOf(header, kind), name_,
+                                           *EventId::FromBytes(header.event_id()), kind, plaintext)
+                          .view()));
     }
     for (const auto& [receiver, kinds] : disclosures) {
       auto* disclosure = header.add_disclosures();
       disclosure->set_receiver(receiver);
-      for (const SectionKind kind : kinds) disclosure->add_sections(static_cast<event::v1::SectionKind>(kind));
+      for (const SectionKind kind : kinds)
+        disclosure->add_sections(static_cast<event::v1::SectionKind>(kind));
       disclosure->set_number(++numbers_[receiver]);
     }
     if (mutate) mutate(header);
@@ -155,10 +158,12 @@ class TestOrigin {
       for (const auto& commitment : entry.header.commitments()) {
         const SectionKind kind = static_cast<SectionKind>(commitment.kind());
         writer->AddBlob(kind, "",
-                        vault::SealSection(SecretOf(entry.header, kind), *Hash::FromBytes(commitment.commitment()),
+                        vault::SealSection(SecretOf(entry.header, kind),
+                                           *Hash::FromBytes(commitment.commitment()),
                                            entry.plaintexts.at(kind)));
       }
-      if (writer->count() >= log::kMaxGroupEntries || writer->bytes() >= log::kMaxGroupBytes) close();
+      if (writer->count() >= log::kMaxGroupEntries || writer->bytes() >= log::kMaxGroupBytes)
+        close();
     }
     close();
     committed_ = Position(entries_.size());
@@ -169,8 +174,10 @@ class TestOrigin {
   }
 
   SectionSecretFn secrets() {
-    return [this](const event::v1::Header& header, SectionKind kind) -> absl::StatusOr<vault::SectionSecret> {
-      if (erased_secrets_.contains(std::pair(header.event_id(), kind))) return absl::NotFoundError("erased");
+    return [this](const event::v1::Header& header,
+                  SectionKind kind) -> absl::StatusOr<vault::SectionSecret> {
+      if (erased_secrets_.contains(std::pair(header.event_id(), kind)))
+        return absl::NotFoundError("erased");
       return SecretOf(header, kind);
     };
   }
@@ -192,7 +199,8 @@ class TestOrigin {
 
   vault::SectionSecret SecretOf(const event::v1::Header& header, SectionKind kind) const {
     const char byte = static_cast<char>(kind);
-    return vault::SectionSecret(Sha256({"secret", header.event_id(), std::string_view(&byte, 1)}).view());
+    return vault::SectionSecret(
+        Sha256({"secret", header.event_id(), std::string_view(&byte, 1)}).view());
   }
 
  private:
@@ -233,19 +241,21 @@ inline vault::CaseKey OwnKey(const CaseId& case_id, SectionKind kind) {
   const char byte = static_cast<char>(kind);
   return vault::CaseKey(Sha256({"own key", case_id.view(), std::string_view(&byte, 1)}).view());
 }
-inline absl::StatusOr<std::string> WrapWithOwnKey(const CaseId& case_id, SectionKind kind, const Hash& commitment,
+inline absl::StatusOr<std::string> WrapWithOwnKey(const CaseId& case_id, SectionKind kind,
+                                                  const Hash& commitment,
                                                   const vault::SectionSecret& s) {
   return vault::WrapSecret(OwnKey(case_id, kind), commitment, s);
 }
 
-// Judge: the replica in `engine` holds exactly what `receiver` may have of the origin's first entries,
-// in place, with sections that open, and no byte besides.
-inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, log::Engine& engine, LogNumber log,
-                             const log::LogHead& head) {
+// Judge: the replica in `engine` holds exactly what `receiver` may have of the origin's first
+// entries, in place, with sections that open, and no byte besides.
+inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, log::Engine& engine,
+                             LogNumber log, const log::LogHead& head) {
   const uint64_t size = head.frontier.size().value();
   ASSERT_LE(size, origin.entries().size());
   proof::Frontier expected;
-  for (uint64_t p = 0; p < size; ++p) expected.AppendLeafHash(proof::LeafHash(origin.entries()[p].leaf));
+  for (uint64_t p = 0; p < size; ++p)
+    expected.AppendLeafHash(proof::LeafHash(origin.entries()[p].leaf));
   ASSERT_TRUE(expected == head.frontier);
   auto cursor = engine.Scan(log, Position(0), true);
   ASSERT_THAT(cursor, polku::testing::IsOk());
@@ -273,20 +283,24 @@ inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, lo
         for (const log::BlobView& blob : view->BlobsAt(item.offset)) {
           Hash commitment;
           for (const auto& c : entry.header.commitments()) {
-            if (c.kind() == static_cast<int>(blob.kind)) commitment = *Hash::FromBytes(c.commitment());
+            if (c.kind() == static_cast<int>(blob.kind))
+              commitment = *Hash::FromBytes(c.commitment());
           }
-          auto s = vault::UnwrapSecret(OwnKey(*CaseId::FromBytes(entry.header.case_id()), blob.kind), commitment,
-                                       blob.secret);
+          auto s =
+              vault::UnwrapSecret(OwnKey(*CaseId::FromBytes(entry.header.case_id()), blob.kind),
+                                  commitment, blob.secret);
           ASSERT_THAT(s, polku::testing::IsOk());
-          auto text = vault::OpenSection(*s, commitment, origin.name(), *EventId::FromBytes(entry.header.event_id()),
-                                         blob.kind, blob.blob);
+          auto text = vault::OpenSection(*s, commitment, origin.name(),
+                                         *EventId::FromBytes(entry.header.event_id()), blob.kind,
+                                         blob.blob);
           ASSERT_THAT(text, polku::testing::IsOk());
           opened[blob.kind] = *text;
         }
         std::map<SectionKind, std::string> entitled;
         if (ours != nullptr) {
           for (const int kind : ours->sections()) {
-            entitled[static_cast<SectionKind>(kind)] = entry.plaintexts.at(static_cast<SectionKind>(kind));
+            entitled[static_cast<SectionKind>(kind)] =
+                entry.plaintexts.at(static_cast<SectionKind>(kind));
           }
         }
         ASSERT_EQ(opened, entitled) << "position " << p;

@@ -51,7 +51,9 @@ std::string HexLines(std::string_view bytes) {
   return text;
 }
 
-constexpr std::string_view kPlaintext("\x12\x0a" "2025-03-03");
+constexpr std::string_view kPlaintext(
+    "\x12\x0a"
+    "2025-03-03");
 const vault::SectionSecret& ExampleSecret() {
   static const auto* s = new vault::SectionSecret(std::string(32, '\x5e'));
   return *s;
@@ -89,8 +91,9 @@ Example MakeExample() {
   event::v1::Header second = header(0x11, "polku.attendance.v1.DayRecorded", 1'741'000'000'000'001);
   second.set_case_id(std::string(16, 0x22));
   second.set_case_revision(1);
-  const Hash commitment = vault::CommitSection(ExampleSecret(), kOrigin, *EventId::FromBytes(second.event_id()),
-                                               SectionKind::kService, kPlaintext);
+  const Hash commitment =
+      vault::CommitSection(ExampleSecret(), kOrigin, *EventId::FromBytes(second.event_id()),
+                           SectionKind::kService, kPlaintext);
   second.add_commitments()->set_kind(event::v1::SECTION_KIND_SERVICE);
   second.mutable_commitments(0)->set_commitment(std::string(commitment.view()));
   auto* disclosure = second.add_disclosures();
@@ -107,7 +110,8 @@ Example MakeExample() {
   }
   writer.AddBlob(SectionKind::kService, ExampleSecret().secret_bytes(),
                  vault::SealSection(ExampleSecret(), commitment, kPlaintext));
-  const proof::Subtree withheld{1, proof::NodeHash(proof::LeafHash("third"), proof::LeafHash("fourth"))};
+  const proof::Subtree withheld{
+      1, proof::NodeHash(proof::LeafHash("third"), proof::LeafHash("fourth"))};
   writer.AddWithheld(withheld);
   EXPECT_THAT(frontier.AppendSubtree(withheld), IsOk());
 
@@ -173,8 +177,8 @@ TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
     ASSERT_EQ(size, sizeof value);
     memcpy(out, &value, size);
   };
-  auto subscriber = Subscriber::Make({.origin = kOrigin, .own_agency = kKela, .origin_key = *key}, {},
-                                     WrapWithOwnKey, session);
+  auto subscriber = Subscriber::Make({.origin = kOrigin, .own_agency = kKela, .origin_key = *key},
+                                     {}, WrapWithOwnKey, session);
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   auto started = subscriber->Start(now);
   exchange::v1::Envelope pull;
@@ -182,7 +186,8 @@ TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
   *pull.mutable_pull() = std::get<SendPull>(started.at(0)).pull;
   EXPECT_EQ(pull.SerializeAsString(), Bytes(blocks["hex pull"]));
 
-  auto out = subscriber->OnBatch(envelope.batch(), Bytes(blocks["hex entries"]), Bytes(blocks["hex blobs"]), now);
+  auto out = subscriber->OnBatch(envelope.batch(), Bytes(blocks["hex entries"]),
+                                 Bytes(blocks["hex blobs"]), now);
   ASSERT_EQ(out.size(), 1u);
   ASSERT_TRUE(std::holds_alternative<StoreBatch>(out[0])) << std::get<RaiseAlarm>(out[0]).what;
   const log::VerifiedBatch& batch = std::get<StoreBatch>(out[0]).batch;
@@ -197,8 +202,8 @@ TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
   const auto blobs = group->BlobsAt(1);
   ASSERT_EQ(blobs.size(), 1u);
   const Hash commitment = *Hash::FromBytes(header.commitments(0).commitment());
-  auto s = vault::UnwrapSecret(OwnKey(*CaseId::FromBytes(header.case_id()), SectionKind::kService), commitment,
-                               blobs[0].secret);
+  auto s = vault::UnwrapSecret(OwnKey(*CaseId::FromBytes(header.case_id()), SectionKind::kService),
+                               commitment, blobs[0].secret);
   ASSERT_THAT(s, IsOk());
   EXPECT_EQ(s->secret_bytes(), ExampleSecret().secret_bytes());
   EXPECT_THAT(vault::OpenSection(*s, commitment, kOrigin, *EventId::FromBytes(header.event_id()),

@@ -23,11 +23,14 @@ class PublisherTest : public ::testing::Test {
   void Make(size_t max_subscribers = 4096) {
     PublisherOptions options{.origin = kOrigin};
     options.max_subscribers = max_subscribers;
-    publisher_ = Publisher::Make(options, [this](std::string_view receiver, Position from, Position end, size_t most)
-                                              -> absl::StatusOr<BatchMessage> {
-      if (broken_) return absl::DataLossError("group at position 0: checksum mismatch");
-      return origin_.cut()(receiver, from, end, most);
-    });
+    publisher_ =
+        Publisher::Make(options,
+                        [this](std::string_view receiver, Position from, Position end,
+                               size_t most) -> absl::StatusOr<BatchMessage> {
+                          if (broken_)
+                            return absl::DataLossError("group at position 0: checksum mismatch");
+                          return origin_.cut()(receiver, from, end, most);
+                        });
     Announce();
   }
   std::vector<PublisherOutput> Announce() {
@@ -35,7 +38,8 @@ class PublisherTest : public ::testing::Test {
   }
   void Append(int events, size_t bytes = 10) {
     for (int i = 0; i < events; ++i) {
-      origin_.AddEvent({{kKela, {SectionKind::kService}}}, {{SectionKind::kService, std::string(bytes, 'x')}});
+      origin_.AddEvent({{kKela, {SectionKind::kService}}},
+                       {{SectionKind::kService, std::string(bytes, 'x')}});
     }
     origin_.Commit();
   }

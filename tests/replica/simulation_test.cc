@@ -1,7 +1,7 @@
 // Publisher and subscribers over a simulated network and simulated time: loss, duplication,
-// reordering, delay, restarts of either side and slow disks, from a printed seed. Independent judges:
-// each replica is the origin's projection, nothing is acknowledged before it is stored, and memory
-// stays bounded.
+// reordering, delay, restarts of either side and slow disks, from a printed seed. Independent
+// judges: each replica is the origin's projection, nothing is acknowledged before it is stored, and
+// memory stays bounded.
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -26,8 +26,8 @@ using ::testing::StartsWith;
 struct Faults {
   double loss = 0;
   double duplication = 0;
-  double reordering = 0;       // share of messages that take much longer
-  double restarts = 0;         // chance a second that a side restarts
+  double reordering = 0;  // share of messages that take much longer
+  double restarts = 0;    // chance a second that a side restarts
   absl::Duration store = absl::Milliseconds(5);
 };
 
@@ -59,7 +59,8 @@ class World {
   }
 
   // Lets simulated time pass; stops early when `done`.
-  bool Run(absl::Duration how_long, const std::function<bool()>& done = [] { return false; }) {
+  bool Run(
+      absl::Duration how_long, const std::function<bool()>& done = [] { return false; }) {
     const absl::Time end = now_ + how_long;
     while (!done()) {
       absl::Time next = std::min(end, next_fault_);
@@ -82,7 +83,8 @@ class World {
       }
       if (publisher_->NextTick() <= now_) Route(publisher_->Tick(now_));
       for (auto& replica : replicas_) {
-        if (replica->subscriber->NextTick() <= now_) Take(*replica, replica->subscriber->Tick(now_));
+        if (replica->subscriber->NextTick() <= now_)
+          Take(*replica, replica->subscriber->Tick(now_));
       }
       if (::testing::Test::HasFatalFailure()) return false;
     }
@@ -99,7 +101,8 @@ class World {
   void Judge() {
     for (const auto& replica : replicas_) {
       SCOPED_TRACE(replica->receiver);
-      ExpectProjection(origin_, replica->receiver, *replica->engine, replica->log->number(), replica->log->head());
+      ExpectProjection(origin_, replica->receiver, *replica->engine, replica->log->number(),
+                       replica->log->head());
       auto note = replica->engine->ReadCheckpoint(replica->log->number(), replica->log->size());
       ASSERT_THAT(note, IsOk());
       if (replica->log->size() == Position(0)) continue;
@@ -115,7 +118,9 @@ class World {
   size_t restarts() const { return restarts_; }
   uint64_t delivered_batches() const { return delivered_batches_; }
   Position stored(size_t replica) const { return replicas_[replica]->log->size(); }
-  exchange::v1::SubscriptionStatus status(size_t replica) const { return replicas_[replica]->subscriber->status(); }
+  exchange::v1::SubscriptionStatus status(size_t replica) const {
+    return replicas_[replica]->subscriber->status();
+  }
   absl::Time now() const { return now_; }
 
  private:
@@ -134,12 +139,16 @@ class World {
     absl::Time at;
     uint64_t number;
     std::function<void()> what;
-    bool operator<(const Event& other) const { return std::pair(at, number) > std::pair(other.at, other.number); }
+    bool operator<(const Event& other) const {
+      return std::pair(at, number) > std::pair(other.at, other.number);
+    }
   };
 
   bool Chance(double p) { return static_cast<double>(random_.Below(1'000'000)) < p * 1'000'000; }
 
-  void At(absl::Time time, std::function<void()> what) { events_.push({time, ++event_number_, std::move(what)}); }
+  void At(absl::Time time, std::function<void()> what) {
+    events_.push({time, ++event_number_, std::move(what)});
+  }
 
   // `link`: messages of one link arrive in order unless they are reordered on purpose.
   void Send(uint64_t link, const std::function<void()>& deliver) {
@@ -171,7 +180,9 @@ class World {
     auto log = log::ReplicaLog::Open(*replica.engine, *OriginName::Parse(kOrigin));
     ASSERT_THAT(log, IsOk());
     replica.log = *std::move(log);
-    SubscriberOptions options{.origin = kOrigin, .own_agency = replica.receiver, .origin_key = origin_.signer().verifier()};
+    SubscriberOptions options{.origin = kOrigin,
+                              .own_agency = replica.receiver,
+                              .origin_key = origin_.signer().verifier()};
     options.credit_bytes = credit_;
     replica.subscriber = Subscriber::Make(options, replica.log->head(), WrapWithOwnKey,
                                           polku::testing::SeededRandom(random_()));
@@ -209,7 +220,8 @@ class World {
         // Judge: one store at a time, in order.
         ASSERT_FALSE(replica.storing);
         replica.storing = true;
-        auto batch = std::make_shared<log::VerifiedBatch>(std::move(std::get<StoreBatch>(output).batch));
+        auto batch =
+            std::make_shared<log::VerifiedBatch>(std::move(std::get<StoreBatch>(output).batch));
         ASSERT_EQ(batch->first, replica.log->size());
         // The disk takes its time; a crash during it may come before or after the write.
         At(now_ + faults.store, [this, &replica, batch, life = replica.life] {
@@ -220,7 +232,8 @@ class World {
             return;
           }
           replica.storing = false;
-          replica.held.erase(replica.held.begin(), replica.held.upper_bound(replica.log->size().value()));
+          replica.held.erase(replica.held.begin(),
+                             replica.held.upper_bound(replica.log->size().value()));
           Take(replica, replica.subscriber->OnStored(absl::OkStatus(), now_));
         });
       }
@@ -249,13 +262,16 @@ class World {
             for (const auto& [position, bytes] : replica.held) held += bytes;
             most_held_ = std::max(most_held_, held);
           }
-          Take(replica, replica.subscriber->OnBatch(message->batch, message->entries, message->blobs, now_));
+          Take(replica,
+               replica.subscriber->OnBatch(message->batch, message->entries, message->blobs, now_));
         });
       } else if (auto* beat = std::get_if<SendHeartbeat>(&output)) {
         Replica& replica = *replicas_[std::stoul(beat->to)];
-        Send(2 * replica.index + 1, [this, &replica, heartbeat = beat->heartbeat, life = replica.life] {
-          if (life == replica.life) Take(replica, replica.subscriber->OnHeartbeat(heartbeat, now_));
-        });
+        Send(2 * replica.index + 1,
+             [this, &replica, heartbeat = beat->heartbeat, life = replica.life] {
+               if (life == replica.life)
+                 Take(replica, replica.subscriber->OnHeartbeat(heartbeat, now_));
+             });
       } else {
         FAIL() << std::get<SendError>(output).error.ShortDebugString();
       }
@@ -315,10 +331,11 @@ TEST_P(FaultyNetworkTest, NothingIsLostDoubledOrFalselyAccused) {
     world.Run(absl::Milliseconds(random.Below(3'000)));
     if (HasFatalFailure()) return;
   }
-  world.Judge();  // in the middle: a correct prefix
+  world.Judge();              // in the middle: a correct prefix
   world.faults.restarts = 0;  // the others go on
   ASSERT_TRUE(world.Run(absl::Hours(2), [&] { return world.Complete(); }))
-      << world.status(0).ShortDebugString() << world.status(1).ShortDebugString() << world.status(2).ShortDebugString();
+      << world.status(0).ShortDebugString() << world.status(1).ShortDebugString()
+      << world.status(2).ShortDebugString();
   world.Judge();
   if (GetParam().second.restarts > 0) {
     EXPECT_GT(world.restarts(), 5u);
@@ -327,12 +344,14 @@ TEST_P(FaultyNetworkTest, NothingIsLostDoubledOrFalselyAccused) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, FaultyNetworkTest,
-    ::testing::Values(std::pair("none", Faults{}), std::pair("loss", Faults{.loss = 0.1}),
-                      std::pair("duplication", Faults{.duplication = 0.3}),
-                      std::pair("reordering", Faults{.reordering = 0.05}),
-                      std::pair("restarts", Faults{.restarts = 0.1}),
-                      std::pair("slow_disk", Faults{.restarts = 0.05, .store = absl::Milliseconds(700)}),
-                      std::pair("everything", Faults{.loss = 0.05, .duplication = 0.05, .reordering = 0.02, .restarts = 0.05})),
+    ::testing::Values(
+        std::pair("none", Faults{}), std::pair("loss", Faults{.loss = 0.1}),
+        std::pair("duplication", Faults{.duplication = 0.3}),
+        std::pair("reordering", Faults{.reordering = 0.05}),
+        std::pair("restarts", Faults{.restarts = 0.1}),
+        std::pair("slow_disk", Faults{.restarts = 0.05, .store = absl::Milliseconds(700)}),
+        std::pair("everything",
+                  Faults{.loss = 0.05, .duplication = 0.05, .reordering = 0.02, .restarts = 0.05})),
     [](const auto& test) { return std::string(test.param.first); });
 
 TEST(SimulationTest, ADeadNetworkBringsNothingAndShowsAndHeals) {

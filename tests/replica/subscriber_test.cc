@@ -1,5 +1,5 @@
-// What a subscriber refuses, one by one: each with an alarm of its own, nothing stored, and recovery
-// once the origin behaves.
+// What a subscriber refuses, one by one: each with an alarm of its own, nothing stored, and
+// recovery once the origin behaves.
 #include "eventstore/replica/subscriber.h"
 
 #include <xxhash.h>
@@ -32,10 +32,12 @@ class SubscriberTest : public ::testing::Test {
   SubscriberTest() { Make(); }
 
   void Make(log::LogHead stored = {}) {
-    SubscriberOptions options{.origin = kOrigin, .own_agency = kKela, .origin_key = origin_.signer().verifier()};
+    SubscriberOptions options{
+        .origin = kOrigin, .own_agency = kKela, .origin_key = origin_.signer().verifier()};
     options.credit_bytes = credit_;
     options.max_commit_bytes = max_commit_;
-    subscriber_ = Subscriber::Make(options, std::move(stored), wrap_, polku::testing::SeededRandom(7));
+    subscriber_ =
+        Subscriber::Make(options, std::move(stored), wrap_, polku::testing::SeededRandom(7));
     pulls_.clear();
     alarms_.clear();
     stores_.clear();
@@ -47,7 +49,8 @@ class SubscriberTest : public ::testing::Test {
     for (SubscriberOutput& output : outputs) {
       if (auto* pull = std::get_if<SendPull>(&output)) pulls_.push_back(pull->pull);
       if (auto* alarm = std::get_if<RaiseAlarm>(&output)) alarms_.push_back(alarm->what);
-      if (auto* store = std::get_if<StoreBatch>(&output)) stores_.push_back(std::move(store->batch));
+      if (auto* store = std::get_if<StoreBatch>(&output))
+        stores_.push_back(std::move(store->batch));
     }
   }
 
@@ -64,7 +67,9 @@ class SubscriberTest : public ::testing::Test {
     heartbeat.set_checkpoint(checkpoint);
     Take(subscriber_->OnHeartbeat(heartbeat, now_));
   }
-  void Stored(absl::Status status = absl::OkStatus()) { Take(subscriber_->OnStored(std::move(status), now_)); }
+  void Stored(absl::Status status = absl::OkStatus()) {
+    Take(subscriber_->OnStored(std::move(status), now_));
+  }
 
   // Genesis, an event for Kela with two sections of which it gets one, two for others, one header.
   void WriteHistory() {
@@ -189,7 +194,8 @@ TEST_F(SubscriberTest, ADamagedGroupIsAnAlarm) {
 TEST_F(SubscriberTest, AnExchangedWithheldHashIsAnAlarm) {
   WriteHistory();
   BatchMessage message = origin_.Cut(kKela, 0);
-  const Hash hash = proof::NodeHash(proof::LeafHash(origin_.entries()[2].leaf), proof::LeafHash(origin_.entries()[3].leaf));
+  const Hash hash = proof::NodeHash(proof::LeafHash(origin_.entries()[2].leaf),
+                                    proof::LeafHash(origin_.entries()[3].leaf));
   const size_t at = message.entries.find(hash.view());
   ASSERT_NE(at, std::string::npos) << "positions 2 and 3 are told as one subtree";
   message.entries[at] = static_cast<char>(message.entries[at] ^ 1);
@@ -218,8 +224,8 @@ TEST_F(SubscriberTest, ACheckpointThatIsNoNoteIsAnAlarm) {
 TEST_F(SubscriberTest, ACheckpointOfAnotherOriginIsAnAlarm) {
   WriteHistory();
   BatchMessage message = origin_.Cut(kKela, 0);
-  message.batch.set_checkpoint(
-      origin_.signer().Sign({"FI/MUN/0187690-1/oulu/referral/1", origin_.size(), origin_.frontier().Root()}));
+  message.batch.set_checkpoint(origin_.signer().Sign(
+      {"FI/MUN/0187690-1/oulu/referral/1", origin_.size(), origin_.frontier().Root()}));
   Deliver(std::move(message));
   ExpectAlarm("the checkpoint is of another origin");
 }
@@ -238,7 +244,8 @@ TEST_F(SubscriberTest, AnOlderCheckpointIsAnAlarm) {
 
 TEST_F(SubscriberTest, AHoleInOurRunningNumberIsAnAlarm) {
   origin_.AddGenesis();
-  origin_.AddEvent({{kKela, {}}}, {}, [](auto& header) { header.mutable_disclosures(0)->set_number(2); });
+  origin_.AddEvent({{kKela, {}}}, {},
+                   [](auto& header) { header.mutable_disclosures(0)->set_number(2); });
   origin_.Commit();
   Deliver(origin_.Cut(kKela, 0));
   ExpectAlarm("our running number is 2 where 1 is next", /*then_recovers=*/false);
@@ -249,9 +256,10 @@ TEST_F(SubscriberTest, ADisclosedEntryThatIsWithheldLeavesAHole) {
   // Position 1 is ours; it comes as a hash, correctly, and position 4 betrays it.
   log::GroupWriter writer;
   writer.AddLeaf(origin_.entries()[0].leaf);
-  for (const auto& subtree : proof::CoverRange(
-           Position(1), {proof::LeafHash(origin_.entries()[1].leaf), proof::LeafHash(origin_.entries()[2].leaf),
-                         proof::LeafHash(origin_.entries()[3].leaf)})) {
+  for (const auto& subtree :
+       proof::CoverRange(Position(1), {proof::LeafHash(origin_.entries()[1].leaf),
+                                       proof::LeafHash(origin_.entries()[2].leaf),
+                                       proof::LeafHash(origin_.entries()[3].leaf)})) {
     writer.AddWithheld(subtree);
   }
   writer.AddLeaf(origin_.entries()[4].leaf);
@@ -265,7 +273,8 @@ TEST_F(SubscriberTest, ADisclosedEntryThatIsWithheldLeavesAHole) {
 TEST_F(SubscriberTest, AWrongSectionSecretIsAnAlarm) {
   WriteHistory();
   BatchMessage message = origin_.Cut(kKela, 0);
-  const size_t at = message.blobs.find(origin_.SecretOf(origin_.entries()[1].header, kService).secret_bytes());
+  const size_t at =
+      message.blobs.find(origin_.SecretOf(origin_.entries()[1].header, kService).secret_bytes());
   ASSERT_NE(at, std::string::npos);
   message.blobs[at] = static_cast<char>(message.blobs[at] ^ 1);
   FixChecksum(message.blobs);
@@ -280,8 +289,9 @@ TEST_F(SubscriberTest, ASectionThatIsNotOursIsAnAlarm) {
   writer.AddLeaf(origin_.entries()[0].leaf);
   writer.AddLeaf(entry.leaf);
   const vault::SectionSecret s = origin_.SecretOf(entry.header, kPayment);
-  writer.AddBlob(kPayment, s.secret_bytes(),
-                 vault::SealSection(s, *Hash::FromBytes(entry.header.commitments(1).commitment()), "9.00"));
+  writer.AddBlob(
+      kPayment, s.secret_bytes(),
+      vault::SealSection(s, *Hash::FromBytes(entry.header.commitments(1).commitment()), "9.00"));
   log::GroupWriter::Encoded encoded = std::move(writer).Finish();
   BatchMessage message = origin_.Cut(kKela, 0);
   message.batch.set_count(2);
@@ -456,7 +466,8 @@ TEST_F(SubscriberTest, MoreThanTheGrantedCreditIsAnAlarm) {
   credit_ = 1000;
   Make();
   origin_.AddGenesis();
-  for (int i = 0; i < 40; ++i) origin_.AddEvent({{kKela, {kService}}}, {{kService, std::string(100'000, 'x')}});
+  for (int i = 0; i < 40; ++i)
+    origin_.AddEvent({{kKela, {kService}}}, {{kService, std::string(100'000, 'x')}});
   origin_.Commit();
   // One entry over the credit is allowed; forty in one message are not.
   BatchMessage flood = origin_.Cut(kKela, 0, 4 << 20);
@@ -470,7 +481,8 @@ TEST_F(SubscriberTest, ACommitWithoutEndIsAnAlarm) {
   max_commit_ = 50'000;
   Make();
   origin_.AddGenesis();
-  for (int i = 0; i < 8; ++i) origin_.AddEvent({{kKela, {kService}}}, {{kService, std::string(10'000, 'x')}});
+  for (int i = 0; i < 8; ++i)
+    origin_.AddEvent({{kKela, {kService}}}, {{kService, std::string(10'000, 'x')}});
   origin_.Commit();
   uint64_t next = 0;
   while (alarms_.empty() && next < 9) {
@@ -485,7 +497,8 @@ TEST_F(SubscriberTest, ALargeCommitIsGrantedMoreCreditAndStoredWhole) {
   credit_ = 5'000;
   Make();
   origin_.AddGenesis();
-  for (int i = 0; i < 8; ++i) origin_.AddEvent({{kKela, {kService}}}, {{kService, std::string(10'000, 'x')}});
+  for (int i = 0; i < 8; ++i)
+    origin_.AddEvent({{kKela, {kService}}}, {{kService, std::string(10'000, 'x')}});
   origin_.Commit();
   uint64_t next = 0;
   uint64_t bytes = 0;
@@ -545,7 +558,8 @@ TEST_F(SubscriberTest, AFailedStoreIsAnAlarmAndTriedAgain) {
 TEST_F(SubscriberTest, SecretsThatCannotBeWrappedAreAnAlarm) {
   WriteHistory();
   bool broken = true;
-  wrap_ = [&](const CaseId& c, SectionKind k, const Hash& h, const vault::SectionSecret& s) -> absl::StatusOr<std::string> {
+  wrap_ = [&](const CaseId& c, SectionKind k, const Hash& h,
+              const vault::SectionSecret& s) -> absl::StatusOr<std::string> {
     if (broken) return absl::UnavailableError("keystore is away");
     return WrapWithOwnKey(c, k, h, s);
   };
@@ -560,7 +574,8 @@ TEST_F(SubscriberTest, AFaultWhileStoringWaitsForTheStore) {
   origin_.Commit();
   Deliver(origin_.Cut(kKela, 0));
   ASSERT_EQ(stores_.size(), 1u);
-  origin_.AddEvent({{kKela, {}}}, {}, [](auto& header) { header.mutable_disclosures(0)->set_number(9); });
+  origin_.AddEvent({{kKela, {}}}, {},
+                   [](auto& header) { header.mutable_disclosures(0)->set_number(9); });
   origin_.Commit();
   Deliver(origin_.Cut(kKela, 1));
   ASSERT_EQ(alarms_.size(), 1u);
@@ -594,7 +609,8 @@ TEST_F(SubscriberTest, BatchesThatArriveWhileStoringAreStoredTogetherAfterwards)
 TEST_F(SubscriberTest, KeysOfAStoreArePreparedOnce) {
   WriteHistory();
   std::vector<std::vector<std::pair<CaseId, SectionKind>>> prepared;
-  SubscriberOptions options{.origin = kOrigin, .own_agency = kKela, .origin_key = origin_.signer().verifier()};
+  SubscriberOptions options{
+      .origin = kOrigin, .own_agency = kKela, .origin_key = origin_.signer().verifier()};
   options.prepare_keys = [&](const auto& keys) {
     prepared.push_back(keys);
     return absl::OkStatus();

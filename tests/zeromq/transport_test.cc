@@ -191,7 +191,8 @@ TEST_F(TransportTest, QuestionAndAnswerTravelWithTheKeyAsIdentity) {
   answer.mutable_status_answer()->set_size(42);
   ASSERT_EQ(server_->Send(LastIncoming().route, {.envelope = answer}), SendResult::kSent);
   std::optional<std::variant<Incoming, BadMessage>> received;
-  ASSERT_TRUE(RunUntil({connection.get()}, [&] { return (received = connection->Receive()).has_value(); }));
+  ASSERT_TRUE(
+      RunUntil({connection.get()}, [&] { return (received = connection->Receive()).has_value(); }));
   EXPECT_EQ(std::get<Incoming>(*received).envelope.status_answer().size(), 42u);
 }
 
@@ -206,7 +207,8 @@ TEST_F(TransportTest, PayloadFramesArriveUnchangedAlsoWhenEmpty) {
   ASSERT_EQ(server_->Send(route, BatchOf("e", "b")), SendResult::kSent);
   std::vector<Incoming> received;
   ASSERT_TRUE(RunUntil({connection.get()}, [&] {
-    while (auto message = connection->Receive()) received.push_back(std::get<Incoming>(*std::move(message)));
+    while (auto message = connection->Receive())
+      received.push_back(std::get<Incoming>(*std::move(message)));
     return received.size() == 2;
   }));
   ASSERT_EQ(received[0].payload.size(), 2u);
@@ -220,7 +222,8 @@ TEST_F(TransportTest, UnknownClientKeyIsRefusedAndToldSoAndLetInOnceItIsKnown) {
   const CurveKeyPair stranger = NewCurveKeyPair();
   StartServer();
   auto connection = Connect(stranger);
-  ASSERT_TRUE(RunUntil({connection.get()}, [&] { return connection->link() == LinkState::kRefused; }));
+  ASSERT_TRUE(
+      RunUntil({connection.get()}, [&] { return connection->link() == LinkState::kRefused; }));
   ASSERT_TRUE(RunUntil({connection.get()}, [&] { return server_->refused_handshakes() >= 1; }));
   EXPECT_EQ(connection->Send({.envelope = StatusQuestion(1)}), SendResult::kNotConnected);
   EXPECT_TRUE(arrived_.empty());
@@ -235,7 +238,8 @@ TEST_F(TransportTest, WrongServerKeyIsToldAsARefusal) {
   const CurveKeyPair keys = AddPeer();
   StartServer();
   auto connection = ConnectTo(server_->endpoint(), NewCurveKeyPair().public_key, keys);
-  ASSERT_TRUE(RunUntil({connection.get()}, [&] { return connection->link() == LinkState::kRefused; }));
+  ASSERT_TRUE(
+      RunUntil({connection.get()}, [&] { return connection->link() == LinkState::kRefused; }));
   EXPECT_EQ(connection->Send({.envelope = StatusQuestion(1)}), SendResult::kNotConnected);
   EXPECT_TRUE(arrived_.empty());
 }
@@ -298,14 +302,29 @@ TEST_F(TransportTest, EachKindOfBadMessageIsNamedAndItsSenderGoesOn) {
     uint64_t correlation;
     std::string text;
   } cases[] = {
-      {{"\xff\xff\xff not protobuf"}, exchange::v1::ERROR_CODE_MALFORMED, 0, "not a polku.exchange.v1.Envelope"},
+      {{"\xff\xff\xff not protobuf"},
+       exchange::v1::ERROR_CODE_MALFORMED,
+       0,
+       "not a polku.exchange.v1.Envelope"},
       {{std::string()}, exchange::v1::ERROR_CODE_VERSION, 0, "protocol 0 is not spoken here"},
-      {{other_version.SerializeAsString()}, exchange::v1::ERROR_CODE_VERSION, 5, "protocol 2 is not spoken here"},
+      {{other_version.SerializeAsString()},
+       exchange::v1::ERROR_CODE_VERSION,
+       5,
+       "protocol 2 is not spoken here"},
       {{bodiless.SerializeAsString()}, exchange::v1::ERROR_CODE_MALFORMED, 6, "no body"},
       {{fat.SerializeAsString()}, exchange::v1::ERROR_CODE_MALFORMED, 7, "except with an offer"},
-      {{StatusQuestion(8).SerializeAsString(), "x"}, exchange::v1::ERROR_CODE_MALFORMED, 8, "has 1 frames, this one had 2"},
-      {{batch.envelope.SerializeAsString(), "x"}, exchange::v1::ERROR_CODE_MALFORMED, 0, "has 3 frames, this one had 2"},
-      {{StatusQuestion(9).SerializeAsString(), "a", "b", "c", "d"}, exchange::v1::ERROR_CODE_MALFORMED, 0, "more than 3"},
+      {{StatusQuestion(8).SerializeAsString(), "x"},
+       exchange::v1::ERROR_CODE_MALFORMED,
+       8,
+       "has 1 frames, this one had 2"},
+      {{batch.envelope.SerializeAsString(), "x"},
+       exchange::v1::ERROR_CODE_MALFORMED,
+       0,
+       "has 3 frames, this one had 2"},
+      {{StatusQuestion(9).SerializeAsString(), "a", "b", "c", "d"},
+       exchange::v1::ERROR_CODE_MALFORMED,
+       0,
+       "more than 3"},
   };
   for (const auto& wrong : cases) {
     arrived_.clear();
@@ -349,14 +368,16 @@ TEST_F(TransportTest, IdentityIsTheKeyEvenWhenRoutingIdsAreSpoofed) {
   const CurveKeyPair anna = AddPeer();
   const CurveKeyPair mallory = AddPeer();
   StartServer();
-  auto first = std::make_unique<RawPeer>(server_->endpoint(), server_keys_.public_key, anna, "anna");
+  auto first =
+      std::make_unique<RawPeer>(server_->endpoint(), server_keys_.public_key, anna, "anna");
   first->Send({StatusQuestion(1).SerializeAsString()});
   ASSERT_TRUE(RunUntil({}, [&] { return arrived_.size() == 1; }));
   const std::string annas_route = LastIncoming().route;
   EXPECT_EQ(LastIncoming().peer, anna.public_key);
 
   // While Anna is there, another connection under her routing id is not heard at all.
-  auto duplicate = std::make_unique<RawPeer>(server_->endpoint(), server_keys_.public_key, mallory, "anna");
+  auto duplicate =
+      std::make_unique<RawPeer>(server_->endpoint(), server_keys_.public_key, mallory, "anna");
   duplicate->Send({StatusQuestion(2).SerializeAsString()});
   first->Send({StatusQuestion(3).SerializeAsString()});
   ASSERT_TRUE(RunUntil({}, [&] { return arrived_.size() == 2; }));
@@ -380,7 +401,8 @@ TEST_F(TransportTest, IdentityIsTheKeyEvenWhenRoutingIdsAreSpoofed) {
     EXPECT_NE(std::get<Incoming>(arrived_[i]).route, annas_route);
   }
   EXPECT_EQ(server_->Send(annas_route, {.envelope = StatusQuestion(6)}), SendResult::kNotConnected);
-  EXPECT_EQ(server_->Send(LastIncoming().route, {.envelope = StatusQuestion(7)}), SendResult::kSent);
+  EXPECT_EQ(server_->Send(LastIncoming().route, {.envelope = StatusQuestion(7)}),
+            SendResult::kSent);
   std::vector<std::string> heard;
   ASSERT_TRUE(RunUntil({}, [&] { return !(heard = spoofer.Receive()).empty(); }));
   exchange::v1::Envelope envelope;
@@ -396,12 +418,14 @@ TEST_F(TransportTest, ReconnectsAfterTheServerRestartsAndOldRoutesAreDead) {
   ASSERT_TRUE(Deliver(*connection, StatusQuestion(1)));
   const std::string old_route = LastIncoming().route;
   server_.reset();
-  ASSERT_TRUE(RunUntil({connection.get()}, [&] { return connection->link() == LinkState::kConnecting; }));
+  ASSERT_TRUE(
+      RunUntil({connection.get()}, [&] { return connection->link() == LinkState::kConnecting; }));
   StartServer(endpoint);
   ASSERT_TRUE(Deliver(*connection, StatusQuestion(2)));
   EXPECT_EQ(connection->link(), LinkState::kConnected);
   EXPECT_EQ(LastIncoming().envelope.correlation(), 2u);
-  EXPECT_EQ(server_->Send(LastIncoming().route, {.envelope = StatusQuestion(3)}), SendResult::kSent);
+  EXPECT_EQ(server_->Send(LastIncoming().route, {.envelope = StatusQuestion(3)}),
+            SendResult::kSent);
 
   // The same within one server's life: a peer that comes back has a new route.
   const std::string route = LastIncoming().route;
@@ -454,13 +478,17 @@ TEST_F(TransportTest, PortInUseAndBadEndpointsSayWhatToDo) {
   StartServer();
   EXPECT_THAT(Server::Bind(MakeContext(), ServerOptions(server_->endpoint())),
               StatusIs(absl::StatusCode::kAlreadyExists,
-                       AllOf(HasSubstr(server_->endpoint()), HasSubstr("in use"), HasSubstr("configure another port"))));
-  for (const std::string bad : {"", "tcp:/127.0.0.1", "tcp://127.0.0.1:99999", "tcp://192.0.2.1:7410", "http://x"}) {
+                       AllOf(HasSubstr(server_->endpoint()), HasSubstr("in use"),
+                             HasSubstr("configure another port"))));
+  for (const std::string bad :
+       {"", "tcp:/127.0.0.1", "tcp://127.0.0.1:99999", "tcp://192.0.2.1:7410", "http://x"}) {
     EXPECT_THAT(Server::Bind(MakeContext(), ServerOptions(bad)),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(Str("\"", bad, "\""))))
         << bad;
   }
-  EXPECT_THAT(Connection::Connect(client_context_, {.endpoint = "tcp//nowhere", .server_key = server_keys_.public_key, .keys = server_keys_}),
+  EXPECT_THAT(Connection::Connect(client_context_, {.endpoint = "tcp//nowhere",
+                                                    .server_key = server_keys_.public_key,
+                                                    .keys = server_keys_}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tcp//nowhere")));
 }
 
