@@ -280,6 +280,20 @@ class Folder {
   const Fact& fact_;
 };
 
+// `act` would have been allowed without `current`: from a status before it, back to the last act
+// of its own log, which its author knew. Acts of other logs in between it need not have known.
+bool MadeWithout(const Referral& referral, const StatusAct& current, const StatusAct& act) {
+  if (current.origin == act.origin) return false;
+  bool before = false;
+  for (auto it = referral.acts.rbegin(); it != referral.acts.rend(); ++it) {
+    if (!it->effective) continue;
+    if (before && MayFollow(it->status, act.status)) return true;
+    if (before && it->origin == act.origin) return false;
+    before = true;  // the newest effective act is `current`
+  }
+  return false;
+}
+
 const ReferralEvents<Folder, bool>& Folders() {
   static const auto* const folders = new ReferralEvents<Folder, bool>();
   return *folders;
@@ -388,8 +402,7 @@ void ApplyStatus(Referral& referral, StatusAct act) {
       holds = higher;
     } else {
       holds = true;
-      if (!higher && current != referral.acts.rend() && current->origin != act.origin &&
-          MayFollow(referral.status_before, act.status)) {
+      if (!higher && current != referral.acts.rend() && MadeWithout(referral, *current, act)) {
         const bool said_again =
             std::any_of(referral.acts.rbegin(), current, [&act](const StatusAct& a) {
               return a.origin == act.origin && a.status == act.status;
@@ -404,7 +417,6 @@ void ApplyStatus(Referral& referral, StatusAct act) {
                                        : StatusConflict{current->event, act.event});
   }
   if (holds) {
-    referral.status_before = now;
     referral.status = act.status;
     act.effective = true;
   }

@@ -70,7 +70,6 @@ struct Referral {
   std::string plan_id;
   Day made_on;
   v1::ReferralStatus status = v1::REFERRAL_STATUS_UNSPECIFIED;
-  v1::ReferralStatus status_before = v1::REFERRAL_STATUS_UNSPECIFIED;
   std::vector<StatusAct> acts;  // in merged order, overruled ones too
   std::vector<StatusConflict> conflicts;
   friend bool operator==(const Referral&, const Referral&) = default;
@@ -79,9 +78,9 @@ struct Referral {
 // Folds a status act. Acts of one log are in sequence; of acts from two logs nothing says whether the
 // later author knew the earlier act, so the outcome must not hang on which came first:
 // - not allowed from the present status: the act with the higher precedence holds; a conflict;
-// - allowed from it, but also from the status before, from another log, and of lower precedence
-//   (in-progress after on-hold): as likely made in ignorance; the present status stays; a conflict.
-//   The same log saying it again has seen the conflict, and is followed.
+// - allowed from it, but from another log, of lower precedence, and also allowed from a status before
+//   it (in-progress after on-hold): as likely made in ignorance; the present status stays; a
+//   conflict. The same log saying it again has seen the conflict, and is followed.
 // Either way both acts stay in `acts`.
 void ApplyStatus(Referral& referral, StatusAct act);
 
