@@ -23,6 +23,7 @@
 #include "eventstore/replica/subscriber.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "eventstore/vault/keystore.h"
+#include "google/protobuf/stubs/logging.h"
 #include "services/host/config.h"
 #include "services/host/keys.h"
 #include "services/host/logging.h"
@@ -140,7 +141,7 @@ class Host {
   struct Followed {
     std::unique_ptr<zeromq::Connection> connection;
     std::unique_ptr<replica::Subscriber> subscriber;
-    bool refused_told = false;
+    zeromq::LinkState link = zeromq::LinkState::kConnecting;
   };
   struct TakenOffer {
     std::string route;
@@ -172,7 +173,7 @@ class Host {
     Apply(publisher_->Tick(now));
     for (size_t i = 0; i < followed_.size(); ++i) {
       if (followed_[i].subscriber->NextTick() <= now) Apply(i, followed_[i].subscriber->Tick(now));
-      TellLink(i);
+      FollowLink(i);
     }
   }
 
@@ -187,12 +188,14 @@ class Host {
       auto message = server_->Receive();
       if (!message) return offers;
       if (auto* bad = std::get_if<zeromq::BadMessage>(&*message)) {
-        auto envelope = NewEnvelope();
+        auto envelope = NewEnvelope(bad->correlation);
         *envelope.mutable_error() = bad->answer;
         Answer(bad->route, std::move(envelope));
         continue;
       }
       auto& incoming = std::get<zeromq::Incoming>(*message);
+      // An error is never answered with an error: two confused peers would not stop.
+      if (incoming.envelope.has_error()) continue;
       // The key was among the principals at the handshake; they do not change while we run.
       const PrincipalConfig& principal = config_.principals.at(incoming.peer);
       if (auto error = Dispatch(incoming, principal)) {
@@ -370,16 +373,20 @@ class Host {
     }
   }
 
-  void TellLink(size_t peer) {
+  void FollowLink(size_t peer) {
     Followed& followed = followed_[peer];
-    const bool refused = followed.connection->link() == zeromq::LinkState::kRefused;
-    if (refused && !followed.refused_told) {
+    const zeromq::LinkState link = followed.connection->link();
+    // A new connection knows nothing of us: pull at once rather than at the next keep-alive.
+    if (link == zeromq::LinkState::kConnected && followed.link != link) {
+      Apply(peer, followed.subscriber->Start(absl::Now()));
+    }
+    if (link == zeromq::LinkState::kRefused && followed.link != link) {
       LogLine(LogLevel::kError, config_.peers[peer].origin.text(), " at ",
               config_.peers[peer].address,
               " refuses the handshake: it must list our curve.public under principals, and "
               "peers.curve_key here must be its curve.public");
     }
-    followed.refused_told = refused;
+    followed.link = link;
   }
 
   const Config& config_;
@@ -474,6 +481,8 @@ int RunService(int argc, char** argv, const service::Service& service) {
   sigaddset(&stop_signals, SIGINT);
   sigprocmask(SIG_BLOCK, &stop_signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // The library prints what it cannot parse, which may be a peer's or a person's; we tell it ourselves.
+  google::protobuf::SetLogHandler(nullptr);
   const int stop_fd = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
 
   auto engine = rocks::OpenEngine(

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Plays three months of one Oulu group through real services of five agencies (deploy/demo/README.md).
+
+Called by deploy/demo.sh, which installs and builds first.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE))
+
+import cluster  # noqa: E402  (beside this file)
+
+MARK = ".polku-demo"  # only a directory with this file in it is ever removed
+
+# What happened, in the order it happened: (author, service it goes to, command, file).
+ACTS = [
+    ("oulu", "oulu-referral", "import", "01-oulu-tarve.ndjson"),
+    ("hyvinvointi", "oulu-referral", "import", "02-hyvinvointi-suunnitelma.ndjson"),
+    ("oulu", "oulu-referral", "import", "03-oulu-lahete.ndjson"),
+    ("toimintatupa", "oulu-referral", "import", "04-toimintatupa-vastaus.ndjson"),
+    ("hyvinvointi", "oulu-referral", "import", "05-hyvinvointi-sopimus.ndjson"),
+    ("oulu", "oulu-referral", "import", "06-oulu-lausunto.ndjson"),
+    ("toimintatupa", "oulu-referral", "import", "07-toimintatupa-aloitus.ndjson"),
+    ("hyvinvointi", "hyvinvointi-assessment", "import", "08-hyvinvointi-kykyviisari-1.ndjson"),
+    ("toimintatupa", "toimintatupa-attendance", "sheet", "lasnaolo-2025-03.csv"),
+    ("toimintatupa", "toimintatupa-attendance", "sheet", "lasnaolo-2025-04.csv"),
+    ("toimintatupa", "hyvinvointi-assessment", "import", "09-toimintatupa-arvioinnit.ndjson"),
+    ("toimintatupa", "toimintatupa-attendance", "sheet", "lasnaolo-2025-05.csv"),
+    ("toimintatupa", "toimintatupa-attendance", "sheet", "korjaukset.csv"),
+    ("hyvinvointi", "hyvinvointi-assessment", "import", "10-hyvinvointi-kykyviisari-2.ndjson"),
+    ("toimintatupa", "toimintatupa-attendance", "sheet", "lasnaolo-2025-06.csv"),
+    ("toimintatupa", "oulu-referral", "import", "11-toimintatupa-paattyminen.ndjson"),
+    ("hyvinvointi", "oulu-referral", "import", "12-hyvinvointi-jatko.ndjson"),
+    ("oulu", "oulu-referral", "import", "13-oulu-jatko.ndjson"),
+    ("toimintatupa", "hyvinvointi-assessment", "import", "14-toimintatupa-palaute.ndjson"),
+]
+BUSINESS_DATE = "2025-06-10"  # the day on which the demo looks back
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def clean(directory):
+    if not directory.exists():
+        return
+    if not (directory / MARK).exists():
+        sys.exit(f"demo: {directory} is not a demo's directory (no {MARK} in it); name another with --data")
+    cluster.stop_left_running(directory)
+    shutil.rmtree(directory)
+
+
+def make_cluster(directory, binaries):
+    directory.mkdir(parents=True)
+    (directory / MARK).write_text("made by deploy/demo.sh; may be removed\n")
+    made = cluster.Cluster(
+        directory, binaries, HERE / "agreement.textproto", ROOT / "deploy/profiles/oulu.textproto",
+        business_date=BUSINESS_DATE,
+    )
+    made.make()
+    return made
+
+
+def perform(made, act):
+    """One act as its author does it; returns the command's summary. Safe to repeat."""
+    author, service, command, file = act
+    arguments = [command, "--as", made.client(author, service), "--json"]
+    if command == "sheet":
+        arguments += ["--clients", HERE / "input/asiakkaat.csv", "--official", "ohjaaja-1",
+                      "--place", "tupa-1", "--profile", made.profile]
+    return json.loads(made.polku(*arguments, HERE / "input" / file).splitlines()[-1])
+
+
+def case_of(reference):
+    for line in (HERE / "input/asiakkaat.csv").read_text().splitlines()[1:]:
+        name, case = line.split(";")
+        if name == reference:
+            return case
+    raise KeyError(reference)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="deploy/demo.sh", description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="leave the services running")
+    parser.add_argument("--data", type=Path, default=ROOT / "demo-data", help="data directory")
+    parser.add_argument("--bin", type=Path, required=True, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+
+    started = time.monotonic()
+    clean(arguments.data)
+    made = make_cluster(arguments.data, arguments.bin)
+    made.start()
+    say(f"{len(made.processes)} services of {len({agency for agency, _ in cluster.INSTANCES.values()})} "
+        f"agencies are up; data in {arguments.data}\n")
+    try:
+        for act in ACTS:
+            result = perform(made, act)
+            made.settle()
+            say(f"  {act[0]:>12} → {act[1]:<24} {act[3]:<38} {json.dumps(result)}")
+        sizes = made.settle()
+        say(f"\nEverybody holds what everybody may hold, {time.monotonic() - started:.1f} s after the start.\n")
+
+        say("== The path of one client (T01), as Oulu's employment services see it ==\n")
+        say(made.polku("case", case_of("T01"), "--config", made.config("oulu-referral")))
+        say("== The group, as the auditor counts it: days, money, assessments ==\n")
+        say(made.polku("summary", "--config", made.config("tarkastaja-audit"),
+                       "--clients", HERE / "input/asiakkaat.csv"))
+        say("== What each agency holds ==\n")
+        for name in cluster.INSTANCES:
+            say(f"-- {name}")
+            say(made.polku("summary", "--logs", "--config", made.config(name)))
+        say("Entries a log: " + ", ".join(f"{origin} {size}" for origin, size in sizes.items()))
+    except BaseException:
+        made.stop()
+        raise
+
+    if arguments.keep:
+        config = made.config("oulu-referral")
+        say(f"""
+The services are running. Talk to them, for example:
+  {arguments.bin}/polku status --config {config}
+  {arguments.bin}/polku replay --config {config} --follow
+  {arguments.bin}/polku publish --as {made.client('oulu', 'oulu-referral')} EVENT.json
+Stop them with:
+  kill $(cat {arguments.data}/*/pid)""")
+        for process in made.processes.values():
+            process.stdout.close()
+    else:
+        made.stop()
+        say(f"\nThe services are stopped; read on with, for example:\n"
+            f"  {arguments.bin}/polku case {case_of('T01')} --config {made.config('kela-compensation')}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (cluster.CommandFailed, RuntimeError, TimeoutError) as failure:
+        sys.exit(f"demo: {failure}")
