@@ -83,12 +83,12 @@ absl::StatusOr<Target> FindTarget(const Args& args) {
   target.agency = args.GetOr("agency", profile.agency());
   if (!target.agency.empty()) POLKU_RETURN_IF_ERROR(ValidateAgencyName(target.agency));
   target.official = args.GetOr("official", profile.official());
-  target.options.endpoint = args.GetOr("to", profile.address());
+  target.options.endpoint = args.GetOr("to", profile.service_address());
   if (target.options.endpoint.empty()) {
     return Invalid("which service? give --as FILE, or --to, --server-key and --keys");
   }
   POLKU_RETURN_IF_ERROR(CheckAddress(target.options.endpoint));
-  const std::string server_key = args.GetOr("server-key", profile.curve_key());
+  const std::string server_key = args.GetOr("server-key", profile.service_curve_key());
   if (server_key.empty()) return Invalid("the service's CURVE key is missing; give --server-key");
   POLKU_ASSIGN_OR_RETURN(target.options.server_key, ReadCurveKey(server_key));
   std::string keys = args.Get("keys");

@@ -1,5 +1,8 @@
 #include "services/audit/summary.h"
 
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "adapters/cli/command.h"
@@ -7,6 +10,8 @@
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "adapters/cli/render.h"
+#include "adapters/csv/sheet.h"
+#include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
 
@@ -43,7 +48,30 @@ std::string CodeJson(Enum value) {
   return static_cast<int>(value) == 0 ? "null" : JsonString(EnumLabel(value));
 }
 
-std::string CaseJson(const CaseSummary& c) {
+// Case → the provider's reference, from --clients.
+using References = std::map<CaseId, std::string>;
+
+absl::StatusOr<References> ReadReferences(const std::string& path) {
+  constexpr size_t kMaxBytes = 4 << 20;
+  References references;
+  if (path.empty()) return references;
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxBytes));
+  std::vector<csv::Problem> problems;
+  for (const auto& [reference, case_id] : csv::ParseClients(text, {}, problems)) {
+    references[case_id] = reference;
+  }
+  if (!problems.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, path, ": ", csv::FormatProblem(problems.front()));
+  }
+  return references;
+}
+
+std::string NameOf(const References& references, const CaseId& case_id) {
+  const auto found = references.find(case_id);
+  return found == references.end() ? FormatCaseId(case_id) : Plain(found->second);
+}
+
+std::string CaseJson(const CaseSummary& c, const References& references) {
   std::string due = "[";
   for (const audit::OpenDue& open : c.due) {
     due += Str(due.size() > 1 ? "," : "", "{\"kind\":",
@@ -54,7 +82,11 @@ std::string CaseJson(const CaseSummary& c) {
   }
   due += "]";
   return Str(
-      Str("{\"case\":\"", FormatCaseId(c.case_id), "\",\"events\":", c.events, ",\"attended\":", c.attended,
+      Str("{\"case\":\"", FormatCaseId(c.case_id), "\"",
+          references.contains(c.case_id)
+              ? Str(",\"client\":", JsonString(references.at(c.case_id)))
+              : "",
+          ",\"events\":", c.events, ",\"attended\":", c.attended,
           ",\"not_held\":", c.not_held, ",\"absent_accepted\":", c.absent_accepted,
           ",\"absent_other\":", c.absent_other, ",\"unknown_days\":", c.unknown_days,
           ",\"absences\":", CountsJson(c.absences), ",\"absences_sealed\":", c.absences_sealed,
@@ -83,8 +115,9 @@ std::string LogJson(const LogSummary& log) {
              ",\"cases\":", log.cases, ",\"types\":", types, "}}");
 }
 
-void PrintCases(const std::vector<CaseSummary>& cases, Language language, Io& io) {
-  TextTable table({"case", "attended", "not held", "absences", "allowance", "travel", "perks", "assessed",
+void PrintCases(const std::vector<CaseSummary>& cases, const References& references,
+                Language language, Io& io) {
+  TextTable table({references.empty() ? "case" : "client", "attended", "not held", "absences", "allowance", "travel", "perks", "assessed",
                    "due", "status"});
   uint64_t attended = 0;
   audit::Money allowance, travel;
@@ -94,7 +127,7 @@ void PrintCases(const std::vector<CaseSummary>& cases, Language language, Io& io
     total.sealed += part.sealed;
   };
   for (const CaseSummary& c : cases) {
-    table.Add({FormatCaseId(c.case_id), std::to_string(c.attended), std::to_string(c.not_held),
+    table.Add({NameOf(references, c.case_id), std::to_string(c.attended), std::to_string(c.not_held),
                RenderAbsences(c, language), RenderMoney(c.allowance, language),
                c.travel_grants > 0 && c.travel.visible > 0 && c.travel.sum == Cents(0)
                    ? Str(c.travel_grants, " in kind")
@@ -136,6 +169,8 @@ ExitCode RunSummary(const Args& args, Io& io) {
   }
   const auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
+  const auto references = ReadReferences(args.Get("clients"));
+  if (!references.ok()) return Fail(io, references.status());
   const auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
   audit::History history(*reading->store);
@@ -151,7 +186,13 @@ ExitCode RunSummary(const Args& args, Io& io) {
       only ? history.Timeline(*only, *filter, visit) : history.Replay(*filter, visit);
   progress.Clear();
   if (!status.ok()) return Fail(io, status);
-  const audit::Summary summary = fold.Finish();
+  audit::Summary summary = fold.Finish();
+  if (!references->empty()) {
+    std::stable_sort(summary.cases.begin(), summary.cases.end(),
+                     [&](const CaseSummary& a, const CaseSummary& b) {
+                       return NameOf(*references, a.case_id) < NameOf(*references, b.case_id);
+                     });
+  }
   const bool show_cases = !args.Has("logs");
   // What a log withholds is known only where all of it was read.
   const bool show_logs = !args.Has("cases") && !only && !filter->as_of;
@@ -160,7 +201,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
     if (show_cases) {
       io.out << ",\"cases\":[";
       for (size_t i = 0; i < summary.cases.size(); ++i) {
-        io.out << (i > 0 ? "," : "") << CaseJson(summary.cases[i]);
+        io.out << (i > 0 ? "," : "") << CaseJson(summary.cases[i], *references);
       }
       io.out << "]";
     }
@@ -174,7 +215,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
     io.out << "}\n";
     return kExitOk;
   }
-  if (show_cases) PrintCases(summary.cases, *language, io);
+  if (show_cases) PrintCases(summary.cases, *references, *language, io);
   if (show_cases && show_logs) io.out << "\n";
   if (show_logs) PrintLogs(summary.logs, io);
   return kExitOk;
@@ -188,6 +229,7 @@ Command SummaryCommand() {
            .flags = ReadingFlags({{"cases", "", "the cases alone"},
                                   {"logs", "", "the logs alone"},
                                   {"case", "ID", "one case"},
+                                  {"clients", "FILE", "CSV: asiakas;tapaus; names the cases by the provider's reference"},
                                   {"as-of", "TIME", "what was on record by the end of that day or by that time"},
                                   {"lang", "fi|sv|en", "language of what is sealed; en"},
                                   {"progress", "", "show progress even when the error stream is no terminal"}}),
