@@ -112,6 +112,11 @@ class Duties {
     // A service that ended before it began was never there.
     if (period.ended_on && *period.ended_on < period.starts_on) return;
     const Said& said = SaidOf(period.id);
+    // What was said of a later day stands: a clock that was set back takes nothing back.
+    if (said.open ? service::ParseDate(said.newest_opening.starts_on()) > today_
+                  : said.closed_on >= today_) {
+      return;
+    }
     const auto closed = ClosedOn(period);
     if (!closed) {
       if (!said.open || !SameOpening(period, said.newest_opening)) Open(period, said, today_);
@@ -200,7 +205,7 @@ class Duties {
     uint64_t week_minutes = 0;
     bool week_flagged = false;
     for (const Day& day : days_) {
-      if (day.date > today_ || !day.standing() || !Mine(day)) continue;
+      if (!day.standing() || !Mine(day)) continue;
       if (day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED) {
         unknown.insert({day.period_id(), day.date});
       }
@@ -234,6 +239,8 @@ class Duties {
 
   void OneDay(const Day& day, std::map<BreachKey, Breach>& desired) const {
     const service::DayRecord& record = *day.record;
+    if (day.period == nullptr)
+      return;  // its start is not known here yet: nothing can be held to it
     if (!day.in_service) Want(desired, day, v1::BREACH_CODE_OUTSIDE_PERIOD, 0, 0, {});
     if (service::PublicHoliday(day.date) && (day.there || IsAbsence(day.outcome))) {
       // "Service not held (holiday, break)": DOMAIN, Rules, absences.
@@ -307,20 +314,6 @@ class Duties {
   void Say(const std::map<BreachKey, Breach>& desired,
            const std::set<std::pair<std::string_view, absl::CivilDay>>& unknown) {
     const std::string own(rules_.own_agency);
-    for (const auto& [key, breach] : desired) {
-      const auto known = state_.flags.find({own, key});
-      if (known != state_.flags.end() && known->second.standing) continue;
-      auto event = std::make_unique<v1::RuleBreachFlagged>();
-      event->set_period_id(key.period_id);
-      event->set_date(FormatDate(key.date));
-      event->set_breach(key.code);
-      event->set_measured(breach.measured);
-      event->set_limit(breach.limit);
-      event->set_cause_event_id(Bytes(breach.cause));
-      if (!breach.rule.id().empty()) *event->mutable_rule() = breach.rule;
-      Add(KeyOf("breach/", key), known == state_.flags.end() ? 1 : known->second.flagged + 1,
-          std::move(event));
-    }
     for (const auto& [said, flag] : state_.flags) {
       const auto& [author, key] = said;
       if (author != own || !flag.standing || desired.contains(key)) continue;
@@ -333,6 +326,20 @@ class Duties {
       event->set_flagged_event_id(Bytes(*flag.standing));
       event->set_cause_event_id(Bytes(WhyCleared(key)));
       Add(KeyOf("breach_cleared/", key), flag.cleared + 1, std::move(event));
+    }
+    for (const auto& [key, breach] : desired) {
+      const auto known = state_.flags.find({own, key});
+      if (key.date > today_ || (known != state_.flags.end() && known->second.standing)) continue;
+      auto event = std::make_unique<v1::RuleBreachFlagged>();
+      event->set_period_id(key.period_id);
+      event->set_date(FormatDate(key.date));
+      event->set_breach(key.code);
+      event->set_measured(breach.measured);
+      event->set_limit(breach.limit);
+      event->set_cause_event_id(Bytes(breach.cause));
+      if (!breach.rule.id().empty()) *event->mutable_rule() = breach.rule;
+      Add(KeyOf("breach/", key), known == state_.flags.end() ? 1 : known->second.flagged + 1,
+          std::move(event));
     }
   }
 
@@ -395,7 +402,7 @@ class Duties {
   void Notices(const std::string& rule_id, const Period& period) {
     NoticeDays absences;
     for (const Day& day : days_) {
-      if (day.date <= today_ && Tellable(day, period)) {
+      if (Tellable(day, period)) {
         absences[day.date] = {day.outcome, day.record->attendance_class,
                               day.record->certificate_seen};
       }
@@ -493,6 +500,7 @@ class Duties {
       if (rest.size() < block) return;
       const absl::CivilDay from = rest.begin()->first;
       const absl::CivilDay until = std::next(rest.begin(), static_cast<long>(block) - 1)->first;
+      if (until > today_) return;
       Tell(*rule, period, from, until, take(from, until), nullptr);
     }
   }

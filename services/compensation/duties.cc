@@ -290,14 +290,15 @@ class Duties {
   struct TravelGrant {
     const config::v1::TravelRule* rule;
     EventId cause;
+    absl::CivilDay due;  // the attended day that calls for it
   };
 
+  // By every record there is, so that a clock that was set back takes nothing away.
   std::map<TravelKey, TravelGrant> WantedTravel() const {
     std::map<TravelKey, TravelGrant> wanted;
     absl::CivilDay card_until = absl::CivilDay::min();
     absl::CivilDay paid_day = absl::CivilDay::min();
     for (const Day& day : days_) {
-      if (day.date > today_) break;
       if (!Counts(state_, day) || !Responsible(day.period->id)) continue;
       const auto* rule = TravelRuleOn(rules_.profile, *day.period, day.date);
       if (rule == nullptr || NeedsClaim(*rule)) continue;
@@ -307,7 +308,7 @@ class Duties {
           // One journey a day, also where two periods share it.
           if (day.date == paid_day) break;
           paid_day = day.date;
-          wanted[{day.period->id, day.date, day.date}] = {rule, day.record->id};
+          wanted[{day.period->id, day.date, day.date}] = {rule, day.record->id, day.date};
           break;
         case event::v1::TRAVEL_MODE_MONTHLY_BUS_CARD: {
           // "Julkisen liikenteen 30 vrk matkakortilla kuukausittain" (seed 001): the period's days
@@ -318,7 +319,7 @@ class Duties {
           const absl::CivilDay from =
               day.period->starts_on + (day.date - day.period->starts_on) / card_days * card_days;
           card_until = from + (card_days - 1);
-          wanted[{day.period->id, from, card_until}] = {rule, day.record->id};
+          wanted[{day.period->id, from, card_until}] = {rule, day.record->id, day.date};
           break;
         }
         default:
@@ -380,7 +381,7 @@ class Duties {
         event->set_amount_cents(standing->cents);
         Add(Str("travel_reversed/", name), ++said.reversed, std::move(event));
       }
-      if (stands || grant == nullptr || by_others.contains(key)) continue;
+      if (stands || grant == nullptr || grant->due > today_ || by_others.contains(key)) continue;
       auto event = std::make_unique<v1::TravelGranted>();
       event->set_period_id(key.period_id);
       event->set_covers_from(FormatDate(key.from));

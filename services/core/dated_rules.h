@@ -17,14 +17,22 @@ namespace internal {
 bool InRange(std::string_view day, std::string_view from, std::string_view until);
 }  // namespace internal
 
+namespace internal {
+template <typename Rule>
+bool RuleHolds(const Rule& rule, std::string_view day, std::string_view first_started) {
+  if (!InRange(day, rule.valid_from(), rule.valid_until())) return false;
+  if (rule.started_from().empty() && rule.started_until().empty()) return true;
+  return !first_started.empty() &&
+         InRange(first_started, rule.started_from(), rule.started_until());
+}
+}  // namespace internal
+
 // The rule holds for an event of `day` in a service that first started on `first_started`. While
 // that is not known, a rule that depends on it does not hold.
 template <typename Rule>
 bool RuleHolds(const Rule& rule, absl::CivilDay day, std::optional<absl::CivilDay> first_started) {
-  if (!internal::InRange(FormatDate(day), rule.valid_from(), rule.valid_until())) return false;
-  if (rule.started_from().empty() && rule.started_until().empty()) return true;
-  return first_started.has_value() &&
-         internal::InRange(FormatDate(*first_started), rule.started_from(), rule.started_until());
+  return internal::RuleHolds(rule, FormatDate(day),
+                             first_started ? FormatDate(*first_started) : std::string());
 }
 
 // The entry of `rules` that holds and that `fits` accepts; null when there is none. A checked
@@ -32,8 +40,10 @@ bool RuleHolds(const Rule& rule, absl::CivilDay day, std::optional<absl::CivilDa
 template <typename RuleList, typename Fits>
 auto FindRule(const RuleList& rules, absl::CivilDay day,
               std::optional<absl::CivilDay> first_started, Fits fits) -> decltype(&*rules.begin()) {
+  const std::string day_text = FormatDate(day);
+  const std::string started_text = first_started ? FormatDate(*first_started) : std::string();
   for (const auto& rule : rules) {
-    if (fits(rule) && RuleHolds(rule, day, first_started)) return &rule;
+    if (fits(rule) && internal::RuleHolds(rule, day_text, started_text)) return &rule;
   }
   return nullptr;
 }
