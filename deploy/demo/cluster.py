@@ -80,9 +80,9 @@ class Cluster:
         """Keys, agreement, profile and configurations, as each agency's operator would have them."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for name in INSTANCES:
-            self.polku("keygen", "--origin", self.origin(name), self.directory / name / "keys")
-        for author, agency in AUTHORS.items():
-            self.polku("keygen", "--author", agency, self.directory / "authors" / author / "keys")
+            self.polku("keygen", "--origin", self.origin(name), "--dir", self.directory / name / "keys")
+        for author in AUTHORS:
+            self.polku("keygen", "--author", "--dir", self.directory / "authors" / author / "keys")
         for name in INSTANCES:
             self.write_config(name)
         for author, agency in AUTHORS.items():

@@ -36,9 +36,9 @@ ACTS = [
     ("toimintatupa", "toimintatupa-attendance", "sheet", "korjaukset.csv"),
     ("hyvinvointi", "hyvinvointi-assessment", "import", "10-hyvinvointi-kykyviisari-2.ndjson"),
     ("toimintatupa", "toimintatupa-attendance", "sheet", "lasnaolo-2025-06.csv"),
-    ("toimintatupa", "oulu-referral", "import", "11-toimintatupa-paattyminen.ndjson"),
-    ("hyvinvointi", "oulu-referral", "import", "12-hyvinvointi-jatko.ndjson"),
-    ("oulu", "oulu-referral", "import", "13-oulu-jatko.ndjson"),
+    ("hyvinvointi", "oulu-referral", "import", "11-hyvinvointi-jatko.ndjson"),
+    ("oulu", "oulu-referral", "import", "12-oulu-jatko.ndjson"),
+    ("toimintatupa", "oulu-referral", "import", "13-toimintatupa-paattyminen.ndjson"),
     ("toimintatupa", "hyvinvointi-assessment", "import", "14-toimintatupa-palaute.ndjson"),
 ]
 BUSINESS_DATE = "2025-06-10"  # the day on which the demo looks back
@@ -110,8 +110,8 @@ def main():
         say("== The path of one client (T01), as Oulu's employment services see it ==\n")
         say(made.polku("case", case_of("T01"), "--config", made.config("oulu-referral")))
         say("== The group, as the auditor counts it: days, money, assessments ==\n")
-        say(made.polku("summary", "--config", made.config("tarkastaja-audit"),
-                       "--clients", HERE / "input/asiakkaat.csv"))
+        say(made.polku("summary", "--cases", "--clients", HERE / "input/asiakkaat.csv",
+                       "--config", made.config("tarkastaja-audit")))
         say("== What each agency holds ==\n")
         for name in cluster.INSTANCES:
             say(f"-- {name}")
