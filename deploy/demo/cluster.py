@@ -129,8 +129,12 @@ class Cluster:
 
     # ---- Processes ----
 
+    def start_missing(self):
+        """Starts every instance that is not running."""
+        self.start(*[name for name in INSTANCES if name not in self.processes])
+
     def start(self, *names):
-        for name in names or INSTANCES:
+        for name in names:
             binary = self.binaries / f"polku-{INSTANCES[name][1]}"
             log = open(self.log_file(name), "ab")
             process = subprocess.Popen(

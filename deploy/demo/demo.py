@@ -96,7 +96,7 @@ def main():
     started = time.monotonic()
     clean(arguments.data)
     made = make_cluster(arguments.data, arguments.bin)
-    made.start()
+    made.start_missing()
     say(f"{len(made.processes)} services of {len({agency for agency, _ in cluster.INSTANCES.values()})} "
         f"agencies are up; data in {arguments.data}\n")
     try:

@@ -4,10 +4,8 @@ the documented exit code, nothing acknowledged lost, nothing doubled."""
 
 import json
 import os
-import shutil
 import socket
 import subprocess
-import unittest
 
 import expected
 import harness
@@ -117,7 +115,7 @@ class PublishTest(harness.SystemTest):
 
     def test_a_key_that_is_not_listed(self):
         keys = self.directory / "stranger"
-        self.cluster.polku("keygen", "--author", cluster.OULU, keys)
+        self.cluster.polku("keygen", "--author", "--dir", keys)
         text = self.cluster.client("oulu", "oulu-referral").read_text()
         profile = self.directory / "stranger.textproto"
         profile.write_text(text.replace('keys_directory: "keys"', f'keys_directory: "{keys}"'))
@@ -327,7 +325,7 @@ class LostPeerTest(harness.SystemTest):
 
     def test_status_tells_a_peer_that_is_away(self):
         made = self.cluster
-        made.start(*[name for name in cluster.INSTANCES if name not in made.processes])
+        made.start_missing()
         made.settle()
         made.stop("kela-compensation", kill=True)
         states = {s["origin"]: s for s in made.status("oulu-referral")["subscriptions"]}
