@@ -12,17 +12,20 @@
 namespace polku::cli {
 namespace {
 
-// The merged order is for machines; a person is told when and who.
+// The merged order is for machines; a person is told the day, the step and who.
 void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement, Language language,
-                Io& io) {
-  constexpr std::string_view kIndent = "                  ";  // under the label
-  io.out << LocalTime(event.recorded_at()) << "  " << Plain(EventLabel(event.header.type(), language))
+                bool brief, Io& io) {
+  constexpr std::string_view kIndent = "            ";  // under the label
+  const std::string recorded = LocalTime(event.recorded_at());
+  std::string day = event.body == nullptr ? "" : EventDay(*event.body);
+  if (day.empty()) day = recorded.substr(0, recorded.find(' '));
+  io.out << day << "  " << Plain(EventLabel(event.header.type(), language))
          << "  ·  " << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
   if (!event.header.author_official().empty()) {
     io.out << ", " << Label(Word::kOfficial, language) << " " << Plain(event.header.author_official());
   }
-  io.out << "\n";
-  if (event.body != nullptr) {
+  io.out << "  (" << Label(Word::kRecorded, language) << " " << recorded << ")" << (brief ? "" : "\n");
+  if (event.body != nullptr && !brief) {
     for (const auto& [name, value] : RenderFields(*event.body, agreement, language)) {
       io.out << kIndent << PadTo(name, 22) << " " << value << "\n";
     }
@@ -33,10 +36,11 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
       if (!event.sealed.has(kind)) continue;
       sections += Str(sections.empty() ? "" : ", ", SectionLabel(kind, language));
     }
-    io.out << kIndent
+    io.out << (brief ? std::string_view("  ") : kIndent)
            << (event.opened.empty() ? Label(Word::kHeaderOnly, language) : Label(Word::kSealed, language))
-           << ": " << sections << "\n";
+           << ": " << sections << (brief ? "" : "\n");
   }
+  if (brief) io.out << "\n";
 }
 
 void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) {
@@ -49,7 +53,7 @@ void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) 
   line(Word::kAbsences, RenderAbsences(summary, language));
   line(Word::kNotHeld, std::to_string(summary.not_held));
   line(Word::kAllowance, RenderMoney(summary.allowance, language));
-  line(Word::kTravel, RenderMoney(summary.travel, language));
+  line(Word::kTravel, RenderTravel(summary, language));
   line(Word::kPerks, RenderPerks(summary));
   line(Word::kAssessed, RenderAssessed(summary));
   line(Word::kDue, RenderDue(summary));
@@ -70,22 +74,22 @@ ExitCode RunCase(const Args& args, Io& io) {
   const config::v1::Agreement& agreement = reading->config.agreement;
   audit::History history(*reading->store);
   audit::SummaryFold fold(reading->config.profile, reading->store->logs());
-  if (!args.json()) {
+  const auto print_heading = [&] {
     io.out << Label(Word::kCase, *language) << " " << FormatCaseId(*case_id) << ", "
            << Label(Word::kHeldBy, *language) << " "
            << AgencyLabel(agreement, reading->config.origin.agency(), *language);
     if (args.Has("as-of")) io.out << ", " << Label(Word::kAsOf, *language) << " " << args.Get("as-of");
     io.out << "\n\n";
-  }
+  };
   uint64_t shown = 0;
   const absl::Status status =
       history.Timeline(*case_id, *filter, [&](const audit::Event& event) -> absl::Status {
-        ++shown;
+        if (shown++ == 0 && !args.json()) print_heading();
         if (args.json()) {
           POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
           io.out << json << "\n";
         } else {
-          PrintEvent(event, agreement, *language, io);
+          PrintEvent(event, agreement, *language, args.Has("brief"), io);
           fold.Add(event);
         }
         return absl::OkStatus();
@@ -93,6 +97,7 @@ ExitCode RunCase(const Args& args, Io& io) {
   if (!status.ok()) return Fail(io, status);
   if (args.json()) return kExitOk;
   if (shown == 0) {
+    print_heading();
     io.out << Label(Word::kNothing, *language) << "\n";
     return kExitOk;
   }
@@ -110,13 +115,15 @@ Command CaseCommand() {
            .min_operands = 1,
            .max_operands = 1,
            .flags = ReadingFlags({{"lang", "fi|sv|en", "language of steps and labels; fi"},
+                                  {"brief", "", "a line an event, without its content"},
                                   {"as-of", "TIME", "what was on record by the end of that day or by that time"},
                                   {"from", "TIME", "recorded from that day or time on"},
                                   {"until", "TIME", "recorded until that day (inclusive) or time"},
                                   {"type", "TYPE", "only events of that type; DayRecorded, or polku.attendance.*"},
                                   {"origin", "ORIGIN", "only from that log"}}),
            .details =
-               "Who did what when, in the merged order that every agency computes alike. Sections that this agency\n"
+               "Who did what when, in the merged order that every agency computes alike. The day is the event's own\n"
+               "where it has one and it is visible here, else that of recording. Sections that this agency\n"
                "is not entitled to are named as sealed. Works while the service runs and after it stopped. Reads the\n"
                "service's data and keys: run it as the service's user. --json prints an event a line.",
            .examples = "polku case --config oulu-referral.textproto 0123456789abcdef0123456789abcdef\n"

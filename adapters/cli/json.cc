@@ -241,44 +241,49 @@ const Message& PrototypeOf(const Descriptor& type) {
   return *google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type);
 }
 
-// Why `json` is not a message of that type. The library's own messages quote the content.
-absl::Status Explain(std::string_view json, const Descriptor& type, const std::string& path) {
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return Error(absl::StatusCode::kInvalidArgument, parts...);
+}
+
+// Walks the JSON beside the schema. The library is laxer (a field under both its names, an object for a
+// list) and its messages quote the content. `explain` false: the shape alone; true: also finds the
+// value that the library refused.
+absl::Status Check(std::string_view json, const Descriptor& type, const std::string& path, bool explain) {
   const auto members = SplitJsonObject(json);
-  if (!members.ok()) {
-    return path.empty() ? members.status()
-                        : Error(absl::StatusCode::kInvalidArgument, "field ", path, " takes an object");
-  }
+  if (!members.ok()) return path.empty() ? members.status() : Invalid("field ", path, " takes an object");
   std::set<const FieldDescriptor*> seen;
   for (const auto& [key, value] : *members) {
     const FieldDescriptor* field = FindField(type, key);
     const std::string name = path.empty() ? ShownName(key) : Str(path, ".", ShownName(key));
     if (field == nullptr) {
-      return Error(absl::StatusCode::kInvalidArgument, "unknown field ", name, "; ", type.full_name(),
-                   " has ", FieldNames(type));
+      return Invalid("unknown field ", name, "; ", type.full_name(), " has ", FieldNames(type));
     }
-    if (!seen.insert(field).second) {
-      return Error(absl::StatusCode::kInvalidArgument, "field ", name, " stands twice");
-    }
-    const std::string alone = Str("{\"", field->name(), "\":", value, "}");
-    if (Parses(alone, PrototypeOf(type))) continue;
+    if (!seen.insert(field).second) return Invalid("field ", name, " stands twice");
+    if (value == "null") continue;
     const bool is_message = field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE;
-    if (!field->is_repeated()) {
-      if (is_message) return Explain(value, *field->message_type(), name);
-      return Error(absl::StatusCode::kInvalidArgument, "field ", name, " takes ", Expected(*field));
+    std::vector<std::string_view> items = {value};
+    if (field->is_repeated()) {
+      auto list = SplitJsonArray(value);
+      if (!list.ok()) return Invalid("field ", name, " takes a list");
+      items = *std::move(list);
     }
-    const auto items = SplitJsonArray(value);
-    if (!items.ok()) return Error(absl::StatusCode::kInvalidArgument, "field ", name, " takes a list");
-    for (size_t i = 0; i < items->size(); ++i) {
-      const std::string item = Str("{\"", field->name(), "\":[", (*items)[i], "]}");
-      if (Parses(item, PrototypeOf(type))) continue;
-      const std::string item_name = Str(name, "[", i, "]");
-      if (is_message) return Explain((*items)[i], *field->message_type(), item_name);
-      return Error(absl::StatusCode::kInvalidArgument, "field ", item_name, " takes ",
-                   Expected(*field));
+    for (size_t i = 0; i < items.size(); ++i) {
+      const std::string item_name = field->is_repeated() ? Str(name, "[", i, "]") : name;
+      if (is_message) {
+        POLKU_RETURN_IF_ERROR(Check(items[i], *field->message_type(), item_name, explain));
+        continue;
+      }
+      if (!explain) continue;
+      const std::string alone = field->is_repeated()
+                                    ? Str("{\"", field->name(), "\":[", items[i], "]}")
+                                    : Str("{\"", field->name(), "\":", items[i], "}");
+      if (!Parses(alone, PrototypeOf(type))) {
+        return Invalid("field ", item_name, " takes ", Expected(*field));
+      }
     }
   }
-  return Error(absl::StatusCode::kInvalidArgument, path.empty() ? "the event" : path,
-               " is not a valid ", type.full_name());
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -349,14 +354,13 @@ std::optional<uint64_t> JsonNumber(std::string_view json) {
 }
 
 absl::Status ParseJsonMessage(std::string_view json, Message& message) {
-  // The library takes more than JSON (single quotes, names twice); one strict pass first.
-  if (const auto members = SplitJsonObject(json); !members.ok()) return members.status();
+  const Descriptor& type = *message.GetDescriptor();
+  POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/false));
   message.Clear();
-  google::protobuf::util::JsonParseOptions options;
-  const auto status =
-      google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message, options);
+  const auto status = google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message);
   if (status.ok()) return absl::OkStatus();
-  return Explain(json, *message.GetDescriptor(), "");
+  POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/true));
+  return Invalid("the event is not a valid ", type.full_name());
 }
 
 }  // namespace polku::cli

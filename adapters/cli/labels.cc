@@ -154,7 +154,8 @@ constexpr std::array kWords = {
     WordTexts{Word::kNothing, {"ei mitään", "inget", "none"}},
     WordTexts{Word::kHeaderOnly,
               {"sisältö ei nähtävissä", "innehållet är inte synligt", "content sealed"}},
-    WordTexts{Word::kEvents, {"tapahtumaa", "händelser", "events"}},
+    WordTexts{Word::kRecorded, {"kirjattu", "antecknat", "recorded"}},
+    WordTexts{Word::kInKind, {"annettu esineenä", "in natura", "in kind"}},
 };
 
 constexpr std::array<Texts, 5> kSections = {{{"palvelu", "service", "service"},

@@ -41,7 +41,8 @@ enum class Word {
   kParallel,
   kNothing,
   kHeaderOnly,
-  kEvents,
+  kRecorded,
+  kInKind,
 };
 std::string_view Label(Word word, Language language);
 

@@ -5,6 +5,7 @@
 
 #include "adapters/cli/output.h"
 #include "eventstore/base/bytes.h"
+#include "eventstore/base/clock.h"
 #include "eventstore/base/ids.h"
 #include "eventstore/base/money.h"
 #include "eventstore/base/status.h"
@@ -141,12 +142,36 @@ std::vector<std::pair<std::string, std::string>> RenderFields(const Message& mes
   return lines;
 }
 
+std::string EventDay(const Message& message) {
+  const auto& type = *message.GetDescriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor& field = *type.field(i);
+    // When something is due is not when it happened.
+    if (field.type() != FieldDescriptor::TYPE_STRING || field.is_repeated() || field.name() == "due_on") {
+      continue;
+    }
+    if (field.name() != "date" && !EndsWith(field.name(), "_on") && !EndsWith(field.name(), "_from")) {
+      continue;
+    }
+    const std::string day = message.GetReflection()->GetString(message, &field);
+    if (ParseDay(day)) return day;
+  }
+  return "";
+}
+
 std::string RenderMoney(const audit::Money& money, Language language) {
   const std::string_view sealed = Label(Word::kSealed, language);
   if (money.visible == 0) return money.sealed == 0 ? "-" : std::string(sealed);
   std::string text = Str(FormatEuros(money.sum), " €");
   if (money.sealed > 0) text += Str(" + ", money.sealed, " ", sealed);
   return text;
+}
+
+std::string RenderTravel(const audit::CaseSummary& summary, Language language) {
+  if (summary.travel.visible == 0 || summary.travel.sum != Cents(0)) {
+    return RenderMoney(summary.travel, language);
+  }
+  return Str(summary.travel_grants, " ", Label(Word::kInKind, language));
 }
 
 std::string RenderPerks(const audit::CaseSummary& summary) { return CountsOf(summary.perks); }

@@ -19,8 +19,13 @@ std::vector<std::pair<std::string, std::string>> RenderFields(const google::prot
                                                               const config::v1::Agreement& agreement,
                                                               Language language);
 
+// The day in the world that an event is about, where it has one and it is visible; else "".
+std::string EventDay(const google::protobuf::Message& message);
+
 // "9.00 €", with what is sealed: "9.00 € + 2 sealed", "sealed", "-".
 std::string RenderMoney(const audit::Money& money, Language language);
+// Travel given without a price is counted: "4 in kind".
+std::string RenderTravel(const audit::CaseSummary& summary, Language language);
 std::string RenderPerks(const audit::CaseSummary& summary);
 std::string RenderAssessed(const audit::CaseSummary& summary);
 std::string RenderDue(const audit::CaseSummary& summary);

@@ -129,9 +129,7 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
   for (const CaseSummary& c : cases) {
     table.Add({NameOf(references, c.case_id), std::to_string(c.attended), std::to_string(c.not_held),
                RenderAbsences(c, language), RenderMoney(c.allowance, language),
-               c.travel_grants > 0 && c.travel.visible > 0 && c.travel.sum == Cents(0)
-                   ? Str(c.travel_grants, " in kind")
-                   : RenderMoney(c.travel, language),
+               RenderTravel(c, language),
                RenderPerks(c), RenderAssessed(c), RenderDue(c), RenderStatus(c)});
     attended += c.attended;
     add(allowance, c.allowance);

@@ -1,0 +1,443 @@
+#include "services/audit/history.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "eventstore/base/clock.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/memory_engine.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/descriptor.pb.h"
+#include "google/protobuf/dynamic_message.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "polku/attendance/v1/attendance.pb.h"
+#include "polku/referral/v1/referral.pb.h"
+#include "services/audit/event_json.h"
+#include "tests/audit/agency_store.h"
+#include "tests/support/key_storage.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::audit {
+namespace {
+
+using testing::IsOk;
+using testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr char kOwn[] = "FI/MUN/0187690-1/oulu/referral/1";
+constexpr char kOther[] = "FI/ORG/9999992-5/toimintatupa/attendance/1";
+
+std::unique_ptr<vault::KeyStore> MemoryKeys(testing::KeyDisk& disk, bool read_only = false) {
+  auto keys = vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk),
+                                    vault::MasterKey(std::string(32, 'm')), SystemRandom(), read_only);
+  EXPECT_THAT(keys, IsOk());
+  return *std::move(keys);
+}
+
+// Passes calls on to an engine that somebody else owns.
+class BorrowedEngine final : public log::Engine {
+ public:
+  explicit BorrowedEngine(log::Engine& engine) : engine_(engine) {}
+  absl::Status Commit(const log::CommitBatch& batch) override { return engine_.Commit(batch); }
+  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
+    return engine_.ReadHead(log);
+  }
+  absl::StatusOr<std::vector<LogNumber>> Logs() override { return engine_.Logs(); }
+  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
+    return engine_.ReadCheckpoint(log, size);
+  }
+  absl::StatusOr<log::StoredGroup> ReadGroup(LogNumber log, Position position,
+                                             bool with_blobs) override {
+    return engine_.ReadGroup(log, position, with_blobs);
+  }
+  absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
+                                                         bool with_blobs) override {
+    return engine_.Scan(log, from, with_blobs);
+  }
+  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
+    return engine_.IndexGet(key);
+  }
+  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
+    return engine_.IndexScan(prefix);
+  }
+  absl::StatusOr<std::optional<log::KeyValue>> IndexFloor(std::string_view prefix,
+                                                          std::string_view suffix) override {
+    return engine_.IndexFloor(prefix, suffix);
+  }
+  absl::Status WriteIndex(std::span<const log::KeyValue> puts,
+                          std::span<const std::string> deletes) override {
+    return engine_.WriteIndex(puts, deletes);
+  }
+  absl::Status ClearIndex() override { return engine_.ClearIndex(); }
+
+ private:
+  log::Engine& engine_;
+};
+
+class HistoryTest : public ::testing::Test {
+ protected:
+  HistoryTest()
+      : engine_(log::MakeMemoryEngine()),
+        keys_(MemoryKeys(disk_)),
+        own_(*engine_, *keys_, kOwn),
+        other_engine_(log::MakeMemoryEngine()),
+        other_keys_(MemoryKeys(other_disk_)),
+        other_(*other_engine_, *other_keys_, kOther) {}
+
+  // Opens what is there now, as a reader would.
+  Store& Open() {
+    auto store = Store::Over(std::make_unique<BorrowedEngine>(*engine_), MemoryKeys(disk_, true), kOwn);
+    EXPECT_THAT(store, IsOk());
+    store_ = *std::move(store);
+    history_ = std::make_unique<History>(*store_);
+    return *store_;
+  }
+
+  // "<origin's service>:<position>" of what the filter lets through.
+  std::vector<std::string> Places(const Filter& filter, Progress* progress = nullptr) {
+    Open();
+    std::vector<std::string> places;
+    EXPECT_THAT(history_->Replay(filter, [&](const Event& event) { return Note(event, places); }, progress),
+                IsOk());
+    return places;
+  }
+  static absl::Status Note(const Event& event, std::vector<std::string>& places) {
+    const auto origin = OriginName::Parse(event.origin);
+    places.push_back(Str(origin->service(), ":", event.position.value()));
+    return absl::OkStatus();
+  }
+
+  static referral::v1::NeedIdentified Need(const std::string& health = "") {
+    referral::v1::NeedIdentified event;
+    event.set_identified_on("2025-01-07");
+    event.set_social_reasons("rytmi");
+    event.set_health_reasons(health);
+    return event;
+  }
+  static attendance::v1::DayRecorded Day(const std::string& date) {
+    attendance::v1::DayRecorded event;
+    event.set_date(date);
+    event.set_outcome(event::v1::DAY_OUTCOME_ABSENT_ACCEPTED);
+    event.set_attendance_class(event::v1::ATTENDANCE_CLASS_OWN_ILLNESS);
+    return event;
+  }
+  static SectionSet Sections(std::initializer_list<SectionKind> kinds) {
+    SectionSet set;
+    for (SectionKind kind : kinds) set.add(kind);
+    return set;
+  }
+
+  testing::KeyDisk disk_, other_disk_;
+  std::unique_ptr<log::Engine> engine_;
+  std::unique_ptr<vault::KeyStore> keys_;
+  AgencyStore own_;
+  std::unique_ptr<log::Engine> other_engine_;
+  std::unique_ptr<vault::KeyStore> other_keys_;
+  AgencyStore other_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<History> history_;
+};
+
+TEST_F(HistoryTest, ALogIsReplayedInOrderWithItsEventsOpened) {
+  own_.Append(NumberedCase(1), Need("selkä"));
+  own_.Append(NumberedCase(2), Need());
+  Open();
+  std::vector<std::string> seen;
+  EXPECT_THAT(history_->Replay({}, [&](const Event& event) {
+    if (event.control()) return absl::OkStatus();
+    EXPECT_NE(event.body, nullptr);
+    EXPECT_TRUE(event.sealed.empty());
+    seen.push_back(event.body->ShortDebugString());
+    return absl::OkStatus();
+  }), IsOk());
+  EXPECT_THAT(seen, ElementsAre(HasSubstr("health_reasons"), ::testing::Not(HasSubstr("health_reasons"))));
+}
+
+TEST_F(HistoryTest, FiltersHold) {
+  own_.SetTime(StartOfDay(absl::CivilDay(2025, 3, 3)) - absl::Seconds(1));
+  own_.Append(NumberedCase(1), Need());  // position 1, after Genesis
+  own_.SetTime(StartOfDay(absl::CivilDay(2025, 3, 3)));
+  own_.Append(NumberedCase(1), Day("2025-03-03"));
+  own_.SetTime(StartOfDay(absl::CivilDay(2025, 3, 4)));
+  own_.Append(NumberedCase(2), Need());
+  EXPECT_THAT(Places({}), SizeIs(4));
+  EXPECT_THAT(Places({.origin = kOwn, .from_position = Position(1), .until_position = Position(3)}),
+              ElementsAre("referral:1", "referral:2"));
+  EXPECT_THAT(Places({.type = "DayRecorded"}), ElementsAre("referral:2"));
+  EXPECT_THAT(Places({.type = "polku.referral.*"}), ElementsAre("referral:1", "referral:3"));
+  EXPECT_THAT(Places({.type = "polku.referral.v1.NeedIdentifie"}), IsEmpty());
+  EXPECT_THAT(Places({.from_time = StartOfDay(absl::CivilDay(2025, 3, 3)),
+                      .until_time = StartOfDay(absl::CivilDay(2025, 3, 4))}),
+              ElementsAre("referral:0", "referral:2"));
+  // What was on record at the end of 3 March: not what came at the first instant of the 4th.
+  EXPECT_THAT(Places({.as_of = StartOfDay(absl::CivilDay(2025, 3, 4)), .type = "polku.*.v1"}), IsEmpty());
+  EXPECT_THAT(Places({.as_of = StartOfDay(absl::CivilDay(2025, 3, 4))}),
+              ElementsAre("referral:0", "referral:1", "referral:2"));
+  EXPECT_THAT(Places({.from_position = Position(99)}), IsEmpty());
+}
+
+TEST_F(HistoryTest, AllLogsAreMergedByOrder) {
+  own_.SetTime(absl::FromUnixSeconds(2'000'000'000));
+  other_.SetTime(absl::FromUnixSeconds(2'000'000'010));
+  const auto need = own_.Append(NumberedCase(1), Need());
+  other_.Append(NumberedCase(1), Day("2025-03-03"));
+  own_.SetTime(absl::FromUnixSeconds(2'000'000'020));
+  own_.Append(NumberedCase(1), Need());
+  // Its clock is far behind, but it knew of the need: it comes after it.
+  other_.SetTime(absl::FromUnixSeconds(1'000'000'000));
+  other_.Append(NumberedCase(1), Day("2025-03-04"), Order(need.order.value() + 30'000'000));
+  other_.ReplicateTo(*engine_, *keys_, {{1, Sections({SectionKind::kService})},
+                                        {2, Sections({SectionKind::kService})}});
+  EXPECT_THAT(Places({.type = "polku.*"}), SizeIs(6));
+  const auto places = Places({});
+  EXPECT_EQ(std::vector<std::string>(places.end() - 4, places.end()),
+            (std::vector<std::string>{"referral:1", "attendance:1", "referral:2", "attendance:2"}));
+}
+
+TEST_F(HistoryTest, ATimelineShowsSealedSectionsAndSkipsWhatIsWithheld) {
+  other_.Append(NumberedCase(1), Day("2025-03-03"));
+  other_.Append(NumberedCase(1), Day("2025-03-04"));
+  other_.Append(NumberedCase(1), Day("2025-03-05"));
+  other_.ReplicateTo(*engine_, *keys_,
+                     {{1, Sections({SectionKind::kService, SectionKind::kPayment})}, {3, SectionSet()}});
+  own_.Append(NumberedCase(1), Need());
+  own_.Append(NumberedCase(2), Need());
+  Open();
+  std::vector<std::string> places;
+  EXPECT_THAT(history_->Timeline(NumberedCase(1), {}, [&](const Event& event) {
+    if (event.position == Position(1) && event.origin == kOther) {
+      EXPECT_EQ(event.opened, Sections({SectionKind::kService, SectionKind::kPayment}));
+      EXPECT_EQ(event.sealed, Sections({SectionKind::kHealth}));
+      EXPECT_THAT(event.body->ShortDebugString(), HasSubstr("2025-03-03"));
+      EXPECT_THAT(event.body->ShortDebugString(), ::testing::Not(HasSubstr("ILLNESS")));
+    }
+    if (event.position == Position(3)) {
+      EXPECT_TRUE(event.opened.empty());
+      EXPECT_EQ(event.body->ByteSizeLong(), 0u);
+    }
+    return Note(event, places);
+  }), IsOk());
+  EXPECT_THAT(places, ::testing::UnorderedElementsAre("attendance:1", "attendance:3", "referral:1"));
+}
+
+TEST_F(HistoryTest, WhatIsNotHeldIsNotFound) {
+  own_.Append(NumberedCase(1), Need());
+  Open();
+  const Visit nothing = [](const Event&) { return absl::OkStatus(); };
+  EXPECT_THAT(history_->Timeline(NumberedCase(9), {}, nothing), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(history_->Replay({.origin = kOther}, nothing), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(HistoryTest, AnErrorOfTheVisitorEndsTheReplay) {
+  own_.Append(NumberedCase(1), Need());
+  Open();
+  int visits = 0;
+  EXPECT_THAT(history_->Replay({}, [&](const Event&) {
+    ++visits;
+    return absl::CancelledError("enough");
+  }), StatusIs(absl::StatusCode::kCancelled, HasSubstr("enough")));
+  EXPECT_EQ(visits, 1);
+}
+
+TEST_F(HistoryTest, ProgressGoesOnWhereTheLastReplayEnded) {
+  Progress progress;
+  own_.Append(NumberedCase(1), Need());
+  EXPECT_THAT(Places({}, &progress), SizeIs(2));
+  EXPECT_THAT(Places({}, &progress), IsEmpty());
+  own_.Append(NumberedCase(1), Need());
+  EXPECT_THAT(Places({}, &progress), ElementsAre("referral:2"));
+  // Also past what the filter leaves out, and for logs that appear later.
+  other_.ReplicateTo(*engine_, *keys_, {});
+  own_.Append(NumberedCase(1), Need());
+  EXPECT_THAT(Places({.type = "polku.attendance.*"}, &progress), IsEmpty());
+  EXPECT_THAT(Places({}, &progress), IsEmpty());
+}
+
+TEST_F(HistoryTest, DamageIsToldWithItsPlaceAfterWhatCameBefore) {
+  own_.Append(NumberedCase(1), Need());
+  const auto group = engine_->ReadGroup(kOwnLog, Position(1), true);
+  ASSERT_THAT(group, IsOk());
+  // A replica whose only group has a flipped bit.
+  log::StoredGroup damaged = *group;
+  damaged.entries[damaged.entries.size() / 2] ^= 1;
+  auto replica = log::ReplicaLog::Open(*engine_, *OriginName::Parse(kOther));
+  ASSERT_THAT(replica, IsOk());
+  log::CommitBatch batch;
+  batch.log = (*replica)->number();
+  log::LogHead head{.origin = kOther, .frontier = {}, .last_order = Order(1)};
+  head.frontier.AppendLeafHash(Hash());
+  damaged.first = Position();
+  batch.new_size = Position(1);
+  batch.groups = {damaged};
+  batch.head = head.Serialize();
+  batch.checkpoint = proof::Signer::Generate(kOther)->Sign({kOther, Position(1), head.frontier.Root()});
+  ASSERT_THAT(engine_->Commit(batch), IsOk());
+  Open();
+  EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("position 0")));
+}
+
+TEST_F(HistoryTest, AnAlteredSectionIsDataLoss) {
+  // Another case key than the section was sealed under.
+  own_.Append(NumberedCase(1), Need());
+  testing::KeyDisk foreign;
+  const auto foreign_keys = MemoryKeys(foreign);
+  const vault::KeyName name{NumberedCase(1), SectionKind::kService};
+  ASSERT_THAT(foreign_keys->Ensure({&name, 1}), IsOk());
+  for (const auto& [key, value] : foreign.records) {
+    if (key != "check") disk_.records[key] = value;
+  }
+  Open();
+  EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("of " + std::string(kOwn))));
+}
+
+// ---- Decoding ----
+
+// A schema that this program does not have: the next version of an attendance package.
+google::protobuf::FileDescriptorSet NewerSchema() {
+  google::protobuf::FileDescriptorSet set;
+  auto* file = set.add_file();
+  file->set_name("polku/attendance/v1/attendance.proto");
+  file->set_package("polku.attendance.v1");
+  file->set_syntax("proto3");
+  for (const auto& [message, field, number] :
+       {std::tuple("DayRecorded", "date", 1), std::tuple("LunchServed", "dish", 1)}) {
+    auto* type = file->add_message_type();
+    type->set_name(message);
+    auto* added = type->add_field();
+    added->set_name(field);
+    added->set_number(number);
+    added->set_type(google::protobuf::FieldDescriptorProto::TYPE_STRING);
+    added->set_label(google::protobuf::FieldDescriptorProto::LABEL_OPTIONAL);
+  }
+  auto* mood = file->mutable_message_type(0)->add_field();
+  mood->set_name("mood");
+  mood->set_number(99);
+  mood->set_type(google::protobuf::FieldDescriptorProto::TYPE_STRING);
+  mood->set_label(google::protobuf::FieldDescriptorProto::LABEL_OPTIONAL);
+  return set;
+}
+
+class DecodingTest : public HistoryTest {
+ protected:
+  Hash AddSchema(const std::string& bytes) {
+    event::v1::SchemaAdded added;
+    added.set_package("polku.attendance.v1");
+    added.set_file_descriptor_set(bytes);
+    own_.AppendControl(added);
+    return Sha256(bytes);
+  }
+  // Wire bytes of string fields.
+  static std::string Field(int number, const std::string& text) {
+    std::string bytes;
+    uint32_t tag = static_cast<uint32_t>(number) << 3 | 2;
+    while (tag >= 0x80) {
+      bytes.push_back(static_cast<char>(tag | 0x80));
+      tag >>= 7;
+    }
+    bytes.push_back(static_cast<char>(tag));
+    bytes.push_back(static_cast<char>(text.size()));
+    return bytes + text;
+  }
+  std::vector<std::string> Json() {
+    Open();
+    std::vector<std::string> lines;
+    EXPECT_THAT(history_->Replay({}, [&](const Event& event) -> absl::Status {
+      POLKU_ASSIGN_OR_RETURN(const std::string json, EventJson(event));
+      if (!event.control()) lines.push_back(json);
+      return absl::OkStatus();
+    }), IsOk());
+    return lines;
+  }
+};
+
+TEST_F(DecodingTest, ATypeThatThisProgramLacksIsReadWithTheRecordedSchema) {
+  const Hash schema = AddSchema(NewerSchema().SerializeAsString());
+  own_.Append(NumberedCase(1), "polku.attendance.v1.LunchServed",
+              {{SectionKind::kService, Field(1, "keitto")}}, schema);
+  EXPECT_THAT(Json(), ElementsAre(HasSubstr("\"event\":{\"dish\":\"keitto\"}")));
+}
+
+TEST_F(DecodingTest, FieldsOfANewerSchemaAreNotLost) {
+  const Hash schema = AddSchema(NewerSchema().SerializeAsString());
+  own_.Append(NumberedCase(1), "polku.attendance.v1.DayRecorded",
+              {{SectionKind::kService, Field(1, "2025-03-03") + Field(99, "good")}}, schema);
+  EXPECT_THAT(Json(), ElementsAre(HasSubstr("{\"date\":\"2025-03-03\",\"mood\":\"good\"}")));
+}
+
+TEST_F(DecodingTest, WithoutAnySchemaTheBytesAreShown) {
+  own_.Append(NumberedCase(1), "polku.attendance.v1.LunchServed",
+              {{SectionKind::kService, Field(1, "keitto")}}, Sha256("nowhere"));
+  EXPECT_THAT(Json(), ElementsAre(HasSubstr("\"undecoded\":\"CgZrZWl0dG8=\"")));
+}
+
+TEST_F(DecodingTest, ASchemaOfAnotherLogSaysNothing) {
+  const std::string bytes = NewerSchema().SerializeAsString();
+  event::v1::SchemaAdded added;
+  added.set_file_descriptor_set(bytes);
+  other_.AppendControl(added);
+  other_.ReplicateTo(*engine_, *keys_, {});
+  own_.Append(NumberedCase(1), "polku.attendance.v1.LunchServed",
+              {{SectionKind::kService, Field(1, "keitto")}}, Sha256(bytes));
+  EXPECT_THAT(Json(), ElementsAre(HasSubstr("undecoded")));
+}
+
+TEST_F(DecodingTest, ASchemaThatDoesNotBuildLeavesTheBytes) {
+  google::protobuf::FileDescriptorSet set = NewerSchema();
+  set.mutable_file(0)->add_dependency("missing.proto");
+  const Hash schema = AddSchema(set.SerializeAsString());
+  own_.Append(NumberedCase(1), "polku.attendance.v1.LunchServed",
+              {{SectionKind::kService, Field(1, "keitto")}}, schema);
+  EXPECT_THAT(Json(), ElementsAre(HasSubstr("undecoded")));
+}
+
+TEST_F(DecodingTest, AMalformedSchemaOrEventIsDataLoss) {
+  const Hash schema = AddSchema("\xFF\xFF no descriptors");
+  own_.Append(NumberedCase(1), "polku.attendance.v1.LunchServed",
+              {{SectionKind::kService, Field(1, "keitto")}}, schema);
+  Open();
+  EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("schema")));
+}
+
+TEST_F(DecodingTest, BytesThatAreNotTheEventAreDataLossWithTheirPlace) {
+  own_.Append(NumberedCase(1), "polku.attendance.v1.DayRecorded", {{SectionKind::kService, "\x0A\x7Fshort"}},
+              Sha256("x"));
+  Open();
+  EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("entry 1 of")));
+}
+
+// ---- Small parts ----
+
+TEST(TypeMatchesTest, TakesFullNamesLastPartsAndBeginnings) {
+  constexpr std::string_view kType = "polku.attendance.v1.DayRecorded";
+  EXPECT_TRUE(TypeMatches(kType, kType));
+  EXPECT_TRUE(TypeMatches("DayRecorded", kType));
+  EXPECT_TRUE(TypeMatches("polku.attendance.*", kType));
+  EXPECT_TRUE(TypeMatches("*", kType));
+  EXPECT_FALSE(TypeMatches("Recorded", kType));
+  EXPECT_FALSE(TypeMatches("dayrecorded", kType));
+  EXPECT_FALSE(TypeMatches("polku.attendance", kType));
+  EXPECT_FALSE(TypeMatches("attendance.v1.DayRecorded", kType));
+  EXPECT_FALSE(TypeMatches("", kType));
+}
+
+TEST(StartOfDayTest, IsTheFirstInstantOfTheFinnishDay) {
+  for (const auto day : {absl::CivilDay(2025, 1, 15), absl::CivilDay(2025, 7, 15), absl::CivilDay(2025, 3, 30),
+                         absl::CivilDay(2025, 3, 31), absl::CivilDay(2025, 10, 26), absl::CivilDay(2025, 10, 27)}) {
+    EXPECT_EQ(FinnishDay(StartOfDay(day)), day);
+    EXPECT_EQ(FinnishDay(StartOfDay(day) - absl::Microseconds(1)), day - 1);
+  }
+}
+
+}  // namespace
+}  // namespace polku::audit

@@ -1,0 +1,182 @@
+// The real binary without any service: help, usage errors, keygen, sheets that are only checked.
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/run_polku.h"
+
+namespace polku::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+const std::vector<std::string>& CommandNames() {
+  static const auto* names = new std::vector<std::string>{
+      "keygen", "publish", "import", "sheet", "case", "replay", "status", "summary", "reindex", "version"};
+  return *names;
+}
+
+TEST(HelpTest, EveryCommandShowsAnExampleAndTheExitCodes) {
+  const Result overview = RunPolku({"help"});
+  EXPECT_EQ(overview.code, 0);
+  for (const std::string& name : CommandNames()) {
+    EXPECT_THAT(overview.out, HasSubstr("\n  " + name));
+    const Result help = RunPolku({name, "--help"});
+    EXPECT_EQ(help.code, 0) << name;
+    EXPECT_THAT(help.err, IsEmpty());
+    EXPECT_THAT(help.out, StartsWith("polku " + name + " - "));
+    EXPECT_THAT(help.out, HasSubstr("\nExamples:\n  "));
+    EXPECT_THAT(help.out, HasSubstr("polku " + name + " -"));
+    EXPECT_THAT(help.out, HasSubstr("\nExit codes:\n  0  "));
+    EXPECT_THAT(help.out, HasSubstr("--json"));
+    EXPECT_EQ(RunPolku({"help", name}).out, help.out);
+  }
+}
+
+TEST(UsageTest, WrongCommandLinesExitWithTwoAndSayNothingOnTheOutput) {
+  for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
+           {},
+           {"frobnicate"},
+           {"case"},
+           {"case", "123"},
+           {"case", "0123456789abcdef0123456789abcdef", "--lang", "de"},
+           {"replay", "extra"},
+           {"replay", "--from", "5"},
+           {"replay", "--from", "yesterday"},
+           {"replay", "--follow", "--until", "2025-03-31"},
+           {"publish"},
+           {"import"},
+           {"keygen", "dir"},
+           {"keygen", "dir", "--origin", "nonsense"},
+           {"keygen", "dir", "--origin", "FI/MUN/0187690-1/oulu/referral/1", "--author", "FI/MUN/0187690-1/oulu"},
+           {"keygen", "dir", "--author", "FI/MUN/0187690-2/oulu"},
+           {"sheet", "x.csv", "--agency", "FI/MUN/0187690-1/oulu", "--check"},
+           {"sheet", "x.csv", "--clients", "c.csv", "--check"},
+           {"sheet", "x.csv", "--clients", "c.csv", "--planned-hours", "many"},
+           {"summary", "--case", "x"},
+           {"version", "--unknown"}}) {
+    const Result result = RunPolku(bad);
+    EXPECT_EQ(result.code, 2) << ::testing::PrintToString(bad) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, Not(IsEmpty()));
+  }
+}
+
+TEST(UsageTest, MissingFilesAndProfilesAreBadInput) {
+  TempDir dir;
+  for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
+           {"replay"},
+           {"replay", "--config", dir.At("none.textproto")},
+           {"summary", "--config", dir.Write("bad.textproto", "origin: nonsense")},
+           {"publish", "--as", dir.At("none.textproto"), "x.json"},
+           {"publish", "--as", dir.Write("as.textproto", "no_such_field: 1"), "x.json"},
+           {"publish", "--to", "http://x", "x.json"},
+           {"publish", "--to", "tcp://127.0.0.1:1", "x.json"},
+           {"publish", "--to", "tcp://127.0.0.1:1", "--server-key", "short", "x.json"},
+           {"import", "--check", dir.At("none.ndjson")},
+           {"status"}}) {
+    const Result result = RunPolku(bad);
+    EXPECT_EQ(result.code, 3) << ::testing::PrintToString(bad) << result.err;
+    EXPECT_THAT(result.err, StartsWith("polku: "));
+  }
+}
+
+TEST(VersionTest, IsAsked) {
+  EXPECT_THAT(RunPolku({"version"}).out, HasSubstr("store format 1"));
+  EXPECT_THAT(RunPolku({"--version", "--json"}).out, HasSubstr("\"protocol\":1"));
+}
+
+TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
+  TempDir dir;
+  const std::vector<std::string> command = {"keygen", dir.At("keys"), "--origin",
+                                            "FI/MUN/0187690-1/oulu/referral/1"};
+  const Result made = RunPolku(command);
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("peers { origin: \"FI/MUN/0187690-1/oulu/referral/1\""));
+  EXPECT_THAT(made.out, HasSubstr("signing_key: \"FI/MUN/0187690-1/oulu/referral/1+"));
+  EXPECT_THAT(made.out, HasSubstr("principals { agency: \"FI/MUN/0187690-1/oulu\""));
+  for (const char* secret : {"curve.secret", "signing.secret", "master.key"}) {
+    const auto mode = std::filesystem::status(dir.At(std::string("keys/") + secret)).permissions();
+    EXPECT_EQ(mode & std::filesystem::perms(0077), std::filesystem::perms::none) << secret;
+    EXPECT_THAT(made.out, Not(HasSubstr(ReadAll(dir.At(std::string("keys/") + secret)))));
+  }
+  // Never overwritten; shown again on request.
+  const Result again = RunPolku(command);
+  EXPECT_EQ(again.code, 4);
+  EXPECT_THAT(again.err, HasSubstr("never overwritten"));
+  auto show = command;
+  show.push_back("--show");
+  EXPECT_EQ(RunPolku(show).out, made.out);
+}
+
+TEST(KeygenTest, AnAuthorHasACurveKeyAlone) {
+  TempDir dir;
+  const Result made = RunPolku({"keygen", dir.At("keys"), "--author", "FI/MUN/0187690-1/oulu", "--json"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("\"curve_key\":\""));
+  EXPECT_FALSE(std::filesystem::exists(dir.At("keys/master.key")));
+  EXPECT_FALSE(std::filesystem::exists(dir.At("keys/signing.secret")));
+}
+
+constexpr char kClients[] = "asiakas;tapaus\nA-01;0123456789abcdef0123456789abcdef\n";
+
+TEST(SheetCommandTest, ChecksAndPrintsWithoutAService) {
+  TempDir dir;
+  const std::string clients = dir.Write("clients.csv", kClients);
+  const std::string sheet = dir.Write("sheet.csv", "asiakas;3.3.2025;4.3.2025\nA-01;6;S+\n");
+  const std::vector<std::string> base = {"sheet", sheet, "--clients", clients, "--agency",
+                                         "FI/MUN/0187690-1/oulu", "--official", "o-1"};
+  auto with = [&](std::vector<std::string> more) {
+    auto all = base;
+    all.insert(all.end(), more.begin(), more.end());
+    return RunPolku(all);
+  };
+  EXPECT_THAT(with({"--check"}).out, HasSubstr("2 days of 1 clients"));
+  const Result printed = with({"--print"});
+  EXPECT_EQ(printed.code, 0) << printed.err;
+  EXPECT_THAT(printed.out, HasSubstr("\"date\":\"2025-03-04\""));
+  // What is printed is what import takes, ids and all.
+  const Result checked = RunPolku({"import", "--check", "-"}, printed.out);
+  EXPECT_EQ(checked.code, 0) << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("2 lines, 0 not valid"));
+  EXPECT_EQ(with({"--print"}).out, printed.out);
+}
+
+TEST(SheetCommandTest, EveryProblemIsToldWithItsPlaceAndNothingOfACell) {
+  TempDir dir;
+  const std::string clients = dir.Write("clients.csv", kClients);
+  const std::string sheet =
+      dir.Write("sheet.csv", "asiakas;3.3.2025;4.3.2025\nA-01;010190-900A;25\nSalainen;6;6\n");
+  const std::vector<std::string> command = {"sheet", sheet, "--clients", clients, "--agency",
+                                            "FI/MUN/0187690-1/oulu", "--check"};
+  const Result result = RunPolku(command);
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("line 2, column 2: 2025-03-03: "));
+  EXPECT_THAT(result.err, HasSubstr("line 2, column 3: 2025-03-04: "));
+  EXPECT_THAT(result.err, HasSubstr("line 3, column 1: "));
+  EXPECT_THAT(result.err, HasSubstr("nothing of the sheet was recorded"));
+  EXPECT_THAT(result.err, Not(HasSubstr("900A")));
+  EXPECT_THAT(result.err, Not(HasSubstr("Salainen")));
+  auto json = command;
+  json.push_back("--json");
+  EXPECT_THAT(RunPolku(json).out, HasSubstr("\"problems\":[{\"line\":2,\"column\":2,"));
+}
+
+TEST(ImportCommandTest, CheckTellsEveryLineThatIsNoEvent) {
+  const Result result = RunPolku(
+      {"import", "--check", "-"},
+      "\xEF\xBB\xBF{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"polku.referral.v1.CaseClosed\","
+      "\"event\":{}}\r\n\r\nnonsense\n{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"x\",\"event\":{}}\n");
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("line 3: "));
+  EXPECT_THAT(result.err, HasSubstr("line 4: unknown event type"));
+  EXPECT_THAT(result.out, HasSubstr("3 lines, 2 not valid"));
+}
+
+}  // namespace
+}  // namespace polku::cli

@@ -1,0 +1,192 @@
+// The reading commands of the real binary over a store on disk.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "eventstore/base/random.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "polku/attendance/v1/attendance.pb.h"
+#include "polku/compensation/v1/compensation.pb.h"
+#include "polku/referral/v1/referral.pb.h"
+#include "services/host/keys.h"
+#include "tests/audit/agency_store.h"
+#include "tests/cli/run_polku.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::AgencyStore;
+using audit::NumberedCase;
+using testing::IsOk;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kOrigin[] = "FI/MUN/0187690-1/oulu/referral/1";
+constexpr char kCase1[] = "ca000000000000000000000000000001";
+
+template <typename T>
+T Text(const std::string& text) {
+  T message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
+  return message;
+}
+
+class ReadingTest : public ::testing::Test {
+ protected:
+  ReadingTest() {
+    EXPECT_THAT(host::WriteNewKeys(dir_.At("keys"), kOrigin, SystemRandom()), IsOk());
+    dir_.Write("agreement.textproto",
+               "name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: AGENCY_ROLE_SOCIAL_SERVICES "
+               "display_names { language: \"fi\" text: \"Oulun kaupunki\" } }\n");
+    dir_.Write("profile.textproto", "name: \"test\"\n");
+    config_ = dir_.Write("service.textproto",
+                         std::string("origin: \"") + kOrigin +
+                             "\"\nlisten: \"tcp://127.0.0.1:7410\"\ndata_directory: \"data\"\n"
+                             "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
+                             "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n");
+  }
+
+  void Open() {
+    auto engine = rocks::OpenEngine({.directory = dir_.At("data")});
+    ASSERT_THAT(engine, IsOk());
+    engine_ = *std::move(engine);
+    auto storage = rocks::OpenKeyStorage(dir_.At("keystore"), rocks::OpenMode::kReadWrite);
+    ASSERT_THAT(storage, IsOk());
+    auto keys = vault::KeyStore::Open(*std::move(storage), *host::LoadMasterKey(dir_.At("keys")), SystemRandom());
+    ASSERT_THAT(keys, IsOk());
+    keys_ = *std::move(keys);
+    store_ = std::make_unique<AgencyStore>(*engine_, *keys_, kOrigin);
+  }
+  void Close() {
+    store_.reset();
+    keys_.reset();
+    engine_.reset();
+  }
+  void Fill() {
+    Open();
+    store_->Append(NumberedCase(1), Text<referral::v1::NeedIdentified>(
+                                        R"(identified_on: "2025-01-07" social_reasons: "rytmi")"));
+    store_->SetTime(store_->now() + absl::Hours(48));
+    store_->Append(NumberedCase(1), Text<compensation::v1::AllowanceAccrued>(
+                                        R"(date: "2025-03-03" amount_cents: 900)"));
+    store_->Append(NumberedCase(2), Text<referral::v1::NeedIdentified>(R"(identified_on: "2025-02-07")"));
+  }
+  Result Run(std::vector<std::string> arguments, int seconds = 60) {
+    arguments.push_back("--config");
+    arguments.push_back(config_);
+    return RunPolku(arguments, "", seconds);
+  }
+  static size_t Lines(const std::string& text) {
+    return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  TempDir dir_;
+  std::string config_;
+  std::unique_ptr<log::Engine> engine_;
+  std::unique_ptr<vault::KeyStore> keys_;
+  std::unique_ptr<AgencyStore> store_;
+};
+
+TEST_F(ReadingTest, ACaseIsShownWhileTheServiceRunsAndInThreeLanguages) {
+  Fill();
+  const Result finnish = Run({"case", kCase1});
+  EXPECT_EQ(finnish.code, 0) << finnish.err;
+  EXPECT_THAT(finnish.out, HasSubstr("2025-01-07  Tarve tunnistettu  ·  Oulun kaupunki, virkailija o-1"));
+  EXPECT_THAT(finnish.out, HasSubstr("rytmi"));
+  EXPECT_THAT(finnish.out, HasSubstr("9.00 €"));
+  EXPECT_THAT(Run({"case", kCase1, "--lang", "sv"}).out, HasSubstr("Behov identifierat"));
+  EXPECT_THAT(Run({"case", kCase1, "--lang", "en"}).out, HasSubstr("Need identified"));
+  EXPECT_THAT(Run({"case", kCase1, "--brief"}).out, Not(HasSubstr("rytmi")));
+  const Result json = Run({"case", kCase1, "--json"});
+  EXPECT_EQ(Lines(json.out), 2u);
+  EXPECT_THAT(json.out, HasSubstr("\"event\":{\"identified_on\":\"2025-01-07\""));
+}
+
+TEST_F(ReadingTest, AsOfShowsWhatWasOnRecordThen) {
+  Fill();
+  const Result then = Run({"case", kCase1, "--as-of", "2025-03-03"});
+  EXPECT_EQ(then.code, 0) << then.err;
+  EXPECT_THAT(then.out, HasSubstr("rytmi"));
+  EXPECT_THAT(then.out, Not(HasSubstr("9.00")));
+  const Result before = Run({"case", kCase1, "--as-of", "2024-12-31"});
+  EXPECT_EQ(before.code, 0);
+  EXPECT_THAT(before.out, HasSubstr("ei mitään"));
+}
+
+TEST_F(ReadingTest, AnUnknownCaseIsBadInput) {
+  Fill();
+  const Result result = Run({"case", "ca000000000000000000000000000009"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.out, IsEmpty());
+}
+
+TEST_F(ReadingTest, ReplayFilters) {
+  Fill();
+  Close();
+  EXPECT_EQ(Lines(Run({"replay"}).out), 4u);
+  EXPECT_EQ(Lines(Run({"replay", "--origin", kOrigin, "--from", "1", "--until", "3"}).out), 2u);
+  EXPECT_EQ(Lines(Run({"replay", "--type", "NeedIdentified"}).out), 2u);
+  EXPECT_EQ(Lines(Run({"replay", "--from", "2025-03-04"}).out), 2u);
+  EXPECT_EQ(Lines(Run({"replay", "--until", "2025-03-03"}).out), 2u);
+  EXPECT_EQ(Lines(Run({"replay", "--as-of", "2025-03-03T00:00:00Z"}).out), 0u);
+  EXPECT_EQ(Run({"replay", "--origin", "FI/GOV/0246246-0/kela/compensation/1"}).code, 3);
+}
+
+TEST_F(ReadingTest, FollowShowsWhatIsRecordedLater) {
+  Fill();
+  std::thread writer([&] {
+    absl::SleepFor(absl::Seconds(2));
+    store_->Append(NumberedCase(3), Text<referral::v1::CaseClosed>(R"(closed_on: "2025-09-30")"));
+  });
+  const Result result = Run({"replay", "--follow"}, 5);
+  writer.join();
+  EXPECT_EQ(Lines(result.out), 5u) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("2025-09-30"));
+}
+
+TEST_F(ReadingTest, SummaryCountsCasesAndLogs) {
+  Fill();
+  const Result json = Run({"summary", "--json"});
+  EXPECT_EQ(json.code, 0) << json.err;
+  EXPECT_THAT(json.out, HasSubstr("\"allowance\":{\"cents\":900,\"visible\":1,\"sealed\":0}"));
+  EXPECT_THAT(json.out, HasSubstr("\"size\":4,\"held\":4,\"withheld\":0,\"control\":1"));
+  EXPECT_THAT(Run({"summary"}).out, HasSubstr("2 cases"));
+  EXPECT_THAT(Run({"summary", "--logs"}).out, Not(HasSubstr("attended")));
+  const std::string clients =
+      dir_.Write("clients.csv", std::string("asiakas;tapaus\nA-01;") + kCase1 + "\n");
+  const Result named = Run({"summary", "--cases", "--clients", clients});
+  EXPECT_THAT(named.out, HasSubstr("A-01 "));
+  EXPECT_THAT(named.out, Not(HasSubstr(kCase1)));
+}
+
+TEST_F(ReadingTest, ReindexNeedsAStoppedServiceAndRestoresTheIndex) {
+  Fill();
+  const Result locked = Run({"reindex"});
+  EXPECT_EQ(locked.code, 4) << locked.err;
+  ASSERT_THAT(engine_->ClearIndex(), IsOk());
+  Close();
+  EXPECT_NE(Run({"case", kCase1}).code, 0);
+  const Result result = Run({"reindex", "--json"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("{\"logs\":1,\"entries\":4}"));
+  EXPECT_EQ(Run({"case", kCase1}).code, 0);
+}
+
+TEST_F(ReadingTest, NothingStoredYetIsToldAndNothingIsMade) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"case", kCase1}, {"replay"}, {"summary"}, {"reindex"}}) {
+    const Result result = Run(command);
+    EXPECT_EQ(result.code, 3) << result.err;
+    EXPECT_THAT(result.err, HasSubstr(dir_.At("data")));
+  }
+  EXPECT_FALSE(std::filesystem::exists(dir_.At("data")));
+}
+
+}  // namespace
+}  // namespace polku::cli
