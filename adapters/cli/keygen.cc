@@ -31,18 +31,24 @@ absl::StatusOr<Public> ReadPublic(const std::string& directory, bool service) {
 }
 
 ExitCode Keygen(const Args& args, Io& io) {
-  const std::string directory = args.operands()[0];
   const bool service = args.Has("origin");
   if (service == args.Has("author")) {
-    return FailUsage(io, "give --origin ORIGIN for a service or --author AGENCY for an author");
+    return FailUsage(io, "give --origin ORIGIN for a service or --author for an author");
   }
-  std::string agency = args.Get("author");
+  if (!args.Has("dir")) return FailUsage(io, "give --dir DIR, where the keys are to lie");
+  const std::string directory = args.Get("dir");
+  std::string agency = args.Get("agency");
   std::string origin;
   if (service) {
     const auto parsed = OriginName::Parse(args.Get("origin"));
     if (!parsed.ok()) return FailUsage(io, ToStd(parsed.status().message()));
     origin = parsed->text();
+    if (!agency.empty() && agency != parsed->agency()) {
+      return FailUsage(io, "--agency is not the agency of --origin; leave it out");
+    }
     agency = std::string(parsed->agency());
+  } else if (agency.empty()) {
+    agency = "AGENCY";
   } else if (const absl::Status valid = ValidateAgencyName(agency); !valid.ok()) {
     return FailUsage(io, ToStd(valid.message()));
   }
@@ -90,18 +96,17 @@ ExitCode Keygen(const Args& args, Io& io) {
 Command KeygenCommand() {
   return {{.name = "keygen",
            .summary = "make the keys of a service or of an author",
-           .operands = "DIR",
-           .min_operands = 1,
-           .max_operands = 1,
            .flags = {{"origin", "ORIGIN", "a service: its origin, AGENCY/SERVICE/EPOCH"},
-                     {"author", "AGENCY", "an author or operator: its agency; CURVE key alone"},
+                     {"author", "", "an author or operator: CURVE key alone"},
+                     {"agency", "NAME", "the author's agency, for the printed lines"},
+                     {"dir", "DIR", "where the key files are to lie"},
                      {"show", "", "make nothing, print the public parts of keys that exist"}},
            .details =
-               "Writes new key files into DIR (mode 0700; secret files 0600) and prints the public parts as\n"
+               "Writes new key files into the directory (mode 0700; secret files 0600) and prints the public parts as\n"
                "lines ready for configuration files. Existing keys are never overwritten. Back up master.key\n"
                "apart from the keystore: without it no section of any case can be opened again.",
-           .examples = "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 /srv/polku/referral/keys\n"
-                       "polku keygen --author FI/MUN/0187690-1/oulu ~/polku-keys"},
+           .examples = "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 --dir /srv/polku/referral/keys\n"
+                       "polku keygen --author --agency FI/MUN/0187690-1/oulu --dir ~/polku-keys"},
           Keygen};
 }
 

@@ -51,10 +51,14 @@ TEST(UsageTest, WrongCommandLinesExitWithTwoAndSayNothingOnTheOutput) {
            {"replay", "--follow", "--until", "2025-03-31"},
            {"publish"},
            {"import"},
-           {"keygen", "dir"},
-           {"keygen", "dir", "--origin", "nonsense"},
-           {"keygen", "dir", "--origin", "FI/MUN/0187690-1/oulu/referral/1", "--author", "FI/MUN/0187690-1/oulu"},
-           {"keygen", "dir", "--author", "FI/MUN/0187690-2/oulu"},
+           {"keygen", "--dir", "dir"},
+           {"keygen", "--author"},
+           {"keygen", "dir", "--author", "--dir", "dir"},
+           {"keygen", "--dir", "dir", "--origin", "nonsense"},
+           {"keygen", "--dir", "dir", "--origin", "FI/MUN/0187690-1/oulu/referral/1", "--author"},
+           {"keygen", "--dir", "dir", "--origin", "FI/MUN/0187690-1/oulu/referral/1", "--agency",
+            "FI/GOV/0246246-0/kela"},
+           {"keygen", "--dir", "dir", "--author", "--agency", "FI/MUN/0187690-2/oulu"},
            {"sheet", "x.csv", "--agency", "FI/MUN/0187690-1/oulu", "--check"},
            {"sheet", "x.csv", "--clients", "c.csv", "--check"},
            {"sheet", "x.csv", "--clients", "c.csv", "--planned-hours", "many"},
@@ -93,7 +97,7 @@ TEST(VersionTest, IsAsked) {
 
 TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
   TempDir dir;
-  const std::vector<std::string> command = {"keygen", dir.At("keys"), "--origin",
+  const std::vector<std::string> command = {"keygen", "--dir", dir.At("keys"), "--origin",
                                             "FI/MUN/0187690-1/oulu/referral/1"};
   const Result made = RunPolku(command);
   ASSERT_EQ(made.code, 0) << made.err;
@@ -116,7 +120,8 @@ TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
 
 TEST(KeygenTest, AnAuthorHasACurveKeyAlone) {
   TempDir dir;
-  const Result made = RunPolku({"keygen", dir.At("keys"), "--author", "FI/MUN/0187690-1/oulu", "--json"});
+  const Result made = RunPolku(
+      {"keygen", "--dir", dir.At("keys"), "--author", "--agency", "FI/MUN/0187690-1/oulu", "--json"});
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_THAT(made.out, HasSubstr("\"curve_key\":\""));
   EXPECT_FALSE(std::filesystem::exists(dir.At("keys/master.key")));

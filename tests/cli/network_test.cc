@@ -26,7 +26,7 @@ constexpr char kEvent[] =
 class NetworkTest : public ::testing::Test {
  protected:
   NetworkTest() {
-    const Result made = RunPolku({"keygen", dir_.At("keys"), "--author", "FI/MUN/0187690-1/oulu"});
+    const Result made = RunPolku({"keygen", "--dir", dir_.At("keys"), "--author"});
     EXPECT_EQ(made.code, 0) << made.err;
     key_ = *zeromq::ParseCurveKey(TrimEnd(ReadAll(dir_.At("keys/curve.public"))));
   }
@@ -120,7 +120,7 @@ TEST_F(NetworkTest, ABadEventIsNotSent) {
 
 TEST_F(NetworkTest, NobodyThereAndUnknownKeysAreTold) {
   ServeReceipts();
-  const Result stranger_keys = RunPolku({"keygen", dir_.At("stranger"), "--author", "FI/MUN/0187690-1/oulu"});
+  const Result stranger_keys = RunPolku({"keygen", "--dir", dir_.At("stranger"), "--author"});
   ASSERT_EQ(stranger_keys.code, 0);
   const Result refused = RunPolku({"publish", "--as", profile_, "--keys", dir_.At("stranger"), "-"}, kEvent);
   EXPECT_EQ(refused.code, 1);
