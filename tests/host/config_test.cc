@@ -1,0 +1,296 @@
+#include "services/host/config.h"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "eventstore/base/status.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "services/host/keys.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::host {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::StatusIs;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr std::string_view kOwn = "FI/MUN/0187690-1/oulu";
+constexpr std::string_view kKela = "FI/GOV/0246246-0/kela";
+
+// What the files of a good configuration say; a test spoils one part.
+struct Files {
+  std::string service;
+  std::string agreement;
+  std::string profile;
+};
+
+// Replaces the one place where `from` stands.
+void Replace(std::string& text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  ASSERT_NE(at, std::string::npos) << from;
+  ASSERT_EQ(text.find(from, at + 1), std::string::npos) << from << " stands twice";
+  text.replace(at, from.size(), to);
+}
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "polku-config-XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    root_ = pattern;
+    std::filesystem::create_directory(root_ + "/etc");
+    good_.service = Str(R"(
+      origin: "FI/MUN/0187690-1/oulu/referral/1"
+      listen: "tcp://127.0.0.1:7410"
+      data_directory: "data"
+      keystore_directory: "../keystore"
+      keys_directory: "/absolute/keys"
+      agreement_file: "agreement.textproto"
+      profile_file: "../profile.textproto"
+      peers {
+        origin: "FI/GOV/0246246-0/kela/compensation/1" address: "tcp://kela.example:7411"
+        curve_key: ")", peer_curve_, R"("
+        signing_key: ")", signer_->verifier().Format(), R"("
+      }
+      principals { agency: "FI/GOV/0246246-0/kela" curve_key: ")", author_curve_, R"("
+        rights: RIGHT_PUBLISH rights: RIGHT_OPERATE }
+      principals { agency: "FI/MUN/0187690-1/oulu" curve_key: ")", peer_curve_, R"("
+        rights: RIGHT_REPLICATE }
+      limits { cached_cases: 5 replication_credit_bytes: 2097152 block_cache_bytes: 1048576 }
+      business_date: "2025-03-31")");
+    good_.agreement = R"(
+      name: "demo"
+      agencies { name: "FI/MUN/0187690-1/oulu" roles: AGENCY_ROLE_EMPLOYMENT_SERVICES }
+      agencies { name: "FI/GOV/0246246-0/kela" roles: AGENCY_ROLE_BENEFIT_PAYER }
+      sharings {
+        publishers: "*" receivers: "FI/GOV/0246246-0/kela" types: "polku.*"
+        sections: SECTION_KIND_SERVICE legal_basis: "189/2001"
+      })";
+    good_.profile = R"(
+      name: "oulu"
+      rates { id: "rate" version: "1" source: "[s] x" valid_until: "2025-12-31" cents_per_day: 900 }
+      rates { id: "rate" version: "2" source: "[s] x" valid_from: "2026-01-01" cents_per_day: 950 }
+      feedback { id: "client" version: "1" source: "[s] x" started_until: "2014-12-31" }
+      feedback { id: "client" version: "2" source: "[s] x" started_from: "2015-01-01" })";
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  void Write(const std::string& name, const std::string& text) {
+    std::ofstream file(Str(root_, "/", name), std::ios::trunc);
+    file << text;
+    ASSERT_TRUE(file.good());
+  }
+  absl::StatusOr<Config> Load(const Files& files, std::string_view service = "referral") {
+    Write("etc/service.textproto", files.service);
+    Write("etc/agreement.textproto", files.agreement);
+    Write("profile.textproto", files.profile);
+    return LoadConfig(root_ + "/etc/service.textproto", service);
+  }
+
+  std::string root_;
+  const std::string peer_curve_ = zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key);
+  const std::string author_curve_ = zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key);
+  const std::unique_ptr<proof::Signer> signer_ =
+      proof::Signer::Generate(Str(kKela, "/compensation/1"));
+  Files good_;
+};
+
+TEST_F(ConfigTest, AGoodConfigurationLoadsWithPathsRelativeToItsFile) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  EXPECT_EQ(config.origin.text(), Str(kOwn, "/referral/1"));
+  EXPECT_EQ(config.listen, "tcp://127.0.0.1:7410");
+  EXPECT_EQ(config.data_directory, root_ + "/etc/data");
+  EXPECT_EQ(config.keystore_directory, root_ + "/keystore");
+  EXPECT_EQ(config.keys_directory, "/absolute/keys");
+  EXPECT_EQ(config.agreement.name(), "demo");
+  EXPECT_EQ(config.profile.name(), "oulu");
+  ASSERT_EQ(config.peers.size(), 1u);
+  EXPECT_EQ(config.peers[0].origin.text(), Str(kKela, "/compensation/1"));
+  EXPECT_EQ(config.peers[0].address, "tcp://kela.example:7411");
+  EXPECT_EQ(zeromq::FormatCurveKey(config.peers[0].curve_key), peer_curve_);
+  EXPECT_EQ(config.peers[0].signing_key.Format(), signer_->verifier().Format());
+  ASSERT_EQ(config.principals.size(), 2u);
+  const PrincipalConfig& author = config.principals.at(*zeromq::ParseCurveKey(author_curve_));
+  EXPECT_EQ(author.agency, kKela);
+  EXPECT_TRUE(author.may_publish);
+  EXPECT_FALSE(author.may_replicate);
+  EXPECT_TRUE(author.may_operate);
+  const PrincipalConfig& reader = config.principals.at(*zeromq::ParseCurveKey(peer_curve_));
+  EXPECT_EQ(reader.agency, kOwn);
+  EXPECT_FALSE(reader.may_publish);
+  EXPECT_TRUE(reader.may_replicate);
+  EXPECT_FALSE(reader.may_operate);
+  EXPECT_EQ(config.cached_cases, 5u);
+  EXPECT_EQ(config.replication_credit_bytes, 2'097'152u);
+  EXPECT_EQ(config.block_cache_bytes, 1'048'576u);
+  EXPECT_EQ(config.business_date, absl::CivilDay(2025, 3, 31));
+}
+
+TEST_F(ConfigTest, WhatIsLeftOutHasTheDefaultsOfItsComments) {
+  Replace(good_.service, "limits { cached_cases: 5 replication_credit_bytes: 2097152 block_cache_bytes: 1048576 }", "");
+  Replace(good_.service, "business_date: \"2025-03-31\"", "");
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_, ""));
+  EXPECT_EQ(config.cached_cases, 20'000u);
+  EXPECT_EQ(config.replication_credit_bytes, 8u << 20);
+  EXPECT_EQ(config.block_cache_bytes, 64u << 20);
+  EXPECT_FALSE(config.business_date.has_value());
+}
+
+TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
+  struct Mistake {
+    std::string Files::* file;
+    std::string from, to;
+    std::vector<std::string> told;
+  };
+  std::string Files::* const service = &Files::service;
+  std::string Files::* const agreement = &Files::agreement;
+  std::string Files::* const profile = &Files::profile;
+  const std::string peer_key = Str("address: \"tcp://kela.example:7411\"\n        curve_key: \"", peer_curve_, "\"");
+  const std::string vkey = signer_->verifier().Format();
+  const std::string other_vkey =
+      proof::Signer::Generate(Str(kKela, "/compensation/2"))->verifier().Format();
+  const std::string second_peer = Str(R"(peers {
+        origin: "FI/GOV/0246246-0/kela/compensation/1" address: "tcp://x:1"
+        curve_key: ")", peer_curve_, R"(" signing_key: ")", vkey, R"(" } business_date)");
+  const std::vector<Mistake> mistakes = {
+      // The file itself.
+      {service, "listen:", "lissten:", {"service.textproto:3:", "lissten", "ServiceConfig"}},
+      {service, "data_directory: \"data\"", "data_directory: data", {"service.textproto:4:"}},
+      {service, "business_date", "\xff", {"service.textproto"}},
+      {agreement, "name: \"demo\"", "nmae: \"demo\"", {"agreement.textproto:2:", "Agreement"}},
+      {profile, "name: \"oulu\"", "name: 5", {"profile.textproto:2:", "Profile"}},
+      // Origin.
+      {service, "oulu/referral/1\"\n", "oulu/referral/0\"\n", {"service.textproto", "origin"}},
+      {service, "origin: \"FI/MUN/0187690-1/oulu/referral/1\"\n", "\n", {"service.textproto", "origin"}},
+      {service, "FI/MUN/0187690-1/oulu/referral/1", "FI/MUN/0187690-2/oulu/referral/1", {"origin"}},
+      {service, "oulu/referral/1", "oulu/attendance/1", {"origin", "attendance", "referral"}},
+      // Endpoints.
+      {service, "tcp://127.0.0.1:7410", "127.0.0.1:7410", {"listen", "tcp://host:port"}},
+      {service, "tcp://127.0.0.1:7410", "tcp://127.0.0.1", {"listen"}},
+      {service, "tcp://127.0.0.1:7410", "tcp://127.0.0.1:", {"listen"}},
+      {service, "tcp://127.0.0.1:7410", "tcp://:7410", {"listen"}},
+      {service, "tcp://127.0.0.1:7410", "tcp://127.0.0.1:port", {"listen"}},
+      {service, "tcp://127.0.0.1:7410", "tcp://127.0.0.1:65536", {"listen"}},
+      {service, "tcp://127.0.0.1:7410", "tcp://127.0.0.1:-1", {"listen"}},
+      {service, "tcp://127.0.0.1:7410", "ipc:///tmp/x:1", {"listen"}},
+      {service, "listen: \"tcp://127.0.0.1:7410\"", "", {"listen"}},
+      {service, "tcp://kela.example:7411", "tcp://kela.example:0", {"peers[0].address"}},
+      {service, "tcp://kela.example:7411", "", {"peers[0].address"}},
+      // Directories.
+      {service, "data_directory: \"data\"", "", {"data_directory", "missing"}},
+      {service, "keystore_directory: \"../keystore\"", "", {"keystore_directory", "missing"}},
+      {service, "keys_directory: \"/absolute/keys\"", "", {"keys_directory", "missing"}},
+      {service, "\"../keystore\"", "\"data\"", {"keystore_directory", "apart"}},
+      {service, "\"../keystore\"", "\"./x/../data/\"", {"keystore_directory", "apart"}},
+      {service, "\"/absolute/keys\"", "\"data\"", {"keys_directory"}},
+      {service, "\"/absolute/keys\"", "\"../keystore/\"", {"keys_directory"}},
+      // Agreement.
+      {service, "agreement_file: \"agreement.textproto\"", "", {"agreement_file", "missing"}},
+      {agreement, "FI/MUN/0187690-1/oulu", "FI/MUN/0187690-1/espoo", {"agreement_file", "FI/MUN/0187690-1/oulu"}},
+      {agreement, "name: \"FI/MUN/0187690-1/oulu\"", "name: \"Oulu\"", {"agreement.textproto"}},
+      {agreement, "name: \"FI/MUN/0187690-1/oulu\"", "name: \"FI/GOV/0246246-0/kela\"", {"agreement.textproto", "twice"}},
+      {agreement, "roles: AGENCY_ROLE_BENEFIT_PAYER", "", {"agreement.textproto", "kela", "role"}},
+      {agreement, "roles: AGENCY_ROLE_BENEFIT_PAYER", "roles: AGENCY_ROLE_UNSPECIFIED", {"kela", "role"}},
+      {agreement, "roles: AGENCY_ROLE_BENEFIT_PAYER", "roles: 99", {"kela", "role"}},
+      {agreement, "publishers: \"*\"", "", {"agreement.textproto", "sharings[0]", "publishers"}},
+      {agreement, "receivers: \"FI/GOV/0246246-0/kela\"", "", {"sharings[0]", "receivers"}},
+      {agreement, "types: \"polku.*\"", "", {"sharings[0]", "types"}},
+      {agreement, "legal_basis: \"189/2001\"", "", {"sharings[0]", "legal_basis"}},
+      {agreement, "publishers: \"*\"", "publishers: \"FI/ORG/x/y\"", {"sharings[0]", "publisher FI/ORG/x/y"}},
+      {agreement, "receivers: \"FI/GOV/0246246-0/kela\"", "receivers: \"FI/ORG/x/y\"", {"sharings[0]", "receiver FI/ORG/x/y"}},
+      {agreement, "receivers: \"FI/GOV/0246246-0/kela\"", "receivers: \"*\"", {"sharings[0]", "receiver *"}},
+      {agreement, "SECTION_KIND_SERVICE", "SECTION_KIND_UNSPECIFIED", {"sharings[0]", "section"}},
+      {agreement, "SECTION_KIND_SERVICE", "77", {"sharings[0]", "section 77"}},
+      // Profile.
+      {service, "profile_file: \"../profile.textproto\"", "", {"profile_file", "missing"}},
+      {profile, "valid_until: \"2025-12-31\"", "valid_until: \"31.12.2025\"", {"profile.textproto", "rates[0]", "valid_until"}},
+      {profile, "valid_until: \"2025-12-31\"", "valid_until: \"2025-02-30\"", {"rates[0]", "valid_until"}},
+      {profile, "started_from: \"2015-01-01\"", "started_from: \"2015\"", {"feedback[1]", "started_from"}},
+      {profile, "valid_from: \"2026-01-01\"", "valid_from: \"2026-01-01\" valid_until: \"2025-12-31\"", {"rates[1]", "before"}},
+      {profile, "valid_from: \"2026-01-01\"", "valid_from: \"2025-12-31\"", {"rates[1]", "same days"}},
+      {profile, "valid_from: \"2026-01-01\"", "", {"rates[1]", "same days"}},
+      {profile, "started_from: \"2015-01-01\"", "started_from: \"2014-12-31\"", {"feedback[1]", "same days"}},
+      {profile, "version: \"2\" source: \"[s] x\" valid_from", "version: \"1\" source: \"[s] x\" valid_from", {"rates[1]", "twice"}},
+      {profile, "id: \"rate\" version: \"2\"", "version: \"2\"", {"rates[1]", "id"}},
+      {profile, "id: \"rate\" version: \"2\"", "id: \"rate\"", {"rates[1]", "version"}},
+      {profile, "source: \"[s] x\" valid_from", "valid_from", {"rates[1]", "source"}},
+      // Peers.
+      {service, "origin: \"FI/GOV/0246246-0/kela/compensation/1\"", "origin: \"FI/GOV/0246246-0/kela/compensation\"", {"peers[0]"}},
+      {service, "origin: \"FI/GOV/0246246-0/kela/compensation/1\"", "origin: \"FI/MUN/0187690-1/oulu/referral/1\"", {"peers[0]", "itself"}},
+      {service, "business_date", second_peer, {"peers[1]", "twice"}},
+      {service, peer_key, "address: \"tcp://kela.example:7411\" curve_key: \"short\"", {"peers[0]", "curve_key", "curve.public"}},
+      {service, peer_key, "address: \"tcp://kela.example:7411\"", {"peers[0]", "curve_key"}},
+      {service, vkey, vkey.substr(1), {"peers[0]", "signing_key"}},
+      {service, vkey, "", {"peers[0]", "signing_key"}},
+      {service, vkey, other_vkey, {"peers[0]", "signing_key", "compensation/2", "compensation/1"}},
+      // Principals.
+      {service, "agency: \"FI/GOV/0246246-0/kela\"", "agency: \"kela\"", {"principals[0]"}},
+      {service, "agency: \"FI/GOV/0246246-0/kela\"", "", {"principals[0]"}},
+      {service, author_curve_, "", {"principals[0]", "curve_key"}},
+      {service, author_curve_, peer_curve_, {"principals[1]", "twice"}},
+      {service, "rights: RIGHT_REPLICATE", "", {"principals[1]", "rights"}},
+      {service, "rights: RIGHT_REPLICATE", "rights: RIGHT_UNSPECIFIED", {"principals[1]", "right 0"}},
+      {service, "rights: RIGHT_REPLICATE", "rights: 9", {"principals[1]", "right 9"}},
+      // The rest.
+      {service, "2025-03-31", "2025-3-31", {"business_date", "2025-03-31"}},
+      {service, "2025-03-31", "2025-02-29", {"business_date"}},
+      {service, "replication_credit_bytes: 2097152", "replication_credit_bytes: 1048575", {"limits.replication_credit_bytes", "1048576"}},
+  };
+  ASSERT_THAT(Load(good_), IsOk());
+  for (const Mistake& mistake : mistakes) {
+    Files files = good_;
+    Replace(files.*mistake.file, mistake.from, mistake.to);
+    if (HasFatalFailure()) return;
+    const auto loaded = Load(files);
+    EXPECT_THAT(loaded, StatusIs(kInvalid)) << mistake.from << " → " << mistake.to;
+    const std::string message(loaded.status().message());
+    EXPECT_THAT(message, HasSubstr(".textproto")) << "no file is named";
+    for (const std::string& part : mistake.told) {
+      EXPECT_THAT(message, HasSubstr(part)) << mistake.from << " → " << mistake.to;
+    }
+  }
+}
+
+TEST_F(ConfigTest, AListenerMayLeaveThePortToTheSystem) {
+  Replace(good_.service, "tcp://127.0.0.1:7410", "tcp://127.0.0.1:0");
+  EXPECT_THAT(Load(good_), IsOk());
+}
+
+TEST_F(ConfigTest, AFileThatIsNotThereIsNamed) {
+  EXPECT_THAT(LoadConfig(root_ + "/etc/no.textproto", "referral"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no.textproto")));
+  Replace(good_.service, "agreement_file: \"agreement.textproto\"", "agreement_file: \"gone\"");
+  EXPECT_THAT(Load(good_), StatusIs(absl::StatusCode::kNotFound, HasSubstr(root_ + "/etc/gone")));
+  Replace(good_.service, "agreement_file: \"gone\"", "agreement_file: \"agreement.textproto\"");
+  Replace(good_.service, "\"../profile.textproto\"", "\"none\"");
+  EXPECT_THAT(Load(good_), StatusIs(absl::StatusCode::kNotFound, HasSubstr(root_ + "/etc/none")));
+}
+
+TEST_F(ConfigTest, AFileThatIsFarTooLargeIsRefusedBeforeItIsParsed) {
+  good_.agreement += std::string(5 << 20, '#');
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("agreement.textproto")));
+}
+
+TEST_F(ConfigTest, AnEmptyAgreementIsRefused) {
+  good_.agreement = "name: 'empty'";
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("agreement.textproto"), HasSubstr("agencies"))));
+}
+
+TEST_F(ConfigTest, TheShippedAgreementAndProfileAreGood) {
+  const char* source = std::getenv("POLKU_SOURCE_DIR");
+  ASSERT_NE(source, nullptr) << "set POLKU_SOURCE_DIR to the repository";
+  std::stringstream agreement, profile;
+  agreement << std::ifstream(Str(source, "/deploy/demo/agreement.textproto")).rdbuf();
+  profile << std::ifstream(Str(source, "/deploy/profiles/oulu.textproto")).rdbuf();
+  good_.agreement = agreement.str();
+  good_.profile = profile.str();
+  EXPECT_THAT(Load(good_), IsOk());
+}
+
+}  // namespace
+}  // namespace polku::host

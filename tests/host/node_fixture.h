@@ -1,0 +1,381 @@
+// Nodes of several agencies in one process, wired through the real CutBatch and Subscriber without
+// sockets, with a clock that moves by hand.
+#ifndef POLKU_TESTS_HOST_NODE_FIXTURE_H_
+#define POLKU_TESTS_HOST_NODE_FIXTURE_H_
+
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/index.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/replica/publisher.h"
+#include "eventstore/replica/subscriber.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/struct.pb.h"
+#include "google/protobuf/text_format.h"
+#include "google/protobuf/util/json_util.h"
+#include "gtest/gtest.h"
+#include "services/core/codec.h"
+#include "services/host/node.h"
+#include "tests/host/fault_engine.h"
+#include "tests/support/key_storage.h"
+#include "tests/support/random.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::host {
+
+// The agencies of deploy/demo.
+inline constexpr std::string_view kOulu = "FI/MUN/0187690-1/oulu";
+inline constexpr std::string_view kWellbeing = "FI/MUN/9999991-7/hyvinvointi";
+inline constexpr std::string_view kProvider = "FI/ORG/9999992-5/toimintatupa";
+inline constexpr std::string_view kKela = "FI/GOV/0246246-0/kela";
+inline constexpr std::string_view kAuditor = "FI/GOV/9999993-3/tarkastaja";
+
+inline std::string SourcePath(std::string_view path) {
+  const char* root = std::getenv("POLKU_SOURCE_DIR");
+  return Str(root == nullptr ? "." : root, "/", path);
+}
+
+inline std::string FileText(const std::string& path) {
+  std::ifstream file(path);
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_FALSE(text.str().empty()) << path << ": set POLKU_SOURCE_DIR to the repository";
+  return text.str();
+}
+
+template <typename T>
+T ParseText(const std::string& text) {
+  T message;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &message)) << text;
+  return message;
+}
+
+inline absl::Time Noon(std::string_view date) {
+  auto time = ParseTime(Str(date, "T10:00:00Z"));  // noon or 13 in Finland
+  EXPECT_TRUE(time.has_value()) << date;
+  return time.value_or(absl::UnixEpoch());
+}
+
+inline CaseId NumberedCase(uint64_t n) {
+  return *CaseId::FromBytes(Sha256(Str("case ", n)).view().substr(0, CaseId::kBytes));
+}
+inline EventId NamedEvent(std::string_view name) { return DerivedEventId(name); }
+
+// ---- Offers ----
+
+inline exchange::v1::OfferedEvent Event(const EventId& id, const CaseId& case_id,
+                                        const google::protobuf::Message& body,
+                                        std::string_view official = "") {
+  exchange::v1::OfferedEvent event;
+  event.set_event_id(std::string(id.view()));
+  event.set_case_id(std::string(case_id.view()));
+  event.set_type(body.GetDescriptor()->full_name());
+  event.set_body(body.SerializeAsString());
+  event.set_official(std::string(official));
+  return event;
+}
+
+struct AuthoredEvent {
+  std::string agency;
+  std::string service;  // whose event type it is: "referral", "assessment"
+  exchange::v1::OfferedEvent event;
+};
+
+// The path of one client of testdata/paths.ndjson, in order, as a case of our own number. Parts are the
+// steps as an agency sends them together: 1 need, 2-3 plan, 4 answer, 5 agreement and decision, 7 start,
+// 8-10 what is found out, 11-12 what follows, 13-14 end.
+inline std::vector<AuthoredEvent> ClientPath(uint64_t case_number, size_t client = 0,
+                                             int first_part = 1, int last_part = 14) {
+  std::vector<AuthoredEvent> path;
+  std::istringstream lines(FileText(SourcePath("tests/host/testdata/paths.ndjson")));
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    google::protobuf::Struct parsed;
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(line, &parsed).ok()) << line;
+    const auto& fields = parsed.fields();
+    const auto part = static_cast<int>(fields.at("part").number_value());
+    if (static_cast<size_t>(fields.at("client").number_value()) != client || part < first_part ||
+        part > last_part) {
+      continue;
+    }
+    const std::string& type = fields.at("type").string_value();
+    const auto* descriptor = service::FindEventType(type);
+    EXPECT_NE(descriptor, nullptr) << type;
+    if (descriptor == nullptr) continue;
+    std::unique_ptr<google::protobuf::Message> body(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
+    std::string json;
+    EXPECT_TRUE(
+        google::protobuf::util::MessageToJsonString(fields.at("event").struct_value(), &json).ok());
+    EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, body.get()).ok()) << json;
+    const std::string service = descriptor->file()->package().substr(6);  // polku.<service>.v1
+    path.push_back({fields.at("agency").string_value(), service.substr(0, service.find('.')),
+                    Event(NamedEvent(Str("line ", number, " of case ", case_number)),
+                          NumberedCase(case_number), *body,
+                          fields.at("official").string_value())});
+  }
+  EXPECT_FALSE(path.empty());
+  return path;
+}
+
+// ---- Nodes ----
+
+inline Config MakeConfig(std::string_view agency, std::string_view service) {
+  Config config{.origin = *OriginName::Make(agency, service, 1)};
+  config.agreement = ParseText<config::v1::Agreement>(
+      FileText(SourcePath("deploy/demo/agreement.textproto")));
+  config.profile =
+      ParseText<config::v1::Profile>(FileText(SourcePath("deploy/profiles/oulu.textproto")));
+  return config;
+}
+
+struct StoredEntry {
+  Position position;
+  event::v1::Header header;
+  std::unique_ptr<google::protobuf::Message> body;  // as its holder sees it; null for control
+};
+
+class TestNode {
+ public:
+  // `service` is borrowed.
+  TestNode(std::string_view agency, const service::Service& domain, uint64_t seed,
+           FaultEngine::Opener open_engine = nullptr)
+      : config(MakeConfig(agency, domain.name())),
+        engine(std::move(open_engine)),
+        service_(domain),
+        random_(testing::SeededRandom(seed)) {
+    keys.curve = zeromq::NewCurveKeyPair();
+    keys.signer = proof::Signer::Generate(config.origin.text());
+    keys.master = vault::MasterKey(std::string(32, 'm'));
+  }
+
+  absl::Status TryOpen() {
+    node_.reset();
+    auto storage = std::make_unique<testing::MemoryKeyStorage>(key_disk);
+    POLKU_ASSIGN_OR_RETURN(keystore_,
+                           vault::KeyStore::Open(std::move(storage), keys.master, random_));
+    POLKU_ASSIGN_OR_RETURN(node_, Node::Open({.config = config,
+                                              .keys = keys,
+                                              .service = service_,
+                                              .engine = engine,
+                                              .keystore = *keystore_,
+                                              .clock = [this] { return now; },
+                                              .random = random_}));
+    return absl::OkStatus();
+  }
+  void Open() { ASSERT_OK(TryOpen()); }
+  void Close() { node_.reset(); }
+  // A clean stop and start; caches are cold.
+  void Reopen() {
+    node_.reset();
+    engine.Restart();
+    Open();
+  }
+  // kill -9: of the index writes since the last sync only the first `kept` are there.
+  void Crash(size_t kept) {
+    node_.reset();
+    engine.Crash(kept);
+    Open();
+  }
+  void Reindex() {
+    node_.reset();
+    engine.Restart();
+    ASSERT_OK(log::RebuildIndex(engine, nullptr));
+    engine.Restart();  // the tool has exited and its index is on disk
+    Open();
+  }
+
+  // `other` becomes a peer; before Open.
+  size_t Follow(const TestNode& other) {
+    config.peers.push_back({.origin = other.config.origin,
+                            .address = "tcp://unused:1",
+                            .curve_key = other.keys.curve.public_key,
+                            .signing_key = other.keys.signer->verifier()});
+    return config.peers.size() - 1;
+  }
+
+  Node& operator*() { return *node_; }
+  Node* operator->() { return node_.get(); }
+  vault::KeyStore& keystore() { return *keystore_; }
+  std::string origin() const { return config.origin.text(); }
+
+  exchange::v1::OfferAnswer Offer(std::string_view agency,
+                                  std::vector<exchange::v1::OfferedEvent> events) {
+    exchange::v1::Offer offer;
+    for (auto& event : events) *offer.add_events() = std::move(event);
+    const OfferFrom from{offer, agency};
+    return node_->HandleOffers({&from, 1}).at(0);
+  }
+  // All in one turn.
+  std::vector<exchange::v1::OfferAnswer> OfferTogether(
+      const std::vector<std::vector<AuthoredEvent>>& offers) {
+    std::deque<exchange::v1::Offer> messages;
+    std::vector<OfferFrom> from;
+    for (const auto& events : offers) {
+      auto& message = messages.emplace_back();
+      for (const auto& event : events) *message.add_events() = event.event;
+      from.push_back({message, events.at(0).agency});
+    }
+    return node_->HandleOffers(from);
+  }
+
+  // Work until nothing is left to do now.
+  void WorkAll() {
+    for (int i = 0; i < 100; ++i) {
+      node_->Work();
+      if (node_->NextWork() > now) return;
+    }
+    ADD_FAILURE() << "work is never done";
+  }
+
+  std::vector<StoredEntry> Entries(LogNumber log = kOwnLog) {
+    std::vector<StoredEntry> entries;
+    auto held = log::HeldLogs(engine);
+    EXPECT_OK(held);
+    std::string origin;
+    for (const auto& one : *held) {
+      if (one.number == log) origin = one.head.origin;
+    }
+    auto reader = log::EntryReader::Make(engine, log, Position(0), /*with_blobs=*/true);
+    EXPECT_OK(reader);
+    for (;;) {
+      auto entry = (*reader)->Next();
+      EXPECT_OK(entry);
+      if (!entry.ok() || !*entry) return entries;
+      StoredEntry stored{(*entry)->position, *(*entry)->header, nullptr};
+      if (const auto* type = service::FindEventType(stored.header.type())) {
+        auto opened = node_->opener().Open(**entry, origin);
+        EXPECT_OK(opened);
+        auto body = service::ParseRecordedEvent(*type, opened->bytes);
+        EXPECT_OK(body);
+        stored.body = *std::move(body);
+      }
+      entries.push_back(std::move(stored));
+    }
+  }
+  size_t CountOf(std::string_view type) {
+    size_t count = 0;
+    for (const auto& entry : Entries()) count += entry.header.type() == type ? 1 : 0;
+    return count;
+  }
+  LogNumber NumberOf(std::string_view origin) {
+    const auto logs = log::HeldLogs(engine);
+    for (const auto& held : *logs) {
+      if (held.head.origin == origin) return held.number;
+    }
+    ADD_FAILURE() << origin << " is not held";
+    return LogNumber(99);
+  }
+
+  // Every value that the engine holds, one after the other.
+  std::string AllBytes() {
+    std::string bytes;
+    const auto logs = log::HeldLogs(engine);
+    for (const auto& held : *logs) {
+      auto cursor = engine.Scan(held.number, Position(0), /*with_blobs=*/true);
+      EXPECT_OK(cursor);
+      for (;;) {
+        auto group = (*cursor)->Next();
+        EXPECT_OK(group);
+        if (!*group) break;
+        bytes += (*group)->entries + (*group)->blobs;
+      }
+      bytes += *engine.ReadHead(held.number).value();
+      bytes += *engine.ReadCheckpoint(held.number, held.head.frontier.size()).value();
+    }
+    auto index = engine.IndexScan("");
+    for (;;) {
+      auto entry = index->Next();
+      EXPECT_OK(entry);
+      if (!*entry) return bytes;
+      bytes += (*entry)->first + (*entry)->second;
+    }
+  }
+
+  Config config;
+  ServiceKeys keys;
+  FaultEngine engine;
+  testing::KeyDisk key_disk;
+  absl::Time now = Noon("2025-03-10");
+
+ private:
+  const service::Service& service_;
+  const RandomBytes random_;
+  std::unique_ptr<vault::KeyStore> keystore_;
+  std::unique_ptr<Node> node_;
+};
+
+// Carries what `to` lacks of `from`'s log, batch by batch; stops after `max_batches`. What is not
+// stored because the engine failed is left for the next time.
+inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_bytes = 4096,
+                      int max_batches = 1'000'000) {
+  auto subscriber = replica::Subscriber::Make(
+      {.origin = from.origin(),
+       .own_agency = std::string(to.config.origin.agency()),
+       .origin_key = from.keys.signer->verifier(),
+       .prepare_keys =
+           [&to](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
+             std::vector<vault::KeyName> names;
+             for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
+             return to.keystore().Ensure(names).status();
+           }},
+      to->replica(peer).head(),
+      [&to](const CaseId& case_id, SectionKind kind, const Hash& commitment,
+            const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
+        POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, to.keystore().Get({case_id, kind}));
+        return vault::WrapSecret(key, commitment, secret);
+      },
+      testing::SeededRandom(7));
+  uint64_t session = 0;
+  bool stopped = false;
+  const auto apply = [&](std::vector<replica::SubscriberOutput> outputs) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      if (auto* pull = std::get_if<replica::SendPull>(&outputs[i])) session = pull->pull.session();
+      if (auto* alarm = std::get_if<replica::RaiseAlarm>(&outputs[i])) {
+        if (!stopped) ADD_FAILURE() << alarm->what;  // not one that a failed store has raised
+        stopped = true;
+      }
+      if (auto* store = std::get_if<replica::StoreBatch>(&outputs[i])) {
+        const absl::Status stored = to->StoreReplica(peer, store->batch);
+        if (!stored.ok()) stopped = true;
+        for (auto& more : subscriber->OnStored(stored, to.now)) outputs.push_back(std::move(more));
+      }
+    }
+  };
+  apply(subscriber->Start(to.now));
+  const Position end = from->size();
+  Position next = to->replica(peer).size();
+  for (int i = 0; next < end && !stopped && i < max_batches; ++i) {
+    auto cut = replica::CutBatch(from.engine, from.origin(), to.config.origin.agency(), next, end,
+                                 batch_bytes,
+                                 [&from](const event::v1::Header& header, SectionKind kind) {
+                                   return from->opener().OwnSecret(header, kind);
+                                 });
+    ASSERT_OK(cut);
+    cut->batch.set_session(session);
+    next = Position(cut->batch.first_position() + cut->batch.count());
+    apply(subscriber->OnBatch(cut->batch, cut->entries, cut->blobs, to.now));
+  }
+  if (stopped || max_batches < 1'000'000) return;
+  ASSERT_EQ(to->replica(peer).size(), end);
+}
+
+}  // namespace polku::host
+
+#endif  // POLKU_TESTS_HOST_NODE_FIXTURE_H_

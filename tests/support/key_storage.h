@@ -1,0 +1,46 @@
+// Sealed keys in memory that outlive a KeyStore: what a test's disk holds.
+#ifndef POLKU_TESTS_SUPPORT_KEY_STORAGE_H_
+#define POLKU_TESTS_SUPPORT_KEY_STORAGE_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "eventstore/vault/keystore.h"
+
+namespace polku::testing {
+
+struct KeyDisk {
+  std::map<std::string, std::string, std::less<>> records;
+  int puts = 0;
+  absl::Status put_status;  // not OK: nothing is written
+};
+
+class MemoryKeyStorage final : public vault::SealedKeyStorage {
+ public:
+  explicit MemoryKeyStorage(KeyDisk& disk) : disk_(disk) {}  // borrowed
+
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view name) override {
+    const auto found = disk_.records.find(name);
+    if (found == disk_.records.end()) return std::optional<std::string>();
+    return std::optional<std::string>(found->second);
+  }
+  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
+    if (!disk_.put_status.ok()) return disk_.put_status;
+    ++disk_.puts;
+    for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    return absl::OkStatus();
+  }
+
+ private:
+  KeyDisk& disk_;
+};
+
+}  // namespace polku::testing
+
+#endif  // POLKU_TESTS_SUPPORT_KEY_STORAGE_H_
