@@ -42,7 +42,7 @@ const std::map<std::string, std::vector<std::string>> kWays = {
     {"ENTERED_IN_ERROR", {"REQUESTED", "ENTERED_IN_ERROR"}}};
 
 v1::ReferralStatus StatusNamed(const std::string& name) {
-  v1::ReferralStatus status;
+  v1::ReferralStatus status = v1::REFERRAL_STATUS_UNSPECIFIED;
   EXPECT_TRUE(v1::ReferralStatus_Parse("REFERRAL_STATUS_" + name, &status)) << name;
   return status;
 }
