@@ -359,25 +359,32 @@ TEST_F(DutyTest, AnEntryAheadIsActedOnUnderABusinessDateToo) {
 }
 
 TEST_F(DutyTest, AClockThatIsSetBackTakesNothingBack) {
-  MoveTo("2025-03-12");
   Publish(1);
   Replicate(referral_, assessment_, 0);
+  // The duty is recorded two days after its cause; then the clock is mended.
+  assessment_.now = Noon("2025-03-12");
   assessment_.WorkAll();
   ASSERT_EQ(assessment_.CountOf(kAssessmentDue), 1u);
+  assessment_.now = Noon("2025-03-10") + absl::Hours(1);
   for (int i = 0; i < 2; ++i) {
-    MoveTo("2025-03-10");
-    referral_.Reopen();
     assessment_.Reindex();
     assessment_.WorkAll();
     EXPECT_EQ(assessment_.CountOf(kAssessmentDue), 1u);
     EXPECT_EQ(assessment_.CountOf(kCancelled), 0u);
     EXPECT_EQ(assessment_->health(), "ok");
   }
-  // Decisions still rest on what is in the own log.
-  const auto path = ClientPath(1, 0, 1, 7);
-  auto again = path.back().event;  // the start once more, as a new event
-  again.set_event_id(std::string(NamedEvent("again").view()));
-  EXPECT_TRUE(referral_.Offer(path.back().agency, {again}).has_refusal());
+  // Decisions still rest on all that is in the own log, and orders still ascend.
+  referral_.now -= absl::Hours(30);
+  referral_.Reopen();
+  auto path = ClientPath(1, 0, 2, 2);
+  const auto noted = std::find_if(path.begin(), path.end(), [](const auto& event) {
+    return event.event.type() == "polku.referral.v1.SocialServiceNoted";
+  });
+  ASSERT_NE(noted, path.end());
+  noted->event.set_event_id(std::string(NamedEvent("once more").view()));
+  const auto answer = referral_.Offer(noted->agency, {noted->event});
+  EXPECT_FALSE(answer.has_refusal()) << answer.ShortDebugString();
+  Replicate(referral_, assessment_, 0);  // the subscriber holds orders to ascending
 }
 
 // ---- Services that misbehave ----

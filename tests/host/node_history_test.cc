@@ -80,10 +80,45 @@ size_t NodeFor(const AuthoredEvent& event) {
   return 2;
 }
 
-// The demo's paths of several clients.
+// The paths of several clients, with days at the provider once the service has started: two
+// attended, one away, and one that is taken back.
 std::vector<std::vector<AuthoredEvent>> Paths(size_t clients) {
   std::vector<std::vector<AuthoredEvent>> paths;
-  for (size_t i = 0; i < clients; ++i) paths.push_back(ClientPath(i, i));
+  for (size_t i = 0; i < clients; ++i) {
+    auto path = ClientPath(i, i, 1, 7);
+    std::string period;
+    for (const auto& event : path) {
+      referral::v1::ServiceStarted started;
+      if (event.event.type() != "polku.referral.v1.ServiceStarted") continue;
+      EXPECT_TRUE(started.ParseFromString(event.event.body()));
+      period = started.period_id();
+    }
+    const auto add = [&](const google::protobuf::Message& body, std::string_view name) {
+      path.push_back({std::string(kProvider), "attendance",
+                      Event(NamedEvent(Str(name, i)), NumberedCase(i), body, "ohjaaja-1")});
+    };
+    for (const auto& [date, attended] :
+         {std::pair("2025-03-03", true), std::pair("2025-03-04", false), std::pair("2025-03-05", true)}) {
+      attendance::v1::DayRecorded day;
+      day.set_period_id(period);
+      day.set_date(date);
+      day.set_planned_minutes(240);
+      day.set_actual_minutes(attended ? 240 : 0);
+      day.set_outcome(attended ? event::v1::DAY_OUTCOME_ATTENDED
+                               : event::v1::DAY_OUTCOME_ABSENT_ACCEPTED);
+      day.set_attendance_class(attended ? event::v1::ATTENDANCE_CLASS_ATTENDED
+                                        : event::v1::ATTENDANCE_CLASS_OWN_ILLNESS);
+      add(day, date);
+    }
+    attendance::v1::DayCorrected gone;
+    gone.set_period_id(period);
+    gone.set_date("2025-03-05");
+    gone.set_reason(attendance::v1::CORRECTION_REASON_WRONG_CLIENT);
+    gone.set_withdrawn(true);
+    add(gone, "gone");
+    for (auto& event : ClientPath(i, i, 8, 14)) path.push_back(std::move(event));
+    paths.push_back(std::move(path));
+  }
   return paths;
 }
 
@@ -190,6 +225,10 @@ TEST(NodeHistory, AColdReplayOfAnyHistorySeesTheSameFactsAndCallsForNothingMore)
       EXPECT_EQ(cluster.service(i).seen.size(), 3u);
       EXPECT_EQ(cluster.service(i).seen, live) << node.origin();
     }
+    // Every service had something to say of its own accord.
+    EXPECT_GT(cluster.node(1).CountOf("polku.assessment.v1.AssessmentDue"), 0u);
+    EXPECT_GT(cluster.node(2).CountOf("polku.attendance.v1.PeriodOpened"), 0u);
+    EXPECT_GT(cluster.node(3).CountOf("polku.compensation.v1.AllowanceAccrued"), 0u);
   }
 }
 
@@ -231,6 +270,17 @@ TEST(NodeHistory, NoEntryStandsTwiceAndEveryDutyThatHoldsIsThereOnce) {
     int count = 0;
     for (const auto& [key, n] : live) count += n;
     EXPECT_GE(count, 2 * 5);
+    // The allowance of the day that was taken back was never accrued or is reversed: a day a client.
+    std::map<std::string, int> days;
+    for (const auto& entry : cluster.node(3).Entries()) {
+      if (entry.header.type() == "polku.compensation.v1.AllowanceAccrued") {
+        ++days[entry.header.case_id()];
+      } else if (entry.header.type() == "polku.compensation.v1.AllowanceReversed") {
+        --days[entry.header.case_id()];
+      }
+    }
+    EXPECT_EQ(days.size(), 2u);
+    for (const auto& [case_id, n] : days) EXPECT_EQ(n, 1) << ToHex(case_id);
   }
 }
 

@@ -572,18 +572,28 @@ TEST_F(OfferTest, AFullKeystoreRefusesWhatNeedsNewKeysAndRecovers) {
 }
 
 TEST_F(OfferTest, AKeyThatDoesNotOpenHurtsItsOwnCaseAlone) {
+  // Whether the case's history needs the key, or only what is to be sealed.
   ASSERT_FALSE(node_.Offer(kOulu, {NeedEvent("a", 1, "rent")}).has_refusal());
   for (auto& [name, sealed] : node_.key_disk.records) {
     if (name.starts_with(NumberedCase(1).view())) sealed[40] = static_cast<char>(sealed[40] ^ 1);
   }
+  const std::string social(1, static_cast<char>(SectionKind::kSocial));
+  node_.key_disk.records[Str(NumberedCase(2).view(), social)] = std::string(72, 'x');
   node_.Reopen();
-  const auto answers = node_.OfferTogether({{By(kOulu, NeedEvent("b", 2))},
-                                            {By(kOulu, NeedEvent("c", 1))},
-                                            {By(kOulu, NeedEvent("d", 3))}});
+  const auto answers = node_.OfferTogether({{By(kOulu, NeedEvent("b", 3, "rent"))},
+                                            {By(kOulu, NeedEvent("c", 1, "rent"))},
+                                            {By(kOulu, NeedEvent("d", 2, "rent"))},
+                                            {By(kOulu, NeedEvent("e", 2))},
+                                            {By(kOulu, NeedEvent("f", 4, "rent"))}});
   EXPECT_FALSE(answers[0].has_refusal());
   EXPECT_THAT(answers[1], RefusedWith(kTryAgain, "service_failed"));
-  EXPECT_FALSE(answers[2].has_refusal());
+  EXPECT_THAT(answers[2], RefusedWith(kTryAgain, "service_failed"));
+  // It needs no key that fails, but was decided on what is not there now.
+  EXPECT_THAT(answers[3], RefusedWith(kTryAgain, "service_failed"));
+  EXPECT_FALSE(answers[4].has_refusal());
+  EXPECT_EQ(node_->size(), Position(4 + 3));
   EXPECT_NE(node_->health(), "ok");
+  EXPECT_FALSE(node_.Offer(kOulu, {NeedEvent("e", 2)}).has_refusal());
 }
 
 TEST_F(OfferTest, OpeningFailsWithAReasonForAnotherOriginOrKeyOrTooManyReceivers) {
