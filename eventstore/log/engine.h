@@ -2,7 +2,8 @@
 // Small on purpose (DESIGN "The log"): append groups at an expected position, read a range, side
 // indexes. One conformance suite (tests/log/engine_conformance.h) runs over every engine.
 //
-// Thread-safety: reads from any thread at any time; Commit and WriteIndex from one thread at a time.
+// Thread-safety: reads from any thread at any time; Commit and WriteIndex from one thread at a
+// time.
 #ifndef POLKU_EVENTSTORE_LOG_ENGINE_H_
 #define POLKU_EVENTSTORE_LOG_ENGINE_H_
 
@@ -69,7 +70,8 @@ class Engine {
   // Numbers of all logs that have a head, ascending.
   virtual absl::StatusOr<std::vector<LogNumber>> Logs() = 0;
   // The newest checkpoint whose size is at most `size`; nullopt when there is none.
-  virtual absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) = 0;
+  virtual absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log,
+                                                                    Position size) = 0;
 
   // The group that holds `position`. OutOfRange when the log is not that long.
   virtual absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position,
@@ -81,6 +83,7 @@ class Engine {
   virtual absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) = 0;
   virtual std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) = 0;
   // The greatest key with that prefix that is <= prefix ‖ suffix; nullopt when there is none.
+  // `prefix` must not be empty.
   virtual absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
                                                              std::string_view suffix) = 0;
   // Not synced, but never on disk before an earlier write is: what is lost at a crash is a suffix.

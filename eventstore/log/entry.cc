@@ -37,7 +37,8 @@ absl::Status ParseHeader(std::string_view leaf, event::v1::Header& header) {
   }
   if (header.event_id().size() != EventId::kBytes) return Bad("event_id is not 16 bytes");
   if (!IsName(header.type())) return Bad("type is empty or longer than 255 bytes");
-  if (!IsName(header.author_agency())) return Bad("author_agency is empty or longer than 255 bytes");
+  if (!IsName(header.author_agency()))
+    return Bad("author_agency is empty or longer than 255 bytes");
   if (header.author_official().size() > kMaxNameBytes) {
     return Bad("author_official is longer than 255 bytes");
   }

@@ -74,11 +74,11 @@ Sameness Compare(const NewEntry& entry, const NewEntry& earlier) {
       entry.control != earlier.control) {
     return Sameness::kOther;
   }
-  const bool same = std::equal(entry.sections.begin(), entry.sections.end(),
-                               earlier.sections.begin(), earlier.sections.end(),
-                               [](const SealedSection& a, const SealedSection& b) {
-                                 return a.kind == b.kind && a.commitment == b.commitment;
-                               });
+  const bool same =
+      std::equal(entry.sections.begin(), entry.sections.end(), earlier.sections.begin(),
+                 earlier.sections.end(), [](const SealedSection& a, const SealedSection& b) {
+                   return a.kind == b.kind && a.commitment == b.commitment;
+                 });
   return same ? Sameness::kSame : Sameness::kOtherSections;
 }
 
@@ -90,12 +90,11 @@ Sameness Compare(const NewEntry& entry, const event::v1::Header& earlier) {
       entry.control != earlier.control()) {
     return Sameness::kOther;
   }
-  const bool same = std::equal(entry.sections.begin(), entry.sections.end(),
-                               earlier.commitments().begin(), earlier.commitments().end(),
-                               [](const SealedSection& a, const event::v1::Commitment& b) {
-                                 return static_cast<int>(a.kind) == b.kind() &&
-                                        a.commitment.view() == b.commitment();
-                               });
+  const bool same = std::equal(
+      entry.sections.begin(), entry.sections.end(), earlier.commitments().begin(),
+      earlier.commitments().end(), [](const SealedSection& a, const event::v1::Commitment& b) {
+        return static_cast<int>(a.kind) == b.kind() && a.commitment.view() == b.commitment();
+      });
   return same ? Sameness::kSame : Sameness::kOtherSections;
 }
 
@@ -203,7 +202,8 @@ absl::Status ValidateEntry(const NewEntry& entry) {
   if (entry.disclosures.size() > kMaxDisclosuresPerEntry) return bad("more than 64 disclosures");
   const std::string* last_receiver = nullptr;
   for (const DisclosureTarget& target : entry.disclosures) {
-    if (!is_name(target.receiver)) return bad("disclosure needs a receiver of 1 to 255 bytes of UTF-8");
+    if (!is_name(target.receiver))
+      return bad("disclosure needs a receiver of 1 to 255 bytes of UTF-8");
     if (last_receiver != nullptr && target.receiver <= *last_receiver) {
       return bad("disclosures must ascend by receiver, each once");
     }
@@ -281,7 +281,8 @@ class LogImpl final : public Log {
   }
 
  private:
-  // A caller of Append. Lives on its stack; touched by the leader until `done` is set under the lock.
+  // A caller of Append. Lives on its stack; touched by the leader until `done` is set under the
+  // lock.
   struct Waiter {
     std::span<const AppendRequest> requests;
     std::vector<AppendResult> results;
@@ -337,7 +338,7 @@ class LogImpl final : public Log {
   Order last_order_;
   RevisionCache revision_cache_;
   absl::flat_hash_map<std::string, uint64_t> numbers_;  // receiver → newest running number
-  absl::Status stopped_;                                 // why no commit may follow
+  absl::Status stopped_;                                // why no commit may follow
   bool put_index_version_ = false;
   EntryFetcher fetcher_;
 
@@ -358,8 +359,8 @@ class LogImpl final : public Log {
   std::string random_;
   size_t random_used_ = 0;
   event::v1::Header header_;
-  std::string arena_;               // the leaves of one request
-  std::vector<size_t> leaf_ends_;   // in arena_
+  std::string arena_;                            // the leaves of one request
+  std::vector<size_t> leaf_ends_;                // in arena_
   std::vector<std::optional<Receipt>> repeats_;  // per entry of one request
   std::vector<size_t> staged_index_;             // per entry without durable receipt
   Undo undo_;
@@ -374,9 +375,9 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
   if (bytes) {
     POLKU_ASSIGN_OR_RETURN(const LogHead head, LogHead::Parse(*bytes));
     if (head.origin != origin) {
-      return absl::FailedPreconditionError(
-          Str("the store holds the log of ", head.origin, ", not of ", origin,
-              "; check the configured origin and data directory"));
+      return absl::FailedPreconditionError(Str("the store holds the log of ", head.origin,
+                                               ", not of ", origin,
+                                               "; check the configured origin and data directory"));
     }
     const Position size = head.frontier.size();
     POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> note,
@@ -725,8 +726,9 @@ absl::Status LogImpl::StageNew(const AppendRequest& request) {
     const size_t header_bytes = header_.ByteSizeLong();
     const size_t leaf_bytes = kLeafPrefix.size() + kLeafRandomBytes + header_bytes;
     if (leaf_bytes > kMaxLeafBytes) {
-      return fail(absl::InvalidArgumentError(Str("entry ", FormatEventId(entry.id), ": its leaf of ",
-                                                 leaf_bytes, " bytes exceeds 65,535")));
+      return fail(
+          absl::InvalidArgumentError(Str("entry ", FormatEventId(entry.id), ": its leaf of ",
+                                         leaf_bytes, " bytes exceeds 65,535")));
     }
     if (leaf_bytes + blob_bytes > kMaxEntryBytes) {
       return fail(absl::InvalidArgumentError(
@@ -790,8 +792,8 @@ void LogImpl::CommitStage(std::span<Work> work) {
   batch.log = kOwnLog;
   batch.expected_size = frontier_.size();
   batch.new_size = staged_.frontier.size();
-  batch.checkpoint = options_.signer->Sign(
-      {options_.origin.text(), batch.new_size, staged_.frontier.Root()});
+  batch.checkpoint =
+      options_.signer->Sign({options_.origin.text(), batch.new_size, staged_.frontier.Root()});
   LogHead head;
   head.origin = options_.origin.text();
   head.frontier = staged_.frontier;

@@ -99,7 +99,8 @@ class MemoryEngine final : public Engine {
     const std::shared_lock lock(mu_);
     std::vector<KeyValue> entries;
     for (auto it = index_.lower_bound(prefix);
-         it != index_.end() && std::string_view(it->first).substr(0, prefix.size()) == prefix; ++it) {
+         it != index_.end() && std::string_view(it->first).substr(0, prefix.size()) == prefix;
+         ++it) {
       entries.emplace_back(*it);
     }
     return std::make_unique<MemoryIndexCursor>(std::move(entries));
@@ -133,7 +134,7 @@ class MemoryEngine final : public Engine {
 
  private:
   std::shared_mutex mu_;
-  std::map<LogNumber, StoredLog> logs_;                // guarded by mu_
+  std::map<LogNumber, StoredLog> logs_;                    // guarded by mu_
   std::map<std::string, std::string, std::less<>> index_;  // guarded by mu_
 };
 

@@ -31,8 +31,7 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view name) override {
     std::string value;
-    const rocksdb::Status status =
-        database_.db->Get(rocksdb::ReadOptions(), ToSlice(name), &value);
+    const rocksdb::Status status = database_.db->Get(rocksdb::ReadOptions(), ToSlice(name), &value);
     if (status.IsNotFound()) return std::optional<std::string>();
     if (!status.ok()) return FromRocks(status, Str(directory_, ": sealed key"));
     return std::optional<std::string>(std::move(value));
@@ -58,7 +57,7 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::string_view directory,
-                                                                       OpenMode mode) {
+                                                                        OpenMode mode) {
   auto errors = std::make_shared<BackgroundErrors>();
   rocksdb::Options options = SharedOptions(errors, mode);
   options.max_total_wal_size = 2 * kWriteBufferBytes;
@@ -69,10 +68,9 @@ absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::str
   family.write_buffer_size = kWriteBufferBytes;
   family.compression = rocksdb::CompressionType::kNoCompression;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  POLKU_ASSIGN_OR_RETURN(
-      OpenedDatabase database,
-      OpenDatabase(options, std::string(directory), mode, kWriteBufferBytes,
-                   {{rocksdb::kDefaultColumnFamilyName, family}}));
+  POLKU_ASSIGN_OR_RETURN(OpenedDatabase database,
+                         OpenDatabase(options, std::string(directory), mode, kWriteBufferBytes,
+                                      {{rocksdb::kDefaultColumnFamilyName, family}}));
   return std::make_unique<RocksKeyStorage>(std::move(database), std::move(errors),
                                            std::string(directory), mode);
 }

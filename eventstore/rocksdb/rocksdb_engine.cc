@@ -3,6 +3,7 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/memtablerep.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -29,11 +30,19 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat{"\x00\x00\x00\x01", 4};
 
 // Order of the column families in `families`.
-enum Family : size_t { kMeta, kEntries, kBlobs, kCheckpoints, kHeads, kIndex, kFamilies };
-constexpr const char* kFamilyNames[kFamilies] = {"default",     "entries", "blobs",
-                                                 "checkpoints", "heads",   "index"};
+enum Family : size_t { kMeta, kEntries, kBlobs, kCheckpoints, kHeads, kIndex, kEvents, kFamilies };
+constexpr const char* kFamilyNames[kFamilies] = {"default", "entries", "blobs", "checkpoints",
+                                                 "heads",   "index",   "events"};
+// Event ids are random and only ever looked up whole, so they live apart from what is scanned.
+constexpr char kEventsFirstByte = 'e';
+Family IndexFamily(std::string_view key) {
+  return !key.empty() && key[0] == kEventsFirstByte ? kEvents : kIndex;
+}
 // 'c' and the case, or 'e' and the event: what look-ups of the index are bounded by.
 constexpr size_t kIndexPrefixBytes = 17;
+// The hash table's buckets count as write buffer: a thirty-second of it, one bucket for each 256
+// bytes.
+constexpr size_t kWriteBufferBytesPerBucket = 256;
 constexpr size_t kKeyBytes = 12;
 // A batch keeps its memory from commit to commit up to this much.
 constexpr size_t kMaxKeptBatchBytes = 8 << 20;
@@ -60,13 +69,27 @@ std::string AfterPrefix(std::string_view prefix) {
   return key;
 }
 
+// The case of a case index key. A case's entries follow each other, so the memory table keeps for
+// each case where its last entry went in.
+class CaseHint final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "polku.CaseHint"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), kIndexPrefixBytes};
+  }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return key.size() > kIndexPrefixBytes && key[0] == 'c';
+  }
+};
+
 std::string Place(LogNumber log, Position position) {
   return Str("log ", log.value(), " position ", position.value());
 }
 
 absl::Status Missing(LogNumber log, Position position) {
-  return absl::DataLossError(Str(Place(log, position), ": its group is missing; repair from a "
-                                                       "replica or backup"));
+  return absl::DataLossError(Str(Place(log, position),
+                                 ": its group is missing; repair from a "
+                                 "replica or backup"));
 }
 
 std::vector<rocksdb::ColumnFamilyDescriptor> Families(const EngineOptions& options) {
@@ -96,46 +119,73 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Families(const EngineOptions& optio
   // Nearly every append asks for an event id or a case that is not there.
   index.memtable_prefix_bloom_size_ratio = 0.1;
   index.memtable_whole_key_filtering = true;
+  // Random keys into one large skip list were half the CPU of an append (2026-11-21): cases get a
+  // hint, event ids a hash table. Its price is a sort when a memory table is written out, in the
+  // background.
+  index.memtable_insert_with_hint_prefix_extractor = std::make_shared<CaseHint>();
+  rocksdb::ColumnFamilyOptions events = index;
+  events.memtable_insert_with_hint_prefix_extractor = nullptr;
+  events.memtable_factory.reset(rocksdb::NewHashLinkListRepFactory(
+      std::max<size_t>(64, options.write_buffer_bytes / kWriteBufferBytesPerBucket)));
 
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   for (size_t family = 0; family < kFamilies; ++family) {
-    families.emplace_back(kFamilyNames[family], family == kBlobs   ? blobs
-                                                : family == kIndex ? index
-                                                                   : base);
+    families.emplace_back(kFamilyNames[family], family == kBlobs    ? blobs
+                                                : family == kIndex  ? index
+                                                : family == kEvents ? events
+                                                                    : base);
   }
   return families;
 }
 
+rocksdb::ReadOptions IndexReadOptions(Family family, std::string_view prefix) {
+  rocksdb::ReadOptions options;
+  // A hash table has an order only when it is told to make one.
+  if (family == kIndex && prefix.size() >= kIndexPrefixBytes) {
+    options.prefix_same_as_start = true;
+  } else {
+    options.total_order_seek = true;
+  }
+  return options;
+}
+
 class RocksIndexCursor final : public log::IndexCursor {
  public:
-  RocksIndexCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string_view prefix)
+  RocksIndexCursor(OpenedDatabase& database, std::string_view prefix)
       : prefix_(prefix), end_(AfterPrefix(prefix)), end_slice_(end_) {
-    rocksdb::ReadOptions options;
-    if (prefix.size() >= kIndexPrefixBytes) {
-      options.prefix_same_as_start = true;
-    } else {
-      options.total_order_seek = true;
-    }
-    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
-    it_.reset(db.NewIterator(options, family));
-    it_->Seek(prefix_);
+    if (IndexFamily(prefix) == kIndex) its_.push_back(Seek(database, kIndex));
+    if (prefix.empty() || IndexFamily(prefix) == kEvents) its_.push_back(Seek(database, kEvents));
   }
 
   absl::StatusOr<std::optional<KeyValue>> Next() override {
-    if (!it_->Valid()) {
-      if (!it_->status().ok()) return FromRocks(it_->status(), "index");
-      return std::optional<KeyValue>();
+    rocksdb::Iterator* least = nullptr;
+    for (const auto& it : its_) {
+      if (it->Valid()) {
+        if (least == nullptr || it->key().compare(least->key()) < 0) least = it.get();
+      } else if (!it->status().ok()) {
+        return FromRocks(it->status(), "index");
+      }
     }
-    KeyValue entry(it_->key().ToString(), it_->value().ToString());
-    it_->Next();
+    if (least == nullptr) return std::optional<KeyValue>();
+    KeyValue entry(least->key().ToString(), least->value().ToString());
+    least->Next();
     return std::optional<KeyValue>(std::move(entry));
   }
 
  private:
+  std::unique_ptr<rocksdb::Iterator> Seek(OpenedDatabase& database, Family family) {
+    rocksdb::ReadOptions options = IndexReadOptions(family, prefix_);
+    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    std::unique_ptr<rocksdb::Iterator> it(
+        database.db->NewIterator(options, database.families[family]));
+    it->Seek(prefix_);
+    return it;
+  }
+
   const std::string prefix_;
   const std::string end_;
   const rocksdb::Slice end_slice_;
-  std::unique_ptr<rocksdb::Iterator> it_;
+  std::vector<std::unique_ptr<rocksdb::Iterator>> its_;
 };
 
 class RocksGroupCursor final : public log::GroupCursor {
@@ -177,7 +227,8 @@ class RocksGroupCursor final : public log::GroupCursor {
       return Missing(log_, next_);
     }
     if (group_end > end_) {
-      return absl::DataLossError(Str(Place(log_, group.first), ": its group reaches beyond the log"));
+      return absl::DataLossError(
+          Str(Place(log_, group.first), ": its group reaches beyond the log"));
     }
     next_ = group_end;
     group.entries.assign(entries_->value().data(), entries_->value().size());
@@ -220,7 +271,8 @@ class RocksEngine final : public log::Engine {
         mode_(options.mode),
         errors_(std::move(errors)),
         database_(std::move(database)),
-        writer_(*database_.db, *errors_, directory_, RoomToCommit(options.write_buffer_bytes)) {}
+        writer_(*database_.db, *errors_, directory_,
+                options.reserve_bytes.value_or(RoomToCommit(options.write_buffer_bytes))) {}
 
   ~RocksEngine() override {
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {
@@ -230,7 +282,8 @@ class RocksEngine final : public log::Engine {
   }
 
   absl::Status Load() {
-    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> format, Get(kMeta, kFormatKey, "format"));
+    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> format,
+                           Get(kMeta, kFormatKey, "format"));
     std::unique_ptr<rocksdb::Iterator> it(
         db().NewIterator(rocksdb::ReadOptions(), database_.families[kHeads]));
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
@@ -268,7 +321,7 @@ class RocksEngine final : public log::Engine {
     }
     Put(kCheckpoints, EntryKey(commit.log, commit.new_size), commit.checkpoint);
     Put(kHeads, LogPrefix(commit.log), commit.head);
-    for (const auto& [key, value] : commit.index) Put(kIndex, key, value);
+    for (const auto& [key, value] : commit.index) Put(IndexFamily(key), key, value);
     const absl::Status status = writer_.Write(batch_, /*sync=*/true);
     if (batch_.GetDataSize() > kMaxKeptBatchBytes) batch_ = rocksdb::WriteBatch();
     POLKU_RETURN_IF_ERROR(status);
@@ -330,28 +383,24 @@ class RocksEngine final : public log::Engine {
 
   absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
                                                          bool with_blobs) override {
-    return std::make_unique<RocksGroupCursor>(db(), Handle(kEntries),
-                                              with_blobs ? Handle(kBlobs) : nullptr, log, from,
-                                              SizeOf(log));
+    return std::make_unique<RocksGroupCursor>(
+        db(), Handle(kEntries), with_blobs ? Handle(kBlobs) : nullptr, log, from, SizeOf(log));
   }
 
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
-    return Get(kIndex, key, "index");
+    return Get(IndexFamily(key), key, "index");
   }
 
   std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
-    return std::make_unique<RocksIndexCursor>(db(), Handle(kIndex), prefix);
+    return std::make_unique<RocksIndexCursor>(database_, prefix);
   }
 
   absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
                                                      std::string_view suffix) override {
-    rocksdb::ReadOptions options;
-    if (prefix.size() >= kIndexPrefixBytes) {
-      options.prefix_same_as_start = true;
-    } else {
-      options.total_order_seek = true;
-    }
-    std::unique_ptr<rocksdb::Iterator> it(db().NewIterator(options, Handle(kIndex)));
+    if (prefix.empty()) return absl::InvalidArgumentError("IndexFloor: empty prefix");
+    const Family family = IndexFamily(prefix);
+    std::unique_ptr<rocksdb::Iterator> it(
+        db().NewIterator(IndexReadOptions(family, prefix), Handle(family)));
     it->SeekForPrev(Str(prefix, suffix));
     if (!it->status().ok()) return FromRocks(it->status(), "index");
     if (!it->Valid() || !it->key().starts_with(ToSlice(prefix))) return std::optional<KeyValue>();
@@ -363,10 +412,10 @@ class RocksEngine final : public log::Engine {
     POLKU_RETURN_IF_ERROR(Writable());
     rocksdb::WriteBatch batch;
     for (const auto& [key, value] : puts) {
-      batch.Put(Handle(kIndex), key, value).PermitUncheckedError();
+      batch.Put(Handle(IndexFamily(key)), key, value).PermitUncheckedError();
     }
     for (const std::string& key : deletes) {
-      batch.Delete(Handle(kIndex), key).PermitUncheckedError();
+      batch.Delete(Handle(IndexFamily(key)), key).PermitUncheckedError();
     }
     return writer_.Write(batch, /*sync=*/false);
   }
@@ -375,13 +424,18 @@ class RocksEngine final : public log::Engine {
     POLKU_RETURN_IF_ERROR(Writable());
     rocksdb::WriteBatch batch;
     // Every index key starts with an ASCII letter.
-    batch.DeleteRange(Handle(kIndex), rocksdb::Slice(), rocksdb::Slice("\xff", 1))
-        .PermitUncheckedError();
+    for (const Family family : {kIndex, kEvents}) {
+      batch.DeleteRange(Handle(family), rocksdb::Slice(), rocksdb::Slice("\xff", 1))
+          .PermitUncheckedError();
+    }
     POLKU_RETURN_IF_ERROR(writer_.Write(batch, /*sync=*/true));
     // Range tombstones slow every later read; the old entries go for good instead.
-    const rocksdb::Status status =
-        db().CompactRange(rocksdb::CompactRangeOptions(), Handle(kIndex), nullptr, nullptr);
-    return FromRocks(status, Str(directory_, ": index"));
+    for (const Family family : {kIndex, kEvents}) {
+      const rocksdb::Status status =
+          db().CompactRange(rocksdb::CompactRangeOptions(), Handle(family), nullptr, nullptr);
+      if (!status.ok()) return FromRocks(status, Str(directory_, ": index"));
+    }
+    return absl::OkStatus();
   }
 
  private:
@@ -418,8 +472,8 @@ class RocksEngine final : public log::Engine {
   const OpenMode mode_;
   const std::shared_ptr<BackgroundErrors> errors_;
   OpenedDatabase database_;
-  SyncedWriter writer_;         // by the writing thread
-  rocksdb::WriteBatch batch_;   // by the writing thread
+  SyncedWriter writer_;        // by the writing thread
+  rocksdb::WriteBatch batch_;  // by the writing thread
   std::mutex mu_;
   std::map<LogNumber, Position> sizes_;  // guarded by mu_; set after the commit is on disk
 };
@@ -430,6 +484,7 @@ absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& opt
   auto errors = std::make_shared<BackgroundErrors>();
   rocksdb::Options database_options = SharedOptions(errors, options.mode);
   database_options.db_write_buffer_size = options.write_buffer_bytes;
+  database_options.allow_concurrent_memtable_write = false;  // hash tables do not take it
   database_options.max_total_wal_size = 2 * options.write_buffer_bytes;
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = Families(options);
   POLKU_ASSIGN_OR_RETURN(OpenedDatabase database,

@@ -2,7 +2,9 @@
 #ifndef POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_ENGINE_H_
 #define POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_ENGINE_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -21,16 +23,20 @@ struct EngineOptions {
   OpenMode mode = OpenMode::kReadWrite;
   size_t cache_bytes = 64 << 20;
   size_t write_buffer_bytes = 64 << 20;
+  // Commits are refused (ResourceExhausted) below this much room on the disk; by default what
+  // writing out all memory and opening again take. 0 leaves a full disk to RocksDB, which then
+  // stops until it is opened again.
+  std::optional<uint64_t> reserve_bytes;
 };
 
 // FailedPrecondition: another process holds the lock, or another format version. PermissionDenied:
-// directory not writable. NotFound: read-only and nothing there. DataLoss: RocksDB found corruption.
-// Every message names the directory and says what to do.
+// directory not writable. NotFound: read-only and nothing there. DataLoss: RocksDB found
+// corruption. Every message names the directory and says what to do.
 absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& options);
 
 // Sealed keys in a RocksDB of their own, apart from the log. Errors as OpenEngine.
 absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::string_view directory,
-                                                                       OpenMode mode);
+                                                                        OpenMode mode);
 
 }  // namespace polku::rocks
 

@@ -46,15 +46,15 @@ absl::Status PrepareDirectory(const std::string& directory, OpenMode mode) {
     const bool permission = error == std::errc::permission_denied ||
                             error == std::errc::read_only_file_system ||
                             error == std::errc::operation_not_permitted;
-    return Error(permission ? absl::StatusCode::kPermissionDenied
+    return Error(permission                               ? absl::StatusCode::kPermissionDenied
                  : error == std::errc::no_space_on_device ? absl::StatusCode::kResourceExhausted
                                                           : absl::StatusCode::kUnavailable,
                  directory, ": cannot be made (", error.message(),
                  "); make it writable for this user");
   }
   if (access(directory.c_str(), W_OK | X_OK) != 0) {
-    return absl::PermissionDeniedError(
-        Str(directory, ": ", std::string(std::strerror(errno)), "; make it writable for this user"));
+    return absl::PermissionDeniedError(Str(directory, ": ", std::string(std::strerror(errno)),
+                                           "; make it writable for this user"));
   }
   return absl::OkStatus();
 }
@@ -66,8 +66,8 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& directo
         Str(directory, ": another process holds its lock; stop that process first (", text, ")"));
   }
   if (status.IsInvalidArgument() && Contains(text, "olumn famil")) {
-    return absl::FailedPreconditionError(
-        Str(directory, ": not a database of this format; use the version that made it (", text, ")"));
+    return absl::FailedPreconditionError(Str(
+        directory, ": not a database of this format; use the version that made it (", text, ")"));
   }
   return FromRocks(status, directory);
 }
@@ -108,8 +108,8 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view context) 
     return absl::ResourceExhaustedError(Str(context, ": disk full; make room (", text, ")"));
   }
   if (status.IsCorruption()) {
-    return absl::DataLossError(
-        Str(context, ": corrupt; stop the service and restore from a replica or backup (", text, ")"));
+    return absl::DataLossError(Str(
+        context, ": corrupt; stop the service and restore from a replica or backup (", text, ")"));
   }
   if (status.IsIOError() && (Contains(text, "Permission denied") || Contains(text, "Read-only") ||
                              Contains(text, "Operation not permitted"))) {
@@ -143,8 +143,7 @@ rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMod
 
 absl::StatusOr<OpenedDatabase> OpenDatabase(
     const rocksdb::Options& options, const std::string& directory, OpenMode mode,
-    size_t write_buffer_bytes,
-    const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+    size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
   POLKU_RETURN_IF_ERROR(PrepareDirectory(directory, mode));
   if (mode == OpenMode::kReadWrite) {
     POLKU_RETURN_IF_ERROR(CheckRoom(directory, RoomToOpen(write_buffer_bytes)));
@@ -198,28 +197,26 @@ absl::Status CheckRoom(const std::string& directory, uint64_t bytes) {
 
 absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync) {
   if (!stopped_.ok()) return stopped_;
-  POLKU_RETURN_IF_ERROR(CheckRoom(directory_, reserve_bytes_ + batch.GetDataSize()));
-  if (errors_.pending()) {
-    // Resume writes what is in memory to new files and starts a new write-ahead log, so the torn
-    // record of the failed write is never appended to.
-    errors_.clear();
-    if (const rocksdb::Status status = db_.Resume(); !status.ok()) {
-      errors_.OnBackgroundError(rocksdb::BackgroundErrorReason::kWriteCallback, nullptr);
-      return Failed(status);
-    }
+  if (errors_.stopped()) {
+    stopped_ = absl::UnavailableError(
+        Str(directory_,
+            ": RocksDB stopped after a failed background write (its LOG says why); "
+            "check the disk, then restart the service"));
+    return stopped_;
+  }
+  if (reserve_bytes_ > 0) {
+    POLKU_RETURN_IF_ERROR(CheckRoom(directory_, reserve_bytes_ + batch.GetDataSize()));
   }
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status status = db_.Write(options, &batch);
   if (status.ok()) return absl::OkStatus();
-  errors_.OnBackgroundError(rocksdb::BackgroundErrorReason::kWriteCallback, nullptr);
-  return Failed(status);
-}
-
-absl::Status SyncedWriter::Failed(const rocksdb::Status& status) {
-  absl::Status error = FromRocks(status, directory_);
-  if (error.code() != absl::StatusCode::kResourceExhausted) stopped_ = error;
-  return error;
+  stopped_ = FromRocks(status, directory_);
+  // Part of it may be on disk, so this is not the full disk that a caller may simply wait out.
+  if (stopped_.code() == absl::StatusCode::kResourceExhausted) {
+    stopped_ = absl::UnavailableError(Str(ToStd(stopped_.message()), "; then restart the service"));
+  }
+  return stopped_;
 }
 
 }  // namespace polku::rocks

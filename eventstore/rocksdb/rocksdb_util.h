@@ -1,5 +1,5 @@
-// What the databases of this room share: opening, error mapping, the listener for background errors.
-// Private to eventstore/rocksdb.
+// What the databases of this room share: opening, error mapping, the listener for background
+// errors. Private to eventstore/rocksdb.
 #ifndef POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_UTIL_H_
 #define POLKU_EVENTSTORE_ROCKSDB_ROCKSDB_UTIL_H_
 
@@ -25,23 +25,22 @@ inline std::string_view ToView(const rocksdb::Slice& slice) { return {slice.data
 // RocksDB's status as ours, with `context` (directory, log, position) in front.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view context);
 
-// Notes that RocksDB stopped its background work, so that the next commit tries to resume it.
+// Notes that RocksDB stopped its background work; writes stop then too, until the next opening.
+// DB::Resume is not used: in RocksDB 7.8 it waited for ever after a full disk, with room and
+// without (seen 2026-11-21), while opening again recovered every time.
 class BackgroundErrors final : public rocksdb::EventListener {
  public:
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override {
-    pending_.store(true);
+    stopped_.store(true);
   }
-  // RocksDB would poll for room every five seconds in a thread of its own and answer Busy to us
-  // meanwhile; the next commit asks sooner.
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
                             bool* auto_recovery) override {
     *auto_recovery = false;
   }
-  bool pending() const { return pending_.load(); }
-  void clear() { pending_.store(false); }
+  bool stopped() const { return stopped_.load(); }
 
  private:
-  std::atomic<bool> pending_ = false;
+  std::atomic<bool> stopped_ = false;
 };
 
 // Options that every database of ours shares (FORMAT.md "The database").
@@ -54,34 +53,31 @@ struct OpenedDatabase {
 // Errors as OpenEngine. For kReadWrite the directory is made when missing.
 absl::StatusOr<OpenedDatabase> OpenDatabase(
     const rocksdb::Options& options, const std::string& directory, OpenMode mode,
-    size_t write_buffer_bytes,
-    const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+    size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
 
 // Room that a database needs to open: what recovery writes from the write-ahead logs.
 uint64_t RoomToOpen(size_t write_buffer_bytes);
 // Room below which commits are refused: enough to write out everything in memory and to open again,
-// so that RocksDB itself never meets a full disk unless others fill it. Debian's RocksDB is built with
-// assertions and some of its paths abort the process after a failed write (2026-11-21).
+// so that RocksDB itself never meets a full disk unless others fill it. Debian's RocksDB is built
+// with assertions and some of its paths abort the process after a failed write (2026-11-21).
 uint64_t RoomToCommit(size_t write_buffer_bytes);
 // ResourceExhausted when the file system of `directory` has less than `bytes` left for us.
 absl::Status CheckRoom(const std::string& directory, uint64_t bytes);
 
-// Writes with sync; a full disk is ResourceExhausted and recovers on a later call, any other
-// failure is kept in `stopped` and answered from then on.
+// Writes with sync. ResourceExhausted: less room than the reserve is left; nothing was written. Any
+// other failure is kept and answered from then on.
 class SyncedWriter {
  public:
-  // `reserve_bytes`: room that must be left after a write.
-  SyncedWriter(rocksdb::DB& db, BackgroundErrors& errors, std::string directory,
+  // `reserve_bytes`: room that must be left after a write; 0: not asked.
+  SyncedWriter(rocksdb::DB& db, const BackgroundErrors& errors, std::string directory,
                uint64_t reserve_bytes)
       : db_(db), errors_(errors), directory_(std::move(directory)), reserve_bytes_(reserve_bytes) {}
   // One thread at a time.
   absl::Status Write(rocksdb::WriteBatch& batch, bool sync);
 
  private:
-  absl::Status Failed(const rocksdb::Status& status);
-
   rocksdb::DB& db_;
-  BackgroundErrors& errors_;
+  const BackgroundErrors& errors_;
   const std::string directory_;
   const uint64_t reserve_bytes_;
   absl::Status stopped_;

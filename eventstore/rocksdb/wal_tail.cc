@@ -36,7 +36,8 @@ constexpr std::array<uint32_t, 256> kCrcTable = MakeCrcTable();
 
 uint32_t MaskedCrc32c(std::string_view bytes) {
   uint32_t crc = 0xffffffff;
-  for (const char byte : bytes) crc = kCrcTable[(crc ^ static_cast<uint8_t>(byte)) & 0xff] ^ (crc >> 8);
+  for (const char byte : bytes)
+    crc = kCrcTable[(crc ^ static_cast<uint8_t>(byte)) & 0xff] ^ (crc >> 8);
   crc = ~crc;
   return ((crc >> 15) | (crc << 17)) + kMaskDelta;
 }
@@ -61,7 +62,8 @@ struct Fragment {
 bool ReadFragment(std::string_view block, size_t at, Fragment& fragment) {
   if (at + kHeaderBytes > block.size()) return false;
   const char* header = block.data() + at;
-  const size_t length = static_cast<uint8_t>(header[4]) | static_cast<size_t>(static_cast<uint8_t>(header[5])) << 8;
+  const size_t length =
+      static_cast<uint8_t>(header[4]) | static_cast<size_t>(static_cast<uint8_t>(header[5])) << 8;
   fragment.type = static_cast<uint8_t>(header[6]);
   fragment.bytes = kHeaderBytes + length;
   return fragment.type >= kFull && fragment.type <= kMaxType &&

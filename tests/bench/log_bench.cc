@@ -1,8 +1,7 @@
-// Appending and replaying, beside raw RocksDB writing the same values with the same sync in the same
-// run, in turns. It measures and asserts nothing about time.
+// Appending and replaying, beside raw RocksDB writing the same values with the same sync in the
+// same run, in turns. It measures and asserts nothing about time.
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
-
 #include <time.h>
 
 #include <algorithm>
@@ -323,19 +322,21 @@ int Run(int argc, char** argv) {
     std::printf("{\"durability\":\"synced\",\"append\":[");
     for (size_t i = 0; i < lines.size(); ++i) {
       Line& line = lines[i];
-      std::printf("%s{\"shape\":\"%s\",\"events_per_second\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
-                  "\"raw_events_per_second\":%.0f,\"raw_p50_us\":%.1f,\"raw_p99_us\":%.1f,"
-                  "\"cpu_us_per_event\":%.2f,\"raw_cpu_us_per_event\":%.2f,\"ratio\":%.3f}",
-                  i == 0 ? "" : ",", line.name.c_str(), line.polku.PerSecond(),
-                  line.polku.Percentile(0.5), line.polku.Percentile(0.99), line.raw.PerSecond(),
-                  line.raw.Percentile(0.5), line.raw.Percentile(0.99), line.polku.CpuPerEvent(),
-                  line.raw.CpuPerEvent(), line.polku.PerSecond() / line.raw.PerSecond());
+      std::printf(
+          "%s{\"shape\":\"%s\",\"events_per_second\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
+          "\"raw_events_per_second\":%.0f,\"raw_p50_us\":%.1f,\"raw_p99_us\":%.1f,"
+          "\"cpu_us_per_event\":%.2f,\"raw_cpu_us_per_event\":%.2f,\"ratio\":%.3f}",
+          i == 0 ? "" : ",", line.name.c_str(), line.polku.PerSecond(), line.polku.Percentile(0.5),
+          line.polku.Percentile(0.99), line.raw.PerSecond(), line.raw.Percentile(0.5),
+          line.raw.Percentile(0.99), line.polku.CpuPerEvent(), line.raw.CpuPerEvent(),
+          line.polku.PerSecond() / line.raw.PerSecond());
     }
     std::printf("],\"replay_events_per_second\":%.0f,\"log_events\":%llu}\n", replay.PerSecond(),
                 static_cast<unsigned long long>(log->size().value()));
     return 0;
   }
-  std::printf("append, synced to disk; p50 and p99 per Append call, cpu per event, in microseconds\n");
+  std::printf(
+      "append, synced to disk; p50 and p99 per Append call, cpu per event, in microseconds\n");
   std::printf("%-15s %10s %9s %9s %6s   %12s %9s %9s %6s   %6s\n", "", "events/s", "p50", "p99",
               "cpu", "raw events/s", "p50", "p99", "cpu", "ratio");
   for (Line& line : lines) {

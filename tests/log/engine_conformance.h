@@ -1,5 +1,6 @@
 // The contract of eventstore/log/engine.h, run over every engine:
-//   INSTANTIATE_TEST_SUITE_P(Memory, EngineConformance, ::testing::Values(EngineParam{…}), ParamName);
+//   INSTANTIATE_TEST_SUITE_P(Memory, EngineConformance, ::testing::Values(EngineParam{…}),
+//   ParamName);
 #ifndef POLKU_TESTS_LOG_ENGINE_CONFORMANCE_H_
 #define POLKU_TESTS_LOG_ENGINE_CONFORMANCE_H_
 
@@ -99,8 +100,7 @@ TEST_P(EngineConformance, ACommitIsReadBackWholeAlsoAfterReopening) {
     EXPECT_THAT(engine().ReadHead(kOwnLog), IsOkAndHolds(std::optional(batch.head)));
     EXPECT_THAT(engine().ReadCheckpoint(kOwnLog, Position(5)),
                 IsOkAndHolds(std::optional<std::string>("note 5")));
-    EXPECT_EQ(WholeIndex(engine()),
-              (std::map<std::string, std::string>{{"c2", ""}, {"e1", "v1"}}));
+    EXPECT_EQ(WholeIndex(engine()), (std::map<std::string, std::string>{{"c2", ""}, {"e1", "v1"}}));
     Reopen();
   }
 }
@@ -202,9 +202,9 @@ TEST_P(EngineConformance, TheIndexPutsDeletesScansAndFindsFloors) {
   const std::string case_a = "c" + std::string(16, 'a');
   const std::string case_b = "c" + std::string(16, 'b');
   const std::string high = "c" + std::string(16, '\xff');
-  const std::vector<KeyValue> puts = {{case_a + "1", "a1"}, {case_a + "3", "a3"},
-                                      {case_b + "2", "b2"}, {high + "9", "h9"},
-                                      {"d", "short"},       {"t0001x", ""}, {"t0002x", ""}};
+  const std::vector<KeyValue> puts = {
+      {case_a + "1", "a1"}, {case_a + "3", "a3"}, {case_b + "2", "b2"}, {high + "9", "h9"},
+      {"d", "short"},       {"t0001x", ""},       {"t0002x", ""}};
   ASSERT_THAT(engine().WriteIndex(puts, {}), IsOk());
   EXPECT_EQ(WholeIndex(engine()), (std::map<std::string, std::string>(puts.begin(), puts.end())));
 

@@ -89,20 +89,38 @@ TEST(Header, EveryBrokenRuleIsDataLoss) {
       {"case short", [](auto& h) { h.set_case_id("c"); }},
       {"revision 0", [](auto& h) { h.clear_case_revision(); }},
       {"control and case", [](auto& h) { h.set_control("x"); }},
-      {"control with revision", [](auto& h) { h.clear_case_id(); h.clear_commitments(); h.set_control("x"); }},
-      {"control with sections", [](auto& h) { h.clear_case_id(); h.clear_case_revision(); h.set_control("x"); }},
+      {"control with revision",
+       [](auto& h) {
+         h.clear_case_id();
+         h.clear_commitments();
+         h.set_control("x");
+       }},
+      {"control with sections",
+       [](auto& h) {
+         h.clear_case_id();
+         h.clear_case_revision();
+         h.set_control("x");
+       }},
       {"order 0", [](auto& h) { h.clear_order(); }},
       {"order beyond 63 bits", [](auto& h) { h.set_order(uint64_t{1} << 63); }},
       {"schema hash short", [](auto& h) { h.set_schema_hash("s"); }},
       {"cause without origin", [](auto& h) { h.mutable_causes(0)->clear_origin(); }},
       {"cause without hash", [](auto& h) { h.mutable_causes(0)->clear_leaf_hash(); }},
       {"commitment kind 0", [](auto& h) { h.mutable_commitments(0)->clear_kind(); }},
-      {"commitment kind 256", [](auto& h) { h.mutable_commitments(1)->set_kind(static_cast<event::v1::SectionKind>(256)); }},
-      {"commitment kind negative", [](auto& h) { h.mutable_commitments(0)->set_kind(static_cast<event::v1::SectionKind>(-1)); }},
+      {"commitment kind 256",
+       [](auto& h) {
+         h.mutable_commitments(1)->set_kind(static_cast<event::v1::SectionKind>(256));
+       }},
+      {"commitment kind negative",
+       [](auto& h) {
+         h.mutable_commitments(0)->set_kind(static_cast<event::v1::SectionKind>(-1));
+       }},
       {"commitments descending", [](auto& h) { h.mutable_commitments()->SwapElements(0, 1); }},
-      {"a commitment twice", [](auto& h) { h.mutable_commitments(1)->set_kind(event::v1::SECTION_KIND_SERVICE); }},
+      {"a commitment twice",
+       [](auto& h) { h.mutable_commitments(1)->set_kind(event::v1::SECTION_KIND_SERVICE); }},
       {"commitment short", [](auto& h) { h.mutable_commitments(0)->set_commitment("C"); }},
-      {"17 commitments", [](auto& h) {
+      {"17 commitments",
+       [](auto& h) {
          h.clear_commitments();
          for (int i = 1; i <= 17; ++i) {
            h.add_commitments()->set_kind(static_cast<event::v1::SectionKind>(i));
@@ -113,9 +131,14 @@ TEST(Header, EveryBrokenRuleIsDataLoss) {
       {"receivers descending", [](auto& h) { h.mutable_disclosures()->SwapElements(0, 1); }},
       {"receiver twice", [](auto& h) { h.mutable_disclosures(1)->set_receiver("FI/COM/1/a"); }},
       {"no running number", [](auto& h) { h.mutable_disclosures(0)->clear_number(); }},
-      {"sections descending", [](auto& h) { h.mutable_disclosures(0)->mutable_sections()->SwapElements(0, 1); }},
-      {"section 0", [](auto& h) { h.mutable_disclosures(0)->set_sections(0, event::v1::SECTION_KIND_UNSPECIFIED); }},
-      {"65 disclosures", [](auto& h) {
+      {"sections descending",
+       [](auto& h) { h.mutable_disclosures(0)->mutable_sections()->SwapElements(0, 1); }},
+      {"section 0",
+       [](auto& h) {
+         h.mutable_disclosures(0)->set_sections(0, event::v1::SECTION_KIND_UNSPECIFIED);
+       }},
+      {"65 disclosures",
+       [](auto& h) {
          h.clear_disclosures();
          for (int i = 0; i < 65; ++i) {
            h.add_disclosures()->set_receiver("r" + std::to_string(100 + i));

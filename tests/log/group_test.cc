@@ -102,7 +102,8 @@ TEST(Group, WellChecksummedNonsenseIsRefused) {
   EXPECT_THAT(blobs(std::string("\x01\x01\x01\x00\x01y", 6)), loss) << "of a withheld entry";
   EXPECT_THAT(blobs(std::string("\x01\x02\x01\x00\x01y", 6)), loss) << "beyond the group";
   EXPECT_THAT(blobs(std::string("\x01\x00\x01\x03sss\x01y", 9)), loss) << "secret of 3 bytes";
-  EXPECT_THAT(blobs(std::string("\x01\x00\x02\x00\x01y\x00\x01\x00\x01y", 11)), loss) << "descending";
+  EXPECT_THAT(blobs(std::string("\x01\x00\x02\x00\x01y\x00\x01\x00\x01y", 11)), loss)
+      << "descending";
   EXPECT_THAT(blobs(std::string("\x01\x00\x02\x00\x01y\x00\x02\x00\x01y", 11)), loss) << "twice";
 }
 
@@ -142,7 +143,8 @@ TEST(Head, RoundTripsAndFindsEveryFlippedBit) {
   EXPECT_THAT(LogHead::Parse(Checked(body + "x")), StatusIs(absl::StatusCode::kDataLoss));
   std::string version = body;
   version[0] = 2;
-  EXPECT_THAT(LogHead::Parse(Checked(version)), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("version")));
+  EXPECT_THAT(LogHead::Parse(Checked(version)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("version")));
 }
 
 }  // namespace

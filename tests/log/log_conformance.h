@@ -119,7 +119,8 @@ TEST_P(LogConformance, AnAppendIsReadBackAsItWasGiven) {
   NewEntry entry = TestEntry(1, 5);
   entry.causes.push_back({"FI/MUN/0187690-1/oulu/attendance/1", Position(77), Sha256("leaf")});
   entry.newest_cause = Order(5);
-  entry.sections = {TestSection(SectionKind::kService, "s"), TestSection(SectionKind::kHealth, "h")};
+  entry.sections = {TestSection(SectionKind::kService, "s"),
+                    TestSection(SectionKind::kHealth, "h")};
   SectionSet sections;
   sections.add(SectionKind::kService);
   sections.add(SectionKind::kPayment);
@@ -293,8 +294,8 @@ TEST_P(LogConformance, IdempotencyHoldsWithinOneCallAndWithinOneRequest) {
   AppendRequest conflicting = One(TestEntry(3, 5));
   conflicting.entries.push_back(TestEntry(3, 6));
   const std::vector<AppendRequest> requests = {One(TestEntry(1, 5)), One(TestEntry(1, 5)),
-                                               One(changed), twice, conflicting,
-                                               One(TestEntry(3, 5))};
+                                               One(changed),         twice,
+                                               conflicting,          One(TestEntry(3, 5))};
   const std::vector<AppendResult> results = log_->Append(requests);
   ASSERT_THAT(results[0].status, IsOk());
   ASSERT_THAT(results[1].status, IsOk());
@@ -334,13 +335,16 @@ TEST_P(LogConformance, ARefusedRequestLeavesNoNumberRevisionOrOrderBehind) {
 }
 
 TEST_P(LogConformance, LimitsAreEnforcedAtTheirExactValue) {
-  const auto status_of = [&](NewEntry entry) { return AppendOne(*log_, One(std::move(entry))).status; };
+  const auto status_of = [&](NewEntry entry) {
+    return AppendOne(*log_, One(std::move(entry))).status;
+  };
   const auto invalid = StatusIs(absl::StatusCode::kInvalidArgument);
 
   AppendRequest none;
   EXPECT_THAT(AppendOne(*log_, none).status, invalid);
   AppendRequest many;
-  for (uint64_t i = 0; i < kMaxEntriesPerAppend; ++i) many.entries.push_back(TestEntry(1'000 + i, i));
+  for (uint64_t i = 0; i < kMaxEntriesPerAppend; ++i)
+    many.entries.push_back(TestEntry(1'000 + i, i));
   EXPECT_THAT(AppendOne(*log_, many).status, IsOk());
   many.entries.push_back(TestEntry(9'999, 1));
   EXPECT_THAT(AppendOne(*log_, many).status, invalid);
@@ -418,7 +422,8 @@ TEST_P(LogConformance, MalformedEntriesAreRefused) {
   with("cause beyond all clocks").newest_cause = Order(UINT64_MAX);
   with("cause nameless").causes = {{"", {}, {}}};
   // Protobuf would write these and never read them again.
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xed\xa0\x80", "\xf5\x80\x80\x80", "a\xff"}) {
+  for (const char* bad :
+       {"\x80", "\xc0\x80", "\xc3", "\xed\xa0\x80", "\xf5\x80\x80\x80", "a\xff"}) {
     with("type not UTF-8").type = bad;
     with("official not UTF-8").author_official = bad;
     with("receiver not UTF-8").disclosures = {{bad, {}, {}}};

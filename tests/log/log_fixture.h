@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "eventstore/base/hash.h"
 #include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/log/log.h"
@@ -60,7 +60,8 @@ inline NewEntry TestEntry(uint64_t id, uint64_t case_number) {
   return entry;
 }
 
-inline SealedSection TestSection(SectionKind kind, std::string_view content, size_t blob_bytes = 80) {
+inline SealedSection TestSection(SectionKind kind, std::string_view content,
+                                 size_t blob_bytes = 80) {
   std::string blob(blob_bytes, 'b');
   return {kind, Sha256(content), blob};
 }
@@ -97,7 +98,8 @@ inline std::map<std::string, std::string> WholeIndex(Engine& engine) {
 }
 
 struct TestClock {
-  std::shared_ptr<absl::Time> now = std::make_shared<absl::Time>(absl::FromUnixSeconds(1'760'000'000));
+  std::shared_ptr<absl::Time> now =
+      std::make_shared<absl::Time>(absl::FromUnixSeconds(1'760'000'000));
   WallClock Function() const {
     return [time = now] { return *time; };
   }

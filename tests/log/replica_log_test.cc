@@ -52,8 +52,9 @@ TEST(ReplicaLog, StoresBatchesWithTheirCaseIndexAndIsFoundAgain) {
   auto engine = MakeMemoryEngine();
   ASSERT_OK_AND_ASSIGN(auto replica, ReplicaLog::Open(*engine, kFirst));
   EXPECT_EQ(replica->size(), Position(0));
-  ASSERT_THAT(replica->Append(Batch(replica->head(), {CaseLeaf(1, 5, 3, 100), "", CaseLeaf(2, 5, 9, 200)})),
-              IsOk());
+  ASSERT_THAT(
+      replica->Append(Batch(replica->head(), {CaseLeaf(1, 5, 3, 100), "", CaseLeaf(2, 5, 9, 200)})),
+      IsOk());
   EXPECT_EQ(replica->size(), Position(3));
   ASSERT_OK_AND_ASSIGN(const auto refs, CaseEntries(*engine, TestCase(5)));
   ASSERT_EQ(refs.size(), 2u);
@@ -109,7 +110,8 @@ TEST(EntryReader, SkipsAndCountsWhatIsWithheld) {
   auto engine = MakeMemoryEngine();
   ASSERT_OK_AND_ASSIGN(auto replica, ReplicaLog::Open(*engine, kFirst));
   // Positions 0 leaf, 1 withheld, 2–3 withheld as one subtree, 4 leaf.
-  VerifiedBatch batch = Batch(replica->head(), {CaseLeaf(1, 5, 1, 1), "", "", "", CaseLeaf(2, 5, 5, 9)});
+  VerifiedBatch batch =
+      Batch(replica->head(), {CaseLeaf(1, 5, 1, 1), "", "", "", CaseLeaf(2, 5, 5, 9)});
   GroupWriter writer;
   writer.AddLeaf(CaseLeaf(1, 5, 1, 1));
   writer.AddWithheld({0, proof::LeafHash("")});

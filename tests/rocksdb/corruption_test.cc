@@ -1,4 +1,5 @@
-// Flipped bytes in table files and in stored values: always reported, with the place, never skipped.
+// Flipped bytes in table files and in stored values: always reported, with the place, never
+// skipped.
 #include <rocksdb/db.h>
 
 #include <fstream>
@@ -13,8 +14,8 @@ namespace polku::rocks {
 namespace {
 
 namespace fs = std::filesystem;
-using ::testing::HasSubstr;
 using log::kTestOrigin;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
 
@@ -46,9 +47,9 @@ class Corruption : public ::testing::Test {
     return options;
   }
   absl::StatusOr<std::unique_ptr<log::Log>> OpenLog(log::Engine& engine) {
-    return log::Log::Open(engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(),
-                                   signer_.get()},
-                          log::kTestCurveKey);
+    return log::Log::Open(
+        engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(), signer_.get()},
+        log::kTestCurveKey);
   }
   struct RawDatabase {
     std::vector<rocksdb::ColumnFamilyHandle*> handles;

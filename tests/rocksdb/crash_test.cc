@@ -11,6 +11,7 @@
 #include "eventstore/log/reader.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "tests/log/log_fixture.h"
+#include "tests/rocksdb/child_process.h"
 #include "tests/rocksdb/temp_directory.h"
 
 namespace polku::rocks {
@@ -37,9 +38,9 @@ struct Ack {
   auto engine = OpenEngine(At(directory));
   const auto signer = proof::Signer::Parse(key);
   if (!engine.ok() || !signer.ok()) _exit(10);
-  auto log = log::Log::Open(**engine, {*OriginName::Parse(kTestOrigin), SystemClock(),
-                                       SystemRandom(), signer->get()},
-                            log::kTestCurveKey);
+  auto log = log::Log::Open(
+      **engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(), signer->get()},
+      log::kTestCurveKey);
   if (!log.ok()) _exit(11);
   std::vector<std::thread> threads;
   for (uint64_t t = 0; t < 3; ++t) {
@@ -69,6 +70,12 @@ struct Ack {
   _exit(14);
 }
 
+TEST(CrashChild, DISABLED_AppendsUntilKilled) {
+  RunChild(ChildArgument("CHILD_DIRECTORY"), ChildArgument("CHILD_KEY"),
+           std::strtoull(ChildArgument("CHILD_FIRST_ID").c_str(), nullptr, 10),
+           std::atoi(ChildArgument("CHILD_ACKS").c_str()));
+}
+
 // Every index entry is exactly what a rebuild makes.
 void CheckIndex(log::Engine& engine) {
   const auto before = log::WholeIndex(engine);
@@ -83,23 +90,24 @@ TEST(Crash, EveryAcknowledgedEntryIsThereOnceAfterKillAtAnyInstant) {
   const auto signer = proof::Signer::Parse(key);
   ASSERT_THAT(signer, IsOk());
   std::map<uint64_t, uint64_t> acknowledged;  // id → position
-  constexpr int kKills = 15;
+  constexpr int kKills = 12;
   for (int round = 0; round < kKills; ++round) {
     int pipe_ends[2];
     ASSERT_EQ(pipe(pipe_ends), 0);
-    const pid_t child = fork();
+    const pid_t child = SpawnTest("CrashChild.DISABLED_AppendsUntilKilled",
+                                  {{"CHILD_DIRECTORY", directory.path()},
+                                   {"CHILD_KEY", key},
+                                   {"CHILD_FIRST_ID", std::to_string(1'000'000 * (round + 1))},
+                                   {"CHILD_ACKS", std::to_string(pipe_ends[1])}});
     ASSERT_GE(child, 0);
-    if (child == 0) {
-      close(pipe_ends[0]);
-      RunChild(directory.path(), key, 1'000'000 * static_cast<uint64_t>(round + 1), pipe_ends[1]);
-    }
     close(pipe_ends[1]);
     std::thread reader([&] {
       Ack ack{};
-      while (read(pipe_ends[0], &ack, sizeof ack) == sizeof ack) acknowledged[ack.id] = ack.position;
+      while (read(pipe_ends[0], &ack, sizeof ack) == sizeof ack)
+        acknowledged[ack.id] = ack.position;
     });
     // Long enough to open now and then, short enough to be killed amid opening too.
-    std::this_thread::sleep_for(std::chrono::microseconds(generator.Below(300'000)));
+    std::this_thread::sleep_for(std::chrono::microseconds(generator.Below(400'000)));
     ASSERT_EQ(kill(child, SIGKILL), 0);
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
@@ -109,9 +117,9 @@ TEST(Crash, EveryAcknowledgedEntryIsThereOnceAfterKillAtAnyInstant) {
 
     auto engine = OpenEngine(At(directory.path()));
     ASSERT_THAT(engine, IsOk());
-    ASSERT_OK_AND_ASSIGN(auto log, log::Log::Open(**engine, {*OriginName::Parse(kTestOrigin),
-                                                             SystemClock(), SystemRandom(),
-                                                             signer->get()},
+    ASSERT_OK_AND_ASSIGN(auto log, log::Log::Open(**engine,
+                                                  {*OriginName::Parse(kTestOrigin), SystemClock(),
+                                                   SystemRandom(), signer->get()},
                                                   log::kTestCurveKey));
     ASSERT_OK_AND_ASSIGN(auto entries,
                          log::EntryReader::Make(**engine, kOwnLog, Position(0), true));
@@ -126,7 +134,8 @@ TEST(Crash, EveryAcknowledgedEntryIsThereOnceAfterKillAtAnyInstant) {
       leaves.push_back(proof::LeafHash((*entry)->leaf));
       if ((*entry)->position == Position(0)) continue;
       const uint64_t id = ReadBigEndian64((*entry)->header->event_id().data() + 8);
-      ASSERT_TRUE(held.emplace(id, (*entry)->position.value()).second) << "event " << id << " twice";
+      ASSERT_TRUE(held.emplace(id, (*entry)->position.value()).second)
+          << "event " << id << " twice";
       ASSERT_EQ((*entry)->header->disclosures(0).number(), ++running_number);
     }
     for (const auto& [id, position] : acknowledged) {

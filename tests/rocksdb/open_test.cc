@@ -12,13 +12,14 @@
 #include "eventstore/log/reader.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "tests/log/log_fixture.h"
+#include "tests/rocksdb/child_process.h"
 #include "tests/rocksdb/temp_directory.h"
 
 namespace polku::rocks {
 namespace {
 
-using ::testing::HasSubstr;
 using log::kTestOrigin;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
 
@@ -43,14 +44,11 @@ TEST(Open, ASecondWriterIsRefusedInThisProcessAndInAnother) {
   int finish[2];
   ASSERT_EQ(pipe(ready), 0);
   ASSERT_EQ(pipe(finish), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    const auto held = OpenEngine(At(directory.path()));
-    char byte = held.ok() ? 'y' : 'n';
-    if (write(ready[1], &byte, 1) != 1) _exit(2);
-    if (read(finish[0], &byte, 1) != 1) _exit(3);
-    _exit(0);
-  }
+  const pid_t child =
+      SpawnTest("OpenChild.DISABLED_HoldsTheLock", {{"CHILD_DIRECTORY", directory.path()},
+                                                    {"CHILD_READY", std::to_string(ready[1])},
+                                                    {"CHILD_FINISH", std::to_string(finish[0])}});
+  ASSERT_GE(child, 0);
   char byte = 0;
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
   ASSERT_EQ(byte, 'y');
@@ -61,6 +59,14 @@ TEST(Open, ASecondWriterIsRefusedInThisProcessAndInAnother) {
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   EXPECT_THAT(OpenEngine(At(directory.path())), IsOk()) << "a dead process holds no lock";
   for (const int fd : {ready[0], ready[1], finish[0], finish[1]}) close(fd);
+}
+
+TEST(OpenChild, DISABLED_HoldsTheLock) {
+  const auto held = OpenEngine(At(ChildArgument("CHILD_DIRECTORY")));
+  char byte = held.ok() ? 'y' : 'n';
+  if (write(std::atoi(ChildArgument("CHILD_READY").c_str()), &byte, 1) != 1) _exit(2);
+  if (read(std::atoi(ChildArgument("CHILD_FINISH").c_str()), &byte, 1) != 1) _exit(3);
+  _exit(0);
 }
 
 TEST(Open, ReadOnlyOfNothingIsNotFoundAndMakesNothing) {
@@ -108,7 +114,8 @@ TEST(Open, AnotherFormatOrAForeignDatabaseIsRefusedUntouched) {
     rocksdb::DB* db = nullptr;
     ASSERT_TRUE(rocksdb::DB::Open(options, path, families, &handles, &db).ok());
     ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), rocksdb::Slice(key.data(), key.size()),
-                        rocksdb::Slice(value.data(), value.size())).ok());
+                        rocksdb::Slice(value.data(), value.size()))
+                    .ok());
     for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle).PermitUncheckedError();
     delete db;
   };
@@ -135,9 +142,9 @@ TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
   ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
   const auto signer = proof::Signer::Generate(std::string(kTestOrigin));
   ASSERT_OK_AND_ASSIGN(auto origin, OriginName::Parse(kTestOrigin));
-  ASSERT_OK_AND_ASSIGN(auto log,
-                       log::Log::Open(*engine, {origin, SystemClock(), SystemRandom(), signer.get()},
-                                      log::kTestCurveKey));
+  ASSERT_OK_AND_ASSIGN(
+      auto log, log::Log::Open(*engine, {origin, SystemClock(), SystemRandom(), signer.get()},
+                               log::kTestCurveKey));
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> acknowledged = 0;
   std::thread writer([&] {
@@ -146,8 +153,7 @@ TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
       for (uint64_t i = 0; i < 20; ++i) {
         // Sections make memory tables fill, flush and drop write-ahead logs under the readers.
         request.entries.push_back(log::TestEntry(id + i, id % 50));
-        request.entries.back().sections = {
-            log::TestSection(SectionKind::kService, "s", 2'000)};
+        request.entries.back().sections = {log::TestSection(SectionKind::kService, "s", 2'000)};
       }
       ASSERT_THAT(log::AppendOne(*log, request).status, IsOk());
       acknowledged = log->size().value();

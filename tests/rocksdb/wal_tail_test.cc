@@ -24,8 +24,8 @@ void WriteFile(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
 }
 
-// A database whose entries are all in its write-ahead log, as after kill -9: a copy of the directory
-// while it is open. `sizes[i]` is the log file's size after append i + 1.
+// A database whose entries are all in its write-ahead log, as after kill -9: a copy of the
+// directory while it is open. `sizes[i]` is the log file's size after append i + 1.
 class WalTail : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -50,9 +50,9 @@ class WalTail : public ::testing::Test {
     ASSERT_EQ(wal_.size(), sizes_.back());
   }
   absl::StatusOr<std::unique_ptr<log::Log>> Open(log::Engine& engine) {
-    return log::Log::Open(engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(),
-                                   signer_.get()},
-                          log::kTestCurveKey);
+    return log::Log::Open(
+        engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(), signer_.get()},
+        log::kTestCurveKey);
   }
   static fs::path Wal(const std::string& directory) {
     fs::path newest;
