@@ -2,8 +2,7 @@
 // own log, stored in a replica and sent between agencies, so that groups can be shipped whole.
 // Byte layout with a worked example: eventstore/rocksdb/FORMAT.md.
 //
-//   entries value: 0x01 ‖ varint positions covered ‖ items ‖ XXH3-64 (8 bytes big-endian) of all
-//   before it
+//   entries value: 0x01 ‖ varint positions covered ‖ items ‖ XXH3-64 (8 bytes big-endian) of all before it
 //     item: 0x01 ‖ varint n ‖ leaf[n]             a disclosed entry (own log: every entry)
 //           0x02 ‖ level (1 byte) ‖ hash[32]      2^level withheld entries, aligned in the log
 //   blobs value:   0x01 ‖ items ‖ XXH3-64
@@ -53,9 +52,9 @@ class GroupWriter {
 };
 
 struct GroupItem {
-  uint64_t offset = 0;      // position - first position of the group
-  std::string_view leaf;    // empty: withheld
-  proof::Subtree withheld;  // only when leaf is empty
+  uint64_t offset = 0;     // position - first position of the group
+  std::string_view leaf;   // empty: withheld
+  proof::Subtree withheld; // only when leaf is empty
 };
 
 // A decoded group. Views borrow from the bytes given to Parse.

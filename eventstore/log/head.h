@@ -14,7 +14,7 @@ namespace polku::log {
 
 struct LogHead {
   std::string origin;
-  proof::Frontier frontier;  // its size is the log's size
+  proof::Frontier frontier;      // its size is the log's size
   Order last_order;
   uint64_t disclosure_number = 0;  // replica: the newest running number disclosed to us; own log: 0
 

@@ -2,11 +2,10 @@
 //
 //   'c' case[16] log[4] position[8]  → order[8] ‖ varint revision     entries of a case
 //   'e' event id[16] author agency   → position[8] ‖ varint revision  own log: idempotency
-//   'd' receiver agency              → number[8]                      own log: newest running
-//   number 't' day[4] case[16]              → ""                             host: a duty may fall
-//   due 'w' log[4]                       → position[8]                    host: duties evaluated up
-//   to here 'v'                              → 0x01                           the index is
-//   complete, format 1
+//   'd' receiver agency              → number[8]                      own log: newest running number
+//   't' day[4] case[16]              → ""                             host: a duty may fall due
+//   'w' log[4]                       → position[8]                    host: duties evaluated up to here
+//   'v'                              → 0x01                           the index is complete, format 1
 // Numbers are big-endian; day counts from 1970-01-01.
 #ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
 #define POLKU_EVENTSTORE_LOG_INDEX_H_
@@ -33,8 +32,8 @@ std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id);
 bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_id);
 std::string ProcessedIndexKey(LogNumber log);
 
-// Put by the first commit into an empty store and by a finished RebuildIndex; removed by
-// ClearIndex. So a rebuild that was interrupted shows, and no log opens on half an index.
+// Put by the first commit into an empty store and by a finished RebuildIndex; removed by ClearIndex.
+// So a rebuild that was interrupted shows, and no log opens on half an index.
 inline constexpr std::string_view kIndexVersionKey = "v";
 inline constexpr std::string_view kIndexVersion{"\x01", 1};
 // FailedPrecondition, naming `polku reindex`, unless the store is empty or its index complete.
@@ -44,9 +43,9 @@ absl::Status CheckIndexComplete(Engine& engine);
 bool ParseCaseIndexValue(std::string_view value, Order& order, Revision& revision);
 bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision);
 
-// Clears and rewrites 'c', 'e' and 'd' from the logs; the host rebuilds 't' and 'w' at its next
-// start (no 'w': every case is evaluated again, which repeats are proof against). `progress(done,
-// total)` in entries, called at least once a second; may be empty.
+// Clears and rewrites 'c', 'e' and 'd' from the logs; the host rebuilds 't' and 'w' at its next start
+// (no 'w': every case is evaluated again, which repeats are proof against).
+// `progress(done, total)` in entries, called at least once a second; may be empty.
 absl::Status RebuildIndex(Engine& engine,
                           const std::function<void(uint64_t done, uint64_t total)>& progress);
 

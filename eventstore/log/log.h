@@ -28,7 +28,7 @@ struct SealedSection {
 
 struct DisclosureTarget {
   std::string receiver;  // agency
-  SectionSet sections;   // empty: the header alone
+  SectionSet sections;   // empty: the header alone; recorded are those of them that the entry has
   Position agreement;    // position of the AgreementChanged entry in this log
 };
 
@@ -45,9 +45,9 @@ struct NewEntry {
   std::string type;
   std::string author_agency;
   std::string author_official;
-  CaseId case_id;      // zero exactly when `control` is set
-  Hash schema_hash;    // zero for control entries
-  Order newest_cause;  // highest order among the causes; 0: none
+  CaseId case_id;                             // zero exactly when `control` is set
+  Hash schema_hash;                           // zero for control entries
+  Order newest_cause;                         // highest order among the causes; 0: none
   std::vector<CauseRef> causes;
   std::vector<SealedSection> sections;        // ascending by kind
   std::vector<DisclosureTarget> disclosures;  // ascending by receiver, each once
@@ -61,7 +61,8 @@ struct ExpectedRevision {
   Revision revision;
 };
 
-// All entries of a request are appended together or not at all.
+// All entries of a request are appended together or not at all. Entries that repeat earlier ones take
+// no part: they get their original receipts, and `expected` binds the request's new entries only.
 struct AppendRequest {
   std::vector<NewEntry> entries;  // 1 to kMaxEntriesPerAppend
   std::vector<ExpectedRevision> expected;
@@ -82,8 +83,7 @@ struct AppendResult {
   // AlreadyExists: an event id of this author was used with other content. Nothing appended.
   // InvalidArgument: a limit or form was broken. Nothing appended; do not retry.
   // ResourceExhausted: disk full. Nothing appended; retry when there is room.
-  // Unavailable: the log stopped after a failed write; whether it was appended shows after
-  // reopening
+  // Unavailable: the log stopped after a failed write; whether it was appended shows after reopening
   //   (a repeat of the same request is safe then).
   absl::Status status;
   std::vector<Receipt> receipts;
