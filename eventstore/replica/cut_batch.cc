@@ -3,9 +3,8 @@
 // Every batch is encoded anew, although stored groups and batches have one encoding: sections get
 // their secrets here and lose what is not the receiver's, and merging the small groups of small
 // commits into one message is worth more than sparing a copy and a checksum of 128 KiB (10 µs).
-#include <string.h>
-
 #include <charconv>
+#include <cstring>
 #include <deque>
 #include <optional>
 #include <utility>

@@ -8,12 +8,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/clock.h"
 #include "adapters/zeromq/transport.h"
 #include "eventstore/base/bytes.h"
@@ -36,6 +38,9 @@ namespace {
 constexpr size_t kMaxMessagesPerTurn = 1'024;
 constexpr size_t kMaxOfferBytesPerTurn = 16 << 20;
 constexpr absl::Duration kMaxWait = absl::Seconds(1);
+// ZeroMQ tells nobody when a full queue has room again, so it is looked at.
+constexpr absl::Duration kUnsentRetry = absl::Milliseconds(2);
+constexpr size_t kMaxUnsentAnswers = 1'024;  // per author
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -128,6 +133,7 @@ class Host {
       const absl::Time now = absl::Now();
       absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), node_->NextWork()});
       for (auto& followed : followed_) next = std::min(next, followed.subscriber->NextTick());
+      if (!unsent_.empty()) next = std::min(next, now + kUnsentRetry);
       const absl::Duration wait = more_waiting_ ? absl::ZeroDuration()
                                                 : std::max(next - now, absl::ZeroDuration());
       zeromq::Wait({server_.get()}, connections, stop_fd, wait);
@@ -152,6 +158,7 @@ class Host {
   // Takes in what waits, commits it as one group, answers, evaluates duties, wakes subscribers.
   void Turn() {
     more_waiting_ = false;
+    SendAllWaiting();
     const std::vector<TakenOffer> offers = ReceiveFromClients();
     if (!offers.empty()) {
       std::vector<OfferFrom> borrowed;
@@ -366,11 +373,40 @@ class Host {
     Apply(publisher_->OnCommitted(node_->size(), node_->checkpoint(), absl::Now()));
   }
 
-  void Answer(std::string_view route, exchange::v1::Envelope envelope) {
-    // An author that is gone or does not read its answers asks again: a repeat is safe.
-    if (server_->Send(route, {.envelope = std::move(envelope)}) != zeromq::SendResult::kSent) {
-      LogLine(LogLevel::kWarning, "an answer could not be delivered; its sender is gone or slow");
+  // Answers leave in order. Those that a slow author does not take yet wait here, a bounded number; one
+  // that does not read them at all loses the rest and asks again: a repeat is safe.
+  void Answer(const std::string& route, exchange::v1::Envelope envelope) {
+    auto waiting = unsent_.find(route);
+    if (waiting == unsent_.end()) {
+      const auto sent = server_->Send(route, {.envelope = envelope});
+      if (sent == zeromq::SendResult::kWouldBlock) unsent_[route].push_back(std::move(envelope));
+      return;
     }
+    if (waiting->second.size() == kMaxUnsentAnswers) {
+      LogLine(LogLevel::kWarning, "an author does not read its answers; one is dropped");
+      return;
+    }
+    waiting->second.push_back(std::move(envelope));
+  }
+
+  // False when nothing is left to send there.
+  bool SendWaiting(const std::string& route, std::deque<exchange::v1::Envelope>& waiting) {
+    while (!waiting.empty()) {
+      switch (server_->Send(route, {.envelope = waiting.front()})) {
+        case zeromq::SendResult::kSent:
+          waiting.pop_front();
+          break;
+        case zeromq::SendResult::kWouldBlock:
+          return true;
+        case zeromq::SendResult::kNotConnected:
+          return false;
+      }
+    }
+    return false;
+  }
+
+  void SendAllWaiting() {
+    absl::erase_if(unsent_, [this](auto& item) { return !SendWaiting(item.first, item.second); });
   }
 
   void FollowLink(size_t peer) {
@@ -399,6 +435,7 @@ class Host {
   std::unique_ptr<replica::Publisher> publisher_;
   std::vector<Followed> followed_;
   std::optional<Position> announced_;
+  absl::flat_hash_map<std::string, std::deque<exchange::v1::Envelope>> unsent_;  // by route
   bool more_waiting_ = false;
 };
 

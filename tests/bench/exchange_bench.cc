@@ -326,7 +326,7 @@ int Main(int argc, char** argv) {
   const auto author = zeromq::NewCurveKeyPair();
   const auto peer = zeromq::NewCurveKeyPair();
   std::ofstream(directory / "service.textproto")
-      << "origin: \"" << kOrigin << "\"\nlisten: \"tcp://127.0.0.1:*\"\n"
+      << "origin: \"" << kOrigin << "\"\nlisten: \"tcp://127.0.0.1:0\"\n"
       << "data_directory: \"data\"\nkeystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
       << "agreement_file: \"" << (source / "deploy/demo/agreement.textproto").string() << "\"\n"
       << "profile_file: \"" << (source / "deploy/profiles/oulu.textproto").string() << "\"\n"
