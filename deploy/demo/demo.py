@@ -6,6 +6,7 @@ Called by deploy/demo.sh, which installs and builds first.
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -92,6 +93,9 @@ def main():
     parser.add_argument("--data", type=Path, default=ROOT / "demo-data", help="data directory")
     parser.add_argument("--bin", type=Path, required=True, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    # Short paths in what is printed, as seen from where the user stands.
+    arguments.bin = Path(os.path.relpath(arguments.bin))
+    arguments.data = Path(os.path.relpath(arguments.data))
 
     started = time.monotonic()
     clean(arguments.data)
@@ -107,15 +111,18 @@ def main():
         sizes = made.settle()
         say(f"\nEverybody holds what everybody may hold, {time.monotonic() - started:.1f} s after the start.\n")
 
-        say("== The path of one client (T01), as Oulu's employment services see it ==\n")
-        say(made.polku("case", case_of("T01"), "--config", made.config("oulu-referral")))
+        oulu, one = made.config("oulu-referral"), case_of("T01")
+        say("== One client (T01) as Oulu's employment services see the path: need to follow-on plan ==\n")
+        say(made.polku("case", one, "--config", oulu, "--lang", "en", "--type", "polku.referral.*"))
+        say("== The same client, everything on record, a line an event ==\n")
+        say(made.polku("case", one, "--config", oulu, "--lang", "en", "--brief"))
         say("== The group, as the auditor counts it: days, money, assessments ==\n")
         say(made.polku("summary", "--cases", "--clients", HERE / "input/asiakkaat.csv",
                        "--config", made.config("tarkastaja-audit")))
         say("== What each agency holds ==\n")
         for name in cluster.INSTANCES:
-            say(f"-- {name}")
-            say(made.polku("summary", "--logs", "--config", made.config(name)))
+            logs = made.polku("summary", "--logs", "--config", made.config(name)).split("\n\n")[0]
+            say(f"-- {name}\n{logs}\n")
         say("Entries a log: " + ", ".join(f"{origin} {size}" for origin, size in sizes.items()))
     except BaseException:
         made.stop()
@@ -127,7 +134,7 @@ def main():
 The services are running. Talk to them, for example:
   {arguments.bin}/polku status --config {config}
   {arguments.bin}/polku replay --config {config} --follow
-  {arguments.bin}/polku publish --as {made.client('oulu', 'oulu-referral')} EVENT.json
+  {arguments.bin}/polku publish --as {made.client('oulu', 'oulu-referral')} EVENT.json  # README.md has one
 Stop them with:
   kill $(cat {arguments.data}/*/pid)""")
         for process in made.processes.values():
