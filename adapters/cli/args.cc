@@ -66,7 +66,8 @@ absl::StatusOr<Args> Args::Parse(const Syntax& syntax, std::span<const std::stri
       return Usage(syntax, "--", name, " needs a value: ", flag->value);
     }
     if (!flag->value.empty() && value.empty()) return Usage(syntax, "--", name, " is empty");
-    if (!args.values_.emplace(name, value).second) return Usage(syntax, "--", name, " stands twice");
+    if (!args.values_.emplace(name, value).second)
+      return Usage(syntax, "--", name, " stands twice");
   }
   if (args.help()) return args;
   if (args.operands_.size() < syntax.min_operands) {
@@ -99,8 +100,9 @@ absl::StatusOr<std::optional<uint64_t>> Args::Number(std::string_view flag, uint
 }
 
 std::string HelpText(const Syntax& syntax) {
-  std::string text = Str("polku ", syntax.name, " - ", syntax.summary, "\n\nUsage: polku ", syntax.name,
-                         syntax.operands.empty() ? "" : " ", syntax.operands, " [flags]\n");
+  std::string text =
+      Str("polku ", syntax.name, " - ", syntax.summary, "\n\nUsage: polku ", syntax.name,
+          syntax.operands.empty() ? "" : " ", syntax.operands, " [flags]\n");
   if (!syntax.details.empty()) text += Str("\n", syntax.details, "\n");
   text += "\nFlags:\n";
   std::vector<Flag> flags = syntax.flags;

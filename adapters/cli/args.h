@@ -33,8 +33,9 @@ struct Syntax {
 
 class Args {
  public:
-  // "--flag value", "--flag=value"; "--" ends the flags; "-" is an operand. InvalidArgument: an unknown
-  // or repeated flag, a missing or needless value, too few or too many operands; it says which.
+  // "--flag value", "--flag=value"; "--" ends the flags; "-" is an operand. InvalidArgument: an
+  // unknown or repeated flag, a missing or needless value, too few or too many operands; it says
+  // which.
   static absl::StatusOr<Args> Parse(const Syntax& syntax, std::span<const std::string> arguments);
 
   bool Has(std::string_view flag) const { return values_.contains(flag); }

@@ -13,18 +13,20 @@ namespace polku::cli {
 namespace {
 
 // The merged order is for machines; a person is told the day, the step and who.
-void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement, Language language,
-                bool brief, Io& io) {
+void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
+                Language language, bool brief, Io& io) {
   constexpr std::string_view kIndent = "            ";  // under the label
   const std::string recorded = LocalTime(event.recorded_at());
   std::string day = event.body == nullptr ? "" : EventDay(*event.body);
   if (day.empty()) day = recorded.substr(0, recorded.find(' '));
-  io.out << day << "  " << Plain(EventLabel(event.header.type(), language))
-         << "  ·  " << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
+  io.out << day << "  " << Plain(EventLabel(event.header.type(), language)) << "  ·  "
+         << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
   if (!event.header.author_official().empty()) {
-    io.out << ", " << Label(Word::kOfficial, language) << " " << Plain(event.header.author_official());
+    io.out << ", " << Label(Word::kOfficial, language) << " "
+           << Plain(event.header.author_official());
   }
-  io.out << "  (" << Label(Word::kRecorded, language) << " " << recorded << ")" << (brief ? "" : "\n");
+  io.out << "  (" << Label(Word::kRecorded, language) << " " << recorded << ")"
+         << (brief ? "" : "\n");
   if (event.body != nullptr && !brief) {
     for (const auto& [name, value] : RenderFields(*event.body, agreement, language)) {
       io.out << kIndent << PadTo(name, 22) << " " << value << "\n";
@@ -37,7 +39,8 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
       sections += Str(sections.empty() ? "" : ", ", SectionLabel(kind, language));
     }
     io.out << (brief ? std::string_view("  ") : kIndent)
-           << (event.opened.empty() ? Label(Word::kHeaderOnly, language) : Label(Word::kSealed, language))
+           << (event.opened.empty() ? Label(Word::kHeaderOnly, language)
+                                    : Label(Word::kSealed, language))
            << ": " << sections << (brief ? "" : "\n");
   }
   if (brief) io.out << "\n";
@@ -78,7 +81,8 @@ ExitCode RunCase(const Args& args, Io& io) {
     io.out << Label(Word::kCase, *language) << " " << FormatCaseId(*case_id) << ", "
            << Label(Word::kHeldBy, *language) << " "
            << AgencyLabel(agreement, reading->config.origin.agency(), *language);
-    if (args.Has("as-of")) io.out << ", " << Label(Word::kAsOf, *language) << " " << args.Get("as-of");
+    if (args.Has("as-of"))
+      io.out << ", " << Label(Word::kAsOf, *language) << " " << args.Get("as-of");
     io.out << "\n\n";
   };
   uint64_t shown = 0;
@@ -109,26 +113,32 @@ ExitCode RunCase(const Args& args, Io& io) {
 }  // namespace
 
 Command CaseCommand() {
-  return {{.name = "case",
-           .summary = "the timeline of one case, merged from every agency's log held here",
-           .operands = "CASE",
-           .min_operands = 1,
-           .max_operands = 1,
-           .flags = ReadingFlags({{"lang", "fi|sv|en", "language of steps and labels; fi"},
-                                  {"brief", "", "a line an event, without its content"},
-                                  {"as-of", "TIME", "what was on record by the end of that day or by that time"},
-                                  {"from", "TIME", "recorded from that day or time on"},
-                                  {"until", "TIME", "recorded until that day (inclusive) or time"},
-                                  {"type", "TYPE", "only events of that type; DayRecorded, or polku.attendance.*"},
-                                  {"origin", "ORIGIN", "only from that log"}}),
-           .details =
-               "Who did what when, in the merged order that every agency computes alike. The day is the event's own\n"
-               "where it has one and it is visible here, else that of recording. Sections that this agency\n"
-               "is not entitled to are named as sealed. Works while the service runs and after it stopped. Reads the\n"
-               "service's data and keys: run it as the service's user. --json prints an event a line.",
-           .examples = "polku case --config oulu-referral.textproto 0123456789abcdef0123456789abcdef\n"
-                       "polku case --config kela.textproto --lang en --as-of 2025-03-31 0123456789abcdef0123456789abcdef"},
-          RunCase};
+  return {
+      {.name = "case",
+       .summary = "the timeline of one case, merged from every agency's log held here",
+       .operands = "CASE",
+       .min_operands = 1,
+       .max_operands = 1,
+       .flags = ReadingFlags(
+           {{"lang", "fi|sv|en", "language of steps and labels; fi"},
+            {"brief", "", "a line an event, without its content"},
+            {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"from", "TIME", "recorded from that day or time on"},
+            {"until", "TIME", "recorded until that day (inclusive) or time"},
+            {"type", "TYPE", "only events of that type; DayRecorded, or polku.attendance.*"},
+            {"origin", "ORIGIN", "only from that log"}}),
+       .details =
+           "Who did what when, in the merged order that every agency computes alike. The day is "
+           "the event's own\n"
+           "where it has one and it is visible here, else that of recording. Sections that this "
+           "agency\n"
+           "is not entitled to are named as sealed. Works while the service runs and after it "
+           "stopped. Reads the\n"
+           "service's data and keys: run it as the service's user. --json prints an event a line.",
+       .examples = "polku case --config oulu-referral.textproto 0123456789abcdef0123456789abcdef\n"
+                   "polku case --config kela.textproto --lang en --as-of 2025-03-31 "
+                   "0123456789abcdef0123456789abcdef"},
+      RunCase};
 }
 
 }  // namespace polku::cli

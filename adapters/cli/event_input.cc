@@ -27,8 +27,9 @@ absl::Status Invalid(const Parts&... parts) {
 absl::StatusOr<std::unique_ptr<Message>> NewEvent(const std::string& type) {
   const auto* descriptor = service::FindEventType(type);
   if (descriptor == nullptr) {
-    return Invalid("unknown event type; write its full name, e.g. polku.attendance.v1.DayRecorded "
-                   "(proto/polku lists them)");
+    return Invalid(
+        "unknown event type; write its full name, e.g. polku.attendance.v1.DayRecorded "
+        "(proto/polku lists them)");
   }
   return std::unique_ptr<Message>(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(descriptor)->New());
@@ -40,8 +41,9 @@ OfferedEvent Finish(const EventDefaults& parts, const Message& body) {
   event.set_case_id(std::string(parts.case_id->view()));
   event.set_official(parts.official);
   body.SerializeToString(event.mutable_body());
-  const EventId id = parts.id ? *parts.id
-                              : DeriveEventId(parts.author_agency, *parts.case_id, parts.type, event.body());
+  const EventId id =
+      parts.id ? *parts.id
+               : DeriveEventId(parts.author_agency, *parts.case_id, parts.type, event.body());
   event.set_event_id(std::string(id.view()));
   if (parts.expected_revision) event.set_expected_revision(*parts.expected_revision);
   return event;
@@ -88,7 +90,8 @@ absl::StatusOr<OfferedEvent> ParseJsonEvent(std::string_view json, const EventDe
   EventDefaults parts = defaults;
   POLKU_ASSIGN_OR_RETURN(const auto members, SplitJsonObject(json));
   std::string_view content;
-  const auto text = [](std::string_view value, std::string_view name) -> absl::StatusOr<std::string> {
+  const auto text = [](std::string_view value,
+                       std::string_view name) -> absl::StatusOr<std::string> {
     auto decoded = JsonText(value);
     if (!decoded) return Invalid(name, " takes text in quotes");
     return *std::move(decoded);
@@ -110,10 +113,12 @@ absl::StatusOr<OfferedEvent> ParseJsonEvent(std::string_view json, const EventDe
       if (!parts.id || parts.id->is_zero()) return Invalid("id is not a UUID");
     } else if (key == "expected_revision") {
       parts.expected_revision = JsonNumber(value);
-      if (!parts.expected_revision) return Invalid("expected_revision takes a whole number, 0 or more");
+      if (!parts.expected_revision)
+        return Invalid("expected_revision takes a whole number, 0 or more");
     } else {
-      return Invalid("unknown member; an event has case, type, event, and perhaps id, official, "
-                     "expected_revision");
+      return Invalid(
+          "unknown member; an event has case, type, event, and perhaps id, official, "
+          "expected_revision");
     }
   }
   if (parts.type.empty()) return Invalid("type is missing");
@@ -143,10 +148,11 @@ absl::StatusOr<std::string> OfferedEventJson(const OfferedEvent& event) {
   POLKU_ASSIGN_OR_RETURN(auto body, NewEvent(event.type()));
   if (!id || !case_id || !body->ParseFromString(event.body())) return Invalid("not an event");
   POLKU_ASSIGN_OR_RETURN(const std::string content, audit::MessageJson(*body));
-  return Str("{\"case\":\"", FormatCaseId(*case_id), "\",\"type\":", audit::JsonString(event.type()),
-             ",\"id\":\"", FormatEventId(*id), "\"",
-             event.official().empty() ? "" : Str(",\"official\":", audit::JsonString(event.official())),
-             ",\"event\":", content, "}");
+  return Str(
+      "{\"case\":\"", FormatCaseId(*case_id), "\",\"type\":", audit::JsonString(event.type()),
+      ",\"id\":\"", FormatEventId(*id), "\"",
+      event.official().empty() ? "" : Str(",\"official\":", audit::JsonString(event.official())),
+      ",\"event\":", content, "}");
 }
 
 }  // namespace polku::cli

@@ -2,8 +2,8 @@
 //   JSON:  {"case":"<32 hex>","type":"polku.attendance.v1.DayRecorded","event":{…},
 //           "id":"<uuid>","official":"…","expected_revision":N}      the last three may be left out
 //   text:  the event alone in protobuf text format; case and type stand beside it
-// An id that is left out is derived from author agency, case, type and content: the same event again
-// is a repeat, not a second one.
+// An id that is left out is derived from author agency, case, type and content: the same event
+// again is a repeat, not a second one.
 #ifndef POLKU_ADAPTERS_CLI_EVENT_INPUT_H_
 #define POLKU_ADAPTERS_CLI_EVENT_INPUT_H_
 

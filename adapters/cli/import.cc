@@ -127,7 +127,8 @@ ExitCode RunImport(const Args& args, Io& io) {
   const auto target = FindTarget(args);
   if (!target.ok()) return Fail(io, target.status());
   if (target->agency.empty()) {
-    return FailUsage(io, "the ids of events without one are derived from the author's agency; give --agency");
+    return FailUsage(
+        io, "the ids of events without one are derived from the author's agency; give --agency");
   }
   defaults.author_agency = target->agency;
   defaults.official = target->official;
@@ -143,11 +144,12 @@ ExitCode RunImport(const Args& args, Io& io) {
   const absl::Time start = absl::Now();
   options.progress = [&](const ImportCounts& counts) {
     const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-    progress.Show(Str(counts.lines, " lines, ", counts.added + counts.repeated, " acknowledged, ",
-                      seconds > 0 ? static_cast<uint64_t>(
-                                        static_cast<double>(counts.added + counts.repeated) / seconds)
-                                  : 0,
-                      "/s"));
+    progress.Show(Str(
+        counts.lines, " lines, ", counts.added + counts.repeated, " acknowledged, ",
+        seconds > 0
+            ? static_cast<uint64_t>(static_cast<double>(counts.added + counts.repeated) / seconds)
+            : 0,
+        "/s"));
   };
   options.problem = [&](const ImportProblem& problem) {
     progress.Clear();
@@ -170,9 +172,11 @@ ExitCode RunImport(const Args& args, Io& io) {
   }
   if (!result.connection.ok()) {
     Fail(io, result.connection);
-    io.err << "polku: run the same import again: what was recorded is recognised, the rest is added\n";
+    io.err
+        << "polku: run the same import again: what was recorded is recognised, the rest is added\n";
   } else if (result.stopped_at) {
-    io.err << "polku: stopped there; every line before it is recorded, later ones may be; put it right "
+    io.err << "polku: stopped there; every line before it is recorded, later ones may be; put it "
+              "right "
               "and run the same import again\n";
   }
   return CodeOf(result);
@@ -186,17 +190,21 @@ Command ImportCommand() {
            .operands = "FILE",
            .min_operands = 1,
            .max_operands = 1,
-           .flags = NetworkFlags({{"keep-going", "", "report refused and invalid lines and go on"},
-                                  {"check", "", "read every line as an event, send nothing"},
-                                  {"window", "N", "offers under way; 256"},
-                                  {"progress", "", "show progress even when the error stream is no terminal"}}),
-           .details =
-               "FILE (- for standard input) has an event a line, in the JSON form of `polku publish`. Ids that are\n"
-               "left out are derived, so the same file again records nothing twice: run it again after a failure.\n"
-               "Stops at the first line that is refused or not valid, with everything before it recorded.",
-           .examples = "polku import --as oulu-referral.textproto referrals.ndjson\n"
-                       "polku import --as oulu-referral.textproto --keep-going --json referrals.ndjson\n"
-                       "polku import --check referrals.ndjson"},
+           .flags = NetworkFlags(
+               {{"keep-going", "", "report refused and invalid lines and go on"},
+                {"check", "", "read every line as an event, send nothing"},
+                {"window", "N", "offers under way; 256"},
+                {"progress", "", "show progress even when the error stream is no terminal"}}),
+           .details = "FILE (- for standard input) has an event a line, in the JSON form of `polku "
+                      "publish`. Ids that are\n"
+                      "left out are derived, so the same file again records nothing twice: run it "
+                      "again after a failure.\n"
+                      "Stops at the first line that is refused or not valid, with everything "
+                      "before it recorded.",
+           .examples =
+               "polku import --as oulu-referral.textproto referrals.ndjson\n"
+               "polku import --as oulu-referral.textproto --keep-going --json referrals.ndjson\n"
+               "polku import --check referrals.ndjson"},
           RunImport};
 }
 

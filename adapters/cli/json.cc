@@ -45,8 +45,8 @@ class Scanner {
   explicit Scanner(std::string_view text) : text_(text) {}
 
   void Space() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' ||
-                                  text_[at_] == '\r')) {
+    while (at_ < text_.size() &&
+           (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) {
       ++at_;
     }
   }
@@ -181,10 +181,11 @@ absl::Status NotJson(size_t at, std::string_view what) {
 
 // A key as it may be shown: only what looks like a field name.
 std::string ShownName(std::string_view name) {
-  const bool plain = !name.empty() && name.size() <= kMaxShownName && !IsDigit(name[0]) &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
-                       return IsDigit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-                     });
+  const bool plain =
+      !name.empty() && name.size() <= kMaxShownName && !IsDigit(name[0]) &&
+      std::all_of(name.begin(), name.end(), [](char c) {
+        return IsDigit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      });
   return plain ? std::string(name) : "(not a field name)";
 }
 
@@ -234,7 +235,8 @@ std::string Expected(const FieldDescriptor& field) {
 
 bool Parses(std::string_view json, const Message& prototype) {
   std::unique_ptr<Message> scratch(prototype.New());
-  return google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, scratch.get()).ok();
+  return google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, scratch.get())
+      .ok();
 }
 
 const Message& PrototypeOf(const Descriptor& type) {
@@ -246,12 +248,14 @@ absl::Status Invalid(const Parts&... parts) {
   return Error(absl::StatusCode::kInvalidArgument, parts...);
 }
 
-// Walks the JSON beside the schema. The library is laxer (a field under both its names, an object for a
-// list) and its messages quote the content. `explain` false: the shape alone; true: also finds the
-// value that the library refused.
-absl::Status Check(std::string_view json, const Descriptor& type, const std::string& path, bool explain) {
+// Walks the JSON beside the schema. The library is laxer (a field under both its names, an object
+// for a list) and its messages quote the content. `explain` false: the shape alone; true: also
+// finds the value that the library refused.
+absl::Status Check(std::string_view json, const Descriptor& type, const std::string& path,
+                   bool explain) {
   const auto members = SplitJsonObject(json);
-  if (!members.ok()) return path.empty() ? members.status() : Invalid("field ", path, " takes an object");
+  if (!members.ok())
+    return path.empty() ? members.status() : Invalid("field ", path, " takes an object");
   std::set<const FieldDescriptor*> seen;
   for (const auto& [key, value] : *members) {
     const FieldDescriptor* field = FindField(type, key);
@@ -357,7 +361,8 @@ absl::Status ParseJsonMessage(std::string_view json, Message& message) {
   const Descriptor& type = *message.GetDescriptor();
   POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/false));
   message.Clear();
-  const auto status = google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message);
+  const auto status =
+      google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message);
   if (status.ok()) return absl::OkStatus();
   POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/true));
   return Invalid("the event is not a valid ", type.full_name());

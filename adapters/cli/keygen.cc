@@ -24,7 +24,8 @@ absl::StatusOr<Public> ReadPublic(const std::string& directory, bool service) {
   POLKU_ASSIGN_OR_RETURN(keys.curve, ReadFile(Str(directory, "/curve.public"), kMaxKeyFileBytes));
   keys.curve = std::string(TrimEnd(keys.curve));
   if (service) {
-    POLKU_ASSIGN_OR_RETURN(keys.signing, ReadFile(Str(directory, "/signing.public"), kMaxKeyFileBytes));
+    POLKU_ASSIGN_OR_RETURN(keys.signing,
+                           ReadFile(Str(directory, "/signing.public"), kMaxKeyFileBytes));
     keys.signing = std::string(TrimEnd(keys.signing));
   }
   return keys;
@@ -62,14 +63,16 @@ ExitCode Keygen(const Args& args, Io& io) {
   if (args.json()) {
     io.out << "{\"agency\":" << JsonString(agency);
     if (service) {
-      io.out << ",\"origin\":" << JsonString(origin) << ",\"signing_key\":" << JsonString(keys->signing);
+      io.out << ",\"origin\":" << JsonString(origin)
+             << ",\"signing_key\":" << JsonString(keys->signing);
     }
     io.out << ",\"curve_key\":" << JsonString(keys->curve)
            << ",\"keys_directory\":" << JsonString(directory) << "}\n";
     return kExitOk;
   }
   if (service) {
-    io.out << "# For the configuration of every service that follows this one (put its real address):\n"
+    io.out << "# For the configuration of every service that follows this one (put its real "
+              "address):\n"
            << "peers { origin: \"" << origin << "\" address: \"tcp://HOST:PORT\" curve_key: \""
            << keys->curve << "\" signing_key: \"" << keys->signing << "\" }\n"
            << "# For the configuration of every service that this one follows:\n"
@@ -94,20 +97,23 @@ ExitCode Keygen(const Args& args, Io& io) {
 }  // namespace
 
 Command KeygenCommand() {
-  return {{.name = "keygen",
-           .summary = "make the keys of a service or of an author",
-           .flags = {{"origin", "ORIGIN", "a service: its origin, AGENCY/SERVICE/EPOCH"},
-                     {"author", "", "an author or operator: CURVE key alone"},
-                     {"agency", "NAME", "the author's agency, for the printed lines"},
-                     {"dir", "DIR", "where the key files are to lie"},
-                     {"show", "", "make nothing, print the public parts of keys that exist"}},
-           .details =
-               "Writes new key files into the directory (mode 0700; secret files 0600) and prints the public parts as\n"
-               "lines ready for configuration files. Existing keys are never overwritten. Back up master.key\n"
-               "apart from the keystore: without it no section of any case can be opened again.",
-           .examples = "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 --dir /srv/polku/referral/keys\n"
-                       "polku keygen --author --agency FI/MUN/0187690-1/oulu --dir ~/polku-keys"},
-          Keygen};
+  return {
+      {.name = "keygen",
+       .summary = "make the keys of a service or of an author",
+       .flags = {{"origin", "ORIGIN", "a service: its origin, AGENCY/SERVICE/EPOCH"},
+                 {"author", "", "an author or operator: CURVE key alone"},
+                 {"agency", "NAME", "the author's agency, for the printed lines"},
+                 {"dir", "DIR", "where the key files are to lie"},
+                 {"show", "", "make nothing, print the public parts of keys that exist"}},
+       .details = "Writes new key files into the directory (mode 0700; secret files 0600) and "
+                  "prints the public parts as\n"
+                  "lines ready for configuration files. Existing keys are never overwritten. Back "
+                  "up master.key\n"
+                  "apart from the keystore: without it no section of any case can be opened again.",
+       .examples =
+           "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 --dir /srv/polku/referral/keys\n"
+           "polku keygen --author --agency FI/MUN/0187690-1/oulu --dir ~/polku-keys"},
+      Keygen};
 }
 
 }  // namespace polku::cli

@@ -71,8 +71,9 @@ absl::StatusOr<zeromq::CurveKey> ReadCurveKey(const std::string& text) {
   const auto content = ReadFile(text, kMaxKeyFileBytes);
   const auto key = content.ok() ? zeromq::ParseCurveKey(TrimEnd(*content)) : std::nullopt;
   if (key) return *key;
-  return Invalid("the service's CURVE key is neither 40 Z85 characters nor a file that holds them; "
-                 "take the service's curve.public");
+  return Invalid(
+      "the service's CURVE key is neither 40 Z85 characters nor a file that holds them; "
+      "take the service's curve.public");
 }
 
 absl::StatusOr<Target> FindTarget(const Args& args) {
@@ -117,7 +118,8 @@ absl::StatusOr<Target> FindOwnService(const Args& args) {
   // A service that listens on every interface is reached over the loopback one.
   std::string endpoint = args.GetOr("to", config.listen);
   for (std::string_view any : {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:"}) {
-    if (endpoint.rfind(any, 0) == 0) endpoint = Str("tcp://127.0.0.1:", endpoint.substr(any.size()));
+    if (endpoint.rfind(any, 0) == 0)
+      endpoint = Str("tcp://127.0.0.1:", endpoint.substr(any.size()));
   }
   POLKU_RETURN_IF_ERROR(CheckAddress(endpoint));
   target.options.endpoint = endpoint;
@@ -128,16 +130,17 @@ absl::StatusOr<Target> FindOwnService(const Args& args) {
 
 std::string ReceiptJson(const exchange::v1::Receipt& receipt) {
   const auto id = EventId::FromBytes(receipt.event_id());
-  return Str("{\"id\":\"", id ? FormatEventId(*id) : "", "\",\"origin\":", JsonString(receipt.origin()),
-             ",\"position\":", receipt.position(), ",\"case_revision\":", receipt.case_revision(),
-             ",\"leaf_hash\":\"", ToHex(receipt.leaf_hash()), "\",\"repeated\":",
-             receipt.repeated_offer() ? "true" : "false", "}");
+  return Str("{\"id\":\"", id ? FormatEventId(*id) : "",
+             "\",\"origin\":", JsonString(receipt.origin()), ",\"position\":", receipt.position(),
+             ",\"case_revision\":", receipt.case_revision(), ",\"leaf_hash\":\"",
+             ToHex(receipt.leaf_hash()),
+             "\",\"repeated\":", receipt.repeated_offer() ? "true" : "false", "}");
 }
 
 std::string RefusalJson(const exchange::v1::Refusal& refusal) {
-  std::string json = Str("{\"kind\":\"", KindName(refusal.kind()), "\",\"code\":", JsonString(refusal.code()),
-                         ",\"message\":", JsonString(refusal.message()),
-                         ",\"event_index\":", refusal.event_index());
+  std::string json = Str(
+      "{\"kind\":\"", KindName(refusal.kind()), "\",\"code\":", JsonString(refusal.code()),
+      ",\"message\":", JsonString(refusal.message()), ",\"event_index\":", refusal.event_index());
   if (refusal.kind() == exchange::v1::REFUSAL_KIND_REVISION) {
     json += Str(",\"actual_revision\":", refusal.actual_revision());
   }

@@ -26,7 +26,8 @@ struct Target {
 // Flags go before the profile. InvalidArgument / NotFound / PermissionDenied say what is missing.
 absl::StatusOr<Target> FindTarget(const Args& args);
 
-// The same for `status --config SERVICE.textproto`: the service's own address and keys (--keys: other).
+// The same for `status --config SERVICE.textproto`: the service's own address and keys (--keys:
+// other).
 absl::StatusOr<Target> FindOwnService(const Args& args);
 
 // Z85 text or a file that holds it.

@@ -1,5 +1,5 @@
-// What a terminal shows: tables, local times, progress. Nothing read from a log is printed with control
-// characters in it: a peer must not drive the reader's terminal.
+// What a terminal shows: tables, local times, progress. Nothing read from a log is printed with
+// control characters in it: a peer must not drive the reader's terminal.
 #ifndef POLKU_ADAPTERS_CLI_OUTPUT_H_
 #define POLKU_ADAPTERS_CLI_OUTPUT_H_
 
@@ -34,7 +34,8 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// A line on the error stream that is written over, at most four times a second. Silent unless `shown`.
+// A line on the error stream that is written over, at most four times a second. Silent unless
+// `shown`.
 class ProgressLine {
  public:
   ProgressLine(Io& io, bool asked) : io_(io), shown_(asked || io.err_is_terminal) {}

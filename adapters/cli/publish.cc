@@ -31,12 +31,14 @@ absl::StatusOr<EventDefaults> Defaults(const Args& args, const Target& target, s
   if (args.Has("new-case")) defaults.case_id = NewCaseId(SystemRandom());
   if (args.Has("id")) {
     if (events > 1) return absl::InvalidArgumentError("--id is for one event");
-    defaults.id = args.Get("id") == "new" ? NewEventId(SystemRandom()) : ParseEventId(args.Get("id"));
+    defaults.id =
+        args.Get("id") == "new" ? NewEventId(SystemRandom()) : ParseEventId(args.Get("id"));
     if (!defaults.id || defaults.id->is_zero()) {
       return absl::InvalidArgumentError("--id is neither a UUID nor the word new");
     }
   }
-  POLKU_ASSIGN_OR_RETURN(defaults.expected_revision, args.Number("expected-revision", 0, UINT64_MAX));
+  POLKU_ASSIGN_OR_RETURN(defaults.expected_revision,
+                         args.Number("expected-revision", 0, UINT64_MAX));
   return defaults;
 }
 
@@ -45,11 +47,13 @@ bool LooksLikeJson(std::string_view text) {
   return first != std::string_view::npos && text[first] == '{';
 }
 
-absl::StatusOr<exchange::v1::Offer> ReadOffer(const Args& args, const EventDefaults& defaults, Io& io) {
+absl::StatusOr<exchange::v1::Offer> ReadOffer(const Args& args, const EventDefaults& defaults,
+                                              Io& io) {
   exchange::v1::Offer offer;
   for (const std::string& path : args.operands()) {
     POLKU_ASSIGN_OR_RETURN(const std::string text, ReadInput(path, kMaxEventBytes, io));
-    auto event = LooksLikeJson(text) ? ParseJsonEvent(text, defaults) : ParseTextEvent(text, defaults);
+    auto event =
+        LooksLikeJson(text) ? ParseJsonEvent(text, defaults) : ParseTextEvent(text, defaults);
     if (!event.ok()) return Annotate(event.status(), path == "-" ? "standard input" : path);
     // The expectation is of the offer's first event of the case.
     if (offer.events_size() > 0 && defaults.expected_revision) event->clear_expected_revision();
@@ -94,13 +98,13 @@ ExitCode Publish(const Args& args, Io& io) {
   for (int i = 0; i < answer->receipts_size(); ++i) {
     const auto& receipt = answer->receipts(i);
     const auto id = EventId::FromBytes(receipt.event_id());
-    const auto case_id = i < offer->events_size() ? CaseId::FromBytes(offer->events(i).case_id())
-                                                  : std::nullopt;
+    const auto case_id =
+        i < offer->events_size() ? CaseId::FromBytes(offer->events(i).case_id()) : std::nullopt;
     io.out << (receipt.repeated_offer() ? "was recorded before" : "recorded") << " at position "
-           << receipt.position() << " of " << receipt.origin() << "\n  case " 
+           << receipt.position() << " of " << receipt.origin() << "\n  case "
            << (case_id ? FormatCaseId(*case_id) : "") << " revision " << receipt.case_revision()
-           << "\n  event " << (id ? FormatEventId(*id) : "") << "\n  leaf " << ToHex(receipt.leaf_hash())
-           << "\n";
+           << "\n  event " << (id ? FormatEventId(*id) : "") << "\n  leaf "
+           << ToHex(receipt.leaf_hash()) << "\n";
   }
   return kExitOk;
 }
@@ -117,19 +121,29 @@ Command PublishCommand() {
                {{"case", "ID", "the case, 32 hexadecimal digits"},
                 {"new-case", "", "open a new case with a random id; the receipt tells it"},
                 {"type", "TYPE", "the event's type, for text format"},
-                {"id", "UUID|new", "the event id; default: derived from author, case, type and content"},
-                {"expected-revision", "N", "only if the case's revision in the service's log is N (0: none)"}}),
-           .details =
-               "FILE is one event, or - for standard input. JSON: {\"case\":…,\"type\":…,\"event\":{…}} and perhaps\n"
-               "\"id\", \"official\", \"expected_revision\"; flags fill what it leaves out. Anything that does not begin\n"
-               "with { is taken as protobuf text format and needs --type and --case. Several files are one offer:\n"
-               "all are recorded, or none. Without an id, the same event offered again is a repeat and gets its\n"
-               "first receipt; --id new records an equal event once more. The refusal goes to the error stream, with\n"
-               "--json to the output.",
-           .examples =
-               "polku publish --as oulu-referral.textproto need.json\n"
-               "polku publish --as oulu-referral.textproto --new-case --type polku.referral.v1.NeedIdentified need.textproto\n"
-               "echo '{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"polku.referral.v1.CaseClosed\",\"event\":{\"closed_on\":\"2025-09-30\"}}' | polku publish --to tcp://127.0.0.1:7410 --server-key curve.public --keys keys --agency FI/MUN/0187690-1/oulu -"},
+                {"id", "UUID|new",
+                 "the event id; default: derived from author, case, type and content"},
+                {"expected-revision", "N",
+                 "only if the case's revision in the service's log is N (0: none)"}}),
+           .details = "FILE is one event, or - for standard input. JSON: "
+                      "{\"case\":…,\"type\":…,\"event\":{…}} and perhaps\n"
+                      "\"id\", \"official\", \"expected_revision\"; flags fill what it leaves out. "
+                      "Anything that does not begin\n"
+                      "with { is taken as protobuf text format and needs --type and --case. "
+                      "Several files are one offer:\n"
+                      "all are recorded, or none. Without an id, the same event offered again is a "
+                      "repeat and gets its\n"
+                      "first receipt; --id new records an equal event once more. The refusal goes "
+                      "to the error stream, with\n"
+                      "--json to the output.",
+           .examples = "polku publish --as oulu-referral.textproto need.json\n"
+                       "polku publish --as oulu-referral.textproto --new-case --type "
+                       "polku.referral.v1.NeedIdentified need.textproto\n"
+                       "echo "
+                       "'{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"polku.referral."
+                       "v1.CaseClosed\",\"event\":{\"closed_on\":\"2025-09-30\"}}' | polku publish "
+                       "--to tcp://127.0.0.1:7410 --server-key curve.public --keys keys --agency "
+                       "FI/MUN/0187690-1/oulu -"},
           Publish};
 }
 

@@ -16,8 +16,8 @@ ExitCode Reindex(const Args& args, Io& io) {
   const auto config = host::LoadConfig(args.Get("config"), "");
   if (!config.ok()) return Fail(io, config.status());
   // Read-only first: opening for writing makes what is missing, and there is nothing to index then.
-  if (const auto there = rocks::OpenEngine({.directory = config->data_directory,
-                                            .mode = rocks::OpenMode::kReadOnly});
+  if (const auto there = rocks::OpenEngine(
+          {.directory = config->data_directory, .mode = rocks::OpenMode::kReadOnly});
       !there.ok()) {
     return Fail(io, there.status());
   }
@@ -29,9 +29,10 @@ ExitCode Reindex(const Args& args, Io& io) {
   if (!logs.ok()) return Fail(io, logs.status());
   for (const auto& held : *logs) {
     if (held.number == kOwnLog && held.head.origin != config->origin.text()) {
-      return Fail(io, Error(absl::StatusCode::kFailedPrecondition, "the data directory holds the log of ",
-                            held.head.origin, ", not of ", config->origin.text(),
-                            "; use the configuration that the service runs with"));
+      return Fail(
+          io, Error(absl::StatusCode::kFailedPrecondition, "the data directory holds the log of ",
+                    held.head.origin, ", not of ", config->origin.text(),
+                    "; use the configuration that the service runs with"));
     }
   }
   ProgressLine progress(io, args.Has("progress"));
@@ -57,10 +58,12 @@ Command ReindexCommand() {
            .summary = "rebuild the indexes of a stopped service from its logs",
            .flags = {{"config", "FILE", "the service's configuration"},
                      {"progress", "", "show progress even when the error stream is no terminal"}},
-           .details =
-               "Stop the service first: the data directory is locked. The logs are read whole and verified as every\n"
-               "read is; they are not changed. Interrupted, it is run again: no service starts on half an index.",
-           .examples = "systemctl stop polku-referral && polku reindex --config oulu-referral.textproto"},
+           .details = "Stop the service first: the data directory is locked. The logs are read "
+                      "whole and verified as every\n"
+                      "read is; they are not changed. Interrupted, it is run again: no service "
+                      "starts on half an index.",
+           .examples =
+               "systemctl stop polku-referral && polku reindex --config oulu-referral.textproto"},
           Reindex};
 }
 

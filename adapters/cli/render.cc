@@ -34,7 +34,10 @@ class Renderer {
     const int count = message.GetReflection()->FieldSize(message, &field);
     for (int i = 0; i < count; ++i) {
       const std::string value = Value(message, field, i);
-      text += Str(i == 0 ? "" : field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE ? "; " : ", ", value);
+      text += Str(i == 0                                                 ? ""
+                  : field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE ? "; "
+                                                                         : ", ",
+                  value);
     }
     return text;
   }
@@ -129,9 +132,8 @@ void AppendNames(std::string& text, const Set& kinds) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> RenderFields(const Message& message,
-                                                              const config::v1::Agreement& agreement,
-                                                              Language language) {
+std::vector<std::pair<std::string, std::string>> RenderFields(
+    const Message& message, const config::v1::Agreement& agreement, Language language) {
   const Renderer renderer(agreement, language);
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
@@ -147,10 +149,12 @@ std::string EventDay(const Message& message) {
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor& field = *type.field(i);
     // When something is due is not when it happened.
-    if (field.type() != FieldDescriptor::TYPE_STRING || field.is_repeated() || field.name() == "due_on") {
+    if (field.type() != FieldDescriptor::TYPE_STRING || field.is_repeated() ||
+        field.name() == "due_on") {
       continue;
     }
-    if (field.name() != "date" && !EndsWith(field.name(), "_on") && !EndsWith(field.name(), "_from")) {
+    if (field.name() != "date" && !EndsWith(field.name(), "_on") &&
+        !EndsWith(field.name(), "_from")) {
       continue;
     }
     const std::string day = message.GetReflection()->GetString(message, &field);
@@ -231,7 +235,8 @@ std::string RenderParallel(const audit::CaseSummary& summary, Language language)
   AppendNames(text, summary.social_services);
   AppendNames(text, summary.health_services);
   if (summary.parallel_sealed > 0) {
-    text += Str(text.empty() ? "" : ", ", summary.parallel_sealed, " ", Label(Word::kSealed, language));
+    text +=
+        Str(text.empty() ? "" : ", ", summary.parallel_sealed, " ", Label(Word::kSealed, language));
   }
   return text.empty() ? "-" : text;
 }

@@ -13,11 +13,11 @@
 
 namespace polku::cli {
 
-// Field name and value of each field that is set, in the order of the schema. Codes lose their prefix,
-// cents become euros, minutes hours, ids and agencies their short forms.
-std::vector<std::pair<std::string, std::string>> RenderFields(const google::protobuf::Message& message,
-                                                              const config::v1::Agreement& agreement,
-                                                              Language language);
+// Field name and value of each field that is set, in the order of the schema. Codes lose their
+// prefix, cents become euros, minutes hours, ids and agencies their short forms.
+std::vector<std::pair<std::string, std::string>> RenderFields(
+    const google::protobuf::Message& message, const config::v1::Agreement& agreement,
+    Language language);
 
 // The day in the world that an event is about, where it has one and it is visible; else "".
 std::string EventDay(const google::protobuf::Message& message);

@@ -10,8 +10,8 @@
 namespace polku::cli {
 namespace {
 
-// A follower opens a snapshot anew each time, which costs the reading of what is not yet compacted. It
-// rests at least a second, and ten times as long as opening took: at most a tenth of one core.
+// A follower opens a snapshot anew each time, which costs the reading of what is not yet compacted.
+// It rests at least a second, and ten times as long as opening took: at most a tenth of one core.
 constexpr absl::Duration kFollowInterval = absl::Seconds(1);
 constexpr int kRestFactor = 10;
 constexpr int kMaxFailures = 30;
@@ -73,25 +73,32 @@ ExitCode Replay(const Args& args, Io& io) {
 }  // namespace
 
 Command ReplayCommand() {
-  return {{.name = "replay",
-           .summary = "every entry held, in order, a JSON line each",
-           .flags = ReadingFlags(
-               {{"origin", "ORIGIN", "only that log; default: all logs, merged by (order, origin, position)"},
-                {"from", "BOUND", "from that position, day or time on (inclusive)"},
-                {"until", "BOUND", "before that position; until that day (inclusive) or time"},
-                {"type", "TYPE", "only that type; DayRecorded, or polku.attendance.*"},
-                {"as-of", "TIME", "what was on record by the end of that day or by that time"},
-                {"follow", "", "go on with what is recorded from now on"}}),
-           .details =
-               "Days and times are of recording. Every section that this agency holds is opened and checked against its\n"
-               "commitment; what is not there is named under \"sealed\". Events of schemas that this program does not\n"
-               "know are decoded with the descriptors recorded in their log. Works while the service runs: --follow opens\n"
-               "a new read-only snapshot each second, or as seldom as keeps that under a tenth of a core.",
-           .examples = "polku replay --config oulu-referral.textproto\n"
-                       "polku replay --config kela.textproto --origin FI/COM/0187690-1/yhdistys/attendance/1 --from 1000 --until 2000\n"
-                       "polku replay --config kela.textproto --type polku.compensation.* --as-of 2025-03-31\n"
-                       "polku replay --config kela.textproto --from 2025-03-01 --follow"},
-          Replay};
+  return {
+      {.name = "replay",
+       .summary = "every entry held, in order, a JSON line each",
+       .flags = ReadingFlags(
+           {{"origin", "ORIGIN",
+             "only that log; default: all logs, merged by (order, origin, position)"},
+            {"from", "BOUND", "from that position, day or time on (inclusive)"},
+            {"until", "BOUND", "before that position; until that day (inclusive) or time"},
+            {"type", "TYPE", "only that type; DayRecorded, or polku.attendance.*"},
+            {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"follow", "", "go on with what is recorded from now on"}}),
+       .details = "Days and times are of recording. Every section that this agency holds is opened "
+                  "and checked against its\n"
+                  "commitment; what is not there is named under \"sealed\". Events of schemas that "
+                  "this program does not\n"
+                  "know are decoded with the descriptors recorded in their log. Works while the "
+                  "service runs: --follow opens\n"
+                  "a new read-only snapshot each second, or as seldom as keeps that under a tenth "
+                  "of a core.",
+       .examples =
+           "polku replay --config oulu-referral.textproto\n"
+           "polku replay --config kela.textproto --origin FI/COM/0187690-1/yhdistys/attendance/1 "
+           "--from 1000 --until 2000\n"
+           "polku replay --config kela.textproto --type polku.compensation.* --as-of 2025-03-31\n"
+           "polku replay --config kela.textproto --from 2025-03-01 --follow"},
+      Replay};
 }
 
 }  // namespace polku::cli

@@ -8,14 +8,15 @@ namespace polku::cli {
 namespace {
 
 std::vector<Command> Commands() {
-  return {KeygenCommand(), PublishCommand(), ImportCommand(), SheetCommand(),   CaseCommand(),
+  return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),   CaseCommand(),
           ReplayCommand(), StatusCommand(),  SummaryCommand(), ReindexCommand(), VersionCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {
   std::string text =
       "polku - one history of a client's path, shared by separate agencies\n\n"
-      "Usage: polku COMMAND [arguments]; `polku COMMAND --help` shows flags, examples and exit codes\n\n";
+      "Usage: polku COMMAND [arguments]; `polku COMMAND --help` shows flags, examples and exit "
+      "codes\n\n";
   for (const Command& command : commands) {
     std::string name(command.syntax.name);
     name.resize(10, ' ');
@@ -53,9 +54,9 @@ ExitCode Run(std::vector<std::string> arguments, Io& io) {
     name = arguments.front();
     arguments = {"--help"};
   }
-  const auto command = std::find_if(commands.begin(), commands.end(), [&](const Command& candidate) {
-    return candidate.syntax.name == name;
-  });
+  const auto command =
+      std::find_if(commands.begin(), commands.end(),
+                   [&](const Command& candidate) { return candidate.syntax.name == name; });
   if (command == commands.end()) {
     return FailUsage(io, Str("there is no command ", name, "; `polku help` lists them"));
   }

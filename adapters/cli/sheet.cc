@@ -83,7 +83,8 @@ ExitCode Send(const csv::Sheet& sheet, const exchange::v1::Offer& offer, const T
     }
     if (args.json()) {
       io.out << "{\"file\":" << audit::JsonString(path) << ",\"line\":" << problem.line
-             << ",\"column\":" << problem.column << ",\"refusal\":" << RefusalJson(refusal) << "}\n";
+             << ",\"column\":" << problem.column << ",\"refusal\":" << RefusalJson(refusal)
+             << "}\n";
     }
     io.err << "polku: " << path << ": " << csv::FormatProblem(problem) << "\n"
            << "polku: nothing of the sheet was recorded\n";
@@ -129,12 +130,14 @@ ExitCode RunSheet(const Args& args, Io& io) {
     target = *std::move(found);
   }
   if (target.agency.empty()) {
-    return FailUsage(io, "the ids of the events are derived from the provider's agency; give --agency");
+    return FailUsage(io,
+                     "the ids of the events are derived from the provider's agency; give --agency");
   }
   options.author_agency = target.agency;
   config::v1::Profile profile;
   if (args.Has("profile")) {
-    if (const auto read = ReadTextMessage(args.Get("profile"), profile); !read.ok()) return Fail(io, read);
+    if (const auto read = ReadTextMessage(args.Get("profile"), profile); !read.ok())
+      return Fail(io, read);
     options.profile = &profile;
   }
 
@@ -173,29 +176,36 @@ ExitCode RunSheet(const Args& args, Io& io) {
 }  // namespace
 
 Command SheetCommand() {
-  return {{.name = "sheet",
-           .summary = "record an association's attendance sheet (CSV), whole or not at all",
-           .operands = "FILE",
-           .min_operands = 1,
-           .max_operands = 1,
-           .flags = NetworkFlags(
-               {{"clients", "FILE", "CSV: asiakas;tapaus, the provider's reference of each client and its case"},
-                {"period", "LABEL", "service period, where the sheet says none"},
-                {"place", "CODE", "code of the place, where the sheet says none"},
-                {"planned-hours", "HOURS", "planned hours a day, where the sheet says none"},
-                {"profile", "FILE", "the region's profile: outcomes by its absence_classes"},
-                {"no-final-line-break", "", "the last line may end without a line break"},
-                {"check", "", "find all problems, send nothing"},
-                {"print", "", "print the events as `polku import` takes them, send nothing"}}),
-           .details =
-               "Wide form: a row a client, a column a day; cells are hours (6, 5,5 or planned/actual 7/5,5) or a code:\n"
-               "L läsnä, V vaihdettu päivä, E ei järjestetty, S oma sairaus, LS lapsen sairaus, T työhaastattelu,\n"
-               "LT luottamustoimi, P muu poissaolo; + after it: certificate seen. Long form: a row a day, also for\n"
-               "corrections. adapters/csv/SHEETS.md has all of it. All problems are listed with line and column; nothing\n"
-               "is recorded until there is none, and the same sheet again records nothing twice.",
-           .examples = "polku sheet --as association.textproto --clients clients.csv maaliskuu.csv\n"
-                       "polku sheet --agency FI/COM/0187690-1/yhdistys --clients clients.csv --check maaliskuu.csv"},
-          RunSheet};
+  return {
+      {.name = "sheet",
+       .summary = "record an association's attendance sheet (CSV), whole or not at all",
+       .operands = "FILE",
+       .min_operands = 1,
+       .max_operands = 1,
+       .flags = NetworkFlags(
+           {{"clients", "FILE",
+             "CSV: asiakas;tapaus, the provider's reference of each client and its case"},
+            {"period", "LABEL", "service period, where the sheet says none"},
+            {"place", "CODE", "code of the place, where the sheet says none"},
+            {"planned-hours", "HOURS", "planned hours a day, where the sheet says none"},
+            {"profile", "FILE", "the region's profile: outcomes by its absence_classes"},
+            {"no-final-line-break", "", "the last line may end without a line break"},
+            {"check", "", "find all problems, send nothing"},
+            {"print", "", "print the events as `polku import` takes them, send nothing"}}),
+       .details =
+           "Wide form: a row a client, a column a day; cells are hours (6, 5,5 or planned/actual "
+           "7/5,5) or a code:\n"
+           "L läsnä, V vaihdettu päivä, E ei järjestetty, S oma sairaus, LS lapsen sairaus, T "
+           "työhaastattelu,\n"
+           "LT luottamustoimi, P muu poissaolo; + after it: certificate seen. Long form: a row a "
+           "day, also for\n"
+           "corrections. adapters/csv/SHEETS.md has all of it. All problems are listed with line "
+           "and column; nothing\n"
+           "is recorded until there is none, and the same sheet again records nothing twice.",
+       .examples = "polku sheet --as association.textproto --clients clients.csv maaliskuu.csv\n"
+                   "polku sheet --agency FI/COM/0187690-1/yhdistys --clients clients.csv --check "
+                   "maaliskuu.csv"},
+      RunSheet};
 }
 
 }  // namespace polku::cli

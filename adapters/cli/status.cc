@@ -1,10 +1,11 @@
+#include "eventstore/base/status.h"
+
 #include "absl/time/time.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/network.h"
 #include "adapters/cli/output.h"
 #include "eventstore/base/clock.h"
-#include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
 
 namespace polku::cli {
@@ -25,25 +26,28 @@ std::string Heard(int64_t heard_us, int64_t now_us) {
 }
 
 std::string StatusJson(const exchange::v1::StatusAnswer& status) {
-  std::string json = Str("{\"origin\":", JsonString(status.origin()), ",\"size\":", status.size(),
-                         ",\"now\":\"", polku::FormatTime(absl::FromUnixMicros(status.now_us())),
-                         "\",\"health\":", JsonString(status.health()),
-                         ",\"checkpoint\":", JsonString(status.checkpoint()), ",\"subscriptions\":[");
+  std::string json =
+      Str("{\"origin\":", JsonString(status.origin()), ",\"size\":", status.size(), ",\"now\":\"",
+          polku::FormatTime(absl::FromUnixMicros(status.now_us())),
+          "\",\"health\":", JsonString(status.health()),
+          ",\"checkpoint\":", JsonString(status.checkpoint()), ",\"subscriptions\":[");
   for (int i = 0; i < status.subscriptions_size(); ++i) {
     const auto& subscription = status.subscriptions(i);
-    json += Str(i > 0 ? "," : "", "{\"origin\":", JsonString(subscription.origin()), ",\"state\":\"",
-                EnumLabel(subscription.state()), "\",\"stored_size\":", subscription.stored_size(),
-                ",\"announced_size\":", subscription.announced_size(), ",\"lag\":", Lag(subscription),
-                ",\"last_heard_us\":", subscription.last_heard_us(),
-                ",\"fault\":", JsonString(subscription.fault()), "}");
+    json +=
+        Str(i > 0 ? "," : "", "{\"origin\":", JsonString(subscription.origin()), ",\"state\":\"",
+            EnumLabel(subscription.state()), "\",\"stored_size\":", subscription.stored_size(),
+            ",\"announced_size\":", subscription.announced_size(), ",\"lag\":", Lag(subscription),
+            ",\"last_heard_us\":", subscription.last_heard_us(),
+            ",\"fault\":", JsonString(subscription.fault()), "}");
   }
   json += "],\"subscribers\":[";
   for (int i = 0; i < status.subscribers_size(); ++i) {
     const auto& subscriber = status.subscribers(i);
-    json += Str(i > 0 ? "," : "", "{\"agency\":", JsonString(subscriber.agency()),
-                ",\"acknowledged_size\":", subscriber.acknowledged_size(), ",\"lag\":",
-                status.size() - std::min(status.size(), subscriber.acknowledged_size()),
-                ",\"last_heard_us\":", subscriber.last_heard_us(), "}");
+    json +=
+        Str(i > 0 ? "," : "", "{\"agency\":", JsonString(subscriber.agency()),
+            ",\"acknowledged_size\":", subscriber.acknowledged_size(),
+            ",\"lag\":", status.size() - std::min(status.size(), subscriber.acknowledged_size()),
+            ",\"last_heard_us\":", subscriber.last_heard_us(), "}");
   }
   return json + "]}";
 }
@@ -58,7 +62,8 @@ void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
     for (const auto& subscription : status.subscriptions()) {
       table.Add({Plain(subscription.origin()), EnumLabel(subscription.state()),
                  std::to_string(subscription.stored_size()), std::to_string(Lag(subscription)),
-                 Heard(subscription.last_heard_us(), status.now_us()), Plain(subscription.fault())});
+                 Heard(subscription.last_heard_us(), status.now_us()),
+                 Plain(subscription.fault())});
     }
     table.Print(io.out);
   }
@@ -66,9 +71,10 @@ void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
     io.out << "\nfollowed by\n";
     TextTable table({"agency", "acknowledged", "lag", "last heard"});
     for (const auto& subscriber : status.subscribers()) {
-      table.Add({Plain(subscriber.agency()), std::to_string(subscriber.acknowledged_size()),
-                 std::to_string(status.size() - std::min(status.size(), subscriber.acknowledged_size())),
-                 Heard(subscriber.last_heard_us(), status.now_us())});
+      table.Add(
+          {Plain(subscriber.agency()), std::to_string(subscriber.acknowledged_size()),
+           std::to_string(status.size() - std::min(status.size(), subscriber.acknowledged_size())),
+           Heard(subscriber.last_heard_us(), status.now_us())});
     }
     table.Print(io.out);
   }
@@ -101,17 +107,20 @@ ExitCode RunStatus(const Args& args, Io& io) {
 }  // namespace
 
 Command StatusCommand() {
-  return {{.name = "status",
-           .summary = "ask a running service: its log, the position and lag of each peer, its health",
-           .flags = NetworkFlags(
-               {{"config", "FILE", "the service's own configuration: its address and, unless --keys, its keys"}}),
-           .details =
-               "The key must have RIGHT_OPERATE at the service, or be the service's own. Exit code 1 when the\n"
-               "service reports a problem of its own, 5 when what a peer sent did not verify.",
-           .examples = "polku status --config oulu-referral.textproto\n"
-                       "polku status --config oulu-referral.textproto --keys ~/operator-keys --json\n"
-                       "polku status --to tcp://10.0.0.5:7410 --server-key curve.public --keys ~/operator-keys"},
-          RunStatus};
+  return {
+      {.name = "status",
+       .summary = "ask a running service: its log, the position and lag of each peer, its health",
+       .flags = NetworkFlags(
+           {{"config", "FILE",
+             "the service's own configuration: its address and, unless --keys, its keys"}}),
+       .details = "The key must have RIGHT_OPERATE at the service, or be the service's own. Exit "
+                  "code 1 when the\n"
+                  "service reports a problem of its own, 5 when what a peer sent did not verify.",
+       .examples = "polku status --config oulu-referral.textproto\n"
+                   "polku status --config oulu-referral.textproto --keys ~/operator-keys --json\n"
+                   "polku status --to tcp://10.0.0.5:7410 --server-key curve.public --keys "
+                   "~/operator-keys"},
+      RunStatus};
 }
 
 }  // namespace polku::cli

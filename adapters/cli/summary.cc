@@ -34,7 +34,8 @@ std::string CountsJson(const Map& counts) {
 template <typename Set>
 std::string NamesJson(const Set& kinds) {
   std::string json = "[";
-  for (const auto kind : kinds) json += Str(json.size() > 1 ? "," : "", JsonString(EnumLabel(kind)));
+  for (const auto kind : kinds)
+    json += Str(json.size() > 1 ? "," : "", JsonString(EnumLabel(kind)));
   return json + "]";
 }
 
@@ -61,7 +62,8 @@ absl::StatusOr<References> ReadReferences(const std::string& path) {
     references[case_id] = reference;
   }
   if (!problems.empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, path, ": ", csv::FormatProblem(problems.front()));
+    return Error(absl::StatusCode::kInvalidArgument, path, ": ",
+                 csv::FormatProblem(problems.front()));
   }
   return references;
 }
@@ -74,23 +76,22 @@ std::string NameOf(const References& references, const CaseId& case_id) {
 std::string CaseJson(const CaseSummary& c, const References& references) {
   std::string due = "[";
   for (const audit::OpenDue& open : c.due) {
-    due += Str(due.size() > 1 ? "," : "", "{\"kind\":",
-               open.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED ? "\"feedback\""
-                                                                   : JsonString(EnumLabel(open.kind)),
-               ",\"giver\":", CodeJson(open.giver), ",\"round\":", open.round,
-               ",\"due_on\":", JsonString(open.due_on), "}");
+    due +=
+        Str(due.size() > 1 ? "," : "", "{\"kind\":",
+            open.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED ? "\"feedback\""
+                                                                : JsonString(EnumLabel(open.kind)),
+            ",\"giver\":", CodeJson(open.giver), ",\"round\":", open.round,
+            ",\"due_on\":", JsonString(open.due_on), "}");
   }
   due += "]";
   return Str(
       Str("{\"case\":\"", FormatCaseId(c.case_id), "\"",
-          references.contains(c.case_id)
-              ? Str(",\"client\":", JsonString(references.at(c.case_id)))
-              : "",
-          ",\"events\":", c.events, ",\"attended\":", c.attended,
-          ",\"not_held\":", c.not_held, ",\"absent_accepted\":", c.absent_accepted,
-          ",\"absent_other\":", c.absent_other, ",\"unknown_days\":", c.unknown_days,
-          ",\"absences\":", CountsJson(c.absences), ",\"absences_sealed\":", c.absences_sealed,
-          ",\"open_breaches\":", c.open_breaches),
+          references.contains(c.case_id) ? Str(",\"client\":", JsonString(references.at(c.case_id)))
+                                         : "",
+          ",\"events\":", c.events, ",\"attended\":", c.attended, ",\"not_held\":", c.not_held,
+          ",\"absent_accepted\":", c.absent_accepted, ",\"absent_other\":", c.absent_other,
+          ",\"unknown_days\":", c.unknown_days, ",\"absences\":", CountsJson(c.absences),
+          ",\"absences_sealed\":", c.absences_sealed, ",\"open_breaches\":", c.open_breaches),
       Str(",\"allowance\":", MoneyJson(c.allowance), ",\"allowance_days\":", c.allowance_days,
           ",\"travel\":", MoneyJson(c.travel), ",\"travel_grants\":", c.travel_grants,
           ",\"perks\":", CountsJson(c.perks), ",\"assessed\":", CountsJson(c.assessed),
@@ -98,8 +99,8 @@ std::string CaseJson(const CaseSummary& c, const References& references) {
       Str(",\"referral\":", CodeJson(c.referral), ",\"stage\":\"", audit::ServiceStageName(c.stage),
           "\",\"started_on\":", JsonString(c.started_on), ",\"ended_on\":", JsonString(c.ended_on),
           ",\"exit_group\":", CodeJson(c.exit_group), ",\"exit_code\":", CodeJson(c.exit_code)),
-      Str(",\"benefits\":", NamesJson(c.benefits), ",\"social_services\":", NamesJson(c.social_services),
-          ",\"health_services\":", NamesJson(c.health_services),
+      Str(",\"benefits\":", NamesJson(c.benefits), ",\"social_services\":",
+          NamesJson(c.social_services), ",\"health_services\":", NamesJson(c.health_services),
           ",\"parallel_sealed\":", c.parallel_sealed,
           ",\"follow_on_plan\":", c.follow_on_plan ? "true" : "false", "}"));
 }
@@ -117,8 +118,8 @@ std::string LogJson(const LogSummary& log) {
 
 void PrintCases(const std::vector<CaseSummary>& cases, const References& references,
                 Language language, Io& io) {
-  TextTable table({references.empty() ? "case" : "client", "attended", "not held", "absences", "allowance", "travel", "perks", "assessed",
-                   "due", "status"});
+  TextTable table({references.empty() ? "case" : "client", "attended", "not held", "absences",
+                   "allowance", "travel", "perks", "assessed", "due", "status"});
   uint64_t attended = 0;
   audit::Money allowance, travel;
   const auto add = [](audit::Money& total, const audit::Money& part) {
@@ -127,17 +128,18 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
     total.sealed += part.sealed;
   };
   for (const CaseSummary& c : cases) {
-    table.Add({NameOf(references, c.case_id), std::to_string(c.attended), std::to_string(c.not_held),
-               RenderAbsences(c, language), RenderMoney(c.allowance, language),
-               RenderTravel(c, language),
-               RenderPerks(c), RenderAssessed(c), RenderDue(c), RenderStatus(c)});
+    table.Add({NameOf(references, c.case_id), std::to_string(c.attended),
+               std::to_string(c.not_held), RenderAbsences(c, language),
+               RenderMoney(c.allowance, language), RenderTravel(c, language), RenderPerks(c),
+               RenderAssessed(c), RenderDue(c), RenderStatus(c)});
     attended += c.attended;
     add(allowance, c.allowance);
     add(travel, c.travel);
   }
   table.Print(io.out);
   io.out << cases.size() << " cases, " << attended << " attended days, allowance "
-         << RenderMoney(allowance, language) << ", travel " << RenderMoney(travel, language) << "\n";
+         << RenderMoney(allowance, language) << ", travel " << RenderMoney(travel, language)
+         << "\n";
 }
 
 void PrintLogs(const std::vector<LogSummary>& logs, Io& io) {
@@ -222,22 +224,28 @@ ExitCode RunSummary(const Args& args, Io& io) {
 }  // namespace
 
 Command SummaryCommand() {
-  return {{.name = "summary",
-           .summary = "a line a case and a line a log: what this agency holds, days, money, assessments",
-           .flags = ReadingFlags({{"cases", "", "the cases alone"},
-                                  {"logs", "", "the logs alone"},
-                                  {"case", "ID", "one case"},
-                                  {"clients", "FILE", "CSV: asiakas;tapaus; names the cases by the provider's reference"},
-                                  {"as-of", "TIME", "what was on record by the end of that day or by that time"},
-                                  {"lang", "fi|sv|en", "language of what is sealed; en"},
-                                  {"progress", "", "show progress even when the error stream is no terminal"}}),
-           .details =
-               "Attended days and absences as they stand after corrections, allowance and travel net of reversals,\n"
-               "assessments done and still due, status and exit; then each held log with what was disclosed to this\n"
-               "agency and what was withheld. Only what this agency may read counts; the rest is said to be sealed.",
-           .examples = "polku summary --config kela.textproto\n"
-                       "polku summary --config oulu-referral.textproto --cases --as-of 2025-03-31 --json"},
-          RunSummary};
+  return {
+      {.name = "summary",
+       .summary =
+           "a line a case and a line a log: what this agency holds, days, money, assessments",
+       .flags = ReadingFlags(
+           {{"cases", "", "the cases alone"},
+            {"logs", "", "the logs alone"},
+            {"case", "ID", "one case"},
+            {"clients", "FILE", "CSV: asiakas;tapaus; names the cases by the provider's reference"},
+            {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"lang", "fi|sv|en", "language of what is sealed; en"},
+            {"progress", "", "show progress even when the error stream is no terminal"}}),
+       .details = "Attended days and absences as they stand after corrections, allowance and "
+                  "travel net of reversals,\n"
+                  "assessments done and still due, status and exit; then each held log with what "
+                  "was disclosed to this\n"
+                  "agency and what was withheld. Only what this agency may read counts; the rest "
+                  "is said to be sealed.",
+       .examples =
+           "polku summary --config kela.textproto\n"
+           "polku summary --config oulu-referral.textproto --cases --as-of 2025-03-31 --json"},
+      RunSummary};
 }
 
 }  // namespace polku::cli

@@ -11,8 +11,8 @@ ExitCode Version(const Args& args, Io& io) {
     io.out << "{\"version\":\"" << POLKU_VERSION << "\",\"store_format\":" << kStoreFormat
            << ",\"protocol\":" << kProtocol << "}\n";
   } else {
-    io.out << "polku " << POLKU_VERSION << ", store format " << kStoreFormat << ", protocol " << kProtocol
-           << "\n";
+    io.out << "polku " << POLKU_VERSION << ", store format " << kStoreFormat << ", protocol "
+           << kProtocol << "\n";
   }
   return kExitOk;
 }

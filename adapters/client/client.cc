@@ -51,11 +51,10 @@ class ClientImpl final : public Client {
       : options_(std::move(options)), context_(zeromq::MakeContext()) {}
 
   absl::Status Open() {
-    POLKU_ASSIGN_OR_RETURN(
-        connection_,
-        zeromq::Connection::Connect(
-            context_,
-            {.endpoint = options_.endpoint, .server_key = options_.server_key, .keys = options_.keys}));
+    POLKU_ASSIGN_OR_RETURN(connection_,
+                           zeromq::Connection::Connect(context_, {.endpoint = options_.endpoint,
+                                                                  .server_key = options_.server_key,
+                                                                  .keys = options_.keys}));
     const absl::Time deadline = Deadline();
     for (;;) {
       switch (connection_->link()) {
@@ -99,6 +98,8 @@ class ClientImpl final : public Client {
     *request.mutable_offer() = offer;
     POLKU_ASSIGN_OR_RETURN(const uint64_t ticket, Send(std::move(request)));
     pending_[ticket] = Kind::kAsync;
+    // Answers are taken off the socket while the window fills: the service need not hold them back.
+    if (auto drained = Drain(); !drained.ok()) return drained.status();
     return ticket;
   }
 
@@ -125,9 +126,10 @@ class ClientImpl final : public Client {
   absl::Time Deadline() const { return absl::Now() + options_.timeout; }
 
   absl::Status Refused() const {
-    return Error(absl::StatusCode::kPermissionDenied, options_.endpoint,
-                 " refused the handshake: either our public key is not among its principals, or its "
-                 "key is not the server key given here; compare both sides' curve.public");
+    return Error(
+        absl::StatusCode::kPermissionDenied, options_.endpoint,
+        " refused the handshake: either our public key is not among its principals, or its "
+        "key is not the server key given here; compare both sides' curve.public");
   }
 
   absl::Status Unexpected() const {
@@ -137,8 +139,9 @@ class ClientImpl final : public Client {
 
   template <typename... Parts>
   static absl::Status Unknown(const Parts&... parts) {
-    return Error(absl::StatusCode::kDeadlineExceeded, parts...,
-                 "; whether the events were appended is unknown, offering them again is safe and tells");
+    return Error(
+        absl::StatusCode::kDeadlineExceeded, parts...,
+        "; whether the events were appended is unknown, offering them again is safe and tells");
   }
 
   static absl::Status CheckSize(const exchange::v1::Offer& offer) {
@@ -173,6 +176,24 @@ class ClientImpl final : public Client {
   absl::Status Await(absl::Time until, bool must_arrive = true) {
     const absl::Time now = absl::Now();
     zeromq::Wait({}, {connection_.get()}, -1, std::max(until - now, absl::ZeroDuration()));
+    POLKU_ASSIGN_OR_RETURN(const bool any, Drain());
+    if (any || !must_arrive) return absl::OkStatus();
+    switch (connection_->link()) {
+      case zeromq::LinkState::kRefused:
+        return Refused();
+      case zeromq::LinkState::kConnecting:
+        // Answers never come over another connection than their request's.
+        return Unknown("the connection broke before the answer of ", options_.endpoint, " came");
+      case zeromq::LinkState::kConnected:
+        break;
+    }
+    if (absl::Now() < until) return absl::OkStatus();
+    return Unknown("no answer from ", options_.endpoint, " within ",
+                   absl::FormatDuration(options_.timeout));
+  }
+
+  // Sorts in what has arrived, without waiting; whether anything had.
+  absl::StatusOr<bool> Drain() {
     bool any = false;
     while (auto received = connection_->Receive()) {
       any = true;
@@ -195,19 +216,7 @@ class ClientImpl final : public Client {
       }
       pending_.erase(found);
     }
-    if (any || !must_arrive) return absl::OkStatus();
-    switch (connection_->link()) {
-      case zeromq::LinkState::kRefused:
-        return Refused();
-      case zeromq::LinkState::kConnecting:
-        // Answers never come over another connection than their request's.
-        return Unknown("the connection broke before the answer of ", options_.endpoint, " came");
-      case zeromq::LinkState::kConnected:
-        break;
-    }
-    if (absl::Now() < until) return absl::OkStatus();
-    return Unknown("no answer from ", options_.endpoint, " within ",
-                   absl::FormatDuration(options_.timeout));
+    return any;
   }
 
   absl::StatusOr<Envelope> Exchange(Envelope request) {
@@ -229,9 +238,9 @@ class ClientImpl final : public Client {
   const std::shared_ptr<zeromq::Context> context_;
   std::unique_ptr<zeromq::Connection> connection_;
   uint64_t last_correlation_ = 0;
-  absl::flat_hash_map<uint64_t, Kind> pending_;         // requests without an answer yet
-  std::deque<std::pair<uint64_t, Envelope>> arrived_;   // answers to OfferAsync, not yet taken
-  std::optional<Envelope> answer_;                      // to the one request of Exchange
+  absl::flat_hash_map<uint64_t, Kind> pending_;        // requests without an answer yet
+  std::deque<std::pair<uint64_t, Envelope>> arrived_;  // answers to OfferAsync, not yet taken
+  std::optional<Envelope> answer_;                     // to the one request of Exchange
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A client of one Polku service: publish events, ask for status. One request at a time is the simple
-// way; OfferAsync keeps a window of offers under way for bulk work.
+// A client of one Polku service: publish events, ask for status. One request at a time is the
+// simple way; OfferAsync keeps a window of offers under way for bulk work.
 #ifndef POLKU_ADAPTERS_CLIENT_CLIENT_H_
 #define POLKU_ADAPTERS_CLIENT_CLIENT_H_
 
@@ -16,9 +16,9 @@
 namespace polku::client {
 
 struct ClientOptions {
-  std::string endpoint;           // "tcp://host:port"
-  zeromq::CurveKey server_key;    // the service's curve.public
-  zeromq::CurveKeyPair keys;      // the author's; its public key must be among the principals
+  std::string endpoint;         // "tcp://host:port"
+  zeromq::CurveKey server_key;  // the service's curve.public
+  zeromq::CurveKeyPair keys;    // the author's; its public key must be among the principals
   absl::Duration timeout = absl::Seconds(10);  // for each answer
 };
 
@@ -29,8 +29,8 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   virtual ~Client() = default;
 
-  // An answer may be a refusal: look at it. DeadlineExceeded: no answer came, whether the events were
-  // appended is unknown; offering the same event ids again is safe and tells.
+  // An answer may be a refusal: look at it. DeadlineExceeded: no answer came, whether the events
+  // were appended is unknown; offering the same event ids again is safe and tells.
   virtual absl::StatusOr<exchange::v1::OfferAnswer> Publish(const exchange::v1::Offer& offer) = 0;
   virtual absl::StatusOr<exchange::v1::StatusAnswer> Status() = 0;
 

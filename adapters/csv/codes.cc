@@ -15,18 +15,18 @@ constexpr std::array<DayCode, 8> kDayCodes = {{
      "läsnä", "attended"},
     {"V", event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP, event::v1::DAY_OUTCOME_ATTENDED, true, false,
      "vaihdettu päivä", "agreed day swap"},
-    {"E", event::v1::ATTENDANCE_CLASS_SERVICE_NOT_HELD, event::v1::DAY_OUTCOME_NOT_HELD, false, false,
-     "ei järjestetty", "service not held"},
-    {"S", event::v1::ATTENDANCE_CLASS_OWN_ILLNESS, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false, true,
-     "oma sairaus", "own illness"},
-    {"LS", event::v1::ATTENDANCE_CLASS_CHILD_ILL, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false, true,
-     "lapsen sairaus", "child ill"},
-    {"T", event::v1::ATTENDANCE_CLASS_JOB_INTERVIEW, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false, true,
-     "työhaastattelu", "job interview"},
+    {"E", event::v1::ATTENDANCE_CLASS_SERVICE_NOT_HELD, event::v1::DAY_OUTCOME_NOT_HELD, false,
+     false, "ei järjestetty", "service not held"},
+    {"S", event::v1::ATTENDANCE_CLASS_OWN_ILLNESS, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
+     true, "oma sairaus", "own illness"},
+    {"LS", event::v1::ATTENDANCE_CLASS_CHILD_ILL, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
+     true, "lapsen sairaus", "child ill"},
+    {"T", event::v1::ATTENDANCE_CLASS_JOB_INTERVIEW, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
+     true, "työhaastattelu", "job interview"},
     {"LT", event::v1::ATTENDANCE_CLASS_PUBLIC_OFFICE, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
      true, "luottamustoimi", "public office"},
-    {"P", event::v1::ATTENDANCE_CLASS_OTHER_ABSENCE, event::v1::DAY_OUTCOME_ABSENT_OTHER, false, false,
-     "muu poissaolo", "other absence"},
+    {"P", event::v1::ATTENDANCE_CLASS_OTHER_ABSENCE, event::v1::DAY_OUTCOME_ABSENT_OTHER, false,
+     false, "muu poissaolo", "other absence"},
 }};
 
 struct ReasonWord {
@@ -34,7 +34,8 @@ struct ReasonWord {
   std::array<std::string_view, 3> words;  // fi, sv, en
 };
 constexpr std::array<ReasonWord, 7> kReasons = {{
-    {attendance::v1::CORRECTION_REASON_WRONG_CLIENT, {"väärä asiakas", "fel klient", "wrong client"}},
+    {attendance::v1::CORRECTION_REASON_WRONG_CLIENT,
+     {"väärä asiakas", "fel klient", "wrong client"}},
     {attendance::v1::CORRECTION_REASON_WRONG_DATE, {"väärä päivä", "fel dag", "wrong date"}},
     {attendance::v1::CORRECTION_REASON_WRONG_CLASS, {"väärä merkintä", "fel kod", "wrong class"}},
     {attendance::v1::CORRECTION_REASON_WRONG_TIME, {"väärä aika", "fel tid", "wrong time"}},

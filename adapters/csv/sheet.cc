@@ -168,7 +168,8 @@ bool ParseHoursInto(std::string_view text, Day& day) {
   return day.actual.has_value();
 }
 
-// A cell of the wide form, or the code cell of the long one; `folded` is not empty. A problem, or "".
+// A cell of the wide form, or the code cell of the long one; `folded` is not empty. A problem, or
+// "".
 std::string ParseDayCell(std::string_view folded, bool long_form, Day& day) {
   size_t letters = 0;
   while (letters < folded.size() && !IsDigit(folded[letters]) && folded[letters] != '+' &&
@@ -198,7 +199,8 @@ std::string ParseDayCell(std::string_view folded, bool long_form, Day& day) {
   }
   if (rest.empty()) return "";
   if (!day.code->takes_hours) {
-    return Str("nothing but + may follow ", day.code->code, "; a day has hours or an absence, not both");
+    return Str("nothing but + may follow ", day.code->code,
+               "; a day has hours or an absence, not both");
   }
   if (day.code->attendance_class == event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP) {
     const size_t space = rest.rfind(' ');
@@ -285,7 +287,8 @@ class Reader {
     }
     if (!long_form_ && !has_days_) {
       Add(header.line, 0,
-          "no column is a day (3.3.2025) and none is named päivä; the first row must name the columns");
+          "no column is a day (3.3.2025) and none is named päivä; the first row must name the "
+          "columns");
       usable = false;
     }
     if (long_form_ && !seen.contains(ColumnKind::kCode) && !seen.contains(ColumnKind::kActual)) {
@@ -334,7 +337,8 @@ class Reader {
       usable = false;
     } else if (const auto found = clients_.find(client->text); found == clients_.end()) {
       Add(client->line, client_column,
-          "this client is not in the clients' file (--clients); add it there, or correct the reference");
+          "this client is not in the clients' file (--clients); add it there, or correct the "
+          "reference");
       usable = false;
     } else {
       basis.reference = found->first;
@@ -361,7 +365,8 @@ class Reader {
     if (const Cell* cell = Find(row, ColumnKind::kPlace)) {
       basis.place_code = cell->text;
       if (cell->text.size() > kMaxPlaceBytes) {
-        Add(cell->line, ColumnOf(ColumnKind::kPlace), Str("a place has at most ", kMaxPlaceBytes, " bytes"));
+        Add(cell->line, ColumnOf(ColumnKind::kPlace),
+            Str("a place has at most ", kMaxPlaceBytes, " bytes"));
         usable = false;
       }
     }
@@ -432,7 +437,8 @@ class Reader {
       }
     }
     if (const Cell* cell = Find(row, ColumnKind::kCertificate)) {
-      static const std::set<std::string> kYes = {"x", "k", "kyllä", "ja", "j", "yes", "y", "1", "+"};
+      static const std::set<std::string> kYes = {"x",   "k", "kyllä", "ja", "j",
+                                                 "yes", "y", "1",     "+"};
       static const std::set<std::string> kNo = {"e", "ei", "nej", "n", "no", "0", "-"};
       const std::string folded = Fold(cell->text);
       if (kYes.contains(folded)) {
@@ -466,8 +472,7 @@ class Reader {
       }
     }
     if (!usable) return;
-    std::string problem =
-        Record(basis, *date, day, reason ? &*reason : nullptr, note, row.line, 0);
+    std::string problem = Record(basis, *date, day, reason ? &*reason : nullptr, note, row.line, 0);
     if (!problem.empty()) {
       Add(row.line, code != nullptr ? ColumnOf(ColumnKind::kCode) : ColumnOf(ColumnKind::kActual),
           std::move(problem));
@@ -479,7 +484,8 @@ class Reader {
                      const attendance::v1::CorrectionReason* reason, const std::string& note,
                      size_t line, size_t column) {
     if (day.withdrawn) {
-      if (reason == nullptr) return "X takes a record back and needs a reason in the column korjaus";
+      if (reason == nullptr)
+        return "X takes a record back and needs a reason in the column korjaus";
       if (!note.empty()) return "a withdrawn day has no note; remove it";
       auto event = std::make_unique<attendance::v1::DayCorrected>();
       event->set_date(FormatDay(date));
@@ -574,10 +580,10 @@ class Reader {
       problems.push_back({0, 0, "the sheet has no day of any client"});
     }
     if (problems.empty() && sheet_.events.size() > kMaxSheetEvents) {
-      problems.push_back({0, 0,
-                          Str("the sheet has ", sheet_.events.size(), " days, over the ",
-                              kMaxSheetEvents,
-                              " that are recorded all or nothing; split it by month or by group")});
+      problems.push_back(
+          {0, 0,
+           Str("the sheet has ", sheet_.events.size(), " days, over the ", kMaxSheetEvents,
+               " that are recorded all or nothing; split it by month or by group")});
     }
     if (!problems.empty()) {
       sheet_.events.clear();
@@ -600,7 +606,8 @@ class Reader {
   bool has_days_ = false;
   bool long_form_ = false;
   std::map<std::pair<std::string, std::string>, size_t> client_rows_;  // reference, period → line
-  std::map<std::pair<CaseId, absl::CivilDay>, std::vector<std::pair<std::string, size_t>>> recorded_;
+  std::map<std::pair<CaseId, absl::CivilDay>, std::vector<std::pair<std::string, size_t>>>
+      recorded_;
   Sheet sheet_;
 };
 
@@ -622,7 +629,8 @@ Clients ParseClients(std::string_view bytes, const TableOptions& options,
     } else if (kind == ColumnKind::kCase && case_column == 0) {
       case_column = i + 1;
     } else {
-      problems.push_back({header.line, i + 1, "not a column of the clients' file; it has asiakas and tapaus"});
+      problems.push_back(
+          {header.line, i + 1, "not a column of the clients' file; it has asiakas and tapaus"});
     }
   }
   if (client_column == 0 || case_column == 0) {
@@ -645,11 +653,13 @@ Clients ParseClients(std::string_view bytes, const TableOptions& options,
     }
     const auto [first, added] = reference_lines.try_emplace(reference, row.line);
     if (!added) {
-      problems.push_back({row.line, client_column, Str("this client is already on line ", first->second)});
+      problems.push_back(
+          {row.line, client_column, Str("this client is already on line ", first->second)});
     }
     const auto [first_case, new_case] = case_lines.try_emplace(*case_id, row.line);
     if (!new_case) {
-      problems.push_back({row.line, case_column, Str("this case is already on line ", first_case->second)});
+      problems.push_back(
+          {row.line, case_column, Str("this case is already on line ", first_case->second)});
     }
     clients[reference] = *case_id;
   }

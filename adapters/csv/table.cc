@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
 constexpr std::string_view kSaveAsUtf8 =
-    "; save it again as \"CSV UTF-8\" (Excel: Save As, file type CSV UTF-8; LibreOffice: Save As, Text "
+    "; save it again as \"CSV UTF-8\" (Excel: Save As, file type CSV UTF-8; LibreOffice: Save As, "
+    "Text "
     "CSV, character set Unicode (UTF-8))";
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
@@ -51,14 +52,16 @@ std::optional<Problem> CheckEncoding(std::string_view bytes) {
   size_t line = 1;
   for (size_t at = 0; at < bytes.size();) {
     if (bytes[at] == '\0') {
-      return Problem{line, 0, Str("a zero byte: the file is UTF-16 or damaged, not UTF-8 text", kSaveAsUtf8)};
+      return Problem{
+          line, 0, Str("a zero byte: the file is UTF-16 or damaged, not UTF-8 text", kSaveAsUtf8)};
     }
     if (bytes[at] == '\n') ++line;
     const size_t length = Utf8Length(bytes.substr(at));
     if (length == 0) {
-      return Problem{line, 0,
-                     Str("a letter is not UTF-8: the file is probably Latin-1 (Windows-1252, \"ANSI\")",
-                         kSaveAsUtf8)};
+      return Problem{
+          line, 0,
+          Str("a letter is not UTF-8: the file is probably Latin-1 (Windows-1252, \"ANSI\")",
+              kSaveAsUtf8)};
     }
     at += length;
   }
@@ -249,15 +252,17 @@ Table ParseTable(std::string_view bytes, const TableOptions& options,
   const size_t width = table.rows.front().cells.size();
   for (const Row& row : table.rows) {
     if (row.cells.size() == width) continue;
-    problems.push_back({row.line, 0,
-                        Str("the row has ", row.cells.size(), " cells, the header ", width,
-                            "; each row needs a cell for each column, and a decimal comma in a file "
-                            "separated by commas needs quotes")});
+    problems.push_back(
+        {row.line, 0,
+         Str("the row has ", row.cells.size(), " cells, the header ", width,
+             "; each row needs a cell for each column, and a decimal comma in a file "
+             "separated by commas needs quotes")});
   }
   if (!options.allow_missing_line_break && bytes.back() != '\n' && bytes.back() != '\r') {
-    problems.push_back({table.rows.back().line, 0,
-                        "the file ends without a line break and may be cut short; if it is complete, end "
-                        "the last line, or say --no-final-line-break"});
+    problems.push_back(
+        {table.rows.back().line, 0,
+         "the file ends without a line break and may be cut short; if it is complete, end "
+         "the last line, or say --no-final-line-break"});
   }
   return table;
 }

@@ -42,9 +42,9 @@ struct TableOptions {
 };
 
 // The separator is the one of `;`, tab and `,` that occurs most in the first row outside quotes.
-// Problems: not UTF-8 (UTF-16, Latin-1 and workbooks are told apart), too large, an open quote, text
-// after a closing quote, control characters, no header, ragged rows, a missing last line break. With any problem the table is
-// not to be used.
+// Problems: not UTF-8 (UTF-16, Latin-1 and workbooks are told apart), too large, an open quote,
+// text after a closing quote, control characters, no header, ragged rows, a missing last line
+// break. With any problem the table is not to be used.
 Table ParseTable(std::string_view bytes, const TableOptions& options,
                  std::vector<Problem>& problems);
 

@@ -65,7 +65,8 @@ Decoder::~Decoder() = default;
 absl::StatusOr<Decoder::Schema*> Decoder::FindSchema(LogNumber log, const Hash& hash) {
   const auto found = schemas_.find({log, hash});
   if (found != schemas_.end()) return found->second.get();
-  // A schema stands before the first entry that needs it; each part of a log is looked through once.
+  // A schema stands before the first entry that needs it; each part of a log is looked through
+  // once.
   Position& scanned_to = scanned_to_[log];
   POLKU_ASSIGN_OR_RETURN(auto reader,
                          log::EntryReader::Make(engine_, log, scanned_to, /*with_blobs=*/false));
@@ -100,7 +101,8 @@ absl::StatusOr<std::unique_ptr<Message>> Decoder::Decode(LogNumber log,
   std::unique_ptr<Message> message;
   const Descriptor* built_in = service::FindEventType(header.type());
   if (built_in != nullptr) {
-    message.reset(google::protobuf::MessageFactory::generated_factory()->GetPrototype(built_in)->New());
+    message.reset(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(built_in)->New());
     if (!Parse(*message, bytes)) return NotThat(header);
     if (!HasUnknownFields(*message)) return message;
   }

@@ -1,6 +1,6 @@
-// From an entry's bytes to its message, with the types of this program or, where they do not know it,
-// with the descriptors recorded in the entry's own log (SchemaAdded). So a replay in ten years decodes
-// what today's program wrote, and an old program reads what a newer one wrote.
+// From an entry's bytes to its message, with the types of this program or, where they do not know
+// it, with the descriptors recorded in the entry's own log (SchemaAdded). So a replay in ten years
+// decodes what today's program wrote, and an old program reads what a newer one wrote.
 #ifndef POLKU_SERVICES_AUDIT_DECODER_H_
 #define POLKU_SERVICES_AUDIT_DECODER_H_
 
@@ -22,9 +22,9 @@ class Decoder {
   explicit Decoder(log::Engine& engine);
   ~Decoder();
 
-  // The event of `header` from the bytes of its opened sections. The program's own type is taken unless
-  // it leaves fields unread that the recorded schema can read. Null: neither knows the type. DataLoss:
-  // the bytes are no such message. Messages must not outlive the decoder.
+  // The event of `header` from the bytes of its opened sections. The program's own type is taken
+  // unless it leaves fields unread that the recorded schema can read. Null: neither knows the type.
+  // DataLoss: the bytes are no such message. Messages must not outlive the decoder.
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> Decode(LogNumber log,
                                                                     const event::v1::Header& header,
                                                                     std::string_view bytes);

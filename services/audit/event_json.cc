@@ -18,7 +18,11 @@ namespace {
 // Bytes of a valid UTF-8 sequence at the start; 0: none.
 size_t SequenceLength(std::string_view text) {
   const auto first = static_cast<uint8_t>(text[0]);
-  const size_t length = first < 0x80 ? 1 : first >> 5 == 0x6 ? 2 : first >> 4 == 0xE ? 3 : first >> 3 == 0x1E ? 4 : 0;
+  const size_t length = first < 0x80         ? 1
+                        : first >> 5 == 0x6  ? 2
+                        : first >> 4 == 0xE  ? 3
+                        : first >> 3 == 0x1E ? 4
+                                             : 0;
   if (length == 0 || text.size() < length) return 0;
   uint32_t code = length == 1 ? first : first & (0xFFu >> (length + 1));
   for (size_t i = 1; i < length; ++i) {
@@ -90,7 +94,8 @@ std::string JsonString(std::string_view text) {
       json += c;
     } else if (static_cast<uint8_t>(c) < 0x20 || c == 0x7F) {
       char escape[8];
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(static_cast<uint8_t>(c)));
+      std::snprintf(escape, sizeof escape, "\\u%04x",
+                    static_cast<unsigned>(static_cast<uint8_t>(c)));
       json += c == '\n' ? "\\n" : escape;
     } else {
       json += text.substr(0, length);

@@ -19,9 +19,9 @@ absl::StatusOr<std::string> MessageJson(const google::protobuf::Message& message
 
 // {"origin":…,"position":…,"order":…,"recorded_at":…,"type":…,"id":…,"case":…,"case_revision":…,
 //  "author":…,"official":…,"causes":[…],"opened":[…],"sealed":[…],"event":{…}}, one line, without a
-// line end. A control entry has "control" in place of case, sections and event. An event whose schema
-// nobody recorded has "undecoded" (base64) in place of "event". Numbers over 32 bits inside the event
-// are strings, as ProtoJSON has them.
+// line end. A control entry has "control" in place of case, sections and event. An event whose
+// schema nobody recorded has "undecoded" (base64) in place of "event". Numbers over 32 bits inside
+// the event are strings, as ProtoJSON has them.
 absl::StatusOr<std::string> EventJson(const Event& event);
 
 }  // namespace polku::audit

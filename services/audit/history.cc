@@ -118,8 +118,9 @@ absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress*
     if (source.entry) sources.push_back(std::move(source));
   }
   while (!sources.empty()) {
-    const auto next = std::min_element(sources.begin(), sources.end(),
-                                       [](const Source& a, const Source& b) { return a.Key() < b.Key(); });
+    const auto next =
+        std::min_element(sources.begin(), sources.end(),
+                         [](const Source& a, const Source& b) { return a.Key() < b.Key(); });
     const Position position = next->entry->position;
     if (Passes(filter, *next->entry->header)) {
       POLKU_RETURN_IF_ERROR(VisitEntry(*next->entry, next->held->head.origin, visit));

@@ -28,8 +28,9 @@ struct Event {
   CaseId case_id;     // zero: a control entry
   SectionSet opened;  // sections in `body`
   SectionSet sealed;  // sections the event has that this agency does not hold or may not open
-  const google::protobuf::Message* body;  // the event, or the control message; null: no schema is known
-  std::string_view bytes;                 // what `body` was decoded from
+  const google::protobuf::Message*
+      body;                // the event, or the control message; null: no schema is known
+  std::string_view bytes;  // what `body` was decoded from
 
   bool control() const { return case_id.is_zero(); }
   Order order() const { return Order(header.order()); }
@@ -38,13 +39,13 @@ struct Event {
 
 // Every condition that is set must hold. Recording times are the origin's clock: a claim.
 struct Filter {
-  std::string origin;                       // empty: all logs
-  std::optional<Position> from_position;    // inclusive
-  std::optional<Position> until_position;   // exclusive
-  std::optional<absl::Time> from_time;      // recorded, inclusive
-  std::optional<absl::Time> until_time;     // recorded, exclusive
-  std::optional<absl::Time> as_of;          // recorded before it: what was on record then
-  std::string type;                         // see TypeMatches; empty: all
+  std::string origin;                      // empty: all logs
+  std::optional<Position> from_position;   // inclusive
+  std::optional<Position> until_position;  // exclusive
+  std::optional<absl::Time> from_time;     // recorded, inclusive
+  std::optional<absl::Time> until_time;    // recorded, exclusive
+  std::optional<absl::Time> as_of;         // recorded before it: what was on record then
+  std::string type;                        // see TypeMatches; empty: all
 };
 
 // `pattern` is a full name ("polku.attendance.v1.DayRecorded"), a last part ("DayRecorded"), or the
@@ -63,9 +64,9 @@ class History {
   explicit History(Store& store) : store_(store), decoder_(store.engine()) {}
 
   // All entries that pass the filter, merged by (order, origin, position); within a log that is by
-  // position. `progress`, when given, says where to begin in each log and is moved on. NotFound: the
-  // filter's origin is not held. DataLoss names log and position; what came before was visited. An
-  // error of `visit` ends it and is returned. Memory: one stored group a log.
+  // position. `progress`, when given, says where to begin in each log and is moved on. NotFound:
+  // the filter's origin is not held. DataLoss names log and position; what came before was visited.
+  // An error of `visit` ends it and is returned. Memory: one stored group a log.
   absl::Status Replay(const Filter& filter, const Visit& visit, Progress* progress = nullptr);
 
   // The case's entries in all logs held, merged likewise. NotFound: nothing of that case is held.

@@ -15,19 +15,20 @@ absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const host::Config& config) {
   POLKU_ASSIGN_OR_RETURN(auto engine, rocks::OpenEngine({.directory = config.data_directory,
                                                          .mode = rocks::OpenMode::kReadOnly,
                                                          .cache_bytes = config.block_cache_bytes}));
-  POLKU_ASSIGN_OR_RETURN(auto storage, rocks::OpenKeyStorage(config.keystore_directory,
-                                                             rocks::OpenMode::kReadOnly));
+  POLKU_ASSIGN_OR_RETURN(
+      auto storage, rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly));
   POLKU_ASSIGN_OR_RETURN(const vault::MasterKey master, host::LoadMasterKey(config.keys_directory));
-  POLKU_ASSIGN_OR_RETURN(auto keys, vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
-                                                          /*read_only=*/true));
+  POLKU_ASSIGN_OR_RETURN(auto keys,
+                         vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
+                                               /*read_only=*/true));
   return Store::Over(std::move(engine), std::move(keys), config.origin.text());
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const host::Config& config) {
-  // A running service may replace a file between our listing and our opening of it, which looks like
-  // damage and is over at the next try.
+  // A running service may replace a file between our listing and our opening of it, which looks
+  // like damage and is over at the next try.
   constexpr int kTries = 3;
   for (int attempt = 1;; ++attempt) {
     auto store = OpenOnce(config);

@@ -18,11 +18,11 @@ using service::As;
 
 // Something done, that may answer a due.
 struct Done {
-  AssessmentKind kind;        // unspecified: feedback
+  AssessmentKind kind;  // unspecified: feedback
   event::v1::ActorRole giver = event::v1::ACTOR_ROLE_UNSPECIFIED;
-  std::string period_id;      // empty: not said
-  uint32_t round = 0;         // 0: not said
-  uint32_t months = 0;        // of a follow-up
+  std::string period_id;  // empty: not said
+  uint32_t round = 0;     // 0: not said
+  uint32_t months = 0;    // of a follow-up
   std::string done_on;
 };
 
@@ -210,10 +210,14 @@ void SummaryFold::CaseFold::AddReferral(const Event& event) {
     totals.exit_code = ended->exit_code();
   } else if (const auto* plan = As<referral::v1::PlanDrafted>(body)) {
     totals.follow_on_plan = totals.follow_on_plan || plan->kind() == event::v1::PLAN_KIND_FOLLOW_ON;
-    done.push_back({.kind = event::v1::ASSESSMENT_KIND_PLAN_REVIEW, .period_id = {}, .done_on = plan->drafted_on()});
+    done.push_back({.kind = event::v1::ASSESSMENT_KIND_PLAN_REVIEW,
+                    .period_id = {},
+                    .done_on = plan->drafted_on()});
   } else if (const auto* meeting = As<referral::v1::NetworkMeetingHeld>(body)) {
     ++totals.assessed[event::v1::ASSESSMENT_KIND_NETWORK_MEETING];
-    done.push_back({.kind = event::v1::ASSESSMENT_KIND_NETWORK_MEETING, .period_id = {}, .done_on = meeting->meeting_on()});
+    done.push_back({.kind = event::v1::ASSESSMENT_KIND_NETWORK_MEETING,
+                    .period_id = {},
+                    .done_on = meeting->meeting_on()});
   } else if (const auto* follow_up = As<referral::v1::FollowUpRecorded>(body)) {
     ++totals.assessed[event::v1::ASSESSMENT_KIND_FOLLOW_UP];
     done.push_back({.kind = event::v1::ASSESSMENT_KIND_FOLLOW_UP,
@@ -221,7 +225,8 @@ void SummaryFold::CaseFold::AddReferral(const Event& event) {
                     .months = follow_up->months(),
                     .done_on = follow_up->asked_on()});
   } else if (const auto* benefit = As<referral::v1::BenefitRecorded>(body)) {
-    if (benefit->kind() != event::v1::BENEFIT_KIND_UNSPECIFIED) totals.benefits.insert(benefit->kind());
+    if (benefit->kind() != event::v1::BENEFIT_KIND_UNSPECIFIED)
+      totals.benefits.insert(benefit->kind());
   } else if (const auto* social = As<referral::v1::SocialServiceNoted>(body)) {
     if (social->kind() == referral::v1::SOCIAL_SERVICE_KIND_UNSPECIFIED) {
       ++totals.parallel_sealed;
@@ -346,7 +351,7 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
   if (!resolved.empty()) {
     result.started_on = FormatDay(resolved.front().starts_on);
     const service::Period& last = resolved.back();
-    result.stage = last.ended_on    ? ServiceStage::kEnded
+    result.stage = last.ended_on ? ServiceStage::kEnded
                    : interrupted ? ServiceStage::kInterrupted
                                  : ServiceStage::kRunning;
     if (last.ended_on) result.ended_on = FormatDay(*last.ended_on);

@@ -1,5 +1,5 @@
-// Totals over what an agency may read: a line a client, a line a log. A pure fold, from nothing but the
-// events it is given; what is sealed for this reader is counted as sealed, never guessed.
+// Totals over what an agency may read: a line a client, a line a log. A pure fold, from nothing but
+// the events it is given; what is sealed for this reader is counted as sealed, never guessed.
 #ifndef POLKU_SERVICES_AUDIT_SUMMARY_H_
 #define POLKU_SERVICES_AUDIT_SUMMARY_H_
 
@@ -23,7 +23,7 @@ namespace polku::audit {
 
 // A sum of which parts may be sealed for this reader.
 struct Money {
-  Cents sum;            // of the visible amounts; reversals are negative
+  Cents sum;             // of the visible amounts; reversals are negative
   uint32_t visible = 0;  // amounts, reversals included
   uint32_t sealed = 0;
 };
@@ -47,7 +47,7 @@ struct CaseSummary {
   uint32_t not_held = 0;
   uint32_t absent_accepted = 0;  // with and without a visible class
   uint32_t absent_other = 0;
-  uint32_t unknown_days = 0;     // recorded, but what they lead to is sealed
+  uint32_t unknown_days = 0;  // recorded, but what they lead to is sealed
   std::map<event::v1::AttendanceClass, uint32_t> absences;  // whose class is visible
   uint32_t absences_sealed = 0;                             // whose class is not
   uint32_t open_breaches = 0;
@@ -55,17 +55,17 @@ struct CaseSummary {
   Money allowance;
   uint32_t allowance_days = 0;  // accruals less reversals
   Money travel;
-  uint32_t travel_grants = 0;   // grants less reversals
+  uint32_t travel_grants = 0;                    // grants less reversals
   std::map<event::v1::PerkKind, int32_t> perks;  // given less withdrawn
 
   std::map<event::v1::AssessmentKind, uint32_t> assessed;
-  std::vector<OpenDue> due;     // ascending by due_on
+  std::vector<OpenDue> due;  // ascending by due_on
   uint32_t feedback_given = 0;
 
   referral::v1::ReferralStatus referral = referral::v1::REFERRAL_STATUS_UNSPECIFIED;
   ServiceStage stage = ServiceStage::kNotStarted;
-  std::string started_on;       // of the first period
-  std::string ended_on;         // of the last period
+  std::string started_on;  // of the first period
+  std::string ended_on;    // of the last period
   event::v1::ExitGroup exit_group = event::v1::EXIT_GROUP_UNSPECIFIED;
   event::v1::ExitCode exit_code = event::v1::EXIT_CODE_UNSPECIFIED;  // unspecified: sealed or none
   std::set<event::v1::BenefitKind> benefits;
@@ -82,7 +82,7 @@ struct LogSummary {
   uint64_t held = 0;      // entries disclosed to this reader, control entries among them
   uint64_t withheld = 0;  // size - held
   uint64_t control = 0;
-  uint64_t sealed = 0;    // entries of which at least one section is sealed
+  uint64_t sealed = 0;  // entries of which at least one section is sealed
   uint64_t cases = 0;
   std::map<std::string, uint64_t> by_type;
 };

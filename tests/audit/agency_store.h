@@ -1,5 +1,5 @@
-// One agency's store as its service would leave it: an own log with sealed sections, and replicas of
-// others' logs with what was disclosed. Over any engine; built by hand, without a host.
+// One agency's store as its service would leave it: an own log with sealed sections, and replicas
+// of others' logs with what was disclosed. Over any engine; built by hand, without a host.
 #ifndef POLKU_TESTS_AUDIT_AGENCY_STORE_H_
 #define POLKU_TESTS_AUDIT_AGENCY_STORE_H_
 
@@ -86,7 +86,8 @@ class AgencyStore {
                       Order newest_cause = Order(),
                       const std::vector<log::DisclosureTarget>& disclosures = {}) {
     const auto& type = *event.GetDescriptor();
-    return Append(case_id, type.full_name(), service::SplitSections(type, event.SerializeAsString()),
+    return Append(case_id, type.full_name(),
+                  service::SplitSections(type, event.SerializeAsString()),
                   service::SchemaFor(type).hash, "o-1", newest_cause, disclosures);
   }
   log::Receipt AppendControl(const google::protobuf::Message& control) {
@@ -143,7 +144,8 @@ class AgencyStore {
     return results[0].receipts.empty() ? log::Receipt{} : results[0].receipts[0];
   }
 
-  std::string Wrap(const event::v1::Header& header, SectionKind kind, vault::KeyStore& reader_keys) {
+  std::string Wrap(const event::v1::Header& header, SectionKind kind,
+                   vault::KeyStore& reader_keys) {
     const CaseId case_id = *CaseId::FromBytes(header.case_id());
     const vault::KeyName name{case_id, kind};
     const auto own = keys_.Get(name);
@@ -152,9 +154,10 @@ class AgencyStore {
     EXPECT_OK(theirs);
     for (const auto& committed : header.commitments()) {
       if (static_cast<SectionKind>(committed.kind()) != kind) continue;
-      return vault::WrapSecret(theirs->front(), *Hash::FromBytes(committed.commitment()),
-                               vault::DeriveSectionSecret(*own, header.author_agency(),
-                                                          *EventId::FromBytes(header.event_id()), kind));
+      return vault::WrapSecret(
+          theirs->front(), *Hash::FromBytes(committed.commitment()),
+          vault::DeriveSectionSecret(*own, header.author_agency(),
+                                     *EventId::FromBytes(header.event_id()), kind));
     }
     return "";
   }

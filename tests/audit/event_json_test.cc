@@ -9,16 +9,18 @@
 namespace polku::audit {
 namespace {
 
-using testing::IsOkAndHolds;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::IsOkAndHolds;
 using ::testing::Not;
 
 TEST(JsonStringTest, EscapesWhatMustBeAndReplacesWhatIsNotUtf8) {
   EXPECT_EQ(JsonString("a\"b\\c\nd\x01\x7F"), "\"a\\\"b\\\\c\\nd\\u0001\\u007f\"");
   EXPECT_EQ(JsonString("äö€🙂"), "\"äö€🙂\"");
-  for (const std::string_view bad : {"\x80", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3"}) {
-    EXPECT_THAT(JsonString(bad), AllOf(HasSubstr("\xEF\xBF\xBD"), Not(HasSubstr(std::string(bad))))) << bad;
+  for (const std::string_view bad :
+       {"\x80", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xC3"}) {
+    EXPECT_THAT(JsonString(bad), AllOf(HasSubstr("\xEF\xBF\xBD"), Not(HasSubstr(std::string(bad)))))
+        << bad;
   }
 }
 
@@ -41,8 +43,16 @@ TEST(EventJsonTest, ALineHasAllThatAReaderNeedsAndNothingItMayNotKnow) {
   SectionSet opened, sealed;
   opened.add(SectionKind::kService);
   sealed.add(SectionKind::kHealth);
-  const Event event{.log = kOwnLog, .origin = "o/1", .position = Position(9), .header = header, .id = {},
-                    .case_id = case_id, .opened = opened, .sealed = sealed, .body = &body, .bytes = {}};
+  const Event event{.log = kOwnLog,
+                    .origin = "o/1",
+                    .position = Position(9),
+                    .header = header,
+                    .id = {},
+                    .case_id = case_id,
+                    .opened = opened,
+                    .sealed = sealed,
+                    .body = &body,
+                    .bytes = {}};
   EXPECT_THAT(
       EventJson(event),
       IsOkAndHolds("{\"origin\":\"o/1\",\"position\":9,\"order\":77,"
@@ -60,8 +70,16 @@ TEST(EventJsonTest, ControlEntriesAreSpelledOutAndDescriptorsAreNot) {
   event::v1::Header header;
   const auto json = [&](const google::protobuf::Message& body) {
     header.set_type(body.GetDescriptor()->full_name());
-    const Event event{.log = kOwnLog, .origin = "o/1", .position = Position(), .header = header, .id = {},
-                      .case_id = {}, .opened = {}, .sealed = {}, .body = &body, .bytes = {}};
+    const Event event{.log = kOwnLog,
+                      .origin = "o/1",
+                      .position = Position(),
+                      .header = header,
+                      .id = {},
+                      .case_id = {},
+                      .opened = {},
+                      .sealed = {},
+                      .body = &body,
+                      .bytes = {}};
     const auto text = EventJson(event);
     EXPECT_OK(text);
     return text.value_or("");
@@ -74,7 +92,8 @@ TEST(EventJsonTest, ControlEntriesAreSpelledOutAndDescriptorsAreNot) {
   event::v1::SchemaAdded added;
   added.set_package("p");
   added.set_file_descriptor_set("12345");
-  EXPECT_THAT(json(added), HasSubstr("\"control\":{\"package\":\"p\",\"bytes\":5,\"sha256\":\"5994471abb01"));
+  EXPECT_THAT(json(added),
+              HasSubstr("\"control\":{\"package\":\"p\",\"bytes\":5,\"sha256\":\"5994471abb01"));
   event::v1::Genesis genesis;
   genesis.set_format(1);
   EXPECT_THAT(json(genesis), HasSubstr("\"control\":{\"format\":1}"));

@@ -24,19 +24,20 @@
 namespace polku::audit {
 namespace {
 
-using testing::IsOk;
-using testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::IsOk;
 using ::testing::SizeIs;
+using testing::StatusIs;
 
 constexpr char kOwn[] = "FI/MUN/0187690-1/oulu/referral/1";
 constexpr char kOther[] = "FI/ORG/9999992-5/toimintatupa/attendance/1";
 
 std::unique_ptr<vault::KeyStore> MemoryKeys(testing::KeyDisk& disk, bool read_only = false) {
-  auto keys = vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk),
-                                    vault::MasterKey(std::string(32, 'm')), SystemRandom(), read_only);
+  auto keys =
+      vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk),
+                            vault::MasterKey(std::string(32, 'm')), SystemRandom(), read_only);
   EXPECT_THAT(keys, IsOk());
   return *std::move(keys);
 }
@@ -93,7 +94,8 @@ class HistoryTest : public ::testing::Test {
 
   // Opens what is there now, as a reader would.
   Store& Open() {
-    auto store = Store::Over(std::make_unique<BorrowedEngine>(*engine_), MemoryKeys(disk_, true), kOwn);
+    auto store =
+        Store::Over(std::make_unique<BorrowedEngine>(*engine_), MemoryKeys(disk_, true), kOwn);
     EXPECT_THAT(store, IsOk());
     store_ = *std::move(store);
     history_ = std::make_unique<History>(*store_);
@@ -104,7 +106,8 @@ class HistoryTest : public ::testing::Test {
   std::vector<std::string> Places(const Filter& filter, Progress* progress = nullptr) {
     Open();
     std::vector<std::string> places;
-    EXPECT_THAT(history_->Replay(filter, [&](const Event& event) { return Note(event, places); }, progress),
+    EXPECT_THAT(history_->Replay(
+                    filter, [&](const Event& event) { return Note(event, places); }, progress),
                 IsOk());
     return places;
   }
@@ -150,14 +153,17 @@ TEST_F(HistoryTest, ALogIsReplayedInOrderWithItsEventsOpened) {
   own_.Append(NumberedCase(2), Need());
   Open();
   std::vector<std::string> seen;
-  EXPECT_THAT(history_->Replay({}, [&](const Event& event) {
-    if (event.control()) return absl::OkStatus();
-    EXPECT_NE(event.body, nullptr);
-    EXPECT_TRUE(event.sealed.empty());
-    seen.push_back(event.body->ShortDebugString());
-    return absl::OkStatus();
-  }), IsOk());
-  EXPECT_THAT(seen, ElementsAre(HasSubstr("health_reasons"), ::testing::Not(HasSubstr("health_reasons"))));
+  EXPECT_THAT(history_->Replay({},
+                               [&](const Event& event) {
+                                 if (event.control()) return absl::OkStatus();
+                                 EXPECT_NE(event.body, nullptr);
+                                 EXPECT_TRUE(event.sealed.empty());
+                                 seen.push_back(event.body->ShortDebugString());
+                                 return absl::OkStatus();
+                               }),
+              IsOk());
+  EXPECT_THAT(
+      seen, ElementsAre(HasSubstr("health_reasons"), ::testing::Not(HasSubstr("health_reasons"))));
 }
 
 TEST_F(HistoryTest, FiltersHold) {
@@ -177,7 +183,8 @@ TEST_F(HistoryTest, FiltersHold) {
                       .until_time = StartOfDay(absl::CivilDay(2025, 3, 4))}),
               ElementsAre("referral:0", "referral:2"));
   // What was on record at the end of 3 March: not what came at the first instant of the 4th.
-  EXPECT_THAT(Places({.as_of = StartOfDay(absl::CivilDay(2025, 3, 4)), .type = "polku.*.v1"}), IsEmpty());
+  EXPECT_THAT(Places({.as_of = StartOfDay(absl::CivilDay(2025, 3, 4)), .type = "polku.*.v1"}),
+              IsEmpty());
   EXPECT_THAT(Places({.as_of = StartOfDay(absl::CivilDay(2025, 3, 4))}),
               ElementsAre("referral:0", "referral:1", "referral:2"));
   EXPECT_THAT(Places({.from_position = Position(99)}), IsEmpty());
@@ -193,8 +200,9 @@ TEST_F(HistoryTest, AllLogsAreMergedByOrder) {
   // Its clock is far behind, but it knew of the need: it comes after it.
   other_.SetTime(absl::FromUnixSeconds(1'000'000'000));
   other_.Append(NumberedCase(1), Day("2025-03-04"), Order(need.order.value() + 30'000'000));
-  other_.ReplicateTo(*engine_, *keys_, {{1, Sections({SectionKind::kService})},
-                                        {2, Sections({SectionKind::kService})}});
+  other_.ReplicateTo(
+      *engine_, *keys_,
+      {{1, Sections({SectionKind::kService})}, {2, Sections({SectionKind::kService})}});
   EXPECT_THAT(Places({.type = "polku.*"}), SizeIs(6));
   const auto places = Places({});
   EXPECT_EQ(std::vector<std::string>(places.end() - 4, places.end()),
@@ -205,33 +213,40 @@ TEST_F(HistoryTest, ATimelineShowsSealedSectionsAndSkipsWhatIsWithheld) {
   other_.Append(NumberedCase(1), Day("2025-03-03"));
   other_.Append(NumberedCase(1), Day("2025-03-04"));
   other_.Append(NumberedCase(1), Day("2025-03-05"));
-  other_.ReplicateTo(*engine_, *keys_,
-                     {{1, Sections({SectionKind::kService, SectionKind::kPayment})}, {3, SectionSet()}});
+  other_.ReplicateTo(
+      *engine_, *keys_,
+      {{1, Sections({SectionKind::kService, SectionKind::kPayment})}, {3, SectionSet()}});
   own_.Append(NumberedCase(1), Need());
   own_.Append(NumberedCase(2), Need());
   Open();
   std::vector<std::string> places;
-  EXPECT_THAT(history_->Timeline(NumberedCase(1), {}, [&](const Event& event) {
-    if (event.position == Position(1) && event.origin == kOther) {
-      EXPECT_EQ(event.opened, Sections({SectionKind::kService, SectionKind::kPayment}));
-      EXPECT_EQ(event.sealed, Sections({SectionKind::kHealth}));
-      EXPECT_THAT(event.body->ShortDebugString(), HasSubstr("2025-03-03"));
-      EXPECT_THAT(event.body->ShortDebugString(), ::testing::Not(HasSubstr("ILLNESS")));
-    }
-    if (event.position == Position(3)) {
-      EXPECT_TRUE(event.opened.empty());
-      EXPECT_EQ(event.body->ByteSizeLong(), 0u);
-    }
-    return Note(event, places);
-  }), IsOk());
-  EXPECT_THAT(places, ::testing::UnorderedElementsAre("attendance:1", "attendance:3", "referral:1"));
+  EXPECT_THAT(
+      history_->Timeline(
+          NumberedCase(1), {},
+          [&](const Event& event) {
+            if (event.position == Position(1) && event.origin == kOther) {
+              EXPECT_EQ(event.opened, Sections({SectionKind::kService, SectionKind::kPayment}));
+              EXPECT_EQ(event.sealed, Sections({SectionKind::kHealth}));
+              EXPECT_THAT(event.body->ShortDebugString(), HasSubstr("2025-03-03"));
+              EXPECT_THAT(event.body->ShortDebugString(), ::testing::Not(HasSubstr("ILLNESS")));
+            }
+            if (event.position == Position(3)) {
+              EXPECT_TRUE(event.opened.empty());
+              EXPECT_EQ(event.body->ByteSizeLong(), 0u);
+            }
+            return Note(event, places);
+          }),
+      IsOk());
+  EXPECT_THAT(places,
+              ::testing::UnorderedElementsAre("attendance:1", "attendance:3", "referral:1"));
 }
 
 TEST_F(HistoryTest, WhatIsNotHeldIsNotFound) {
   own_.Append(NumberedCase(1), Need());
   Open();
   const Visit nothing = [](const Event&) { return absl::OkStatus(); };
-  EXPECT_THAT(history_->Timeline(NumberedCase(9), {}, nothing), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(history_->Timeline(NumberedCase(9), {}, nothing),
+              StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(history_->Replay({.origin = kOther}, nothing), StatusIs(absl::StatusCode::kNotFound));
 }
 
@@ -239,10 +254,12 @@ TEST_F(HistoryTest, AnErrorOfTheVisitorEndsTheReplay) {
   own_.Append(NumberedCase(1), Need());
   Open();
   int visits = 0;
-  EXPECT_THAT(history_->Replay({}, [&](const Event&) {
-    ++visits;
-    return absl::CancelledError("enough");
-  }), StatusIs(absl::StatusCode::kCancelled, HasSubstr("enough")));
+  EXPECT_THAT(history_->Replay({},
+                               [&](const Event&) {
+                                 ++visits;
+                                 return absl::CancelledError("enough");
+                               }),
+              StatusIs(absl::StatusCode::kCancelled, HasSubstr("enough")));
   EXPECT_EQ(visits, 1);
 }
 
@@ -277,7 +294,8 @@ TEST_F(HistoryTest, DamageIsToldWithItsPlaceAfterWhatCameBefore) {
   batch.new_size = Position(1);
   batch.groups = {damaged};
   batch.head = head.Serialize();
-  batch.checkpoint = proof::Signer::Generate(kOther)->Sign({kOther, Position(1), head.frontier.Root()});
+  batch.checkpoint =
+      proof::Signer::Generate(kOther)->Sign({kOther, Position(1), head.frontier.Root()});
   ASSERT_THAT(engine_->Commit(batch), IsOk());
   Open();
   EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),
@@ -350,11 +368,13 @@ class DecodingTest : public HistoryTest {
   std::vector<std::string> Json() {
     Open();
     std::vector<std::string> lines;
-    EXPECT_THAT(history_->Replay({}, [&](const Event& event) -> absl::Status {
-      POLKU_ASSIGN_OR_RETURN(const std::string json, EventJson(event));
-      if (!event.control()) lines.push_back(json);
-      return absl::OkStatus();
-    }), IsOk());
+    EXPECT_THAT(history_->Replay({},
+                                 [&](const Event& event) -> absl::Status {
+                                   POLKU_ASSIGN_OR_RETURN(const std::string json, EventJson(event));
+                                   if (!event.control()) lines.push_back(json);
+                                   return absl::OkStatus();
+                                 }),
+                IsOk());
     return lines;
   }
 };
@@ -409,8 +429,8 @@ TEST_F(DecodingTest, AMalformedSchemaOrEventIsDataLoss) {
 }
 
 TEST_F(DecodingTest, BytesThatAreNotTheEventAreDataLossWithTheirPlace) {
-  own_.Append(NumberedCase(1), "polku.attendance.v1.DayRecorded", {{SectionKind::kService, "\x0A\x7Fshort"}},
-              Sha256("x"));
+  own_.Append(NumberedCase(1), "polku.attendance.v1.DayRecorded",
+              {{SectionKind::kService, "\x0A\x7Fshort"}}, Sha256("x"));
   Open();
   EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("entry 1 of")));
@@ -432,8 +452,9 @@ TEST(TypeMatchesTest, TakesFullNamesLastPartsAndBeginnings) {
 }
 
 TEST(StartOfDayTest, IsTheFirstInstantOfTheFinnishDay) {
-  for (const auto day : {absl::CivilDay(2025, 1, 15), absl::CivilDay(2025, 7, 15), absl::CivilDay(2025, 3, 30),
-                         absl::CivilDay(2025, 3, 31), absl::CivilDay(2025, 10, 26), absl::CivilDay(2025, 10, 27)}) {
+  for (const auto day :
+       {absl::CivilDay(2025, 1, 15), absl::CivilDay(2025, 7, 15), absl::CivilDay(2025, 3, 30),
+        absl::CivilDay(2025, 3, 31), absl::CivilDay(2025, 10, 26), absl::CivilDay(2025, 10, 27)}) {
     EXPECT_EQ(FinnishDay(StartOfDay(day)), day);
     EXPECT_EQ(FinnishDay(StartOfDay(day) - absl::Microseconds(1)), day - 1);
   }

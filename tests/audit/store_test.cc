@@ -18,9 +18,9 @@
 namespace polku::audit {
 namespace {
 
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
-using ::testing::HasSubstr;
 
 constexpr char kOrigin[] = "FI/MUN/0187690-1/oulu/referral/1";
 
@@ -63,10 +63,12 @@ class StoreTest : public ::testing::Test {
     if (!store.ok()) return 0;
     size_t opened = 0;
     History history(**store);
-    EXPECT_THAT(history.Replay({}, [&](const Event& event) {
-      opened += event.control() || !event.opened.empty() ? 1 : 0;
-      return absl::OkStatus();
-    }), IsOk());
+    EXPECT_THAT(history.Replay({},
+                               [&](const Event& event) {
+                                 opened += event.control() || !event.opened.empty() ? 1 : 0;
+                                 return absl::OkStatus();
+                               }),
+                IsOk());
     return opened;
   }
   static referral::v1::NeedIdentified Need() {
@@ -92,7 +94,8 @@ TEST_F(StoreTest, ReadsWhileAServiceWritesAndAfterIt) {
 }
 
 TEST_F(StoreTest, NothingStoredYetIsNotFoundAndNothingIsMade) {
-  EXPECT_THAT(Store::Open(config_), StatusIs(absl::StatusCode::kNotFound, HasSubstr(config_.data_directory)));
+  EXPECT_THAT(Store::Open(config_),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(config_.data_directory)));
   EXPECT_FALSE(std::filesystem::exists(config_.data_directory));
   EXPECT_FALSE(std::filesystem::exists(config_.keystore_directory));
 }

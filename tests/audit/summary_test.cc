@@ -45,7 +45,8 @@ class SummaryTest : public ::testing::Test {
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &body)) << text;
     return AddBody(body, sealed, author);
   }
-  EventId AddBody(const google::protobuf::Message& body, std::initializer_list<SectionKind> sealed = {},
+  EventId AddBody(const google::protobuf::Message& body,
+                  std::initializer_list<SectionKind> sealed = {},
                   const std::string& author = kProvider) {
     event::v1::Header header;
     header.set_type(body.GetDescriptor()->full_name());
@@ -56,8 +57,16 @@ class SummaryTest : public ::testing::Test {
     id.data()[15] = static_cast<uint8_t>(order_);
     SectionSet sealed_set;
     for (SectionKind kind : sealed) sealed_set.add(kind);
-    fold_->Add({.log = kOwnLog, .origin = "a/1", .position = Position(order_), .header = header, .id = id,
-                .case_id = case_, .opened = {}, .sealed = sealed_set, .body = &body, .bytes = {}});
+    fold_->Add({.log = kOwnLog,
+                .origin = "a/1",
+                .position = Position(order_),
+                .header = header,
+                .id = id,
+                .case_id = case_,
+                .opened = {},
+                .sealed = sealed_set,
+                .body = &body,
+                .bytes = {}});
     return id;
   }
   void Start() {
@@ -72,8 +81,8 @@ class SummaryTest : public ::testing::Test {
   }
   static std::string Due(const std::string& kind, int round, const std::string& due_on,
                          const std::string& rule = "x") {
-    return "period_id: \"p-1\" kind: " + kind + " round: " + std::to_string(round) + " due_on: \"" + due_on +
-           "\" rule { id: \"" + rule + "\" version: \"1\" }";
+    return "period_id: \"p-1\" kind: " + kind + " round: " + std::to_string(round) + " due_on: \"" +
+           due_on + "\" rule { id: \"" + rule + "\" version: \"1\" }";
   }
 
   CaseId case_;
@@ -91,11 +100,13 @@ TEST_F(SummaryTest, DaysAreCountedAsTheyStandAfterCorrections) {
                       attendance_class: ATTENDANCE_CLASS_ATTENDED)");
   Add<DayRecorded>(R"(date: "2025-03-04" outcome: DAY_OUTCOME_ABSENT_ACCEPTED
                       attendance_class: ATTENDANCE_CLASS_OWN_ILLNESS)");
-  Add<DayRecorded>(R"(date: "2025-03-06" outcome: DAY_OUTCOME_ABSENT_OTHER)", {SectionKind::kHealth});
+  Add<DayRecorded>(R"(date: "2025-03-06" outcome: DAY_OUTCOME_ABSENT_OTHER)",
+                   {SectionKind::kHealth});
   Add<DayRecorded>(R"(date: "2025-03-10" outcome: DAY_OUTCOME_NOT_HELD
                       attendance_class: ATTENDANCE_CLASS_SERVICE_NOT_HELD)");
   Add<DayRecorded>(R"(date: "2025-03-11" actual_minutes: 300 outcome: DAY_OUTCOME_ATTENDED)");
-  Add<DayCorrected>(R"(date: "2025-03-04" period_id: "p-1" actual_minutes: 300 outcome: DAY_OUTCOME_ATTENDED
+  Add<DayCorrected>(
+      R"(date: "2025-03-04" period_id: "p-1" actual_minutes: 300 outcome: DAY_OUTCOME_ATTENDED
                        attendance_class: ATTENDANCE_CLASS_ATTENDED reason: CORRECTION_REASON_WRONG_CLASS)");
   Add<DayCorrected>(R"(date: "2025-03-11" withdrawn: true reason: CORRECTION_REASON_WRONG_CLIENT)");
   const CaseSummary summary = Case();
@@ -157,7 +168,8 @@ TEST_F(SummaryTest, DuesAreOpenUntilWhatTheyAskForIsDone) {
 
 TEST_F(SummaryTest, AMeetingLongBeforeItsDueDayIsNotTheOneThatIsDue) {
   Add<referral::v1::NetworkMeetingHeld>(R"(meeting_id: "m-1" meeting_on: "2025-02-24")");
-  Add<assessment::v1::AssessmentDue>(Due("ASSESSMENT_KIND_NETWORK_MEETING", 1, "2025-06-17", "network_meeting"));
+  Add<assessment::v1::AssessmentDue>(
+      Due("ASSESSMENT_KIND_NETWORK_MEETING", 1, "2025-06-17", "network_meeting"));
   EXPECT_THAT(Case().due, SizeIs(1));
   Add<referral::v1::NetworkMeetingHeld>(R"(meeting_id: "m-2" meeting_on: "2025-05-28")");
   EXPECT_THAT(Case().due, IsEmpty());
@@ -173,15 +185,18 @@ TEST_F(SummaryTest, ADoneThingAnswersOneDueOnlyAndOnlyOfItsPeriod) {
 }
 
 TEST_F(SummaryTest, FollowUpsAreToldApartByTheirMonths) {
-  Add<assessment::v1::AssessmentDue>(Due("ASSESSMENT_KIND_FOLLOW_UP", 1, "2025-09-02", "follow_up"));
-  Add<assessment::v1::AssessmentDue>(Due("ASSESSMENT_KIND_FOLLOW_UP", 2, "2025-12-02", "follow_up"));
+  Add<assessment::v1::AssessmentDue>(
+      Due("ASSESSMENT_KIND_FOLLOW_UP", 1, "2025-09-02", "follow_up"));
+  Add<assessment::v1::AssessmentDue>(
+      Due("ASSESSMENT_KIND_FOLLOW_UP", 2, "2025-12-02", "follow_up"));
   Add<referral::v1::FollowUpRecorded>(R"(period_id: "p-1" months: 6 asked_on: "2025-12-01")");
   ASSERT_THAT(Case().due, SizeIs(1));
   EXPECT_EQ(Case().due[0].round, 1u);
 }
 
 TEST_F(SummaryTest, ACancelledDueIsNotOpen) {
-  const EventId due = Add<assessment::v1::AssessmentDue>(Due("ASSESSMENT_KIND_KYKYVIISARI", 1, "2025-03-17"));
+  const EventId due =
+      Add<assessment::v1::AssessmentDue>(Due("ASSESSMENT_KIND_KYKYVIISARI", 1, "2025-03-17"));
   assessment::v1::DueCancelled cancelled;
   cancelled.set_due_event_id(std::string(due.view()));
   AddBody(cancelled);
@@ -207,8 +222,9 @@ TEST_F(SummaryTest, TheStageFollowsThePath) {
   EXPECT_EQ(Case().stage, ServiceStage::kInterrupted);
   Add<referral::v1::ServiceResumed>(R"(period_id: "p-1" resumed_on: "2025-04-10")");
   EXPECT_EQ(Case().stage, ServiceStage::kRunning);
-  Add<referral::v1::ServiceEnded>(R"(period_id: "p-1" ended_on: "2025-06-02" exit_group: EXIT_GROUP_EDUCATION)",
-                                  {SectionKind::kHealth});
+  Add<referral::v1::ServiceEnded>(
+      R"(period_id: "p-1" ended_on: "2025-06-02" exit_group: EXIT_GROUP_EDUCATION)",
+      {SectionKind::kHealth});
   EXPECT_EQ(Case().stage, ServiceStage::kEnded);
   EXPECT_EQ(Case().ended_on, "2025-06-02");
   EXPECT_EQ(Case().exit_group, event::v1::EXIT_GROUP_EDUCATION);
@@ -223,8 +239,16 @@ TEST_F(SummaryTest, LogsTellWhatIsHeldAndWithheld) {
   event::v1::Genesis genesis;
   event::v1::Header header;
   header.set_type("polku.event.v1.Genesis");
-  fold_->Add({.log = kOwnLog, .origin = "a/1", .position = Position(), .header = header, .id = {},
-              .case_id = {}, .opened = {}, .sealed = {}, .body = &genesis, .bytes = {}});
+  fold_->Add({.log = kOwnLog,
+              .origin = "a/1",
+              .position = Position(),
+              .header = header,
+              .id = {},
+              .case_id = {},
+              .opened = {},
+              .sealed = {},
+              .body = &genesis,
+              .bytes = {}});
   Add<referral::v1::CaseClosed>("");
   Add<referral::v1::SocialServiceNoted>("", {SectionKind::kSocial});
   const Summary summary = fold_->Finish();
@@ -244,8 +268,16 @@ TEST_F(SummaryTest, LogsTellWhatIsHeldAndWithheld) {
 TEST_F(SummaryTest, AnEventThatCannotBeDecodedIsCountedAndSaysNothingElse) {
   event::v1::Header header;
   header.set_type("polku.future.v1.Thing");
-  fold_->Add({.log = kOwnLog, .origin = "a/1", .position = Position(1), .header = header, .id = {},
-              .case_id = case_, .opened = {}, .sealed = {}, .body = nullptr, .bytes = "x"});
+  fold_->Add({.log = kOwnLog,
+              .origin = "a/1",
+              .position = Position(1),
+              .header = header,
+              .id = {},
+              .case_id = case_,
+              .opened = {},
+              .sealed = {},
+              .body = nullptr,
+              .bytes = "x"});
   EXPECT_EQ(Case().events, 1u);
 }
 

@@ -10,11 +10,11 @@
 namespace polku::cli {
 namespace {
 
-using testing::IsOkAndHolds;
-using testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::IsOkAndHolds;
 using ::testing::Optional;
+using testing::StatusIs;
 
 Syntax SomeSyntax() {
   return {.name = "do",
@@ -47,23 +47,25 @@ TEST(ArgsTest, ADashIsAnOperandAndTwoDashesEndTheFlags) {
 }
 
 TEST(ArgsTest, WrongCommandLinesAreRefusedWithThePointer) {
-  for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
-           {},
-           {"a", "b", "c"},
-           {"a", "--unknown"},
-           {"a", "-x"},
-           {"a", "--count"},
-           {"a", "--count="},
-           {"a", "--count", "1", "--count", "2"},
-           {"a", "--fast=yes"}}) {
-    EXPECT_THAT(Parse(bad), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("polku do --help")));
+  for (const std::vector<std::string>& bad :
+       std::vector<std::vector<std::string>>{{},
+                                             {"a", "b", "c"},
+                                             {"a", "--unknown"},
+                                             {"a", "-x"},
+                                             {"a", "--count"},
+                                             {"a", "--count="},
+                                             {"a", "--count", "1", "--count", "2"},
+                                             {"a", "--fast=yes"}}) {
+    EXPECT_THAT(Parse(bad),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("polku do --help")));
   }
 }
 
 TEST(ArgsTest, AnUnknownFlagIsNamedWithoutItsValue) {
   const auto args = Parse({"a", "--unknown=secret"});
   EXPECT_THAT(args, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--unknown")));
-  EXPECT_THAT(args, StatusIs(absl::StatusCode::kInvalidArgument, ::testing::Not(HasSubstr("secret"))));
+  EXPECT_THAT(args,
+              StatusIs(absl::StatusCode::kInvalidArgument, ::testing::Not(HasSubstr("secret"))));
 }
 
 TEST(ArgsTest, NumbersKeepTheirRange) {
@@ -73,7 +75,8 @@ TEST(ArgsTest, NumbersKeepTheirRange) {
   EXPECT_THAT(number("10"), IsOkAndHolds(Optional(uint64_t{10})));
   EXPECT_THAT(Parse({"a"})->Number("count", 1, 10), IsOkAndHolds(std::nullopt));
   for (const char* bad : {"0", "11", "-1", "1.5", "ten", "10x", "99999999999999999999"}) {
-    EXPECT_THAT(number(bad), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--count"))) << bad;
+    EXPECT_THAT(number(bad), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--count")))
+        << bad;
   }
 }
 

@@ -16,8 +16,9 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 const std::vector<std::string>& CommandNames() {
-  static const auto* names = new std::vector<std::string>{
-      "keygen", "publish", "import", "sheet", "case", "replay", "status", "summary", "reindex", "version"};
+  static const auto* names =
+      new std::vector<std::string>{"keygen", "publish", "import",  "sheet",   "case",
+                                   "replay", "status",  "summary", "reindex", "version"};
   return *names;
 }
 
@@ -120,8 +121,8 @@ TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
 
 TEST(KeygenTest, AnAuthorHasACurveKeyAlone) {
   TempDir dir;
-  const Result made = RunPolku(
-      {"keygen", "--dir", dir.At("keys"), "--author", "--agency", "FI/MUN/0187690-1/oulu", "--json"});
+  const Result made = RunPolku({"keygen", "--dir", dir.At("keys"), "--author", "--agency",
+                                "FI/MUN/0187690-1/oulu", "--json"});
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_THAT(made.out, HasSubstr("\"curve_key\":\""));
   EXPECT_FALSE(std::filesystem::exists(dir.At("keys/master.key")));
@@ -134,8 +135,9 @@ TEST(SheetCommandTest, ChecksAndPrintsWithoutAService) {
   TempDir dir;
   const std::string clients = dir.Write("clients.csv", kClients);
   const std::string sheet = dir.Write("sheet.csv", "asiakas;3.3.2025;4.3.2025\nA-01;6;S+\n");
-  const std::vector<std::string> base = {"sheet", sheet, "--clients", clients, "--agency",
-                                         "FI/MUN/0187690-1/oulu", "--official", "o-1"};
+  const std::vector<std::string> base = {"sheet",      sheet,      "--clients",
+                                         clients,      "--agency", "FI/MUN/0187690-1/oulu",
+                                         "--official", "o-1"};
   auto with = [&](std::vector<std::string> more) {
     auto all = base;
     all.insert(all.end(), more.begin(), more.end());
@@ -157,8 +159,8 @@ TEST(SheetCommandTest, EveryProblemIsToldWithItsPlaceAndNothingOfACell) {
   const std::string clients = dir.Write("clients.csv", kClients);
   const std::string sheet =
       dir.Write("sheet.csv", "asiakas;3.3.2025;4.3.2025\nA-01;010190-900A;25\nSalainen;6;6\n");
-  const std::vector<std::string> command = {"sheet", sheet, "--clients", clients, "--agency",
-                                            "FI/MUN/0187690-1/oulu", "--check"};
+  const std::vector<std::string> command = {
+      "sheet", sheet, "--clients", clients, "--agency", "FI/MUN/0187690-1/oulu", "--check"};
   const Result result = RunPolku(command);
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.err, HasSubstr("line 2, column 2: 2025-03-03: "));
@@ -173,10 +175,12 @@ TEST(SheetCommandTest, EveryProblemIsToldWithItsPlaceAndNothingOfACell) {
 }
 
 TEST(ImportCommandTest, CheckTellsEveryLineThatIsNoEvent) {
-  const Result result = RunPolku(
-      {"import", "--check", "-"},
-      "\xEF\xBB\xBF{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"polku.referral.v1.CaseClosed\","
-      "\"event\":{}}\r\n\r\nnonsense\n{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"x\",\"event\":{}}\n");
+  const Result result =
+      RunPolku({"import", "--check", "-"},
+               "\xEF\xBB\xBF{\"case\":\"0123456789abcdef0123456789abcdef\",\"type\":\"polku."
+               "referral.v1.CaseClosed\","
+               "\"event\":{}}\r\n\r\nnonsense\n{\"case\":\"0123456789abcdef0123456789abcdef\","
+               "\"type\":\"x\",\"event\":{}}\n");
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.err, HasSubstr("line 3: "));
   EXPECT_THAT(result.err, HasSubstr("line 4: unknown event type"));

@@ -10,11 +10,11 @@
 namespace polku::cli {
 namespace {
 
-using testing::IsOkAndHolds;
-using testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using testing::IsOkAndHolds;
 using ::testing::Not;
+using testing::StatusIs;
 
 constexpr char kLine[] =
     R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","event":{"closed_on":"2025-09-30"}})";
@@ -27,7 +27,8 @@ TEST(JsonEventTest, AllMembersAreTaken) {
       ParseJsonEvent(
           R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","id":"123e4567-e89b-42d3-a456-426614174000","official":"o-1","expected_revision":0,"event":{"closed_on":"2025-09-30"}})",
           Defaults()));
-  EXPECT_EQ(FormatEventId(*EventId::FromBytes(event.event_id())), "123e4567-e89b-42d3-a456-426614174000");
+  EXPECT_EQ(FormatEventId(*EventId::FromBytes(event.event_id())),
+            "123e4567-e89b-42d3-a456-426614174000");
   EXPECT_EQ(event.official(), "o-1");
   EXPECT_TRUE(event.has_expected_revision());
   referral::v1::CaseClosed body;
@@ -43,8 +44,9 @@ TEST(JsonEventTest, ADerivedIdIsTheSameForTheSameEventAndAnotherForAnyOther) {
   };
   EXPECT_EQ(id(kLine), id(kLine));
   // Spaces and the order of members are not content.
-  EXPECT_EQ(id(kLine),
-            id(R"({"type":"polku.referral.v1.CaseClosed", "event":{"closedOn":"2025-09-30"}, "case":"0123456789ABCDEF0123456789ABCDEF"})"));
+  EXPECT_EQ(
+      id(kLine),
+      id(R"({"type":"polku.referral.v1.CaseClosed", "event":{"closedOn":"2025-09-30"}, "case":"0123456789ABCDEF0123456789ABCDEF"})"));
   std::string other = kLine;
   other[9] = 'f';
   EXPECT_NE(id(kLine), id(other));
@@ -69,12 +71,14 @@ TEST(JsonEventTest, WhatIsWrongIsNamedAndNeverQuoted) {
   } kCases[] = {
       {R"({"type":"polku.referral.v1.CaseClosed","event":{}})", "case is missing"},
       {R"({"case":"0123456789abcdef0123456789abcdef","event":{}})", "type is missing"},
-      {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed"})", "event is missing"},
+      {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed"})",
+       "event is missing"},
       {R"({"case":"010190-900A","type":"polku.referral.v1.CaseClosed","event":{}})", "case is not"},
       {R"({"case":"00000000000000000000000000000000","type":"polku.referral.v1.CaseClosed","event":{}})",
        "case is missing"},
       {R"({"case":7,"type":"x","event":{}})", "case takes text"},
-      {R"({"case":"0123456789abcdef0123456789abcdef","type":"010190-900A","event":{}})", "unknown event type"},
+      {R"({"case":"0123456789abcdef0123456789abcdef","type":"010190-900A","event":{}})",
+       "unknown event type"},
       {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.event.v1.Genesis","event":{}})",
        "unknown event type"},
       {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.AgreementMade.Signature","event":{}})",
@@ -91,7 +95,8 @@ TEST(JsonEventTest, WhatIsWrongIsNamedAndNeverQuoted) {
   };
   for (const auto& c : kCases) {
     EXPECT_THAT(ParseJsonEvent(c.line, Defaults()),
-                StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr(c.told), Not(HasSubstr("900A")))))
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(c.told), Not(HasSubstr("900A")))))
         << c.line;
   }
 }
@@ -100,7 +105,8 @@ TEST(TextEventTest, TakesTheEventAloneAndDerivesTheSameIdAsJson) {
   EventDefaults defaults = Defaults();
   defaults.type = "polku.referral.v1.CaseClosed";
   defaults.case_id = ParseCaseId("0123456789abcdef0123456789abcdef");
-  ASSERT_OK_AND_ASSIGN(const auto text, ParseTextEvent("# closed\nclosed_on: \"2025-09-30\"\n", defaults));
+  ASSERT_OK_AND_ASSIGN(const auto text,
+                       ParseTextEvent("# closed\nclosed_on: \"2025-09-30\"\n", defaults));
   ASSERT_OK_AND_ASSIGN(const auto json, ParseJsonEvent(kLine, Defaults()));
   EXPECT_EQ(text.event_id(), json.event_id());
   EXPECT_EQ(text.body(), json.body());
@@ -111,19 +117,24 @@ TEST(TextEventTest, ProblemsTellLineAndColumnAndNeverTheContent) {
   defaults.type = "polku.attendance.v1.DayRecorded";
   defaults.case_id = CaseId();
   defaults.case_id->data()[0] = 7;
-  for (const char* bad : {"date: \"2025-03-03\"\nminutes: 900", "outcome: SECRET_900A", "planned_minutes: SECRET_900A",
-                          "date \"SECRET_900A\"", "date: \"SECRET_900A", "}", "certificate_seen: SECRET_900A"}) {
+  for (const char* bad : {"date: \"2025-03-03\"\nminutes: 900", "outcome: SECRET_900A",
+                          "planned_minutes: SECRET_900A", "date \"SECRET_900A\"",
+                          "date: \"SECRET_900A", "}", "certificate_seen: SECRET_900A"}) {
     const auto event = ParseTextEvent(bad, defaults);
-    EXPECT_THAT(event, StatusIs(absl::StatusCode::kInvalidArgument,
-                                AllOf(HasSubstr("line "), HasSubstr("column "), Not(HasSubstr("SECRET")))))
+    EXPECT_THAT(event,
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr("line "), HasSubstr("column "), Not(HasSubstr("SECRET")))))
         << bad;
   }
   EXPECT_THAT(ParseTextEvent("date: \"2025-03-03\"\nminutes: 900", defaults),
-              StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr("line 2"), HasSubstr("minutes"))));
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("line 2"), HasSubstr("minutes"))));
   defaults.case_id.reset();
-  EXPECT_THAT(ParseTextEvent("", defaults), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--case")));
+  EXPECT_THAT(ParseTextEvent("", defaults),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--case")));
   defaults.type.clear();
-  EXPECT_THAT(ParseTextEvent("", defaults), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--type")));
+  EXPECT_THAT(ParseTextEvent("", defaults),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("--type")));
 }
 
 TEST(OfferedEventJsonTest, IsReadBackAsTheSameEvent) {

@@ -13,10 +13,10 @@
 namespace polku::cli {
 namespace {
 
-using testing::StatusIs;
-using ::testing::ElementsAre;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::Le;
+using testing::StatusIs;
 
 // A service in memory: an event of body "bad" is refused, "later" asks to try again, an id that it
 // has is a repeat. A "needs:x" is refused until "x" is there.
@@ -26,7 +26,9 @@ class FakeClient final : public client::Client {
     if (!connection_.ok()) return connection_;
     return Answer(offer);
   }
-  absl::StatusOr<exchange::v1::StatusAnswer> Status() override { return absl::UnimplementedError(""); }
+  absl::StatusOr<exchange::v1::StatusAnswer> Status() override {
+    return absl::UnimplementedError("");
+  }
   absl::StatusOr<uint64_t> OfferAsync(const exchange::v1::Offer& offer) override {
     offer_sizes_.push_back(offer.events_size());
     under_way_.emplace_back(++ticket_, offer);
@@ -47,7 +49,8 @@ class FakeClient final : public client::Client {
     for (int i = 0; i < offer.events_size(); ++i) {
       const std::string& body = offer.events(i).body();
       const bool missing = body.rfind("needs:", 0) == 0 && !bodies_.contains(body.substr(6));
-      if (body != "bad" && body != "later" && !missing && ids.insert(offer.events(i).event_id()).second) {
+      if (body != "bad" && body != "later" && !missing &&
+          ids.insert(offer.events(i).event_id()).second) {
         continue;
       }
       answer.mutable_refusal()->set_event_index(static_cast<uint32_t>(i));
@@ -56,7 +59,8 @@ class FakeClient final : public client::Client {
       return answer;
     }
     for (const auto& event : offer.events()) {
-      answer.add_receipts()->set_repeated_offer(!stored_.emplace(event.event_id(), event.body()).second);
+      answer.add_receipts()->set_repeated_offer(
+          !stored_.emplace(event.event_id(), event.body()).second);
       bodies_.insert(event.body());
     }
     return answer;
@@ -97,7 +101,8 @@ std::vector<std::string> Numbered(int count) {
 
 TEST(ImporterTest, EveryLineIsRecordedInAWindowOfOffers) {
   FakeClient client;
-  const ImportResult result = Import(client, Lines(Numbered(1000)), {.window = 4, .lines_per_offer = 10});
+  const ImportResult result =
+      Import(client, Lines(Numbered(1000)), {.window = 4, .lines_per_offer = 10});
   EXPECT_EQ(result.counts.lines, 1000u);
   EXPECT_EQ(result.counts.added, 1000u);
   EXPECT_FALSE(result.stopped_at.has_value());
@@ -137,7 +142,8 @@ TEST(ImporterTest, StopsAtTheFirstRefusedLineWithEverythingBeforeItRecorded) {
   ASSERT_TRUE(result.stopped_at.has_value());
   EXPECT_EQ(result.stopped_at->line, 124u);
   EXPECT_EQ(result.counts.refused, 1u);
-  for (int i = 0; i < 123; ++i) EXPECT_TRUE(client.stored_.contains("id of e" + std::to_string(i))) << i;
+  for (int i = 0; i < 123; ++i)
+    EXPECT_TRUE(client.stored_.contains("id of e" + std::to_string(i))) << i;
 }
 
 TEST(ImporterTest, ALineRefusedOnlyBecauseOfAnEarlierOneIsNotTheOneThatIsTold) {
@@ -167,10 +173,10 @@ TEST(ImporterTest, GoingOnTellsEveryWrongLineAndRecordsTheRest) {
   lines[250] = "needs:e249";
   FakeClient client;
   std::vector<uint64_t> told;
-  const ImportResult result =
-      Import(client, Lines(lines), {.keep_going = true, .problem = [&](const ImportProblem& problem) {
-                                      told.push_back(problem.line);
-                                    }});
+  const ImportResult result = Import(
+      client, Lines(lines), {.keep_going = true, .problem = [&](const ImportProblem& problem) {
+                               told.push_back(problem.line);
+                             }});
   EXPECT_THAT(told, ::testing::UnorderedElementsAre(6u, 8u, 201u));
   EXPECT_EQ(result.counts.added, 297u);
   EXPECT_EQ(result.counts.refused, 2u);
@@ -180,7 +186,8 @@ TEST(ImporterTest, GoingOnTellsEveryWrongLineAndRecordsTheRest) {
 
 TEST(ImporterTest, AFullDiskStopsEvenWhenGoingOn) {
   FakeClient client;
-  const ImportResult result = Import(client, Lines({"a", "later", "b"}), {.keep_going = true, .window = 1});
+  const ImportResult result =
+      Import(client, Lines({"a", "later", "b"}), {.keep_going = true, .window = 1});
   ASSERT_TRUE(result.stopped_at.has_value());
   EXPECT_EQ(result.stopped_at->line, 2u);
   EXPECT_FALSE(client.stored_.contains("id of b"));
@@ -189,7 +196,8 @@ TEST(ImporterTest, AFullDiskStopsEvenWhenGoingOn) {
 TEST(ImporterTest, ALostConnectionIsToldWithWhatWasAcknowledged) {
   FakeClient client;
   client.answers_until_failure_ = 3;
-  const ImportResult result = Import(client, Lines(Numbered(100)), {.window = 2, .lines_per_offer = 10});
+  const ImportResult result =
+      Import(client, Lines(Numbered(100)), {.window = 2, .lines_per_offer = 10});
   EXPECT_THAT(result.connection, StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_EQ(result.counts.added, 30u);
 }

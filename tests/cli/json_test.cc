@@ -12,31 +12,61 @@
 namespace polku::cli {
 namespace {
 
-using testing::IsOk;
-using testing::IsOkAndHolds;
-using testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::IsOk;
+using testing::IsOkAndHolds;
 using ::testing::Not;
 using ::testing::Pair;
+using testing::StatusIs;
 
 TEST(SplitJsonTest, MembersKeepTheirValuesAsWritten) {
-  EXPECT_THAT(SplitJsonObject(R"( { "a" : 12345678901234567890 , "b":{"c":[1,"x]"]}, "d\u00e4":null } )"),
-              IsOkAndHolds(ElementsAre(Pair("a", "12345678901234567890"), Pair("b", R"({"c":[1,"x]"]})"),
-                                       Pair("dä", "null"))));
+  EXPECT_THAT(
+      SplitJsonObject(R"( { "a" : 12345678901234567890 , "b":{"c":[1,"x]"]}, "d\u00e4":null } )"),
+      IsOkAndHolds(ElementsAre(Pair("a", "12345678901234567890"), Pair("b", R"({"c":[1,"x]"]})"),
+                               Pair("dä", "null"))));
   EXPECT_THAT(SplitJsonObject("{}"), IsOkAndHolds(ElementsAre()));
-  EXPECT_THAT(SplitJsonArray(R"([1, "a,b", [2], {}])"), IsOkAndHolds(ElementsAre("1", R"("a,b")", "[2]", "{}")));
+  EXPECT_THAT(SplitJsonArray(R"([1, "a,b", [2], {}])"),
+              IsOkAndHolds(ElementsAre("1", R"("a,b")", "[2]", "{}")));
 }
 
 TEST(SplitJsonTest, WhatIsNotStrictJsonIsRefused) {
-  for (const char* bad :
-       {"", " ", "[]", "1", "{", "}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{'a':1}", "{a:1}",
-        "{\"a\":1 \"b\":2}", "{\"a\":1}{}", "{\"a\":1} x", "{\"a\":01}", "{\"a\":+1}", "{\"a\":.5}", "{\"a\":1.}",
-        "{\"a\":1e}", "{\"a\":tru}", "{\"a\":\"x}", "{\"a\":\"\\q\"}", "{\"a\":\"\\u12\"}",
-        "{\"a\":\"\\ud800\"}", "{\"a\":\"\\udc00x\"}", "{\"a\":\"\n\"}", "{\"a\":1,\"a\":2}", "{\"a\":NaN}",
-        "{\"a\":[1,]}", "{\"a\":{\"b\"}}", "{\"a\":// x\n1}"}) {
-    EXPECT_THAT(SplitJsonObject(bad), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("byte"))) << bad;
+  for (const char* bad : {"",
+                          " ",
+                          "[]",
+                          "1",
+                          "{",
+                          "}",
+                          "{\"a\"}",
+                          "{\"a\":}",
+                          "{\"a\":1,}",
+                          "{,}",
+                          "{'a':1}",
+                          "{a:1}",
+                          "{\"a\":1 \"b\":2}",
+                          "{\"a\":1}{}",
+                          "{\"a\":1} x",
+                          "{\"a\":01}",
+                          "{\"a\":+1}",
+                          "{\"a\":.5}",
+                          "{\"a\":1.}",
+                          "{\"a\":1e}",
+                          "{\"a\":tru}",
+                          "{\"a\":\"x}",
+                          "{\"a\":\"\\q\"}",
+                          "{\"a\":\"\\u12\"}",
+                          "{\"a\":\"\\ud800\"}",
+                          "{\"a\":\"\\udc00x\"}",
+                          "{\"a\":\"\n\"}",
+                          "{\"a\":1,\"a\":2}",
+                          "{\"a\":NaN}",
+                          "{\"a\":[1,]}",
+                          "{\"a\":{\"b\"}}",
+                          "{\"a\":// x\n1}"}) {
+    EXPECT_THAT(SplitJsonObject(bad),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("byte")))
+        << bad;
   }
 }
 
@@ -60,7 +90,8 @@ TEST(JsonTextTest, DecodesEscapes) {
 
 TEST(ParseJsonMessageTest, TakesProtoAndJsonNamesAndLargeNumbers) {
   compensation::v1::AllowanceAccrued event;
-  EXPECT_THAT(ParseJsonMessage(R"({"period_id":"p","amountCents":"9007199254740993"})", event), IsOk());
+  EXPECT_THAT(ParseJsonMessage(R"({"period_id":"p","amountCents":"9007199254740993"})", event),
+              IsOk());
   EXPECT_EQ(event.amount_cents(), 9007199254740993);
   EXPECT_THAT(ParseJsonMessage(R"({"amount_cents":9007199254740993})", event), IsOk());
   EXPECT_EQ(event.amount_cents(), 9007199254740993);
@@ -74,9 +105,11 @@ TEST(ParseJsonMessageTest, TheWrongFieldIsNamedWithWhatItTakesAndNeverItsValue) 
   } kCases[] = {
       {R"({"date":"2025-03-03","minutes":"010190-900A"})", "unknown field minutes"},
       {R"({"010190-900A":1})", "unknown field (not a field name)"},
-      {R"({"planned_minutes":"010190-900A"})", "field planned_minutes takes a whole number, 0 or more"},
+      {R"({"planned_minutes":"010190-900A"})",
+       "field planned_minutes takes a whole number, 0 or more"},
       {R"({"planned_minutes":-5})", "field planned_minutes takes a whole number"},
-      {R"({"outcome":"010190-900A"})", "field outcome takes one of DAY_OUTCOME_UNSPECIFIED, DAY_OUTCOME_ATTENDED"},
+      {R"({"outcome":"010190-900A"})",
+       "field outcome takes one of DAY_OUTCOME_UNSPECIFIED, DAY_OUTCOME_ATTENDED"},
       {R"({"date":["010190-900A"]})", "field date takes text in quotes"},
       {R"({"certificate_seen":"010190-900A"})", "field certificate_seen takes true or false"},
       {R"({"date":"010190-900A","date":"x"})", "byte"},
@@ -87,7 +120,8 @@ TEST(ParseJsonMessageTest, TheWrongFieldIsNamedWithWhatItTakesAndNeverItsValue) 
   for (const auto& c : kCases) {
     attendance::v1::DayRecorded event;
     EXPECT_THAT(ParseJsonMessage(c.json, event),
-                StatusIs(absl::StatusCode::kInvalidArgument, AllOf(HasSubstr(c.told), Not(HasSubstr("900A")))))
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(c.told), Not(HasSubstr("900A")))))
         << c.json;
   }
 }
@@ -98,7 +132,8 @@ TEST(ParseJsonMessageTest, AWrongFieldWithinAnotherIsNamedByItsPath) {
     const char* told;
   } kCases[] = {
       {R"({"schedule":{"days_per_week":"x"}})", "field schedule.days_per_week takes"},
-      {R"({"schedule":{"weekdays":["WEEKDAY_MONDAY","x"]}})", "field schedule.weekdays[1] takes one of"},
+      {R"({"schedule":{"weekdays":["WEEKDAY_MONDAY","x"]}})",
+       "field schedule.weekdays[1] takes one of"},
       {R"({"schedule":7})", "field schedule takes an object"},
       {R"({"signatures":[{},{"signer":"x"}]})", "field signatures[1].signer takes one of"},
       {R"({"signatures":{}})", "field signatures takes a list"},

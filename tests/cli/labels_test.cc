@@ -88,13 +88,16 @@ TEST(RenderTest, FieldsReadAsAPersonReadsThem) {
   attendance::v1::DayRecorded day;
   day.set_actual_minutes(330);
   day.set_planned_minutes(45);
-  EXPECT_THAT(RenderFields(day, {}, Language::kEnglish), Contains(Pair("actual_minutes", "5 h 30 min")));
+  EXPECT_THAT(RenderFields(day, {}, Language::kEnglish),
+              Contains(Pair("actual_minutes", "5 h 30 min")));
   EXPECT_THAT(RenderFields(day, {}, Language::kEnglish), Contains(Pair("planned_minutes", "45")));
 }
 
 TEST(RenderTest, APeerCannotDriveTheTerminal) {
   referral::v1::NeedIdentified need;
-  need.set_social_reasons("a\x1b[2J\nb\xC2\x9B" "c\x7F");
+  need.set_social_reasons(
+      "a\x1b[2J\nb\xC2\x9B"
+      "c\x7F");
   const auto fields = RenderFields(need, {}, Language::kEnglish);
   EXPECT_THAT(fields, Contains(Pair("social_reasons", "a [2J b  c ")));
 }

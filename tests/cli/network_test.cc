@@ -38,19 +38,23 @@ class NetworkTest : public ::testing::Test {
           for (const auto& event : request.offer().events()) offered_.push_back(event);
           return handler(request);
         });
-    profile_ = dir_.Write("as.textproto", "service_address: \"" + service_->endpoint() +
-                                              "\"\nservice_curve_key: \"" +
-                                              zeromq::FormatCurveKey(service_->public_key()) +
-                                              "\"\nkeys_directory: \"keys\"\nagency: \"FI/MUN/0187690-1/oulu\"\n"
-                                              "official: \"o-7\"\n");
+    profile_ = dir_.Write(
+        "as.textproto", "service_address: \"" + service_->endpoint() + "\"\nservice_curve_key: \"" +
+                            zeromq::FormatCurveKey(service_->public_key()) +
+                            "\"\nkeys_directory: \"keys\"\nagency: \"FI/MUN/0187690-1/oulu\"\n"
+                            "official: \"o-7\"\n");
   }
   void ServeReceipts() {
     Serve([](const Envelope& request) { return std::vector{FakeService::Receipts(request, 5)}; });
   }
   void ServeRefusal(exchange::v1::RefusalKind kind, uint32_t index = 0) {
-    Serve([=](const Envelope& request) { return std::vector{FakeService::Refusal(request, kind, index)}; });
+    Serve([=](const Envelope& request) {
+      return std::vector{FakeService::Refusal(request, kind, index)};
+    });
   }
-  std::string File(const std::string& name, const std::string& text) { return dir_.Write(name, text); }
+  std::string File(const std::string& name, const std::string& text) {
+    return dir_.Write(name, text);
+  }
 
   TempDir dir_;
   zeromq::CurveKey key_;
@@ -75,28 +79,34 @@ TEST_F(NetworkTest, PublishPrintsTheReceipt) {
 
 TEST_F(NetworkTest, PublishWithFlagsAndTextFormat) {
   ServeReceipts();
-  const Result result = RunPolku(
-      {"publish", "--to", service_->endpoint(), "--server-key", zeromq::FormatCurveKey(service_->public_key()),
-       "--keys", dir_.At("keys"), "--type", "polku.referral.v1.CaseClosed", "--new-case", "--id", "new",
-       "--expected-revision", "0", File("event.textproto", "closed_on: \"2025-09-30\"\n")});
+  const Result result =
+      RunPolku({"publish", "--to", service_->endpoint(), "--server-key",
+                zeromq::FormatCurveKey(service_->public_key()), "--keys", dir_.At("keys"), "--type",
+                "polku.referral.v1.CaseClosed", "--new-case", "--id", "new", "--expected-revision",
+                "0", File("event.textproto", "closed_on: \"2025-09-30\"\n")});
   EXPECT_EQ(result.code, 0) << result.err;
   ASSERT_EQ(offered_.size(), 1u);
   EXPECT_TRUE(offered_[0].has_expected_revision());
-  EXPECT_THAT(result.out, HasSubstr("case " + FormatCaseId(*CaseId::FromBytes(offered_[0].case_id()))));
+  EXPECT_THAT(result.out,
+              HasSubstr("case " + FormatCaseId(*CaseId::FromBytes(offered_[0].case_id()))));
 }
 
 TEST_F(NetworkTest, SeveralFilesAreOneOffer) {
   ServeReceipts();
-  const Result result = RunPolku({"publish", "--as", profile_, File("a.json", kEvent), File("b.json", kEvent)});
+  const Result result =
+      RunPolku({"publish", "--as", profile_, File("a.json", kEvent), File("b.json", kEvent)});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(offered_.size(), 2u);
 }
 
 TEST_F(NetworkTest, ARefusalHasItsExitCodeAndReason) {
   const std::pair<exchange::v1::RefusalKind, int> kCodes[] = {
-      {exchange::v1::REFUSAL_KIND_RULE, 1},          {exchange::v1::REFUSAL_KIND_REVISION, 1},
-      {exchange::v1::REFUSAL_KIND_NOT_ENTITLED, 1},  {exchange::v1::REFUSAL_KIND_CONFLICTING_REPEAT, 1},
-      {exchange::v1::REFUSAL_KIND_INVALID, 3},       {exchange::v1::REFUSAL_KIND_TRY_AGAIN, 4}};
+      {exchange::v1::REFUSAL_KIND_RULE, 1},
+      {exchange::v1::REFUSAL_KIND_REVISION, 1},
+      {exchange::v1::REFUSAL_KIND_NOT_ENTITLED, 1},
+      {exchange::v1::REFUSAL_KIND_CONFLICTING_REPEAT, 1},
+      {exchange::v1::REFUSAL_KIND_INVALID, 3},
+      {exchange::v1::REFUSAL_KIND_TRY_AGAIN, 4}};
   for (const auto& [kind, code] : kCodes) {
     ServeRefusal(kind);
     const Result result = RunPolku({"publish", "--as", profile_, "-"}, kEvent);
@@ -122,7 +132,8 @@ TEST_F(NetworkTest, NobodyThereAndUnknownKeysAreTold) {
   ServeReceipts();
   const Result stranger_keys = RunPolku({"keygen", "--dir", dir_.At("stranger"), "--author"});
   ASSERT_EQ(stranger_keys.code, 0);
-  const Result refused = RunPolku({"publish", "--as", profile_, "--keys", dir_.At("stranger"), "-"}, kEvent);
+  const Result refused =
+      RunPolku({"publish", "--as", profile_, "--keys", dir_.At("stranger"), "-"}, kEvent);
   EXPECT_EQ(refused.code, 1);
   EXPECT_THAT(refused.err, HasSubstr("principals"));
   service_->Stop();
@@ -134,21 +145,25 @@ TEST_F(NetworkTest, NobodyThereAndUnknownKeysAreTold) {
 TEST_F(NetworkTest, ImportCountsAndStopsWithTheLine) {
   std::string lines;
   for (int i = 0; i < 300; ++i) {
-    lines += R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","event":{"closed_on":")" +
-             std::to_string(1000 + i) + "\"}}\n";
+    lines +=
+        R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","event":{"closed_on":")" +
+        std::to_string(1000 + i) + "\"}}\n";
   }
   ServeReceipts();
-  const Result result = RunPolku({"import", "--as", profile_, "--json", File("events.ndjson", lines)});
+  const Result result =
+      RunPolku({"import", "--as", profile_, "--json", File("events.ndjson", lines)});
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_THAT(result.out, HasSubstr("{\"lines\":300,\"recorded\":300,\"repeated\":0,\"refused\":0,\"invalid\":0}"));
+  EXPECT_THAT(
+      result.out,
+      HasSubstr("{\"lines\":300,\"recorded\":300,\"repeated\":0,\"refused\":0,\"invalid\":0}"));
   EXPECT_THAT(result.err, IsEmpty());
   EXPECT_EQ(offered_.size(), 300u);
 
   Serve([](const Envelope& request) {
     for (int i = 0; i < request.offer().events_size(); ++i) {
       if (request.offer().events(i).body().find("1200") != std::string::npos) {
-        return std::vector{
-            FakeService::Refusal(request, exchange::v1::REFUSAL_KIND_RULE, static_cast<uint32_t>(i))};
+        return std::vector{FakeService::Refusal(request, exchange::v1::REFUSAL_KIND_RULE,
+                                                static_cast<uint32_t>(i))};
       }
     }
     return std::vector{FakeService::Receipts(request)};
@@ -157,20 +172,23 @@ TEST_F(NetworkTest, ImportCountsAndStopsWithTheLine) {
   EXPECT_EQ(stopped.code, 1);
   EXPECT_THAT(stopped.err, HasSubstr("line 201: refused (because)"));
   EXPECT_THAT(stopped.err, HasSubstr("run the same import again"));
-  const Result going = RunPolku({"import", "--as", profile_, "--keep-going", File("events.ndjson", lines)});
+  const Result going =
+      RunPolku({"import", "--as", profile_, "--keep-going", File("events.ndjson", lines)});
   EXPECT_EQ(going.code, 1);
   EXPECT_THAT(going.out, HasSubstr("299 recorded"));
 }
 
 TEST_F(NetworkTest, ImportSaysWhatToDoWhenTheServiceGoes) {
   Serve([](const Envelope&) { return std::vector<Envelope>(); });
-  const Result result = RunPolku({"import", "--as", profile_, "--timeout", "1", "-"}, std::string(kEvent) + "\n");
+  const Result result =
+      RunPolku({"import", "--as", profile_, "--timeout", "1", "-"}, std::string(kEvent) + "\n");
   EXPECT_EQ(result.code, 4);
   EXPECT_THAT(result.err, HasSubstr("run the same import again"));
 }
 
 TEST_F(NetworkTest, ASheetIsOneOfferAndItsRefusalNamesTheCell) {
-  const std::string clients = File("clients.csv", "asiakas;tapaus\nA-01;0123456789abcdef0123456789abcdef\n");
+  const std::string clients =
+      File("clients.csv", "asiakas;tapaus\nA-01;0123456789abcdef0123456789abcdef\n");
   const std::string sheet = File("sheet.csv", "asiakas;4.3.2025;3.3.2025\nA-01;6;S\n");
   ServeReceipts();
   const Result result = RunPolku({"sheet", "--as", profile_, "--clients", clients, sheet});

@@ -22,9 +22,9 @@ namespace {
 
 using audit::AgencyStore;
 using audit::NumberedCase;
-using testing::IsOk;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::IsOk;
 using ::testing::Not;
 
 constexpr char kOrigin[] = "FI/MUN/0187690-1/oulu/referral/1";
@@ -42,14 +42,16 @@ class ReadingTest : public ::testing::Test {
   ReadingTest() {
     EXPECT_THAT(host::WriteNewKeys(dir_.At("keys"), kOrigin, SystemRandom()), IsOk());
     dir_.Write("agreement.textproto",
-               "name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: AGENCY_ROLE_SOCIAL_SERVICES "
+               "name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: "
+               "AGENCY_ROLE_SOCIAL_SERVICES "
                "display_names { language: \"fi\" text: \"Oulun kaupunki\" } }\n");
     dir_.Write("profile.textproto", "name: \"test\"\n");
-    config_ = dir_.Write("service.textproto",
-                         std::string("origin: \"") + kOrigin +
-                             "\"\nlisten: \"tcp://127.0.0.1:7410\"\ndata_directory: \"data\"\n"
-                             "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
-                             "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n");
+    config_ = dir_.Write(
+        "service.textproto",
+        std::string("origin: \"") + kOrigin +
+            "\"\nlisten: \"tcp://127.0.0.1:7410\"\ndata_directory: \"data\"\n"
+            "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
+            "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n");
   }
 
   void Open() {
@@ -58,7 +60,8 @@ class ReadingTest : public ::testing::Test {
     engine_ = *std::move(engine);
     auto storage = rocks::OpenKeyStorage(dir_.At("keystore"), rocks::OpenMode::kReadWrite);
     ASSERT_THAT(storage, IsOk());
-    auto keys = vault::KeyStore::Open(*std::move(storage), *host::LoadMasterKey(dir_.At("keys")), SystemRandom());
+    auto keys = vault::KeyStore::Open(*std::move(storage), *host::LoadMasterKey(dir_.At("keys")),
+                                      SystemRandom());
     ASSERT_THAT(keys, IsOk());
     keys_ = *std::move(keys);
     store_ = std::make_unique<AgencyStore>(*engine_, *keys_, kOrigin);
@@ -75,7 +78,8 @@ class ReadingTest : public ::testing::Test {
     store_->SetTime(store_->now() + absl::Hours(48));
     store_->Append(NumberedCase(1), Text<compensation::v1::AllowanceAccrued>(
                                         R"(date: "2025-03-03" amount_cents: 900)"));
-    store_->Append(NumberedCase(2), Text<referral::v1::NeedIdentified>(R"(identified_on: "2025-02-07")"));
+    store_->Append(NumberedCase(2),
+                   Text<referral::v1::NeedIdentified>(R"(identified_on: "2025-02-07")"));
   }
   Result Run(std::vector<std::string> arguments, int seconds = 60) {
     arguments.push_back("--config");
@@ -97,7 +101,8 @@ TEST_F(ReadingTest, ACaseIsShownWhileTheServiceRunsAndInThreeLanguages) {
   Fill();
   const Result finnish = Run({"case", kCase1});
   EXPECT_EQ(finnish.code, 0) << finnish.err;
-  EXPECT_THAT(finnish.out, HasSubstr("2025-01-07  Tarve tunnistettu  ·  Oulun kaupunki, virkailija o-1"));
+  EXPECT_THAT(finnish.out,
+              HasSubstr("2025-01-07  Tarve tunnistettu  ·  Oulun kaupunki, virkailija o-1"));
   EXPECT_THAT(finnish.out, HasSubstr("rytmi"));
   EXPECT_THAT(finnish.out, HasSubstr("9.00 €"));
   EXPECT_THAT(Run({"case", kCase1, "--lang", "sv"}).out, HasSubstr("Behov identifierat"));
@@ -179,8 +184,8 @@ TEST_F(ReadingTest, ReindexNeedsAStoppedServiceAndRestoresTheIndex) {
 }
 
 TEST_F(ReadingTest, NothingStoredYetIsToldAndNothingIsMade) {
-  for (const std::vector<std::string>& command :
-       std::vector<std::vector<std::string>>{{"case", kCase1}, {"replay"}, {"summary"}, {"reindex"}}) {
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"case", kCase1}, {"replay"}, {"summary"}, {"reindex"}}) {
     const Result result = Run(command);
     EXPECT_EQ(result.code, 3) << result.err;
     EXPECT_THAT(result.err, HasSubstr(dir_.At("data")));

@@ -53,7 +53,8 @@ class TempDir {
 };
 
 // `seconds`: after so long the program is ended by SIGTERM (code 128 + 15).
-inline Result RunPolku(std::vector<std::string> arguments, const std::string& input = "", int seconds = 60) {
+inline Result RunPolku(std::vector<std::string> arguments, const std::string& input = "",
+                       int seconds = 60) {
   const char* bin = std::getenv("POLKU_BIN_DIR");
   EXPECT_NE(bin, nullptr) << "set POLKU_BIN_DIR";
   if (bin == nullptr) return {};

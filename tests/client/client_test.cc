@@ -16,9 +16,9 @@ namespace {
 using exchange::v1::Envelope;
 using exchange::v1::Offer;
 using testing::FakeService;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
-using ::testing::HasSubstr;
 
 class ClientTest : public ::testing::Test {
  protected:
@@ -47,7 +47,9 @@ class ClientTest : public ::testing::Test {
   zeromq::CurveKeyPair keys_;
 };
 
-std::vector<Envelope> Receipts(const Envelope& request) { return {FakeService::Receipts(request, 7)}; }
+std::vector<Envelope> Receipts(const Envelope& request) {
+  return {FakeService::Receipts(request, 7)};
+}
 
 TEST_F(ClientTest, APublishedOfferGetsItsReceipts) {
   const auto service = Service(Receipts);
@@ -86,7 +88,8 @@ TEST_F(ClientTest, ErrorAnswersBecomeStatuses) {
     return std::vector{FakeService::ErrorAnswer(request, code)};
   });
   ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(Options(*service)));
-  EXPECT_THAT(client->Status(), StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("what went wrong")));
+  EXPECT_THAT(client->Status(),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("what went wrong")));
   code = exchange::v1::ERROR_CODE_MALFORMED;
   EXPECT_THAT(client->Publish(SomeOffer()), StatusIs(absl::StatusCode::kInvalidArgument));
   code = exchange::v1::ERROR_CODE_VERSION;
@@ -136,8 +139,8 @@ TEST_F(ClientTest, WithoutAnOfferUnderWayThereIsNoAnswerToWaitFor) {
 }
 
 TEST_F(ClientTest, AnUnknownKeyIsPermissionDenied) {
-  const auto service = std::make_unique<FakeService>(
-      std::set{zeromq::NewCurveKeyPair().public_key}, Receipts);
+  const auto service =
+      std::make_unique<FakeService>(std::set{zeromq::NewCurveKeyPair().public_key}, Receipts);
   EXPECT_THAT(Client::Connect(Options(*service)),
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("principals")));
 }
@@ -164,8 +167,9 @@ TEST_F(ClientTest, NobodyThereIsUnavailableAfterTheTimeout) {
 }
 
 TEST_F(ClientTest, ABadEndpointIsInvalid) {
-  EXPECT_THAT(Client::Connect({.endpoint = "nowhere", .server_key = keys_.public_key, .keys = keys_}),
-              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(
+      Client::Connect({.endpoint = "nowhere", .server_key = keys_.public_key, .keys = keys_}),
+      StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(ClientTest, SilenceIsADeadlineAndTheNextRequestStillWorks) {
@@ -183,7 +187,8 @@ TEST_F(ClientTest, SilenceIsADeadlineAndTheNextRequestStillWorks) {
     answers.push_back(FakeService::Receipts(request, 1));
     return answers;
   });
-  ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(Options(*service, absl::Milliseconds(400))));
+  ASSERT_OK_AND_ASSIGN(const auto client,
+                       Client::Connect(Options(*service, absl::Milliseconds(400))));
   EXPECT_THAT(client->Publish(SomeOffer()),
               StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("again is safe")));
   ASSERT_OK_AND_ASSIGN(const auto answer, client->Publish(SomeOffer()));
@@ -191,7 +196,8 @@ TEST_F(ClientTest, SilenceIsADeadlineAndTheNextRequestStillWorks) {
 }
 
 TEST_F(ClientTest, AServiceThatDiesAmidARequestIsToldSoonerThanTheTimeout) {
-  std::unique_ptr<FakeService> service = Service([](const Envelope&) { return std::vector<Envelope>(); });
+  std::unique_ptr<FakeService> service =
+      Service([](const Envelope&) { return std::vector<Envelope>(); });
   ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(Options(*service, absl::Seconds(60))));
   ASSERT_THAT(client->OfferAsync(SomeOffer()), IsOk());
   const absl::Time start = absl::Now();
@@ -210,7 +216,8 @@ TEST_F(ClientTest, AnOfferOverTheFrameLimitIsRefusedBeforeSending) {
   ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(Options(*service)));
   EXPECT_THAT(client->Publish(SomeOffer(5, 1 << 20)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("fewer events")));
-  EXPECT_THAT(client->OfferAsync(SomeOffer(5, 1 << 20)), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(client->OfferAsync(SomeOffer(5, 1 << 20)),
+              StatusIs(absl::StatusCode::kInvalidArgument));
   ASSERT_OK_AND_ASSIGN(const auto answer, client->Publish(SomeOffer(3, 1 << 20)));
   EXPECT_EQ(answer.receipts_size(), 3);
 }

@@ -4,6 +4,7 @@
 #define POLKU_TESTS_CLIENT_FAKE_SERVICE_H_
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -33,9 +34,10 @@ class FakeService {
       : keys_(zeromq::NewCurveKeyPair()), known_(std::move(known)), handler_(std::move(handler)) {
     std::promise<std::string> bound;
     auto ready = bound.get_future();
-    thread_ = std::thread([this, endpoint = std::move(endpoint), bound = std::move(bound)]() mutable {
-      Serve(endpoint, std::move(bound));
-    });
+    thread_ =
+        std::thread([this, endpoint = std::move(endpoint), bound = std::move(bound)]() mutable {
+          Serve(endpoint, std::move(bound));
+        });
     endpoint_ = ready.get();
     EXPECT_NE(endpoint_, "");
   }
@@ -92,16 +94,26 @@ class FakeService {
   void Serve(const std::string& endpoint, std::promise<std::string> bound) {
     auto server = zeromq::Server::Bind(
         zeromq::MakeContext(),
-        {.endpoint = endpoint,
-         .keys = keys_,
-         .is_known = [this](const zeromq::CurveKey& key) { return known_.contains(key); }});
+        {.endpoint = endpoint, .keys = keys_, .is_known = [this](const zeromq::CurveKey& key) {
+           return known_.contains(key);
+         }});
     if (!server.ok()) {
       bound.set_value("");
       return;
     }
     bound.set_value((*server)->endpoint());
+    // A peer that reads slowly has its answers kept for it.
+    std::deque<std::pair<std::string, exchange::v1::Envelope>> unsent;
     while (!stopping_) {
-      zeromq::Wait({server->get()}, {}, -1, absl::Milliseconds(20));
+      zeromq::Wait({server->get()}, {}, -1, absl::Milliseconds(unsent.empty() ? 20 : 1));
+      while (!unsent.empty()) {
+        zeromq::Outgoing message;
+        message.envelope = unsent.front().second;
+        if ((*server)->Send(unsent.front().first, std::move(message)) ==
+            zeromq::SendResult::kWouldBlock)
+          break;
+        unsent.pop_front();
+      }
       while (auto received = (*server)->Receive()) {
         auto* incoming = std::get_if<zeromq::Incoming>(&*received);
         if (incoming == nullptr) continue;

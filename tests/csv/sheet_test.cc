@@ -64,7 +64,8 @@ void ExpectRefused(std::string_view text, size_t line, size_t column, std::strin
   EXPECT_THAT(sheet.problems,
               Contains(AllOf(Field(&Problem::line, line), Field(&Problem::column, column),
                              Field(&Problem::what, HasSubstr(std::string(told))))))
-      << text << "\n" << Problems(sheet);
+      << text << "\n"
+      << Problems(sheet);
 }
 
 TEST(CodesTest, EveryClassOfTheVocabularyHasOneCodeAndEveryCodeFoldsToItself) {
@@ -113,10 +114,11 @@ TEST(SheetTest, TheExampleOfTheDocumentBecomesItsDays) {
   ASSERT_THAT(sheet.events, SizeIs(5));
   EXPECT_EQ(sheet.clients, 2u);
   // By date, then by row.
-  EXPECT_THAT(sheet.events,
-              ElementsAre(Field(&SheetEvent::date, "2025-03-03"), Field(&SheetEvent::date, "2025-03-03"),
-                          Field(&SheetEvent::date, "2025-03-04"), Field(&SheetEvent::date, "2025-03-04"),
-                          Field(&SheetEvent::date, "2025-03-06")));
+  EXPECT_THAT(
+      sheet.events,
+      ElementsAre(Field(&SheetEvent::date, "2025-03-03"), Field(&SheetEvent::date, "2025-03-03"),
+                  Field(&SheetEvent::date, "2025-03-04"), Field(&SheetEvent::date, "2025-03-04"),
+                  Field(&SheetEvent::date, "2025-03-06")));
   EXPECT_EQ(sheet.events[0].case_id, Case(1));
   EXPECT_EQ(sheet.events[1].case_id, Case(2));
   EXPECT_EQ(Recorded(sheet, 0).actual_minutes(), 360u);
@@ -147,7 +149,9 @@ TEST(SheetTest, EveryCodeGivesItsClassAndOutcome) {
 
 TEST(SheetTest, HoursInEveryWritingAreTheSameMinutes) {
   for (const std::string_view hours : {"5,5", "5.5", "5:30", "5,50", "05:30", "L 5,5", "l5,5"}) {
-    EXPECT_EQ(Recorded(Parse("asiakas;3.3.2025\nA-01;" + std::string(hours) + "\n"), 0).actual_minutes(), 330u)
+    EXPECT_EQ(
+        Recorded(Parse("asiakas;3.3.2025\nA-01;" + std::string(hours) + "\n"), 0).actual_minutes(),
+        330u)
         << hours;
   }
   const DayRecorded day = Recorded(Parse("asiakas;3.3.2025\nA-01;7/5,25\n"), 0);
@@ -156,9 +160,11 @@ TEST(SheetTest, HoursInEveryWritingAreTheSameMinutes) {
 }
 
 TEST(SheetTest, DatesInEveryWritingAreTheSameDay) {
-  for (const std::string_view date : {"3.3.2025", "03.03.2025", "2025-03-03", "ma 3.3.2025", "MÅ 3.3.2025",
-                                      "Mon 2025-03-03"}) {
-    EXPECT_EQ(Recorded(Parse("asiakas;" + std::string(date) + "\nA-01;6\n"), 0).date(), "2025-03-03") << date;
+  for (const std::string_view date :
+       {"3.3.2025", "03.03.2025", "2025-03-03", "ma 3.3.2025", "MÅ 3.3.2025", "Mon 2025-03-03"}) {
+    EXPECT_EQ(Recorded(Parse("asiakas;" + std::string(date) + "\nA-01;6\n"), 0).date(),
+              "2025-03-03")
+        << date;
   }
 }
 
@@ -167,8 +173,9 @@ TEST(SheetTest, CommaSeparatedFilesQuoteDecimalCommas) {
 }
 
 TEST(SheetTest, DefaultsFillWhatTheSheetLeavesOut) {
-  const Sheet sheet = Parse("asiakas;jakso;3.3.2025\nA-01;;L\nA-02;p-2;L\n",
-                            {.author_agency = "a", .planned_minutes = 300, .period_id = "p-1", .place_code = "x"});
+  const Sheet sheet =
+      Parse("asiakas;jakso;3.3.2025\nA-01;;L\nA-02;p-2;L\n",
+            {.author_agency = "a", .planned_minutes = 300, .period_id = "p-1", .place_code = "x"});
   EXPECT_EQ(Recorded(sheet, 0).period_id(), "p-1");
   EXPECT_EQ(Recorded(sheet, 1).period_id(), "p-2");
   EXPECT_EQ(Recorded(sheet, 0).place_code(), "x");
@@ -215,8 +222,9 @@ TEST(SheetTest, TheSameSheetGivesTheSameIdsAndAnyOtherContentAnother) {
   std::sort(ids_turned.begin(), ids_turned.end());
   EXPECT_EQ(ids, ids_turned);
   EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
-  for (const std::string other : {"asiakas;3.3.2025\nA-01;5\n", "asiakas;3.3.2025\nA-01;S\n",
-                                  "asiakas;5.3.2025\nA-01;6\n", "asiakas;paikka;3.3.2025\nA-01;y;6\n"}) {
+  for (const std::string other :
+       {"asiakas;3.3.2025\nA-01;5\n", "asiakas;3.3.2025\nA-01;S\n", "asiakas;5.3.2025\nA-01;6\n",
+        "asiakas;paikka;3.3.2025\nA-01;y;6\n"}) {
     EXPECT_THAT(ids, Not(Contains(Parse(other).events.at(0).id))) << other;
   }
   EXPECT_NE(Parse(text, {.author_agency = "other"}).events[0].id, first.events[0].id);
@@ -244,7 +252,8 @@ TEST(SheetRefusalTest, Headers) {
   ExpectRefused("nimi;3.3.2025\nA-01;6\n", 1, 0, "asiakas");
   ExpectRefused("asiakas;tunnit\nA-01;6\n", 1, 0, "no column is a day");
   ExpectRefused("asiakas;3.3.2025;yhteensä\nA-01;6;6\n", 1, 3, "known column");
-  ExpectRefused("asiakas;päivä;koodi;3.3.2025\nA-01;3.3.2025;S;6\n", 1, 0, "wide form or the long form");
+  ExpectRefused("asiakas;päivä;koodi;3.3.2025\nA-01;3.3.2025;S;6\n", 1, 0,
+                "wide form or the long form");
   ExpectRefused("asiakas;päivä\nA-01;3.3.2025\n", 1, 0, "koodi or tunnit");
   ExpectRefused("asiakas;asiakas;3.3.2025\nA-01;A-01;6\n", 1, 2, "already column 1");
   ExpectRefused("asiakas;korjaus;3.3.2025\nA-01;;6\n", 1, 2, "long form");
@@ -271,12 +280,13 @@ TEST(SheetRefusalTest, Clients) {
 }
 
 TEST(SheetRefusalTest, UnknownCodesAndImpossibleHours) {
-  for (const std::string bad : {"Q", "SS", "S-", "P+", "L+", "E+", "S 6", "E6", "+", "6h", "kuusi", "6;5"}) {
+  for (const std::string bad :
+       {"Q", "SS", "S-", "P+", "L+", "E+", "S 6", "E6", "+", "6h", "kuusi", "6;5"}) {
     if (bad.find(';') != std::string::npos) continue;
     ExpectRefused("asiakas;suunniteltu;3.3.2025\nA-01;6;" + bad + "\n", 2, 3, "2025-03-03: ");
   }
-  for (const std::string bad : {"0", "0,0", "24,5", "25", "-6", "6,333", "5,33", "5:60", "5:3", "100", "1e1",
-                                "6/", "/6", "6/0", "6/5/4", "6,", ","}) {
+  for (const std::string bad : {"0", "0,0", "24,5", "25", "-6", "6,333", "5,33", "5:60", "5:3",
+                                "100", "1e1", "6/", "/6", "6/0", "6/5/4", "6,", ","}) {
     ExpectRefused("asiakas;3.3.2025\nA-01;" + bad + "\n", 2, 2, "2025-03-03: ");
   }
   ExpectRefused("asiakas;suunniteltu;3.3.2025\nA-01;30;6\n", 2, 2, "not hours");
@@ -289,14 +299,16 @@ TEST(SheetRefusalTest, DaySwaps) {
   ExpectRefused("asiakas;3.3.2025\nA-01;V 6 31.2.2025\n", 2, 2, "swapped day");
   ExpectRefused("asiakas;3.3.2025\nA-01;V kuusi 5.3.2025\n", 2, 2, "hours after V");
   ExpectRefused("asiakas;päivä;koodi;vaihdettu\nA-01;3.3.2025;S;5.3.2025\n", 2, 3, "only V");
-  ExpectRefused("asiakas;päivä;koodi;vaihdettu\nA-01;3.3.2025;V 6 5.3.2025;6.3.2025\n", 2, 4, "both here");
+  ExpectRefused("asiakas;päivä;koodi;vaihdettu\nA-01;3.3.2025;V 6 5.3.2025;6.3.2025\n", 2, 4,
+                "both here");
 }
 
 TEST(SheetRefusalTest, Corrections) {
   ExpectRefused("asiakas;3.3.2025\nA-01;X\n", 2, 2, "long form");
   ExpectRefused("asiakas;päivä;koodi\nA-01;3.3.2025;X\n", 2, 3, "needs a reason");
   ExpectRefused("asiakas;päivä;koodi;korjaus\nA-01;3.3.2025;S;koska\n", 2, 4, "unknown reason");
-  ExpectRefused("asiakas;päivä;koodi;tunnit;korjaus\nA-01;3.3.2025;X;6;muu syy\n", 2, 4, "an absence");
+  ExpectRefused("asiakas;päivä;koodi;tunnit;korjaus\nA-01;3.3.2025;X;6;muu syy\n", 2, 4,
+                "an absence");
   ExpectRefused("asiakas;päivä;koodi;korjaus;huomautus\nA-01;3.3.2025;X;muu syy;x\n", 2, 3, "note");
 }
 
@@ -307,16 +319,18 @@ TEST(SheetRefusalTest, RowsThatContradictThemselves) {
   ExpectRefused("asiakas;päivä;koodi;todistus\nA-01;3.3.2025;P;x\n", 2, 4, "no certificate");
   ExpectRefused("asiakas;päivä;koodi;todistus\nA-01;3.3.2025;S;ehkä\n", 2, 4, "write x");
   ExpectRefused("asiakas;päivä;koodi;jakso\nA-01;3.3.2025;S;Jakso 1\n", 2, 4, "period");
-  ExpectRefused("asiakas;päivä;koodi;huomautus\nA-01;3.3.2025;S;" + std::string(4001, 'x') + "\n", 2, 4,
-                "4000");
+  ExpectRefused("asiakas;päivä;koodi;huomautus\nA-01;3.3.2025;S;" + std::string(4001, 'x') + "\n",
+                2, 4, "4000");
 }
 
 TEST(SheetRefusalTest, TheSameDayTwice) {
   ExpectRefused("asiakas;päivä;koodi\nA-01;3.3.2025;S\nA-01;3.3.2025;S\n", 3, 3, "line 2");
   // A record and its correction in one sheet: what holds is written once.
-  ExpectRefused("asiakas;päivä;koodi;korjaus\nA-01;3.3.2025;S;\nA-01;3.3.2025;P;muu syy\n", 3, 3, "line 2");
+  ExpectRefused("asiakas;päivä;koodi;korjaus\nA-01;3.3.2025;S;\nA-01;3.3.2025;P;muu syy\n", 3, 3,
+                "line 2");
   // An unnamed period might be the named one.
-  ExpectRefused("asiakas;päivä;koodi;jakso\nA-01;3.3.2025;S;p-1\nA-01;3.3.2025;S;\n", 3, 3, "line 2");
+  ExpectRefused("asiakas;päivä;koodi;jakso\nA-01;3.3.2025;S;p-1\nA-01;3.3.2025;S;\n", 3, 3,
+                "line 2");
 }
 
 TEST(SheetRefusalTest, TruncatedFilesAndWrongEncodings) {
@@ -341,7 +355,8 @@ TEST(SheetRefusalTest, EmptyAndTooLargeSheets) {
   for (int month = 1; month <= 12; ++month) {
     for (int day = 1; day <= 28; ++day) {
       for (int year : {2024, 2025}) {
-        header += ";" + std::to_string(day) + "." + std::to_string(month) + "." + std::to_string(year);
+        header +=
+            ";" + std::to_string(day) + "." + std::to_string(month) + "." + std::to_string(year);
         row_1 += ";6";
         row_2 += ";6";
       }
@@ -381,8 +396,9 @@ TEST(SheetRefusalTest, NoProblemRepeatsWhatStandsInACell) {
 TEST(ClientsTest, MapsReferencesToCases) {
   std::vector<Problem> problems;
   const Clients clients = ParseClients(
-      "tapaus;asiakas\n00000000000000000000000000000001;A-01\n00000000-0000-0000-0000-000000000002;A-02\n", {},
-      problems);
+      "tapaus;asiakas\n00000000000000000000000000000001;A-01\n00000000-0000-0000-0000-000000000002;"
+      "A-02\n",
+      {}, problems);
   EXPECT_THAT(problems, IsEmpty());
   EXPECT_EQ(clients, TwoClients());
 }
@@ -398,10 +414,10 @@ TEST(ClientsTest, RefusesWhatIsAmbiguousOrMalformed) {
       {"asiakas;tapaus\nA-01;123\n", 2, "32 hexadecimal"},
       {"asiakas;tapaus\nA-01;00000000000000000000000000000000\n", 2, "not all zero"},
       {"asiakas;tapaus\n;00000000000000000000000000000001\n", 2, "missing"},
-      {"asiakas;tapaus\nA;00000000000000000000000000000001\nA;00000000000000000000000000000002\n", 3,
-       "line 2"},
-      {"asiakas;tapaus\nA;00000000000000000000000000000001\nB;00000000000000000000000000000001\n", 3,
-       "line 2"},
+      {"asiakas;tapaus\nA;00000000000000000000000000000001\nA;00000000000000000000000000000002\n",
+       3, "line 2"},
+      {"asiakas;tapaus\nA;00000000000000000000000000000001\nB;00000000000000000000000000000001\n",
+       3, "line 2"},
   };
   for (const auto& c : kCases) {
     std::vector<Problem> problems;

@@ -42,7 +42,8 @@ TEST(TableTest, EverySeparatorOfSpreadsheetsIsDetected) {
     const Parsed parsed = Parse(bytes);
     EXPECT_THAT(parsed.problems, IsEmpty());
     EXPECT_EQ(parsed.table.separator, separator);
-    EXPECT_THAT(Texts(parsed.table), ElementsAre(ElementsAre("a", "b", "c"), ElementsAre("1", "2", "3")));
+    EXPECT_THAT(Texts(parsed.table),
+                ElementsAre(ElementsAre("a", "b", "c"), ElementsAre("1", "2", "3")));
   }
 }
 
@@ -54,7 +55,10 @@ TEST(TableTest, ASeparatorWithinQuotesDoesNotCount) {
 
 TEST(TableTest, ByteOrderMarkAndEveryLineEndAreTaken) {
   for (const std::string_view end : {"\n", "\r\n", "\r"}) {
-    const Parsed parsed = Parse("\xEF\xBB\xBF" "a;b" + std::string(end) + "1;2" + std::string(end));
+    const Parsed parsed = Parse(
+        "\xEF\xBB\xBF"
+        "a;b" +
+        std::string(end) + "1;2" + std::string(end));
     EXPECT_THAT(parsed.problems, IsEmpty());
     EXPECT_THAT(Texts(parsed.table), ElementsAre(ElementsAre("a", "b"), ElementsAre("1", "2")));
     EXPECT_EQ(parsed.table.rows[1].line, 2u);
@@ -64,8 +68,9 @@ TEST(TableTest, ByteOrderMarkAndEveryLineEndAreTaken) {
 TEST(TableTest, QuotedCellsKeepSeparatorsQuotesAndLineBreaksAndLinesAreStillCounted) {
   const Parsed parsed = Parse("a;b\n\"x;\"\"y\"\"\nz\";1\n2;3\n");
   EXPECT_THAT(parsed.problems, IsEmpty());
-  EXPECT_THAT(Texts(parsed.table),
-              ElementsAre(ElementsAre("a", "b"), ElementsAre("x;\"y\"\nz", "1"), ElementsAre("2", "3")));
+  EXPECT_THAT(
+      Texts(parsed.table),
+      ElementsAre(ElementsAre("a", "b"), ElementsAre("x;\"y\"\nz", "1"), ElementsAre("2", "3")));
   EXPECT_EQ(parsed.table.rows[2].line, 4u);
 }
 
@@ -85,7 +90,10 @@ TEST(TableTest, OtherEncodingsAreRefusedWithTheRemedy) {
     std::string bytes;
     const char* told;
   } kCases[] = {
-      {std::string("\xFF\xFE" "a\0;\0", 6), "UTF-16"},
+      {std::string("\xFF\xFE"
+                   "a\0;\0",
+                   6),
+       "UTF-16"},
       {std::string("\xFE\xFF\0a\0;", 6), "UTF-16"},
       {std::string("a\0;\0b\0\n\0", 8), "UTF-16"},
       {"asiakas;3.3.2025\nP\xE4ivi;6\n", "Latin-1"},
@@ -156,13 +164,16 @@ TEST(TableTest, LimitsHold) {
 
 // Every beginning of a sheet either parses or is refused, and never with an empty message.
 TEST(TableTest, EveryCutOfAFileIsHandled) {
-  const std::string whole = "\xEF\xBB\xBF" "a;\"b\"\"\";c\r\n1;\"x\ny\";\xC3\xA4\r\n";
+  const std::string whole =
+      "\xEF\xBB\xBF"
+      "a;\"b\"\"\";c\r\n1;\"x\ny\";\xC3\xA4\r\n";
   for (size_t size = 0; size < whole.size(); ++size) {
     const Parsed parsed = Parse(whole.substr(0, size));
     for (const Problem& problem : parsed.problems) EXPECT_FALSE(problem.what.empty());
     // A cut at or within a line end leaves whole rows, which is all that can be told.
-    const bool whole_rows = size > 0 && (whole[size - 1] == '\r' || whole[size - 1] == '\n') &&
-                            std::count(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size), '"') % 2 == 0;
+    const bool whole_rows =
+        size > 0 && (whole[size - 1] == '\r' || whole[size - 1] == '\n') &&
+        std::count(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size), '"') % 2 == 0;
     if (!whole_rows) {
       EXPECT_THAT(parsed.problems, ::testing::Not(IsEmpty())) << size;
     }
