@@ -147,6 +147,11 @@ TEST_F(DutyTest, AnEvaluatedCaseIsNotEvaluatedAgainWithoutCause) {
   MoveTo("2025-05-04");
   assessment_.WorkAll();
   EXPECT_GT(assessment_service_.evaluations, evaluations);
+  // A timer that has fired is gone.
+  const size_t after = assessment_service_.evaluations;
+  assessment_.Reopen();
+  assessment_.WorkAll();
+  EXPECT_EQ(assessment_service_.evaluations, after);
 }
 
 TEST_F(DutyTest, TheDayIsTheFinnishOneAndABusinessDateReplacesIt) {
@@ -459,6 +464,21 @@ TEST_F(StubDutyTest, MoreDutiesThanAnAppendTakesAreAllAppendedOnce) {
   node_.WorkAll();
   EXPECT_EQ(node_.CountOf("polku.referral.v1.PlanDrafted"), kDuties);
   EXPECT_EQ(node_->health(), "ok");
+}
+
+TEST_F(StubDutyTest, NoMoreCasesStayInMemoryThanConfigured) {
+  node_.config.cached_cases = 10;
+  node_.Open();
+  for (uint64_t i = 0; i < 100; ++i) {
+    ASSERT_FALSE(node_.Offer(kOulu, {Need(Str(i), i)}).has_refusal());
+    EXPECT_LE(stub_.states, 10);
+  }
+  node_.WorkAll();
+  EXPECT_LE(stub_.states, 10);
+  node_.Reindex();  // all are evaluated
+  node_.WorkAll();
+  EXPECT_LE(stub_.states, 10);
+  EXPECT_GT(stub_.states, 0);
 }
 
 TEST_F(StubDutyTest, ManyCasesAreEvaluatedPieceByPieceAndAKillBetweenLosesNone) {

@@ -29,9 +29,21 @@ inline std::string FactText(const service::Fact& fact) {
 }
 
 struct WatchedState : service::CaseState {
+  explicit WatchedState(int* alive = nullptr) : alive_(alive) {
+    if (alive_ != nullptr) ++*alive_;
+  }
+  ~WatchedState() override {
+    if (alive_ != nullptr) --*alive_;
+  }
+  WatchedState(const WatchedState&) = delete;
+  WatchedState& operator=(const WatchedState&) = delete;
+
   CaseId case_id;
   std::vector<std::string> facts;
   std::unique_ptr<service::CaseState> inner;
+
+ private:
+  int* const alive_;
 };
 
 // Takes NeedIdentified and PlanDrafted; accepts everything and calls for nothing unless told otherwise.
@@ -41,12 +53,14 @@ class StubService : public service::Service {
   std::function<std::vector<service::Duty>(const WatchedState&, absl::CivilDay)> due;
   std::function<std::optional<absl::CivilDay>(const WatchedState&, absl::CivilDay)> next_due_day;
 
+  mutable int states = 0;  // alive
+
   std::string_view name() const override { return "referral"; }
   std::vector<std::string_view> event_types() const override {
     return {"polku.referral.v1.NeedIdentified", "polku.referral.v1.PlanDrafted"};
   }
   std::unique_ptr<service::CaseState> NewState(CaseId case_id) const override {
-    auto state = std::make_unique<WatchedState>();
+    auto state = std::make_unique<WatchedState>(&states);
     state->case_id = case_id;
     return state;
   }
