@@ -41,7 +41,9 @@ class Node {
     RandomBytes random;
   };
   // Opens the log (a new one gets its Genesis), records agreement, rules and schemas where they
-  // changed, and notes the cases whose duties an earlier run did not get to.
+  // changed, and notes the cases whose duties an earlier run did not get to; changed rules or a
+  // changed agreement: every case. Errors as log::Log::Open; InvalidArgument when the agreement
+  // gives an event type to more agencies than an entry can name.
   static absl::StatusOr<std::unique_ptr<Node>> Open(Options options);
   virtual ~Node() = default;
 
@@ -52,10 +54,14 @@ class Node {
 
   // The replica of `config.peers[peer]`.
   virtual log::ReplicaLog& replica(size_t peer) = 0;
+  // Stores what replica() verified, and marks its cases for Work(). Errors as ReplicaLog::Append;
+  // then nothing was taken in.
   virtual absl::Status StoreReplica(size_t peer, const log::VerifiedBatch& batch) = 0;
 
-  // Evaluates the duties of every case that was touched or whose day has come, and appends what is
-  // due. Call after each batch of work and at NextWork().
+  // Evaluates the duties of cases that were touched or whose day has come, and appends what is due;
+  // a bounded number of cases a call, then NextWork() is in the past. Call after each batch of work
+  // and at NextWork(). What could not be evaluated or appended is taken up again by a later call or,
+  // where a retry cannot help, by the next start; health() says so.
   virtual void Work() = 0;
   virtual absl::Time NextWork() const = 0;
 
