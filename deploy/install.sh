@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Installs the packages of deploy/packages.txt that are missing. Debian 12, root or sudo.
+#   deploy/install.sh [--tools]    with --tools also those that only developers need
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 missing=()
 while read -r package _; do
-  case "$package" in ''|'#'*) continue ;; esac
+  case "$package" in
+    '' | '#'*) continue ;;
+    tools:*) [ "${1:-}" = --tools ] || continue; package=${package#tools:} ;;
+  esac
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done < "$here/packages.txt"
 [ ${#missing[@]} -eq 0 ] && exit 0

@@ -10,7 +10,7 @@ enum ExitCode : int {
   kExitOk = 0,
   kExitRefused = 1,      // a service or rule said no, or the work could not be done
   kExitUsage = 2,        // wrong command line; --help tells
-  kExitBadInput = 3,     // configuration, file or event that is not valid
+  kExitBadInput = 3,     // configuration, file, event or directory that is not valid as it is
   kExitUnavailable = 4,  // no answer, port or directory in use, disk full: try again later
   kExitCorrupt = 5,      // stored or received bytes do not verify
 };
@@ -23,12 +23,12 @@ inline ExitCode ExitCodeFor(const absl::Status& status) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
       return kExitBadInput;
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kFailedPrecondition:
       return kExitUnavailable;
     case absl::StatusCode::kDataLoss:
     case absl::StatusCode::kUnauthenticated:

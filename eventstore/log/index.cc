@@ -131,7 +131,7 @@ absl::Status RebuildIndex(Engine& engine,
   POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> logs, HeldLogs(engine));
   uint64_t total = 0;
   for (const HeldLog& log : logs) total += log.head.frontier.size().value();
-  POLKU_RETURN_IF_ERROR(engine.ClearIndex());
+  total *= 2;  // read twice
 
   std::vector<KeyValue> puts;
   puts.reserve(kPutsPerWrite + 2);
@@ -144,6 +144,25 @@ absl::Status RebuildIndex(Engine& engine,
   auto last_report = std::chrono::steady_clock::now();
   std::map<std::string, uint64_t> numbers;
   uint64_t before = 0;
+  const auto report = [&](Position position) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!progress || now - last_report < std::chrono::milliseconds(500)) return;
+    progress(before + position.value() + 1, total);
+    last_report = now;
+  };
+  // Everything is read first, sections too: a log that cannot be read must not cost the index that a
+  // service can still run on.
+  for (const HeldLog& log : logs) {
+    POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
+                           EntryReader::Make(engine, log.number, Position(0), true));
+    while (true) {
+      POLKU_ASSIGN_OR_RETURN(const std::optional<EntryView> entry, reader->Next());
+      if (!entry) break;
+      if (entry->position.value() % kPutsPerWrite == 0) report(entry->position);
+    }
+    before += log.head.frontier.size().value();
+  }
+  POLKU_RETURN_IF_ERROR(engine.ClearIndex());
   for (const HeldLog& log : logs) {
     POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
                            EntryReader::Make(engine, log.number, Position(0), false));
@@ -168,11 +187,7 @@ absl::Status RebuildIndex(Engine& engine,
       }
       if (puts.size() >= kPutsPerWrite) {
         POLKU_RETURN_IF_ERROR(flush());
-        const auto now = std::chrono::steady_clock::now();
-        if (progress && now - last_report >= std::chrono::milliseconds(500)) {
-          progress(before + entry->position.value() + 1, total);
-          last_report = now;
-        }
+        report(entry->position);
       }
     }
     before += log.head.frontier.size().value();

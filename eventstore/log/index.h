@@ -1,12 +1,17 @@
-// Index keys. Every index can be rebuilt from the logs (RebuildIndex, `polku reindex`).
+// Index keys (eventstore/rocksdb/FORMAT.md "Index" is the same table). Every index can be made again
+// from the logs (RebuildIndex, `polku reindex`, and the host's next start).
 //
 //   'c' case[16] log[4] position[8]  → order[8] ‖ varint revision     entries of a case
 //   'e' event id[16] author agency   → position[8] ‖ varint revision  own log: idempotency
 //   'd' receiver agency              → number[8]                      own log: newest running number
 //   't' day[4] case[16]              → ""                             host: a duty may fall due
 //   'w' log[4]                       → position[8]                    host: duties evaluated up to here
+//   'h'                              → scanned to[8] ‖ agreement position[8] ‖ SHA-256 of agreement[32]
+//                                      ‖ of profile[32] ‖ of each schema[32], ascending
+//                                                                     host: own log's control entries
 //   'v'                              → 0x01                           the index is complete, format 1
-// Numbers are big-endian; day counts from 1970-01-01.
+// Numbers are big-endian; day counts from 1970-01-01, earlier days are 0. Position and "scanned to" are
+// the first one not yet read; 't', 'w' and 'h' are written without a sync: a crash may lose the newest.
 #ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
 #define POLKU_EVENTSTORE_LOG_INDEX_H_
 
@@ -43,8 +48,9 @@ absl::Status CheckIndexComplete(Engine& engine);
 bool ParseCaseIndexValue(std::string_view value, Order& order, Revision& revision);
 bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision);
 
-// Clears and rewrites 'c', 'e' and 'd' from the logs; the host rebuilds 't' and 'w' at its next start
-// (no 'w': every case is evaluated again, which repeats are proof against).
+// Clears the index and rewrites 'c', 'e', 'd' and, last, 'v' from the logs; the host makes 't', 'w' and
+// 'h' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;
+// no 'h': the own log is read for its control entries from the beginning).
 // `progress(done, total)` in entries, called at least once a second; may be empty.
 absl::Status RebuildIndex(Engine& engine,
                           const std::function<void(uint64_t done, uint64_t total)>& progress);

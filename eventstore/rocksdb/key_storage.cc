@@ -46,6 +46,17 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
     return writer_.Write(batch, /*sync=*/true);
   }
 
+  absl::StatusOr<size_t> CountUpTo(size_t most) override {
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database_.db->NewIterator(rocksdb::ReadOptions()));
+    size_t count = 0;
+    for (iterator->SeekToFirst(); iterator->Valid() && count < most; iterator->Next()) ++count;
+    if (!iterator->status().ok()) {
+      return FromRocks(iterator->status(), Str(directory_, ": sealed keys"));
+    }
+    return count;
+  }
+
  private:
   const std::string directory_;
   const OpenMode mode_;

@@ -29,7 +29,7 @@ struct EngineOptions {
   std::optional<uint64_t> reserve_bytes;
 };
 
-// FailedPrecondition: another process holds the lock, or another format version. PermissionDenied:
+// Unavailable: another process holds the lock. FailedPrecondition: another format version. PermissionDenied:
 // directory not writable. NotFound: read-only and nothing there. DataLoss: RocksDB found
 // corruption. Every message names the directory and says what to do.
 absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& options);

@@ -62,7 +62,7 @@ absl::Status PrepareDirectory(const std::string& directory, OpenMode mode) {
 absl::Status OpenError(const rocksdb::Status& status, const std::string& directory) {
   const std::string text = status.ToString();
   if (status.IsIOError() && (Contains(text, "While lock file") || Contains(text, "lock hold by"))) {
-    return absl::FailedPreconditionError(
+    return absl::UnavailableError(
         Str(directory, ": another process holds its lock; stop that process first (", text, ")"));
   }
   if (status.IsInvalidArgument() && Contains(text, "olumn famil")) {

@@ -26,6 +26,8 @@ class SealedKeyStorage {
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view name) = 0;
   // All or nothing, on disk (synced) before it returns.
   virtual absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) = 0;
+  // How many records it holds, counted no further than `most`.
+  virtual absl::StatusOr<size_t> CountUpTo(size_t most) = 0;
 };
 
 struct KeyName {

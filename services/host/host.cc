@@ -78,6 +78,10 @@ class Host {
         {.endpoint = config_.listen,
          .keys = keys_.curve,
          .is_known = [this](const zeromq::CurveKey& key) { return config_.principals.contains(key); }});
+    // A port in use may be free again soon, unlike what else exists already.
+    if (absl::IsAlreadyExists(server.status())) {
+      return absl::UnavailableError(server.status().message());
+    }
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
 
@@ -450,12 +454,32 @@ void PrintHelp(std::string_view program) {
       "Prints \"ready ORIGIN ENDPOINT\" when it serves. SIGTERM or SIGINT stops it; a kill at any\n"
       "instant loses nothing that was acknowledged.\n\n"
       "Examples:\n"
-      "  %.*s --config attendance.textproto --check-config\n"
-      "  %.*s --config attendance.textproto\n\n"
-      "Exit codes: 0 stopped or valid, 1 failed, 2 usage, 3 configuration not valid,\n"
+      "  %.*s --config service.textproto --check-config\n"
+      "  %.*s --config service.textproto\n\n"
+      "Exit codes: 0 stopped or valid, 1 failed, 2 usage, 3 configuration or directories not valid,\n"
       "4 port or directory in use or disk full, 5 stored data does not verify.\n",
       static_cast<int>(program.size()), program.data(), static_cast<int>(program.size()),
       program.data(), static_cast<int>(program.size()), program.data());
+}
+
+// A log whose keystore is gone would seal new events under new keys, and a backup restored later could
+// open neither; a keystore whose log is gone would begin the same epoch a second time.
+absl::Status CheckFit(log::Engine& engine, vault::SealedKeyStorage& keys, const Config& config) {
+  POLKU_ASSIGN_OR_RETURN(const auto head, engine.ReadHead(kOwnLog));
+  // The first record is the check of the master key, made before the log's first entry.
+  POLKU_ASSIGN_OR_RETURN(const size_t records, keys.CountUpTo(2));
+  if (head && records == 0) {
+    return Error(absl::StatusCode::kFailedPrecondition, config.data_directory,
+                 " holds a log but ", config.keystore_directory,
+                 " holds no key of it; restore the keystore's backup");
+  }
+  if (!head && records > 1) {
+    return Error(absl::StatusCode::kFailedPrecondition, config.keystore_directory,
+                 " holds keys but ", config.data_directory,
+                 " holds no log; restore the data directory's backup, or begin a new epoch with new "
+                 "directories");
+  }
+  return absl::OkStatus();
 }
 
 int Fail(std::string_view program, const absl::Status& status) {
@@ -527,6 +551,7 @@ int RunService(int argc, char** argv, const service::Service& service) {
   if (!engine.ok()) return Fail(program, engine.status());
   auto storage = rocks::OpenKeyStorage(config->keystore_directory, rocks::OpenMode::kReadWrite);
   if (!storage.ok()) return Fail(program, storage.status());
+  if (auto fit = CheckFit(**engine, **storage, *config); !fit.ok()) return Fail(program, fit);
   auto keystore = vault::KeyStore::Open(*std::move(storage), keys->master, SystemRandom());
   if (!keystore.ok()) return Fail(program, keystore.status());
 

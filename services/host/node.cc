@@ -16,6 +16,7 @@
 #include "eventstore/log/reader.h"
 #include "eventstore/vault/section.h"
 #include "services/core/codec.h"
+#include "services/core/finnish_ids.h"
 #include "services/host/case_folds.h"
 #include "services/host/disclosure.h"
 #include "services/host/logging.h"
@@ -40,6 +41,15 @@ constexpr size_t kMaxPendingBytes = 4 << 20;
 constexpr size_t kMaxEventBytes = log::kMaxEntryBytes - log::kMaxLeafBytes - 5 * 1'280;
 constexpr absl::Duration kRetryWhenFull = absl::Seconds(1);
 constexpr absl::Duration kRetryWhenFailed = absl::Seconds(30);
+
+// The header is shown to all and kept for ever, so nothing personal may get in where nobody looks.
+bool IsOfficialLabel(std::string_view official) {
+  constexpr size_t kMaxOfficialBytes = 64;
+  return official.size() <= kMaxOfficialBytes &&
+         official.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+             std::string_view::npos &&
+         !service::ContainsPersonalIdentityCode(official);
+}
 
 OfferAnswer Refused(RefusalKind kind, std::string_view code, std::string_view message,
                     size_t event_index) {
@@ -443,7 +453,11 @@ class NodeImpl : public Node {
       if (!id || id->is_zero()) return invalid("bad_event_id", "event_id must be 16 bytes, not all zero", i);
       if (!case_id || case_id->is_zero()) return invalid("bad_case_id", "case_id must be 16 bytes, not all zero", i);
       if (!ids.insert(*id).second) return invalid("repeated_event_id", "the same event_id stands twice in one offer", i);
-      if (offered.official().size() > log::kMaxNameBytes) return invalid("bad_official", "official is longer than 255 bytes", i);
+      if (!IsOfficialLabel(offered.official())) {
+        return invalid("bad_official",
+                       "official is the agency's pseudonym of the worker: at most 64 of A-Z a-z 0-9 . _ "
+                       "-, and never a personal identity code", i);
+      }
       if (!accepted_types_.contains(offered.type())) {
         return invalid("unknown_type",
                        Str("the ", options_.service.name(), " service does not take this event type; "

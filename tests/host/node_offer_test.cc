@@ -334,7 +334,11 @@ TEST_F(OfferTest, AMalformedOfferIsInvalidWithACodeAndTheEventsIndex) {
       {"bad_case_id", [](auto& event) { event.set_case_id(std::string(16, '\0')); }},
       {"repeated_event_id",
        [&](auto& event) { event.set_event_id(std::string(NamedEvent("first").view())); }},
-      {"bad_official", [](auto& event) { event.set_official(std::string(256, 'o')); }},
+      {"bad_official", [](auto& event) { event.set_official(std::string(65, 'o')); }},
+      {"bad_official", [](auto& event) { event.set_official("180576-918V"); }},
+      {"bad_official", [](auto& event) { event.set_official("oma.180576-918V"); }},
+      {"bad_official", [](auto& event) { event.set_official("oma 1"); }},
+      {"bad_official", [](auto& event) { event.set_official("oma\n1"); }},
       {"unknown_type", [](auto& event) { event.clear_type(); }},
       {"unknown_type", [](auto& event) { event.set_type("polku.referral.v1.Nothing"); }},
       // Another service's, a part of an event, and not an event at all.

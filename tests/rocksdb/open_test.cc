@@ -35,9 +35,9 @@ TEST(Open, ASecondWriterIsRefusedInThisProcessAndInAnother) {
   const TempDirectory directory;
   ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
   EXPECT_THAT(OpenEngine(At(directory.path())),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("stop that process")));
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("stop that process")));
   EXPECT_THAT(OpenEngine(At(directory.path())),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(directory.path())));
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr(directory.path())));
   engine.reset();
 
   int ready[2];
@@ -52,7 +52,7 @@ TEST(Open, ASecondWriterIsRefusedInThisProcessAndInAnother) {
   char byte = 0;
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
   ASSERT_EQ(byte, 'y');
-  EXPECT_THAT(OpenEngine(At(directory.path())), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(OpenEngine(At(directory.path())), StatusIs(absl::StatusCode::kUnavailable));
   ASSERT_EQ(write(finish[1], &byte, 1), 1);
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

@@ -5,11 +5,14 @@ The rules, as a clerk would apply them by hand (DOMAIN.md "Rules", seed 001):
 - of one ISO week at most four attended days are paid, the first four by date;
 - EUR 9 a paid day, to those whose benefit gives it; T15 lives on a rehabilitation subsidy: nothing;
 - T11's activity money comes from the wellbeing services, everybody else's allowance from Kela;
+- a 30-day bus card for each 30 days from the first day of the period on with a counted day in them
+  (counted: attended, not over the four of its week), whoever pays the allowance;
 - the correction sheet replaces what the monthly sheets say of that client and day.
 """
 
 import csv
 import datetime
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -17,6 +20,8 @@ from pathlib import Path
 INPUT = Path(__file__).resolve().parents[2] / "deploy/demo/input"
 CENTS_PER_DAY = 900
 PAID_DAYS_PER_WEEK = 4
+FIRST_DAY = datetime.date(2025, 3, 3)
+CARD_DAYS = 30
 WITHOUT_ALLOWANCE = {"T15"}
 PAID_BY_WELLBEING = {"T11"}
 
@@ -65,6 +70,19 @@ def paid_days(days):
     return [date for week in by_week.values() for date in week[:PAID_DAYS_PER_WEEK]]
 
 
+def assessed():
+    """By client reference: how many Kykyviisari rounds and evaluations the agencies' files record."""
+    names = {case: client for client, case in cases().items()}
+    result = defaultdict(lambda: defaultdict(int))
+    for path in INPUT.glob("*.ndjson"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            kind_of = entry["type"].rsplit(".", 1)[1]
+            if entry["case"] in names:
+                result[names[entry["case"]]][kind_of] += 1
+    return result
+
+
 def cases():
     return {row[0]: row[1] for row in rows("asiakkaat.csv")[1:]}
 
@@ -81,6 +99,7 @@ def expected():
             "absent_other": kinds.count("other_absence"),
             "absent_accepted": len(kinds) - sum(
                 kinds.count(k) for k in ("attended", "not_held", "other_absence")),
+            "bus_cards": len({(date - FIRST_DAY).days // CARD_DAYS for date in paid_days(days)}),
             "paid_days": len(paid),
             "allowance_cents": CENTS_PER_DAY * len(paid),
         }

@@ -4,8 +4,10 @@ the documented exit code, nothing acknowledged lost, nothing doubled."""
 
 import json
 import os
+import shutil
 import socket
 import subprocess
+import unittest
 
 import expected
 import harness
@@ -15,8 +17,8 @@ CASE = "00112233445566778899aabbccddeeff"
 
 
 def event(type_name, body, case=CASE, **more):
-    return json.dumps({"case": case, "type": f"polku.{type_name}", "official": "oma-1",
-                       "event": body, **more})
+    return json.dumps({"official": "oma-1", **more, "case": case, "type": f"polku.{type_name}",
+                       "event": body})
 
 
 NEED = event("referral.v1.NeedIdentified", {
@@ -83,6 +85,17 @@ class PublishTest(harness.SystemTest):
         result = self.publish(text)
         self.assert_fails(result, 1, "identity_code")
         self.assertNotIn(bad, result.stdout + result.stderr)
+
+    def test_a_personal_identity_code_never_enters_a_header(self):
+        text = event("referral.v1.NeedIdentified", {
+            "identified_on": "2025-01-07", "source": "NEED_SOURCE_CLIENT",
+            "municipality_code": "564"}, case="55" * 16, official="180576-918V")
+        before = self.size()
+        result = self.publish(text)
+        self.assertIn(result.returncode, (1, 3), result.stderr)
+        self.assertIn("bad_official", result.stdout + result.stderr)
+        self.assertNotIn("180576-918V", result.stdout + result.stderr)
+        self.assertEqual(self.size(), before)
 
     def test_unknown_case(self):
         self.refuse(event("referral.v1.CaseClosed", {"closed_on": "2025-03-01"}, case="99" * 16))
@@ -286,6 +299,61 @@ class OperatorTest(harness.SystemTest):
         self.cluster.start("oulu-referral")
         self.assert_fails(self.run_service("oulu-referral"), 4, "data")
         self.cluster.stop("oulu-referral")
+
+    def refuse_to_start(self, name, *parts):
+        self.assert_fails(self.run_service(name), 3, *parts)
+
+    def test_a_lost_keystore_or_log_is_not_replaced_by_an_empty_one(self):
+        made, name = self.cluster, "oulu-referral"
+        made.start(name)
+        made.polku("publish", "--as", made.client("oulu", name), "-", stdin=NEED)
+        made.stop(name)
+        for lost, remedy in (("keystore", "keystore's backup"), ("data", "data directory's backup")):
+            with self.subTest(lost):
+                place = made.directory / name / lost
+                place.rename(place.with_name("elsewhere"))
+                self.refuse_to_start(name, remedy)
+                shutil.rmtree(place)
+                place.with_name("elsewhere").rename(place)
+        made.start(name)  # with both back, nothing is wrong
+        self.assertEqual(made.status(name)["health"], "ok")
+        made.stop(name)
+
+    def test_another_master_key(self):
+        made, name = self.cluster, "hyvinvointi-assessment"
+        made.start(name)
+        made.stop(name)
+        master = made.directory / name / "keys/master.key"
+        good = master.read_text()
+        master.write_text("00" * 32 + "\n")
+        self.refuse_to_start(name, "master")
+        master.write_text(good)
+
+    @unittest.skipUnless(os.getuid() == 0, "needs another user to run as")
+    def test_directories_of_another_user(self):
+        made, name = self.cluster, "kela-compensation"
+        binary = made.binaries / "polku-compensation"
+        result = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary, "--config",
+             made.config(name)], capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("kela-compensation", result.stderr)
+
+    def test_a_corrupt_byte_is_reported_and_a_reindex_keeps_the_index(self):
+        made, name = self.cluster, "toimintatupa-attendance"
+        made.start(name, "oulu-referral")
+        made.settle()
+        made.stop()
+        # The replica of Oulu's log lies in the write-ahead log: damage what is not its torn end.
+        files = sorted((made.directory / name / "data").glob("*.log"),
+                       key=lambda path: path.stat().st_size)
+        content = bytearray(files[-1].read_bytes())
+        self.assertGreater(len(content), 4096)
+        content[len(content) // 2] ^= 0x40
+        files[-1].write_bytes(content)
+        result = made.run("reindex", "--config", made.config(name))
+        self.assert_fails(result, 5)
+        self.assert_fails(self.run_service(name), 5)
 
     def test_data_directory_that_cannot_be_made(self):
         # A file where a directory should be: fails for root too, unlike a mode.

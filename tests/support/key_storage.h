@@ -2,6 +2,7 @@
 #ifndef POLKU_TESTS_SUPPORT_KEY_STORAGE_H_
 #define POLKU_TESTS_SUPPORT_KEY_STORAGE_H_
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,6 +36,9 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
     ++disk_.puts;
     for (const auto& [name, value] : sealed) disk_.records[name] = value;
     return absl::OkStatus();
+  }
+  absl::StatusOr<size_t> CountUpTo(size_t most) override {
+    return std::min(most, disk_.records.size());
   }
 
  private:

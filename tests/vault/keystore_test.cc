@@ -46,6 +46,9 @@ class FakeStorage final : public SealedKeyStorage {
     for (const auto& [name, value] : sealed) disk_.records[name] = value;
     return absl::OkStatus();
   }
+  absl::StatusOr<size_t> CountUpTo(size_t most) override {
+    return std::min(most, disk_.records.size());
+  }
 
  private:
   Disk& disk_;
