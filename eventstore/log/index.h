@@ -10,8 +10,8 @@
 //                                      ‖ of profile[32] ‖ of each schema[32], ascending
 //                                                                     host: own log's control entries
 //   'v'                              → 0x01                           the index is complete, format 1
-// Numbers are big-endian; day counts from 1970-01-01, earlier days are 0. Position and "scanned to" are
-// the first one not yet read; 't', 'w' and 'h' are written without a sync: a crash may lose the newest.
+// Numbers are big-endian; day counts from 1970-01-01, earlier days are 0. 'w' and "scanned to" name the
+// first position not yet read; 't', 'w' and 'h' are written without a sync: a crash may lose the newest.
 #ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
 #define POLKU_EVENTSTORE_LOG_INDEX_H_
 

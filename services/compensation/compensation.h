@@ -8,23 +8,9 @@
 //                    newest agreement or decision of the period
 // An agency that has none of these roles has no duties; what it said before stays.
 //
-// Refusal codes, besides those of services/core/offer_checks.h:
-//   wrong_actor            the author's role does not allow it, or the payment is another agency's
-//   missing_official       no official is named
-//   same_official          who proposed a payment does not approve it
-//   missing_date  missing_id  missing_reason  missing_kind  future_day  bad_range
-//   service_not_started  unknown_period  outside_period
-//   payment_exists  unknown_payment  illegal_transition
-//   bad_iban  bad_reference_number
-//   no_lines               duplicate_line     unknown_line       line_mismatch
-//   line_outside_range     already_in_payment incomplete_lines   total_mismatch
-//   nothing_to_pay         accruals_changed   amount_mismatch
-//   claim_exists  unknown_claim  claim_already_decided  claims_not_used  claim_too_late
-//   missing_amount  amount_over_claim  amount_over_rate  no_attended_day  mode_mismatch  wrong_rule
-//   unknown_grant  already_reversed
-//   perk_not_offered  perk_already_given  perk_not_given
-//   made_by_the_service    events of that kind are duties of the service
-//   unknown_type           not an event of this service
+// An accrual or grant is never edited: it is reversed whole and said anew. A payment takes a second
+// official and settles everything of its days, nothing else. README.md has the refusal codes and the
+// duties with their keys.
 #ifndef POLKU_SERVICES_COMPENSATION_COMPENSATION_H_
 #define POLKU_SERVICES_COMPENSATION_COMPENSATION_H_
 
