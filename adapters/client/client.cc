@@ -220,6 +220,7 @@ class ClientImpl final : public Client {
   }
 
   absl::StatusOr<Envelope> Exchange(Envelope request) {
+    answer_.reset();  // of a request that failed after its answer had come
     POLKU_ASSIGN_OR_RETURN(const uint64_t correlation, Send(std::move(request)));
     pending_[correlation] = Kind::kSync;
     const absl::Time deadline = Deadline();

@@ -271,10 +271,12 @@ std::optional<Refused> DecodeFrames(std::vector<Frame>& frames, bool dropped, En
   if (envelope.body_case() == Envelope::BODY_NOT_SET) {
     return malformed(envelope.correlation(), "the envelope carries no body that is known here");
   }
-  if (bytes.size() > kMaxEnvelopeBytes && !envelope.has_offer()) {
+  // An answer names each event of its offer, and a status each subscriber.
+  const bool large = envelope.has_offer() || envelope.has_offer_answer() || envelope.has_status_answer();
+  if (bytes.size() > kMaxEnvelopeBytes && !large) {
     return malformed(envelope.correlation(),
                      Str("frame 1 has ", bytes.size(), " bytes; at most ", kMaxEnvelopeBytes,
-                         " are allowed except with an offer"));
+                         " are allowed except with an offer or an answer"));
   }
   const size_t expected = envelope.has_batch() ? 3 : 1;
   if (frames.size() != expected) {

@@ -48,11 +48,8 @@ struct Descriptor {
   }
 };
 
-}  // namespace
-
-absl::StatusOr<std::string> ReadFile(std::string_view path, size_t max_bytes) {
-  Descriptor file{open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) return FileError(path, "cannot open", errno);
+absl::StatusOr<std::string> ReadAll(const Descriptor& file, std::string_view path,
+                                    size_t max_bytes) {
   std::string content;
   char buffer[16384];
   for (;;) {
@@ -68,14 +65,23 @@ absl::StatusOr<std::string> ReadFile(std::string_view path, size_t max_bytes) {
   }
 }
 
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(std::string_view path, size_t max_bytes) {
+  Descriptor file{open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return FileError(path, "cannot open", errno);
+  return ReadAll(file, path, max_bytes);
+}
+
 absl::StatusOr<std::string> ReadSecretFile(std::string_view path, size_t max_bytes) {
+  Descriptor file{open(std::string(path).c_str(), O_RDONLY | O_CLOEXEC)};
   struct stat info;
-  if (stat(std::string(path).c_str(), &info) != 0) return FileError(path, "cannot open", errno);
+  if (file.fd < 0 || fstat(file.fd, &info) != 0) return FileError(path, "cannot open", errno);
   if ((info.st_mode & 077) != 0) {
     return Error(absl::StatusCode::kPermissionDenied, path,
                  " can be read by others than its owner; chmod 600 it");
   }
-  return ReadFile(path, max_bytes);
+  return ReadAll(file, path, max_bytes);
 }
 
 absl::Status WriteNewFile(std::string_view path, std::string_view content, unsigned mode) {

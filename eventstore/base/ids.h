@@ -137,7 +137,11 @@ class SectionSet {
 
  private:
   explicit constexpr SectionSet(unsigned bits) : bits_(static_cast<uint8_t>(bits)) {}
-  static constexpr unsigned Bit(SectionKind kind) { return 1u << (static_cast<unsigned>(kind) - 1); }
+  // No bit for a number outside 1-8: bytes from peers may name any.
+  static constexpr unsigned Bit(SectionKind kind) {
+    const unsigned number = static_cast<unsigned>(kind);
+    return number >= 1 && number <= 8 ? 1u << (number - 1) : 0;
+  }
   uint8_t bits_ = 0;
 };
 

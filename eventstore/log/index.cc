@@ -131,7 +131,6 @@ absl::Status RebuildIndex(Engine& engine,
   POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> logs, HeldLogs(engine));
   uint64_t total = 0;
   for (const HeldLog& log : logs) total += log.head.frontier.size().value();
-  total *= 2;  // read twice
 
   std::vector<KeyValue> puts;
   puts.reserve(kPutsPerWrite + 2);
@@ -147,7 +146,7 @@ absl::Status RebuildIndex(Engine& engine,
   const auto report = [&](Position position) {
     const auto now = std::chrono::steady_clock::now();
     if (!progress || now - last_report < std::chrono::milliseconds(500)) return;
-    progress(before + position.value() + 1, total);
+    progress((before + position.value() + 1) / 2, total);  // everything is read twice
     last_report = now;
   };
   // Everything is read first, sections too: a log that cannot be read must not cost the index that a

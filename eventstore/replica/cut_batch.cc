@@ -152,8 +152,10 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
     writer.AddLeaf(piece.leaf);
     for (const log::BlobView& blob : piece.blobs) {
       const absl::StatusOr<vault::SectionSecret> s = secret(piece.header, blob.kind);
-      if (absl::IsNotFound(s.status())) continue;  // erased
-      if (!s.ok()) return s.status();
+      if (!s.ok()) {
+        return absl::DataLossError(Str("log ", origin, ": a section's secret is not to be had: ",
+                                       ToStd(s.status().message())));
+      }
       writer.AddBlob(blob.kind, s->secret_bytes(), blob.blob);
     }
   }

@@ -32,7 +32,8 @@ struct BatchMessage {
   std::string blobs;
 };
 
-// The secret of one of the own log's sections. NotFound: erased, the section is left out.
+// The secret of one of the own log's sections. Any error ends the cut: a section that is held and
+// cannot be handed out is damage (an erasure takes the section itself).
 using SectionSecretFn = std::function<absl::StatusOr<vault::SectionSecret>(
     const event::v1::Header&, SectionKind)>;
 

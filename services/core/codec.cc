@@ -87,11 +87,14 @@ SectionKind SectionOf(const FieldDescriptor& field) {
                                                      : static_cast<SectionKind>(kind);
 }
 
+std::unique_ptr<Message> EmptyEvent(const Descriptor& type) {
+  return std::unique_ptr<Message>(
+      google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type)->New());
+}
+
 absl::StatusOr<std::unique_ptr<Message>> ParseRecordedEvent(const Descriptor& type,
                                                             std::string_view bytes) {
-  const Message* prototype =
-      google::protobuf::MessageFactory::generated_factory()->GetPrototype(&type);
-  std::unique_ptr<Message> message(prototype->New());
+  std::unique_ptr<Message> message = EmptyEvent(type);
   if (bytes.size() > INT32_MAX ||
       !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::DataLossError(absl::StrCat("the bytes are not a valid ", type.full_name()));

@@ -33,6 +33,9 @@ absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseEvent(
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecordedEvent(
     const google::protobuf::Descriptor& type, std::string_view bytes);
 
+// The event with nothing known of it.
+std::unique_ptr<google::protobuf::Message> EmptyEvent(const google::protobuf::Descriptor& type);
+
 struct PlainSection {
   SectionKind kind;
   std::string plaintext;

@@ -20,7 +20,14 @@ absl::Status CaseFolds::Evolve(CaseFold& fold, const log::EntryView& entry,
   // A type this program does not know belongs to no service it runs; the history keeps it.
   if (const auto* type = service::FindEventType(header.type())) {
     POLKU_ASSIGN_OR_RETURN(const OpenedEvent opened, opener_.Open(entry, origin));
-    POLKU_ASSIGN_OR_RETURN(const auto body, service::ParseRecordedEvent(*type, opened.bytes));
+    auto parsed = service::ParseRecordedEvent(*type, opened.bytes);
+    // What a peer sealed and committed need not be an event. Then it tells nothing of the case, and
+    // must not keep everybody else's events from telling theirs; our own log is held to more.
+    if (!parsed.ok() && entry.log == kOwnLog) {
+      return Annotate(parsed.status(), Str("entry ", entry.position.value(), " of ", origin));
+    }
+    const std::unique_ptr<google::protobuf::Message> body =
+        parsed.ok() ? *std::move(parsed) : service::EmptyEvent(*type);
     service_.Evolve(*fold.state,
                     service::Fact{.id = *EventId::FromBytes(header.event_id()),
                                   .case_id = case_id,

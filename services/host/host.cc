@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <deque>
@@ -40,7 +42,16 @@ constexpr size_t kMaxOfferBytesPerTurn = 16 << 20;
 constexpr absl::Duration kMaxWait = absl::Seconds(1);
 // ZeroMQ tells nobody when a full queue has room again, so it is looked at.
 constexpr absl::Duration kUnsentRetry = absl::Milliseconds(2);
-constexpr size_t kMaxUnsentAnswers = 1'024;  // per author
+constexpr size_t kMaxUnsentBytes = 4 << 20;  // per author
+// How long a turn takes in messages: whoever sends much must not keep the others waiting.
+constexpr absl::Duration kTurn = absl::Milliseconds(50);
+
+// A clock for waiting and silence that no setting of the wall clock moves; it starts at wall time.
+absl::Time SteadyNow() {
+  static const absl::Time wall_start = absl::Now();
+  static const auto start = std::chrono::steady_clock::now();
+  return wall_start + absl::FromChrono(std::chrono::steady_clock::now() - start);
+}
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -122,7 +133,7 @@ class Host {
           },
           SystemRandom());
       followed_.push_back({*std::move(connection), std::move(subscriber)});
-      Apply(i, followed_[i].subscriber->Start(absl::Now()));
+      Apply(i, followed_[i].subscriber->Start(SteadyNow()));
     }
     return absl::OkStatus();
   }
@@ -134,7 +145,7 @@ class Host {
     std::vector<zeromq::Connection*> connections;
     for (auto& followed : followed_) connections.push_back(followed.connection.get());
     for (;;) {
-      const absl::Time now = absl::Now();
+      const absl::Time now = SteadyNow();
       absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), node_->NextWork()});
       for (auto& followed : followed_) next = std::min(next, followed.subscriber->NextTick());
       if (!unsent_.empty()) next = std::min(next, now + kUnsentRetry);
@@ -152,6 +163,12 @@ class Host {
     std::unique_ptr<zeromq::Connection> connection;
     std::unique_ptr<replica::Subscriber> subscriber;
     zeromq::LinkState link = zeromq::LinkState::kConnecting;
+  };
+  // Answers that an author does not take yet.
+  struct Unsent {
+    std::deque<exchange::v1::Envelope> answers;
+    size_t bytes = 0;   // of all that were to wait since it began
+    bool full = false;
   };
   struct TakenOffer {
     std::string route;
@@ -180,7 +197,7 @@ class Host {
     ReceiveFromPeers();
     node_->Work();
     Announce();
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     Apply(publisher_->Tick(now));
     for (size_t i = 0; i < followed_.size(); ++i) {
       if (followed_[i].subscriber->NextTick() <= now) Apply(i, followed_[i].subscriber->Tick(now));
@@ -191,8 +208,9 @@ class Host {
   std::vector<TakenOffer> ReceiveFromClients() {
     std::vector<TakenOffer> offers;
     size_t offer_bytes = 0;
+    const absl::Time until = SteadyNow() + kTurn;
     for (size_t i = 0;; ++i) {
-      if (i == kMaxMessagesPerTurn || offer_bytes >= kMaxOfferBytesPerTurn) {
+      if (i == kMaxMessagesPerTurn || offer_bytes >= kMaxOfferBytesPerTurn || SteadyNow() >= until) {
         more_waiting_ = true;
         return offers;
       }
@@ -243,7 +261,7 @@ class Host {
       case Body::kPull:
         if (!principal.may_replicate) return not_entitled("RIGHT_REPLICATE");
         Apply(publisher_->OnPull(incoming.route, principal.agency, incoming.envelope.pull(),
-                                 absl::Now()));
+                                 SteadyNow()));
         return std::nullopt;
       case Body::kStatusRequest: {
         if (!principal.may_operate) return not_entitled("RIGHT_OPERATE");
@@ -275,14 +293,15 @@ class Host {
   void ReceiveFromPeers() {
     for (size_t i = 0; i < followed_.size(); ++i) {
       Followed& followed = followed_[i];
+      const absl::Time until = SteadyNow() + kTurn;
       for (size_t taken = 0;; ++taken) {
-        if (taken == kMaxMessagesPerTurn) {
+        if (taken == kMaxMessagesPerTurn || SteadyNow() >= until) {
           more_waiting_ = true;
           break;
         }
         auto message = followed.connection->Receive();
         if (!message) break;
-        const absl::Time now = absl::Now();
+        const absl::Time now = SteadyNow();
         if (const auto* bad = std::get_if<zeromq::BadMessage>(&*message)) {
           LogLine(LogLevel::kWarning, "from ", config_.peers[i].origin.text(), ": ",
                   bad->answer.message());
@@ -332,7 +351,7 @@ class Host {
                          LogLine(LogLevel::kError, "storing from ",
                                  config_.peers[peer].origin.text(), ": ", stored.ToString());
                        }
-                       more = followed.subscriber->OnStored(stored, absl::Now());
+                       more = followed.subscriber->OnStored(stored, SteadyNow());
                      },
                      [&](replica::RaiseAlarm& alarm) {
                        LogLine(LogLevel::kError, "ALARM ", config_.peers[peer].origin.text(), ": ",
@@ -374,7 +393,7 @@ class Host {
   void Announce() {
     if (announced_ && *announced_ == node_->size()) return;
     announced_ = node_->size();
-    Apply(publisher_->OnCommitted(node_->size(), node_->checkpoint(), absl::Now()));
+    Apply(publisher_->OnCommitted(node_->size(), node_->checkpoint(), SteadyNow()));
   }
 
   // Answers leave in order. Those that a slow author does not take yet wait here, a bounded number; one
@@ -383,22 +402,25 @@ class Host {
     auto waiting = unsent_.find(route);
     if (waiting == unsent_.end()) {
       const auto sent = server_->Send(route, {.envelope = envelope});
-      if (sent == zeromq::SendResult::kWouldBlock) unsent_[route].push_back(std::move(envelope));
+      if (sent == zeromq::SendResult::kWouldBlock) unsent_[route].answers.push_back(std::move(envelope));
       return;
     }
-    if (waiting->second.size() == kMaxUnsentAnswers) {
-      LogLine(LogLevel::kWarning, "an author does not read its answers; one is dropped");
-      return;
+    waiting->second.bytes += envelope.ByteSizeLong();
+    if (waiting->second.bytes > kMaxUnsentBytes) {
+      if (!waiting->second.full) {
+        LogLine(LogLevel::kWarning, "an author does not read its answers; they are dropped from here on");
+      }
+      waiting->second.full = true;  // until it has read what waits: answers leave in order
     }
-    waiting->second.push_back(std::move(envelope));
+    if (!waiting->second.full) waiting->second.answers.push_back(std::move(envelope));
   }
 
   // False when nothing is left to send there.
-  bool SendWaiting(const std::string& route, std::deque<exchange::v1::Envelope>& waiting) {
-    while (!waiting.empty()) {
-      switch (server_->Send(route, {.envelope = waiting.front()})) {
+  bool SendWaiting(const std::string& route, Unsent& unsent) {
+    while (!unsent.answers.empty()) {
+      switch (server_->Send(route, {.envelope = unsent.answers.front()})) {
         case zeromq::SendResult::kSent:
-          waiting.pop_front();
+          unsent.answers.pop_front();
           break;
         case zeromq::SendResult::kWouldBlock:
           return true;
@@ -418,7 +440,7 @@ class Host {
     const zeromq::LinkState link = followed.connection->link();
     // A new connection knows nothing of us: pull at once rather than at the next keep-alive.
     if (link == zeromq::LinkState::kConnected && followed.link != link) {
-      Apply(peer, followed.subscriber->Start(absl::Now()));
+      Apply(peer, followed.subscriber->Start(SteadyNow()));
     }
     if (link == zeromq::LinkState::kRefused && followed.link != link) {
       LogLine(LogLevel::kError, config_.peers[peer].origin.text(), " at ",
@@ -439,7 +461,7 @@ class Host {
   std::unique_ptr<replica::Publisher> publisher_;
   std::vector<Followed> followed_;
   std::optional<Position> announced_;
-  absl::flat_hash_map<std::string, std::deque<exchange::v1::Envelope>> unsent_;  // by route
+  absl::flat_hash_map<std::string, Unsent> unsent_;  // by route
   bool more_waiting_ = false;
 };
 
@@ -534,6 +556,7 @@ int RunService(int argc, char** argv, const service::Service& service) {
     return kExitOk;
   }
 
+  umask(077);  // what lies in the data directory is nobody else's, whatever the shell says
   // Signals are taken from a descriptor in the loop: nothing runs inside a handler. Blocked before
   // ZeroMQ and RocksDB start their threads, which inherit the mask.
   sigset_t stop_signals;

@@ -221,6 +221,7 @@ class NodeImpl : public Node {
 
   void Work() override {
     StopClock();
+    folds_.Trim();  // refused offers were folded for, too
     if (now_ < retry_after_) return;
     const absl::CivilDay today = Today();
     while (!timers_.empty() && timers_.begin()->first <= today) {
@@ -274,9 +275,12 @@ class NodeImpl : public Node {
 
   void ComeOfAge() {
     while (!ahead_.empty() && ahead_.begin()->first <= Horizon()) {
-      folds_.Forget(ahead_.begin()->second);
-      touched_.insert(ahead_.begin()->second);
-      ahead_.erase(ahead_.begin());
+      const CaseId case_id = ahead_.begin()->second;
+      folds_.Forget(case_id);
+      touched_.insert(case_id);
+      const auto [first, last] = ahead_of_case_.equal_range(case_id);
+      for (auto it = first; it != last; ++it) ahead_.erase({it->second, case_id});
+      ahead_of_case_.erase(first, last);
     }
   }
 
@@ -295,7 +299,10 @@ class NodeImpl : public Node {
 
   absl::StatusOr<CaseFold*> Fold(const CaseId& case_id) {
     return folds_.Get(case_id, Horizon(),
-                      [&](Order order) { ahead_.insert({order, case_id}); });
+                      [&](Order order) {
+                        if (!ahead_.insert({order, case_id}).second) return;
+                        ahead_of_case_.emplace(case_id, order);
+                      });
   }
 
   // ---- Opening ----
@@ -630,8 +637,9 @@ class NodeImpl : public Node {
       default:
         AppendFailed(status);
         return Refused(exchange::v1::REFUSAL_KIND_TRY_AGAIN, "service_failed",
-                       "the service cannot append now; its operator's log says why; offering the "
-                       "same event ids again later is safe", index);
+                       "the service cannot append now, its operator's log says why; whether this was "
+                       "appended is not known: offer the same event ids again later, which is safe",
+                       index);
     }
   }
 
@@ -849,6 +857,7 @@ class NodeImpl : public Node {
           deletes.push_back(key);
         }
       }
+      for (const auto& [key, value] : puts) std::erase(deletes, key);
     }
     if (auto written = options_.engine.WriteIndex(puts, deletes); !written.ok()) {
       AppendFailed(written);
@@ -896,9 +905,16 @@ class NodeImpl : public Node {
     if (auto next = options_.service.NextDueDay(*(*fold)->state, rules_, today)) {
       if (*next > today) SetTimer(*next, case_id);
     }
-    for (const auto& [order, ahead_case] : ahead_) {
-      // A restart must find the case again when its far-ahead entry comes of age.
-      if (ahead_case == case_id) SetTimer(FinnishDay(TimeFromOrder(order)), case_id);
+    // A restart must find the case again when its far-ahead entry comes of age. Until then `ahead_`
+    // does: a timer of today would fire at once, and again and again.
+    const auto [first, last] = ahead_of_case_.equal_range(case_id);
+    for (auto it = first; it != last; ++it) {
+      const absl::CivilDay day = FinnishDay(TimeFromOrder(it->second));
+      if (day > today) {
+        SetTimer(day, case_id);
+      } else {
+        unwritten_timers_.emplace_back(log::TimerIndexKey(day, case_id), "");
+      }
     }
     return true;
   }
@@ -985,7 +1001,8 @@ class NodeImpl : public Node {
   std::set<std::pair<absl::CivilDay, CaseId>> timers_;
   std::vector<log::KeyValue> unwritten_timers_;  // in timers_, not yet in the index
   std::vector<std::string> fired_;               // not yet deleted from the index
-  std::set<std::pair<Order, CaseId>> ahead_;  // cases with entries beyond the horizon
+  std::set<std::pair<Order, CaseId>> ahead_;      // cases with entries beyond the horizon
+  std::multimap<CaseId, Order> ahead_of_case_;    // the same, by case
   bool marks_stuck_ = false;  // a case could not be evaluated: a restart must find it again
 };
 

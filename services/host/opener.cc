@@ -51,17 +51,22 @@ absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::strin
       return Error(absl::StatusCode::kDataLoss, "entry ", entry.position.value(), " of ", origin,
                    " has a malformed commitment");
     }
+    const auto place = [&] {
+      return Str("section ", SectionKindName(kind), " of entry ", entry.position.value(), " of ",
+                 origin);
+    };
     auto secret = SecretOf(entry, *blob, *case_id, *event_id, *commitment);
-    if (secret.status().code() == absl::StatusCode::kNotFound) {
-      event.sealed.add(kind);
-      continue;
+    // An erasure takes the section with the key. A section without its key is a keystore that is older
+    // than the log: going on would decide on half a history.
+    if (absl::IsNotFound(secret.status())) {
+      return Error(absl::StatusCode::kDataLoss, place(),
+                   ": the keystore has no key for it; restore the keystore's newest backup");
     }
-    if (!secret.ok()) return secret.status();
+    if (!secret.ok()) return Annotate(secret.status(), place());
     auto plaintext =
         vault::OpenSection(*secret, *commitment, origin, *event_id, kind, blob->blob);
     if (!plaintext.ok()) {
-      return Annotate(plaintext.status(), Str("section ", SectionKindName(kind), " of entry ",
-                                              entry.position.value(), " of ", origin));
+      return Annotate(plaintext.status(), place());
     }
     event.opened.add(kind);
     event.bytes += *plaintext;

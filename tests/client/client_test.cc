@@ -70,6 +70,14 @@ TEST_F(ClientTest, ARefusalIsAnAnswerNotAnError) {
   EXPECT_EQ(answer.refusal().code(), "because");
 }
 
+TEST_F(ClientTest, TheAnswerToTheLargestOfferArrives) {
+  const auto service = Service(Receipts);
+  ASSERT_OK_AND_ASSIGN(const auto client, Client::Connect(Options(*service)));
+  ASSERT_OK_AND_ASSIGN(const auto answer, client->Publish(SomeOffer(1'024)));
+  EXPECT_EQ(answer.receipts_size(), 1'024);
+  EXPECT_GT(answer.ByteSizeLong(), 64u << 10);
+}
+
 TEST_F(ClientTest, StatusIsAsked) {
   const auto service = Service([](const Envelope& request) {
     Envelope answer = FakeService::AnswerTo(request);

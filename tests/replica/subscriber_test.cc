@@ -337,12 +337,19 @@ TEST_F(SubscriberTest, ASectionWithoutACommitmentIsAnAlarm) {
 
 TEST_F(SubscriberTest, AnErasedSectionMayBeMissing) {
   WriteHistory();
-  origin_.EraseSecret(1, kService);
   BatchMessage message = origin_.Cut(kKela, 0);
-  EXPECT_EQ(message.blobs, "");
+  ASSERT_NE(message.blobs, "");
+  message.blobs.clear();
   Deliver(std::move(message));
   EXPECT_EQ(alarms_, std::vector<std::string>());
   EXPECT_EQ(stores_.size(), 1u);
+}
+
+TEST_F(SubscriberTest, AHeldSectionWithoutItsKeyEndsTheCutAndIsNotSentAsErased) {
+  WriteHistory();
+  origin_.EraseSecret(1, kService);
+  const auto cut = origin_.cut()(kKela, Position(0), Position(2), 1 << 20);
+  EXPECT_EQ(cut.status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(SubscriberTest, AnotherReceiversEntryIsAnAlarm) {
