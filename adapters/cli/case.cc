@@ -12,6 +12,8 @@
 namespace polku::cli {
 namespace {
 
+constexpr size_t kLabelWidth = 28;  // FieldLabel is no longer: tests/cli/labels_test.cc
+
 // The merged order is for machines; a person is told the day, the step and who.
 void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
                 Language language, bool brief, Io& io) {
@@ -29,7 +31,7 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
          << (brief ? "" : "\n");
   if (event.body != nullptr && !brief) {
     for (const auto& [name, value] : RenderFields(*event.body, agreement, language)) {
-      io.out << kIndent << PadTo(name, 22) << " " << value << "\n";
+      io.out << kIndent << PadTo(name, kLabelWidth) << " " << value << "\n";
     }
   }
   if (!event.sealed.empty()) {
@@ -51,16 +53,16 @@ void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) 
   const auto line = [&](Word word, const std::string& value) {
     io.out << "  " << PadTo(std::string(Label(word, language)), 24) << " " << value << "\n";
   };
-  line(Word::kStatus, RenderStatus(summary));
+  line(Word::kStatus, RenderStatus(summary, language));
   line(Word::kAttended, std::to_string(summary.attended));
   line(Word::kAbsences, RenderAbsences(summary, language));
   line(Word::kNotHeld, std::to_string(summary.not_held));
   line(Word::kAllowance, RenderMoney(summary.allowance, language));
   line(Word::kTravel, RenderTravel(summary, language));
-  line(Word::kPerks, RenderPerks(summary));
-  line(Word::kAssessed, RenderAssessed(summary));
-  line(Word::kDue, RenderDue(summary));
-  line(Word::kBenefits, RenderBenefits(summary));
+  line(Word::kPerks, RenderPerks(summary, language));
+  line(Word::kAssessed, RenderAssessed(summary, language));
+  line(Word::kDue, RenderDue(summary, language));
+  line(Word::kBenefits, RenderBenefits(summary, language));
   line(Word::kParallel, RenderParallel(summary, language));
 }
 

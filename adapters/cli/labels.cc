@@ -1,11 +1,12 @@
 #include "adapters/cli/labels.h"
 
 #include <array>
+#include <span>
+
+#include "adapters/cli/labels_tables.h"
 
 namespace polku::cli {
 namespace {
-
-using Texts = std::array<std::string_view, 3>;  // fi, sv, en
 
 struct EventName {
   std::string_view type;
@@ -130,6 +131,16 @@ constexpr std::array kEvents = {
     EventName{"polku.assessment.v1.FeedbackGiven", {"Palaute", "Respons", "Feedback given"}},
     EventName{"polku.assessment.v1.CompetenceRecognised",
               {"Osaaminen tunnistettu", "Kunnande identifierat", "Competence recognised"}},
+    // Control entries: a log's own, of no case.
+    EventName{"polku.event.v1.Genesis", {"Lokin alku", "Loggens början", "Log begun"}},
+    EventName{"polku.event.v1.KeyChanged", {"Avain vaihdettu", "Nyckel bytt", "Key changed"}},
+    EventName{"polku.event.v1.SchemaAdded",
+              {"Tietorakenne lisätty", "Datastruktur tillagd", "Schema added"}},
+    EventName{"polku.event.v1.AgreementChanged",
+              {"Tietojenvaihtosopimus muuttui", "Avtalet om informationsutbyte ändrat",
+               "Agreement changed"}},
+    EventName{"polku.event.v1.RulesChanged",
+              {"Säännöt muuttuivat", "Reglerna ändrade", "Rules changed"}},
 };
 
 struct WordTexts {
@@ -159,6 +170,25 @@ constexpr std::array kWords = {
               {"sisältö ei nähtävissä", "innehållet är inte synligt", "content sealed"}},
     WordTexts{Word::kRecorded, {"kirjattu", "antecknat", "recorded"}},
     WordTexts{Word::kInKind, {"annettu esineenä", "in natura", "in kind"}},
+    WordTexts{Word::kYes, {"kyllä", "ja", "yes"}},
+    WordTexts{Word::kNo, {"ei", "nej", "no"}},
+    WordTexts{Word::kFeedback, {"palaute", "respons", "feedback"}},
+    WordTexts{Word::kReferral, {"lähete", "remiss", "referral"}},
+    WordTexts{Word::kNotStarted, {"ei alkanut", "inte inledd", "not started"}},
+    WordTexts{Word::kRunning, {"käynnissä", "pågår", "running"}},
+    WordTexts{Word::kInterrupted, {"keskeytynyt", "avbruten", "interrupted"}},
+    WordTexts{Word::kEnded, {"päättynyt", "avslutad", "ended"}},
+    WordTexts{Word::kClosed, {"asiakkuus päättynyt", "klientrelationen avslutad", "closed"}},
+    WordTexts{Word::kCaseColumn, {"asia", "ärende", "case"}},
+    WordTexts{Word::kClient, {"asiakas", "klient", "client"}},
+    WordTexts{Word::kCases, {"asioita", "ärenden", "cases"}},
+    WordTexts{Word::kLog, {"loki", "logg", "log"}},
+    WordTexts{Word::kOwn, {"oma", "egen", "own"}},
+    WordTexts{Word::kEntries, {"merkintöjä", "anteckningar", "entries"}},
+    WordTexts{Word::kHeld, {"hallussa", "innehas", "held"}},
+    WordTexts{Word::kWithheld, {"ei luovutettu", "inte utlämnade", "withheld"}},
+    WordTexts{Word::kSealedInPart, {"osin nähtävissä", "delvis synliga", "sealed in part"}},
+    WordTexts{Word::kEventType, {"tapahtuma", "händelse", "event"}},
 };
 
 constexpr std::array<Texts, 5> kSections = {{{"palvelu", "service", "service"},
@@ -170,6 +200,18 @@ constexpr std::array<Texts, 5> kSections = {{{"palvelu", "service", "service"},
 size_t Index(Language language) { return static_cast<size_t>(language); }
 
 constexpr std::array<std::string_view, 3> kLanguages = {"fi", "sv", "en"};
+
+const LabelRow* FindRow(std::span<const LabelRow> rows, std::string_view key) {
+  for (const LabelRow& row : rows) {
+    if (row.key == key) return &row;
+  }
+  return nullptr;
+}
+
+// Empty where the schema's own name serves.
+std::string_view TextOf(const LabelRow* row, Language language) {
+  return row == nullptr ? "" : row->texts[Index(language)];
+}
 
 }  // namespace
 
@@ -226,6 +268,23 @@ std::string EnumLabel(const google::protobuf::EnumValueDescriptor& value) {
     if (c == '_') c = ' ';
   }
   return label;
+}
+
+std::string CodeLabel(const google::protobuf::EnumValueDescriptor& value, Language language) {
+  const std::string_view text = TextOf(FindRow(CodeRows(), value.name()), language);
+  return text.empty() ? EnumLabel(value) : std::string(text);
+}
+
+std::string FieldLabel(const google::protobuf::FieldDescriptor& field, Language language) {
+  const LabelRow* row = FindRow(FieldRows(), field.full_name());
+  if (row == nullptr) row = FindRow(FieldRows(), field.name());
+  const std::string_view text = TextOf(row, language);
+  if (!text.empty()) return std::string(text);
+  std::string name = field.name();
+  for (char& c : name) {
+    if (c == '_') c = ' ';
+  }
+  return name;
 }
 
 }  // namespace polku::cli

@@ -43,6 +43,26 @@ enum class Word {
   kHeaderOnly,
   kRecorded,
   kInKind,
+  kYes,
+  kNo,
+  kFeedback,
+  kReferral,
+  kNotStarted,
+  kRunning,
+  kInterrupted,
+  kEnded,
+  kClosed,
+  // Headings of `polku summary`.
+  kCaseColumn,
+  kClient,
+  kCases,
+  kLog,
+  kOwn,
+  kEntries,
+  kHeld,
+  kWithheld,
+  kSealedInPart,
+  kEventType,
 };
 std::string_view Label(Word word, Language language);
 
@@ -50,7 +70,7 @@ std::string_view Label(Word word, Language language);
 std::string AgencyLabel(const config::v1::Agreement& agreement, std::string_view agency,
                         Language language);
 
-// "DAY_OUTCOME_ABSENT_OTHER" of DayOutcome → "absent other".
+// The schema's own name, for machines: "DAY_OUTCOME_ABSENT_OTHER" of DayOutcome → "absent other".
 std::string EnumLabel(const google::protobuf::EnumValueDescriptor& value);
 // The same by type, for a number.
 template <typename Enum>
@@ -59,6 +79,20 @@ std::string EnumLabel(Enum value) {
       google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(static_cast<int>(value));
   return descriptor == nullptr ? std::to_string(static_cast<int>(value)) : EnumLabel(*descriptor);
 }
+
+// The field's own word for a code, e.g. "muu poissaolo"; EnumLabel of what the tables do not know.
+std::string CodeLabel(const google::protobuf::EnumValueDescriptor& value, Language language);
+template <typename Enum>
+std::string CodeLabel(Enum value, Language language) {
+  const auto* descriptor =
+      google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(static_cast<int>(value));
+  return descriptor == nullptr ? std::to_string(static_cast<int>(value))
+                               : CodeLabel(*descriptor, language);
+}
+
+// What a field of an event or of a message in one is called, e.g. "tunnistettu" of
+// NeedIdentified.identified_on; its name with spaces where the tables do not know it.
+std::string FieldLabel(const google::protobuf::FieldDescriptor& field, Language language);
 
 }  // namespace polku::cli
 

@@ -52,13 +52,14 @@ class Renderer {
         const int number = one ? reflection.GetEnumValue(message, &field)
                                : reflection.GetRepeatedEnumValue(message, &field, index);
         const auto* value = field.enum_type()->FindValueByNumber(number);
-        return value == nullptr ? std::to_string(number) : EnumLabel(*value);
+        return value == nullptr ? std::to_string(number) : CodeLabel(*value, language_);
       }
       case FieldDescriptor::CPPTYPE_BOOL:
-        return (one ? reflection.GetBool(message, &field)
-                    : reflection.GetRepeatedBool(message, &field, index))
-                   ? "yes"
-                   : "no";
+        return std::string(Label((one ? reflection.GetBool(message, &field)
+                                      : reflection.GetRepeatedBool(message, &field, index))
+                                     ? Word::kYes
+                                     : Word::kNo,
+                                 language_));
       case FieldDescriptor::CPPTYPE_MESSAGE:
         return Nested(one ? reflection.GetMessage(message, &field)
                           : reflection.GetRepeatedMessage(message, &field, index));
@@ -93,7 +94,8 @@ class Renderer {
 
   static std::string Number(std::string_view name, int64_t value) {
     if (EndsWith(name, "cents")) return Str(FormatEuros(Cents(value)), " €");
-    if (name.find("minutes") != std::string_view::npos && value >= 60) {
+    if (name.find("minutes") != std::string_view::npos) {
+      if (value < 60) return Str(value, " min");
       return value % 60 == 0 ? Str(value / 60, " h") : Str(value / 60, " h ", value % 60, " min");
     }
     return std::to_string(value);
@@ -107,7 +109,8 @@ class Renderer {
     message.GetReflection()->ListFields(message, &fields);
     std::string text;
     for (const FieldDescriptor* field : fields) {
-      text += Str(text.empty() ? "" : ", ", field->name(), " ", Field(message, *field));
+      text += Str(text.empty() ? "" : ", ", FieldLabel(*field, language_), ": ",
+                  Field(message, *field));
     }
     return text;
   }
@@ -117,17 +120,33 @@ class Renderer {
 };
 
 template <typename Map>
-std::string CountsOf(const Map& counts) {
+std::string CountsOf(const Map& counts, Language language) {
   std::string text;
   for (const auto& [kind, count] : counts) {
-    text += Str(text.empty() ? "" : ", ", EnumLabel(kind), " ", count);
+    text += Str(text.empty() ? "" : ", ", CodeLabel(kind, language), " ", count);
   }
   return text.empty() ? "-" : text;
 }
 
 template <typename Set>
-void AppendNames(std::string& text, const Set& kinds) {
-  for (const auto kind : kinds) text += Str(text.empty() ? "" : ", ", EnumLabel(kind));
+void AppendNames(std::string& text, const Set& kinds, Language language) {
+  for (const auto kind : kinds) text += Str(text.empty() ? "" : ", ", CodeLabel(kind, language));
+}
+
+Word StageWord(audit::ServiceStage stage) {
+  switch (stage) {
+    case audit::ServiceStage::kNotStarted:
+      return Word::kNotStarted;
+    case audit::ServiceStage::kRunning:
+      return Word::kRunning;
+    case audit::ServiceStage::kInterrupted:
+      return Word::kInterrupted;
+    case audit::ServiceStage::kEnded:
+      return Word::kEnded;
+    case audit::ServiceStage::kClosed:
+      break;
+  }
+  return Word::kClosed;
 }
 
 }  // namespace
@@ -139,7 +158,7 @@ std::vector<std::pair<std::string, std::string>> RenderFields(
   message.GetReflection()->ListFields(message, &fields);
   std::vector<std::pair<std::string, std::string>> lines;
   for (const FieldDescriptor* field : fields) {
-    lines.emplace_back(field->name(), renderer.Field(message, *field));
+    lines.emplace_back(FieldLabel(*field, language), renderer.Field(message, *field));
   }
   return lines;
 }
@@ -178,45 +197,50 @@ std::string RenderTravel(const audit::CaseSummary& summary, Language language) {
   return Str(summary.travel_grants, " ", Label(Word::kInKind, language));
 }
 
-std::string RenderPerks(const audit::CaseSummary& summary) { return CountsOf(summary.perks); }
+std::string RenderPerks(const audit::CaseSummary& summary, Language language) {
+  return CountsOf(summary.perks, language);
+}
 
-std::string RenderAssessed(const audit::CaseSummary& summary) {
-  std::string text = CountsOf(summary.assessed);
+std::string RenderAssessed(const audit::CaseSummary& summary, Language language) {
+  std::string text = CountsOf(summary.assessed, language);
   if (summary.feedback_given > 0) {
-    text = Str(text == "-" ? "" : Str(text, ", "), "feedback ", summary.feedback_given);
+    text = Str(text == "-" ? "" : Str(text, ", "), Label(Word::kFeedback, language), " ",
+               summary.feedback_given);
   }
   return text;
 }
 
-std::string RenderDue(const audit::CaseSummary& summary) {
+std::string RenderDue(const audit::CaseSummary& summary, Language language) {
   std::string text;
   for (const audit::OpenDue& due : summary.due) {
     const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
-    text += Str(text.empty() ? "" : ", ",
-                feedback ? Str("feedback of ", EnumLabel(due.giver)) : EnumLabel(due.kind),
-                due.round > 1 ? Str(" ", due.round) : "", " ", Plain(due.due_on));
+    text += Str(
+        text.empty() ? "" : ", ",
+        feedback ? Str(Label(Word::kFeedback, language), " (", CodeLabel(due.giver, language), ")")
+                 : CodeLabel(due.kind, language),
+        due.round > 1 ? Str(" ", due.round) : "", " ", Plain(due.due_on));
   }
   return text.empty() ? "-" : text;
 }
 
-std::string RenderStatus(const audit::CaseSummary& summary) {
-  std::string text;
-  for (const char c : audit::ServiceStageName(summary.stage)) text.push_back(c == '_' ? ' ' : c);
+std::string RenderStatus(const audit::CaseSummary& summary, Language language) {
+  std::string text(Label(StageWord(summary.stage), language));
   if (summary.stage == audit::ServiceStage::kNotStarted &&
       summary.referral != referral::v1::REFERRAL_STATUS_UNSPECIFIED) {
-    text += Str(", referral ", EnumLabel(summary.referral));
+    text +=
+        Str(", ", Label(Word::kReferral, language), ": ", CodeLabel(summary.referral, language));
   }
   if (!summary.ended_on.empty()) text += Str(" ", summary.ended_on);
   if (summary.exit_code != event::v1::EXIT_CODE_UNSPECIFIED) {
-    text += Str(", ", EnumLabel(summary.exit_code));
+    text += Str(", ", CodeLabel(summary.exit_code, language));
   } else if (summary.exit_group != event::v1::EXIT_GROUP_UNSPECIFIED) {
-    text += Str(", ", EnumLabel(summary.exit_group));
+    text += Str(", ", CodeLabel(summary.exit_group, language));
   }
   return text;
 }
 
 std::string RenderAbsences(const audit::CaseSummary& summary, Language language) {
-  std::string text = CountsOf(summary.absences);
+  std::string text = CountsOf(summary.absences, language);
   if (summary.absences_sealed > 0) {
     text = Str(text == "-" ? "" : Str(text, ", "), summary.absences_sealed, " ",
                Label(Word::kSealed, language));
@@ -224,16 +248,16 @@ std::string RenderAbsences(const audit::CaseSummary& summary, Language language)
   return text;
 }
 
-std::string RenderBenefits(const audit::CaseSummary& summary) {
+std::string RenderBenefits(const audit::CaseSummary& summary, Language language) {
   std::string text;
-  AppendNames(text, summary.benefits);
+  AppendNames(text, summary.benefits, language);
   return text.empty() ? "-" : text;
 }
 
 std::string RenderParallel(const audit::CaseSummary& summary, Language language) {
   std::string text;
-  AppendNames(text, summary.social_services);
-  AppendNames(text, summary.health_services);
+  AppendNames(text, summary.social_services, language);
+  AppendNames(text, summary.health_services, language);
   if (summary.parallel_sealed > 0) {
     text +=
         Str(text.empty() ? "" : ", ", summary.parallel_sealed, " ", Label(Word::kSealed, language));

@@ -13,8 +13,8 @@
 
 namespace polku::cli {
 
-// Field name and value of each field that is set, in the order of the schema. Codes lose their
-// prefix, cents become euros, minutes hours, ids and agencies their short forms.
+// Label and value of each field that is set, in the order of the schema. Codes become words, cents
+// euros, minutes hours, agencies their names; a part of an event reads "label: value, …".
 std::vector<std::pair<std::string, std::string>> RenderFields(
     const google::protobuf::Message& message, const config::v1::Agreement& agreement,
     Language language);
@@ -26,13 +26,13 @@ std::string EventDay(const google::protobuf::Message& message);
 std::string RenderMoney(const audit::Money& money, Language language);
 // Travel given without a price is counted: "4 in kind".
 std::string RenderTravel(const audit::CaseSummary& summary, Language language);
-std::string RenderPerks(const audit::CaseSummary& summary);
-std::string RenderAssessed(const audit::CaseSummary& summary);
-std::string RenderDue(const audit::CaseSummary& summary);
+std::string RenderPerks(const audit::CaseSummary& summary, Language language);
+std::string RenderAssessed(const audit::CaseSummary& summary, Language language);
+std::string RenderDue(const audit::CaseSummary& summary, Language language);
 // Stage, last day and exit, e.g. "ended 2025-06-02, study".
-std::string RenderStatus(const audit::CaseSummary& summary);
+std::string RenderStatus(const audit::CaseSummary& summary, Language language);
 std::string RenderAbsences(const audit::CaseSummary& summary, Language language);
-std::string RenderBenefits(const audit::CaseSummary& summary);
+std::string RenderBenefits(const audit::CaseSummary& summary, Language language);
 std::string RenderParallel(const audit::CaseSummary& summary, Language language);
 
 }  // namespace polku::cli

@@ -118,8 +118,11 @@ std::string LogJson(const LogSummary& log) {
 
 void PrintCases(const std::vector<CaseSummary>& cases, const References& references,
                 Language language, Io& io) {
-  TextTable table({references.empty() ? "case" : "client", "attended", "not held", "absences",
-                   "allowance", "travel", "perks", "assessed", "due", "status"});
+  const auto word = [&](Word w) { return std::string(Label(w, language)); };
+  TextTable table({word(references.empty() ? Word::kCaseColumn : Word::kClient), word(Word::kAttended),
+                   word(Word::kNotHeld), word(Word::kAbsences), word(Word::kAllowance),
+                   word(Word::kTravel), word(Word::kPerks), word(Word::kAssessed), word(Word::kDue),
+                   word(Word::kStatus)});
   uint64_t attended = 0;
   audit::Money allowance, travel;
   const auto add = [](audit::Money& total, const audit::Money& part) {
@@ -130,37 +133,42 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
   for (const CaseSummary& c : cases) {
     table.Add({NameOf(references, c.case_id), std::to_string(c.attended),
                std::to_string(c.not_held), RenderAbsences(c, language),
-               RenderMoney(c.allowance, language), RenderTravel(c, language), RenderPerks(c),
-               RenderAssessed(c), RenderDue(c), RenderStatus(c)});
+               RenderMoney(c.allowance, language), RenderTravel(c, language),
+               RenderPerks(c, language), RenderAssessed(c, language), RenderDue(c, language),
+               RenderStatus(c, language)});
     attended += c.attended;
     add(allowance, c.allowance);
     add(travel, c.travel);
   }
   table.Print(io.out);
-  io.out << cases.size() << " cases, " << attended << " attended days, allowance "
-         << RenderMoney(allowance, language) << ", travel " << RenderMoney(travel, language)
-         << "\n";
+  io.out << word(Word::kCases) << " " << cases.size() << ", " << word(Word::kAttended) << " "
+         << attended << ", " << word(Word::kAllowance) << " " << RenderMoney(allowance, language)
+         << ", " << word(Word::kTravel) << " " << RenderMoney(travel, language) << "\n";
 }
 
-void PrintLogs(const std::vector<LogSummary>& logs, Io& io) {
-  TextTable table({"log", "entries", "held", "withheld", "sealed in part", "cases"});
+void PrintLogs(const std::vector<LogSummary>& logs, Language language, Io& io) {
+  const auto word = [&](Word w) { return std::string(Label(w, language)); };
+  TextTable table({word(Word::kLog), word(Word::kEntries), word(Word::kHeld), word(Word::kWithheld),
+                   word(Word::kSealedInPart), word(Word::kCases)});
   for (const LogSummary& log : logs) {
-    table.Add({Str(Plain(log.origin), log.own ? " (own)" : ""), std::to_string(log.size),
-               std::to_string(log.held), std::to_string(log.withheld), std::to_string(log.sealed),
-               std::to_string(log.cases)});
+    table.Add({log.own ? Str(Plain(log.origin), " (", word(Word::kOwn), ")") : Plain(log.origin),
+               std::to_string(log.size), std::to_string(log.held), std::to_string(log.withheld),
+               std::to_string(log.sealed), std::to_string(log.cases)});
   }
   table.Print(io.out);
   for (const LogSummary& log : logs) {
     if (log.by_type.empty()) continue;
     io.out << "\n" << Plain(log.origin) << "\n";
-    TextTable types({"type", "entries"});
-    for (const auto& [type, count] : log.by_type) types.Add({Plain(type), std::to_string(count)});
+    TextTable types({word(Word::kEventType), word(Word::kEntries)});
+    for (const auto& [type, count] : log.by_type) {
+      types.Add({Plain(EventLabel(type, language)), std::to_string(count)});
+    }
     types.Print(io.out);
   }
 }
 
 ExitCode RunSummary(const Args& args, Io& io) {
-  const auto language = ParseLanguage(args.GetOr("lang", "en"));
+  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
   if (!language) return FailUsage(io, "--lang is fi, sv or en");
   std::optional<CaseId> only;
   if (args.Has("case")) {
@@ -217,7 +225,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
   }
   if (show_cases) PrintCases(summary.cases, *references, *language, io);
   if (show_cases && show_logs) io.out << "\n";
-  if (show_logs) PrintLogs(summary.logs, io);
+  if (show_logs) PrintLogs(summary.logs, *language, io);
   return kExitOk;
 }
 
@@ -234,7 +242,7 @@ Command SummaryCommand() {
             {"case", "ID", "one case"},
             {"clients", "FILE", "CSV: asiakas;tapaus; names the cases by the provider's reference"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},
-            {"lang", "fi|sv|en", "language of what is sealed; en"},
+            {"lang", "fi|sv|en", "language of headings and codes; fi"},
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details = "Attended days and absences as they stand after corrections, allowance and "
                   "travel net of reversals,\n"

@@ -105,6 +105,8 @@ TEST_F(ReadingTest, ACaseIsShownWhileTheServiceRunsAndInThreeLanguages) {
               HasSubstr("2025-01-07  Tarve tunnistettu  ·  Oulun kaupunki, virkailija o-1"));
   EXPECT_THAT(finnish.out, HasSubstr("rytmi"));
   EXPECT_THAT(finnish.out, HasSubstr("9.00 €"));
+  EXPECT_THAT(finnish.out, HasSubstr("sosiaaliset syyt"));
+  EXPECT_THAT(finnish.out, Not(HasSubstr("identified_on")));
   EXPECT_THAT(Run({"case", kCase1, "--lang", "sv"}).out, HasSubstr("Behov identifierat"));
   EXPECT_THAT(Run({"case", kCase1, "--lang", "en"}).out, HasSubstr("Need identified"));
   EXPECT_THAT(Run({"case", kCase1, "--brief"}).out, Not(HasSubstr("rytmi")));
@@ -161,8 +163,12 @@ TEST_F(ReadingTest, SummaryCountsCasesAndLogs) {
   EXPECT_EQ(json.code, 0) << json.err;
   EXPECT_THAT(json.out, HasSubstr("\"allowance\":{\"cents\":900,\"visible\":1,\"sealed\":0}"));
   EXPECT_THAT(json.out, HasSubstr("\"size\":4,\"held\":4,\"withheld\":0,\"control\":1"));
-  EXPECT_THAT(Run({"summary"}).out, HasSubstr("2 cases"));
-  EXPECT_THAT(Run({"summary", "--logs"}).out, Not(HasSubstr("attended")));
+  EXPECT_THAT(Run({"summary"}).out, HasSubstr("asioita 2"));
+  EXPECT_THAT(Run({"summary", "--lang", "sv"}).out, HasSubstr("ärenden 2"));
+  const Result english = Run({"summary", "--lang", "en"});
+  EXPECT_THAT(english.out, HasSubstr("cases 2, attended days 0, allowance 9.00 €"));
+  EXPECT_THAT(english.out, HasSubstr("Need identified"));
+  EXPECT_THAT(Run({"summary", "--logs", "--lang", "en"}).out, Not(HasSubstr("attended")));
   const std::string clients =
       dir_.Write("clients.csv", std::string("asiakas;tapaus\nA-01;") + kCase1 + "\n");
   const Result named = Run({"summary", "--cases", "--clients", clients});
