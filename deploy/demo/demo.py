@@ -117,11 +117,11 @@ def main():
         say("== The same client, everything on record, a line an event ==\n")
         say(made.polku("case", one, "--config", oulu, "--lang", "en", "--brief"))
         say("== The group, as the auditor counts it: days, money, assessments ==\n")
-        say(made.polku("summary", "--cases", "--clients", HERE / "input/asiakkaat.csv",
+        say(made.polku("summary", "--cases", "--lang", "en", "--clients", HERE / "input/asiakkaat.csv",
                        "--config", made.config("tarkastaja-audit")))
         say("== What each agency holds ==\n")
         for name in cluster.INSTANCES:
-            logs = made.polku("summary", "--logs", "--config", made.config(name)).split("\n\n")[0]
+            logs = made.polku("summary", "--logs", "--lang", "en", "--config", made.config(name)).split("\n\n")[0]
             say(f"-- {name}\n{logs}\n")
         say("Entries a log: " + ", ".join(f"{origin} {size}" for origin, size in sizes.items()))
     except BaseException:

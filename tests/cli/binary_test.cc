@@ -112,7 +112,7 @@ TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
   }
   // Never overwritten; shown again on request.
   const Result again = RunPolku(command);
-  EXPECT_EQ(again.code, 4);
+  EXPECT_EQ(again.code, 3);
   EXPECT_THAT(again.err, HasSubstr("never overwritten"));
   auto show = command;
   show.push_back("--show");
