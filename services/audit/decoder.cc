@@ -15,26 +15,7 @@ namespace polku::audit {
 namespace {
 
 using google::protobuf::Descriptor;
-using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
-
-bool HasUnknownFields(const Message& message) {
-  const auto* reflection = message.GetReflection();
-  if (!reflection->GetUnknownFields(message).empty()) return true;
-  std::vector<const FieldDescriptor*> fields;
-  reflection->ListFields(message, &fields);
-  for (const FieldDescriptor* field : fields) {
-    if (field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) continue;
-    if (!field->is_repeated()) {
-      if (HasUnknownFields(reflection->GetMessage(message, field))) return true;
-      continue;
-    }
-    for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
-      if (HasUnknownFields(reflection->GetRepeatedMessage(message, field, i))) return true;
-    }
-  }
-  return false;
-}
 
 bool Parse(Message& message, std::string_view bytes) {
   return bytes.size() <= INT32_MAX &&
@@ -104,7 +85,7 @@ absl::StatusOr<std::unique_ptr<Message>> Decoder::Decode(LogNumber log,
     message.reset(
         google::protobuf::MessageFactory::generated_factory()->GetPrototype(built_in)->New());
     if (!Parse(*message, bytes)) return NotThat(header);
-    if (!HasUnknownFields(*message)) return message;
+    if (!service::HasUnknownFields(*message)) return message;
   }
   const auto hash = Hash::FromBytes(header.schema_hash());
   if (!hash) return message;

@@ -42,6 +42,17 @@ bool IsDomainPackage(std::string_view package) {
   return false;
 }
 
+void AddWithDependencies(const FileDescriptor& file, std::set<std::string>& seen,
+                         google::protobuf::FileDescriptorSet& set) {
+  if (!seen.insert(file.name()).second) return;
+  for (int i = 0; i < file.dependency_count(); ++i) {
+    AddWithDependencies(*file.dependency(i), seen, set);
+  }
+  file.CopyTo(set.add_file());
+}
+
+}  // namespace
+
 bool HasUnknownFields(const Message& message) {
   const auto* reflection = message.GetReflection();
   if (!reflection->GetUnknownFields(message).empty()) return true;
@@ -59,17 +70,6 @@ bool HasUnknownFields(const Message& message) {
   }
   return false;
 }
-
-void AddWithDependencies(const FileDescriptor& file, std::set<std::string>& seen,
-                         google::protobuf::FileDescriptorSet& set) {
-  if (!seen.insert(file.name()).second) return;
-  for (int i = 0; i < file.dependency_count(); ++i) {
-    AddWithDependencies(*file.dependency(i), seen, set);
-  }
-  file.CopyTo(set.add_file());
-}
-
-}  // namespace
 
 const Descriptor* FindEventType(std::string_view full_name) {
   const Descriptor* type =

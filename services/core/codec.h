@@ -33,6 +33,9 @@ absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseEvent(
 absl::StatusOr<std::unique_ptr<google::protobuf::Message>> ParseRecordedEvent(
     const google::protobuf::Descriptor& type, std::string_view bytes);
 
+// The message or a part of it has fields that this program's schema does not have.
+bool HasUnknownFields(const google::protobuf::Message& message);
+
 // The event with nothing known of it.
 std::unique_ptr<google::protobuf::Message> EmptyEvent(const google::protobuf::Descriptor& type);
 
