@@ -600,6 +600,21 @@ TEST_F(OfferTest, AKeyThatDoesNotOpenHurtsItsOwnCaseAlone) {
   EXPECT_FALSE(node_.Offer(kOulu, {NeedEvent("e", 2)}).has_refusal());
 }
 
+TEST_F(OfferTest, AKeystoreOlderThanTheLogIsToldAndNeverFilledUpWithNewKeys) {
+  ASSERT_FALSE(node_.Offer(kOulu, {NeedEvent("a", 1, "rent")}).has_refusal());
+  node_.Close();
+  std::erase_if(node_.key_disk.records,
+                [](const auto& record) { return record.first.starts_with(NumberedCase(1).view()); });
+  const size_t keys = node_.key_disk.records.size();
+  ASSERT_OK(node_.TryOpen());
+  const Position size = node_->size();
+  EXPECT_THAT(node_.Offer(kOulu, {NeedEvent("b", 1, "rent")}),
+              RefusedWith(kTryAgain, "service_failed"));
+  EXPECT_EQ(node_->size(), size);
+  EXPECT_EQ(node_.key_disk.records.size(), keys);
+  EXPECT_THAT(node_->health(), HasSubstr("restore the keystore"));
+}
+
 TEST_F(OfferTest, OpeningFailsWithAReasonForAnotherOriginOrKeyOrTooManyReceivers) {
   node_.Close();
   const auto own_keys = std::move(node_.keys.signer);
