@@ -157,6 +157,7 @@ std::vector<std::pair<std::string, std::string>> RenderFields(
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
   std::vector<std::pair<std::string, std::string>> lines;
+  lines.reserve(fields.size());
   for (const FieldDescriptor* field : fields) {
     lines.emplace_back(FieldLabel(*field, language), renderer.Field(message, *field));
   }
@@ -176,7 +177,7 @@ std::string EventDay(const Message& message) {
         !EndsWith(field.name(), "_from")) {
       continue;
     }
-    const std::string day = message.GetReflection()->GetString(message, &field);
+    std::string day = message.GetReflection()->GetString(message, &field);
     if (ParseDay(day)) return day;
   }
   return "";

@@ -24,7 +24,7 @@ absl::Status PrintNew(audit::Store& store, const audit::Filter& filter, audit::P
     io.out << json << "\n";
     return io.out ? absl::OkStatus() : absl::CancelledError("cannot write the output");
   };
-  const absl::Status status = history.Replay(filter, print, &progress);
+  absl::Status status = history.Replay(filter, print, &progress);
   io.out.flush();
   return status;
 }

@@ -14,7 +14,6 @@
 namespace polku::replica {
 namespace {
 
-using exchange::v1::SubscriptionState;
 
 constexpr size_t kMaxFrameBytes = 4 << 20;  // PROTOCOL.md "Limits"
 // By how much a batch may run over the granted credit: one entry and its framing.
