@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -207,7 +208,7 @@ void InitMessage(zmq_msg_t* message, std::string bytes) {
   }
   auto owned = std::make_unique<std::string>(std::move(bytes));
   if (zmq_msg_init_data(message, owned->data(), owned->size(), FreeString, owned.get()) == 0) {
-    owned.release();
+    (void)owned.release();  // ZeroMQ owns it now, FreeString ends it
   } else {
     zmq_msg_init(message);
   }
@@ -774,16 +775,21 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Connect(std::shared_ptr<
   return connection;
 }
 
-void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, int wake_fd,
-          absl::Duration timeout) {
+void Wait(const std::vector<Server*>& servers, const std::vector<Connection*>& connections,
+          int wake_fd, absl::Duration timeout) {
   std::vector<Pollable*> ends;
+  ends.reserve(servers.size() + connections.size());
   for (Server* server : servers) ends.push_back(static_cast<ServerImpl*>(server));
   for (Connection* connection : connections)
     ends.push_back(static_cast<ConnectionImpl*>(connection));
-  const absl::Time deadline = absl::Now() + timeout;
+  // Steady: a wall clock that is set back must not make the wait longer.
+  const auto start = std::chrono::steady_clock::now();
+  const auto remaining = [&] {
+    return timeout - absl::FromChrono(std::chrono::steady_clock::now() - start);
+  };
   while (true) {
     bool ready = false;
-    absl::Time wake = deadline;
+    absl::Time wake = absl::InfiniteFuture();
     for (Pollable* end : ends) {
       ready |= end->Housekeep();
       wake = std::min(wake, end->next_deadline());
@@ -791,7 +797,8 @@ void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, in
     std::vector<zmq_pollitem_t> items;
     for (const Pollable* end : ends) end->AddTo(items);
     if (wake_fd >= 0) items.push_back({nullptr, wake_fd, ZMQ_POLLIN, 0});
-    const absl::Duration left = std::max(absl::ZeroDuration(), wake - absl::Now());
+    const absl::Duration left =
+        std::max(absl::ZeroDuration(), std::min(remaining(), wake - absl::Now()));
     // Rounded up: a wait of half a millisecond must not become a busy loop.
     const int64_t milliseconds =
         ready ? 0 : absl::ToInt64Milliseconds(absl::Ceil(left, absl::Milliseconds(1)));
@@ -799,7 +806,7 @@ void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, in
              static_cast<long>(std::min<int64_t>(milliseconds, 3'600'000)));
     const bool woken = wake_fd >= 0 && (items.back().revents & ZMQ_POLLIN) != 0;
     for (Pollable* end : ends) ready |= end->Housekeep();
-    if (ready || woken || absl::Now() >= deadline) return;
+    if (ready || woken || remaining() <= absl::ZeroDuration()) return;
   }
 }
 

@@ -127,8 +127,8 @@ class Connection {
 
 // Waits until any of them has something, a byte can be read from `wake_fd` (-1: none), or the
 // time is over. Also when a link's state changes. Handles the servers' handshakes while it waits.
-void Wait(std::vector<Server*> servers, std::vector<Connection*> connections, int wake_fd,
-          absl::Duration timeout);
+void Wait(const std::vector<Server*>& servers, const std::vector<Connection*>& connections,
+          int wake_fd, absl::Duration timeout);
 
 }  // namespace polku::zeromq
 

@@ -95,7 +95,7 @@ std::vector<Subtree> CoverRange(Position first, const std::vector<Hash>& leaf_ha
   size_t next = 0;
   while (next < leaf_hashes.size()) {
     const size_t rest = leaf_hashes.size() - next;
-    const int fits = std::bit_width(rest) - 1;
+    const int fits = static_cast<int>(std::bit_width(rest)) - 1;
     // countr_zero(0) is 64: position 0 is aligned for any level.
     const int aligned = std::countr_zero(first.value() + next);
     const int level = aligned < fits ? aligned : fits;
