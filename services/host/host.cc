@@ -167,8 +167,8 @@ class Host {
   // Answers that an author does not take yet.
   struct Unsent {
     std::deque<exchange::v1::Envelope> answers;
-    size_t bytes = 0;   // of all that were to wait since it began
-    bool full = false;
+    size_t bytes = 0;           // of them
+    bool dropped_told = false;  // one line a spell of dropping
   };
   struct TakenOffer {
     std::string route;
@@ -396,23 +396,26 @@ class Host {
     Apply(publisher_->OnCommitted(node_->size(), node_->checkpoint(), SteadyNow()));
   }
 
-  // Answers leave in order. Those that a slow author does not take yet wait here, a bounded number; one
-  // that does not read them at all loses the rest and asks again: a repeat is safe.
+  // Answers that a slow author does not take yet wait here, a bounded number of bytes; one that does not
+  // read them at all loses the rest and asks again: a repeat is safe.
   void Answer(const std::string& route, exchange::v1::Envelope envelope) {
     auto waiting = unsent_.find(route);
     if (waiting == unsent_.end()) {
       const auto sent = server_->Send(route, {.envelope = envelope});
-      if (sent == zeromq::SendResult::kWouldBlock) unsent_[route].answers.push_back(std::move(envelope));
+      if (sent != zeromq::SendResult::kWouldBlock) return;
+      waiting = unsent_.try_emplace(route).first;
+    }
+    Unsent& unsent = waiting->second;
+    const size_t bytes = envelope.ByteSizeLong();
+    if (unsent.bytes + bytes > kMaxUnsentBytes) {
+      if (!unsent.dropped_told) {
+        LogLine(LogLevel::kWarning, "an author does not read its answers; some are dropped");
+      }
+      unsent.dropped_told = true;
       return;
     }
-    waiting->second.bytes += envelope.ByteSizeLong();
-    if (waiting->second.bytes > kMaxUnsentBytes) {
-      if (!waiting->second.full) {
-        LogLine(LogLevel::kWarning, "an author does not read its answers; they are dropped from here on");
-      }
-      waiting->second.full = true;  // until it has read what waits: answers leave in order
-    }
-    if (!waiting->second.full) waiting->second.answers.push_back(std::move(envelope));
+    unsent.bytes += bytes;
+    unsent.answers.push_back(std::move(envelope));
   }
 
   // False when nothing is left to send there.
@@ -420,6 +423,7 @@ class Host {
     while (!unsent.answers.empty()) {
       switch (server_->Send(route, {.envelope = unsent.answers.front()})) {
         case zeromq::SendResult::kSent:
+          unsent.bytes -= unsent.answers.front().ByteSizeLong();
           unsent.answers.pop_front();
           break;
         case zeromq::SendResult::kWouldBlock:
