@@ -2,9 +2,8 @@
 
 #include <sodium.h>
 
-#include <charconv>
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -12,70 +11,23 @@
 #include "eventstore/base/hash.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
+#include "eventstore/proof/note.h"
 
 namespace polku::proof {
 namespace {
 
-constexpr char kEd25519Type = 0x01;
 constexpr size_t kKeyIdBytes = 4;
-constexpr size_t kMaxNoteBytes = 64 << 10;
-constexpr std::string_view kSignaturePrefix = "\xe2\x80\x94 ";  // em dash (U+2014) and a space
+constexpr size_t kTimeBytes = 8;  // in front of a cosignature, big-endian
 constexpr std::string_view kSecretPrefix = "PRIVATE+KEY+";
 
 static_assert(Ed25519Public::kBytes == crypto_sign_PUBLICKEYBYTES);
 
-absl::Status Malformed(std::string_view what) {
-  return Error(absl::StatusCode::kInvalidArgument, "checkpoint: ", what);
-}
+// The use as the byte that stands before a key.
+char UseByte(KeyUse use) { return static_cast<char>(use); }
 
-// Takes one code point off `text`; nullopt, for overlong forms and surrogates too, unless UTF-8.
-std::optional<uint32_t> TakeCodePoint(std::string_view& text) {
-  const auto byte = [&text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t lead = byte(0);
-  size_t size = 0;
-  uint32_t lowest = 0;
-  uint32_t point = 0;
-  if (lead < 0x80) {
-    size = 1, point = lead;
-  } else if (lead >> 5 == 0x06) {
-    size = 2, lowest = 0x80, point = lead & 0x1f;
-  } else if (lead >> 4 == 0x0e) {
-    size = 3, lowest = 0x800, point = lead & 0x0f;
-  } else if (lead >> 3 == 0x1e) {
-    size = 4, lowest = 0x10000, point = lead & 0x07;
-  } else {
-    return std::nullopt;
-  }
-  if (text.size() < size) return std::nullopt;
-  for (size_t i = 1; i < size; ++i) {
-    if (byte(i) >> 6 != 0x02) return std::nullopt;
-    point = point << 6 | (byte(i) & 0x3f);
-  }
-  if (point < lowest || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
-    return std::nullopt;
-  }
-  text.remove_prefix(size);
-  return point;
-}
-
-// Unicode White_Space, as signed-note's reference implementation tests it.
-bool IsSpace(uint32_t point) {
-  return (point >= 0x09 && point <= 0x0d) || point == 0x20 || point == 0x85 || point == 0xa0 ||
-         point == 0x1680 || (point >= 0x2000 && point <= 0x200a) || point == 0x2028 ||
-         point == 0x2029 || point == 0x202f || point == 0x205f || point == 0x3000;
-}
-
-// UTF-8 without control characters other than newline (signed-note "Format").
-bool IsNoteText(std::string_view text) {
-  while (!text.empty()) {
-    const std::optional<uint32_t> point = TakeCodePoint(text);
-    if (!point || (*point < 0x20 && *point != '\n')) return false;
-  }
-  return true;
-}
-
-uint32_t KeyId(std::string_view name, const Ed25519Public& key) {
-  const Hash hash = Sha256({name, "\n", std::string_view(&kEd25519Type, 1), key.view()});
+uint32_t KeyId(std::string_view name, const Ed25519Public& key, KeyUse use) {
+  const char use_byte = UseByte(use);
+  const Hash hash = Sha256({name, "\n", std::string_view(&use_byte, 1), key.view()});
   return ReadBigEndian32(hash.view().data());
 }
 
@@ -88,11 +40,11 @@ std::string FormatKeyId(uint32_t key_id) {
 struct KeyText {
   std::string_view name;
   uint32_t key_id = 0;
-  std::string key;  // without the type byte
+  std::string key;  // without the use
 };
 
-// "<name>+<8 hex key id>+<base64(0x01 ‖ 32 bytes)>". The key itself may hold a '+'.
-absl::StatusOr<KeyText> ParseKeyText(std::string_view text) {
+// "<name>+<8 hex key id>+<base64(use ‖ 32 bytes)>". The key itself may hold a '+'.
+absl::StatusOr<KeyText> ParseKeyText(std::string_view text, KeyUse use) {
   const size_t name_end = text.find('+');
   const size_t id_end =
       name_end == std::string_view::npos ? name_end : text.find('+', name_end + 1);
@@ -110,9 +62,14 @@ absl::StatusOr<KeyText> ParseKeyText(std::string_view text) {
   }
   result.key_id = ReadBigEndian32(id->data());
   std::optional<std::string> key = FromBase64(text.substr(id_end + 1));
-  if (!key || key->size() != 33 || (*key)[0] != kEd25519Type) {
+  const bool is_key = key && key->size() == 33;
+  if (!is_key || (*key)[0] != UseByte(use)) {
     if (key) sodium_memzero(key->data(), key->size());
-    return Error(absl::StatusCode::kInvalidArgument, "key: not an Ed25519 key in base64");
+    return Error(absl::StatusCode::kInvalidArgument,
+                 !is_key ? "key: not an Ed25519 key in base64"
+                 : use == KeyUse::kCheckpoint
+                     ? "key: not a key that signs checkpoints (0x01); is it a cosigning key?"
+                     : "key: not a key that cosigns (0x04); is it a signing key?");
   }
   result.key = key->substr(1);
   sodium_memzero(key->data(), key->size());
@@ -122,6 +79,34 @@ absl::StatusOr<KeyText> ParseKeyText(std::string_view text) {
 absl::Status WrongKeyId() {
   return Error(absl::StatusCode::kInvalidArgument,
                "key: the id does not belong to this name and key; was the text altered?");
+}
+
+// Calls `verify` with every signature of `key`; the number of them, or the first error.
+template <typename Verify>
+absl::StatusOr<int> ForSignaturesOf(const VerifierKey& key, const Note& note,
+                                    const Verify& verify) {
+  int count = 0;
+  for (const NoteSignature& line : note.signatures) {
+    if (line.name != key.name() || line.key_id != key.key_id()) continue;
+    if (!verify(line.signature)) {
+      return Error(absl::StatusCode::kUnauthenticated, "checkpoint: the signature of ", key.name(),
+                   " does not verify");
+    }
+    ++count;
+  }
+  return count;
+}
+
+bool VerifyEd25519(const Ed25519Public& key, std::string_view message, std::string_view signature) {
+  return signature.size() == crypto_sign_BYTES &&
+         crypto_sign_verify_detached(reinterpret_cast<const uint8_t*>(signature.data()),
+                                     reinterpret_cast<const uint8_t*>(message.data()),
+                                     message.size(), key.data()) == 0;
+}
+
+// What a witness signs (tlog-cosignature "Ed25519 signed message").
+std::string CosignedMessage(std::string_view body, uint64_t seconds) {
+  return Str("cosignature/v1\ntime ", seconds, "\n", body);
 }
 
 // Locked, guarded pages that are wiped when freed.
@@ -163,7 +148,7 @@ class Ed25519Signer final : public Signer {
 
   std::string SecretText() const override {
     // A libsodium secret key is the seed, then the public key.
-    std::string key(1, kEd25519Type);
+    std::string key(1, UseByte(verifier_.use()));
     key.append(reinterpret_cast<const char*>(secret_.data()), crypto_sign_SEEDBYTES);
     std::string encoded = ToBase64(key);
     std::string text = Str(kSecretPrefix, verifier_.name(), "+", FormatKeyId(verifier_.key_id()),
@@ -175,148 +160,118 @@ class Ed25519Signer final : public Signer {
 
   std::string Sign(const Checkpoint& checkpoint) const override {
     const std::string body = CheckpointBody(checkpoint);
-    uint8_t signature[crypto_sign_BYTES];
-    crypto_sign_detached(signature, nullptr, reinterpret_cast<const uint8_t*>(body.data()),
-                         body.size(), secret_.data());
-    std::string blob;
-    AppendBigEndian32(blob, verifier_.key_id());
-    blob.append(reinterpret_cast<const char*>(signature), sizeof(signature));
-    return Str(body, "\n", kSignaturePrefix, verifier_.name(), " ", ToBase64(blob), "\n");
+    return FormatNote({body, {Line(SignEd25519(body))}});
+  }
+
+  std::string Cosign(const Checkpoint& checkpoint, absl::Time time) const override {
+    const auto seconds = static_cast<uint64_t>(absl::ToUnixSeconds(time));
+    std::string signature;
+    AppendBigEndian64(signature, seconds);
+    signature += SignEd25519(CosignedMessage(CheckpointBody(checkpoint), seconds));
+    return FormatSignatureLine(Line(std::move(signature)));
   }
 
  private:
+  NoteSignature Line(std::string signature) const {
+    return {verifier_.name(), verifier_.key_id(), std::move(signature)};
+  }
+  std::string SignEd25519(std::string_view message) const {
+    std::string signature(crypto_sign_BYTES, '\0');
+    crypto_sign_detached(reinterpret_cast<uint8_t*>(signature.data()), nullptr,
+                         reinterpret_cast<const uint8_t*>(message.data()), message.size(),
+                         secret_.data());
+    return signature;
+  }
+
   const VerifierKey verifier_;
   const LockedSecretKey secret_;
 };
 
-// Takes a line off `text`, without its newline; false when there is none.
-bool TakeLine(std::string_view& text, std::string_view& line) {
-  const size_t end = text.find('\n');
-  if (end == std::string_view::npos) return false;
-  line = text.substr(0, end);
-  text.remove_prefix(end + 1);
-  return true;
-}
-
-absl::StatusOr<Checkpoint> ParseBody(std::string_view body) {
-  Checkpoint checkpoint;
-  std::string_view line;
-  if (!TakeLine(body, line) || line.empty()) return Malformed("no origin line");
-  checkpoint.origin = std::string(line);
-  if (!TakeLine(body, line)) return Malformed("no size line");
-  uint64_t size = 0;
-  const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), size);
-  if (error != std::errc() || end != line.data() + line.size() ||
-      (line.size() > 1 && line[0] == '0') || size >> 63 != 0) {
-    return Malformed("the size is not a decimal number of at most 63 bits without leading zeros");
-  }
-  checkpoint.size = Position(size);
-  if (!TakeLine(body, line)) return Malformed("no root line");
-  const std::optional<std::string> root_bytes = FromBase64(line);
-  const std::optional<Hash> root = root_bytes ? Hash::FromBytes(*root_bytes) : std::nullopt;
-  if (!root) return Malformed("the root is not 32 bytes in base64");
-  checkpoint.root = *root;
-  while (TakeLine(body, line)) {
-    if (line.empty()) return Malformed("an empty extension line");
-  }
-  return checkpoint;
-}
-
 }  // namespace
-
-bool IsKeyName(std::string_view name) {
-  if (name.empty()) return false;
-  while (!name.empty()) {
-    const std::optional<uint32_t> point = TakeCodePoint(name);
-    if (!point || IsSpace(*point) || *point < 0x20 || *point == '+') return false;
-  }
-  return true;
-}
 
 std::string CheckpointBody(const Checkpoint& checkpoint) {
   return Str(checkpoint.origin, "\n", checkpoint.size.value(), "\n",
              ToBase64(checkpoint.root.view()), "\n");
 }
 
-VerifierKey::VerifierKey(std::string name, const Ed25519Public& key)
-    : name_(std::move(name)), key_(key), key_id_(KeyId(name_, key_)) {}
+VerifierKey::VerifierKey(std::string name, const Ed25519Public& key, KeyUse use)
+    : name_(std::move(name)), key_(key), use_(use), key_id_(KeyId(name_, key_, use_)) {}
 
-absl::StatusOr<VerifierKey> VerifierKey::Parse(std::string_view vkey) {
-  POLKU_ASSIGN_OR_RETURN(const KeyText text, ParseKeyText(vkey));
-  VerifierKey key(std::string(text.name), *Ed25519Public::FromBytes(text.key));
+absl::StatusOr<VerifierKey> VerifierKey::Parse(std::string_view vkey, KeyUse use) {
+  POLKU_ASSIGN_OR_RETURN(const KeyText text, ParseKeyText(vkey, use));
+  VerifierKey key(std::string(text.name), *Ed25519Public::FromBytes(text.key), use);
   if (key.key_id() != text.key_id) return WrongKeyId();
   return key;
 }
 
 std::string VerifierKey::Format() const {
-  std::string typed(1, kEd25519Type);
+  std::string typed(1, UseByte(use_));
   typed.append(key_.view());
   return Str(name_, "+", FormatKeyId(key_id_), "+", ToBase64(typed));
 }
 
-std::unique_ptr<Signer> Signer::Generate(std::string name) {
+std::unique_ptr<Signer> Signer::Generate(std::string name, KeyUse use) {
   if (!IsKeyName(name)) return nullptr;
   Ed25519Public public_key;
   LockedSecretKey secret = LockedSecretKey::Generate(public_key);
-  return std::make_unique<Ed25519Signer>(VerifierKey(std::move(name), public_key),
+  return std::make_unique<Ed25519Signer>(VerifierKey(std::move(name), public_key, use),
                                          std::move(secret));
 }
 
-absl::StatusOr<std::unique_ptr<Signer>> Signer::Parse(std::string_view text) {
+absl::StatusOr<std::unique_ptr<Signer>> Signer::Parse(std::string_view text, KeyUse use) {
   if (text.substr(0, kSecretPrefix.size()) != kSecretPrefix) {
     return Error(absl::StatusCode::kInvalidArgument, "key: does not begin with ", kSecretPrefix);
   }
   text.remove_prefix(kSecretPrefix.size());
   if (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  POLKU_ASSIGN_OR_RETURN(KeyText parsed, ParseKeyText(text));
+  POLKU_ASSIGN_OR_RETURN(KeyText parsed, ParseKeyText(text, use));
   Ed25519Public public_key;
   LockedSecretKey secret =
       LockedSecretKey::FromSeed(reinterpret_cast<const uint8_t*>(parsed.key.data()), public_key);
   sodium_memzero(parsed.key.data(), parsed.key.size());
-  VerifierKey verifier(std::string(parsed.name), public_key);
+  VerifierKey verifier(std::string(parsed.name), public_key, use);
   if (verifier.key_id() != parsed.key_id) return WrongKeyId();
   return std::make_unique<Ed25519Signer>(std::move(verifier), std::move(secret));
 }
 
-absl::StatusOr<Checkpoint> VerifyCheckpoint(std::string_view note, const VerifierKey& key) {
-  if (note.size() > kMaxNoteBytes) return Malformed("longer than 64 KiB");
-  if (!IsNoteText(note)) return Malformed("not UTF-8, or control characters");
-  const size_t split = note.rfind("\n\n");
-  if (split == std::string_view::npos) return Malformed("no blank line before the signatures");
-  const std::string_view body = note.substr(0, split + 1);
-  std::string_view signatures = note.substr(split + 2);
-  if (signatures.empty() || signatures.back() != '\n') {
-    return Malformed("the signatures do not end with a newline");
-  }
-  bool signed_by_key = false;
-  std::string_view line;
-  while (TakeLine(signatures, line)) {
-    if (line.substr(0, kSignaturePrefix.size()) != kSignaturePrefix) {
-      return Malformed("a signature line does not begin with an em dash and a space");
-    }
-    line.remove_prefix(kSignaturePrefix.size());
-    const size_t space = line.find(' ');
-    if (space == std::string_view::npos) return Malformed("a signature line without a signature");
-    const std::string_view name = line.substr(0, space);
-    const std::optional<std::string> blob = FromBase64(line.substr(space + 1));
-    if (!IsKeyName(name) || !blob || blob->size() <= kKeyIdBytes) {
-      return Malformed("a signature line with a wrong name or signature");
-    }
-    if (name != key.name() || ReadBigEndian32(blob->data()) != key.key_id()) continue;
-    if (blob->size() != kKeyIdBytes + crypto_sign_BYTES ||
-        crypto_sign_verify_detached(reinterpret_cast<const uint8_t*>(blob->data()) + kKeyIdBytes,
-                                    reinterpret_cast<const uint8_t*>(body.data()), body.size(),
-                                    key.key().data()) != 0) {
-      return Error(absl::StatusCode::kUnauthenticated, "checkpoint: the signature of ", key.name(),
-                   " does not verify");
-    }
-    signed_by_key = true;
-  }
-  POLKU_ASSIGN_OR_RETURN(Checkpoint checkpoint, ParseBody(body));
-  if (!signed_by_key) {
+absl::StatusOr<Checkpoint> VerifyCheckpoint(std::string_view text, const VerifierKey& key) {
+  POLKU_ASSIGN_OR_RETURN(const Note note, ParseNote(text));
+  POLKU_ASSIGN_OR_RETURN(const int count,
+                         ForSignaturesOf(key, note, [&](std::string_view signature) {
+                           return VerifyEd25519(key.key(), note.body, signature);
+                         }));
+  POLKU_ASSIGN_OR_RETURN(Checkpoint checkpoint, ParseCheckpointBody(note.body));
+  if (count == 0) {
     return Error(absl::StatusCode::kUnauthenticated, "checkpoint: not signed by ", key.name());
   }
+  // Otherwise a key could speak for a log that is not its own.
+  if (checkpoint.origin != key.name()) {
+    return Error(absl::StatusCode::kUnauthenticated, "checkpoint: signed by ", key.name(),
+                 ", but its origin is ", checkpoint.origin);
+  }
   return checkpoint;
+}
+
+absl::StatusOr<absl::Time> VerifyCosignature(std::string_view text, const VerifierKey& key) {
+  POLKU_ASSIGN_OR_RETURN(const Note note, ParseNote(text));
+  POLKU_RETURN_IF_ERROR(ParseCheckpointBody(note.body).status());
+  uint64_t latest = 0;
+  POLKU_ASSIGN_OR_RETURN(
+      const int count, ForSignaturesOf(key, note, [&](std::string_view signature) {
+        if (signature.size() != kTimeBytes + crypto_sign_BYTES) return false;
+        const uint64_t seconds = ReadBigEndian64(signature.data());
+        if (seconds >> 63 != 0 ||
+            !VerifyEd25519(key.key(), CosignedMessage(note.body, seconds),
+                           signature.substr(kTimeBytes))) {
+          return false;
+        }
+        latest = std::max(latest, seconds);
+        return true;
+      }));
+  if (count == 0) {
+    return Error(absl::StatusCode::kNotFound, "checkpoint: not cosigned by ", key.name());
+  }
+  return absl::FromUnixSeconds(static_cast<int64_t>(latest));
 }
 
 }  // namespace polku::proof

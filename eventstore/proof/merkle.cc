@@ -23,18 +23,31 @@ Hash NodeHash(const Hash& left, const Hash& right) {
 
 Hash EmptyRoot() { return Sha256(""sv); }
 
-void Frontier::AppendLeafHash(const Hash& leaf_hash) {
-  Hash hash = leaf_hash;
-  // Each trailing one-bit is a complete subtree that the new leaf completes into a larger one.
-  for (uint64_t size = size_.value(); (size & 1) != 0; size >>= 1) {
+void Frontier::Add(const Subtree& subtree, std::vector<Node>* completed) {
+  Hash hash = subtree.hash;
+  uint8_t level = subtree.level;
+  uint64_t index = size_.value() >> level;
+  const auto tell = [&] {
+    if (completed != nullptr && level >= kStoredLevel) completed->push_back({level, index, hash});
+  };
+  tell();
+  // Each trailing one-bit is a complete subtree that this one completes into a larger one.
+  while ((index & 1) != 0) {
     hash = NodeHash(roots_.back(), hash);
     roots_.pop_back();
+    index >>= 1;
+    ++level;
+    tell();
   }
   roots_.push_back(hash);
-  size_ = size_.next();
+  size_ = Position(size_.value() + (uint64_t{1} << subtree.level));
 }
 
-absl::Status Frontier::AppendSubtree(const Subtree& subtree) {
+void Frontier::AppendLeafHash(const Hash& leaf_hash, std::vector<Node>* completed) {
+  Add({0, leaf_hash}, completed);
+}
+
+absl::Status Frontier::AppendSubtree(const Subtree& subtree, std::vector<Node>* completed) {
   if (subtree.level >= 63) {
     return Error(absl::StatusCode::kInvalidArgument, "subtree: level above 62");
   }
@@ -46,13 +59,7 @@ absl::Status Frontier::AppendSubtree(const Subtree& subtree) {
   if (leaves > kMaxSize - size_.value()) {
     return Error(absl::StatusCode::kInvalidArgument, "subtree: the tree would exceed 63 bits");
   }
-  Hash hash = subtree.hash;
-  for (uint64_t size = size_.value() >> subtree.level; (size & 1) != 0; size >>= 1) {
-    hash = NodeHash(roots_.back(), hash);
-    roots_.pop_back();
-  }
-  roots_.push_back(hash);
-  size_ = Position(size_.value() + leaves);
+  Add(subtree, completed);
   return absl::OkStatus();
 }
 

@@ -249,7 +249,7 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
       return Invalid(path, field,
                      "curve_key is not 40 Z85 characters; copy the peer's curve.public");
     }
-    auto signing = proof::VerifierKey::Parse(peer.signing_key());
+    auto signing = proof::VerifierKey::Parse(peer.signing_key(), proof::KeyUse::kCheckpoint);
     if (!signing.ok()) {
       return Annotate(signing.status(), Str(path, ": ", field, ": signing_key"));
     }

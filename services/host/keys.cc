@@ -13,6 +13,38 @@ std::string At(std::string_view directory, std::string_view name) {
   return Str(directory, "/", name);
 }
 
+// The name of the key that cosigns: the origin without its epoch, because a new epoch of the own log
+// changes nothing of what is witnessed of others.
+std::string WitnessName(std::string_view origin) {
+  return Str(origin.substr(0, origin.rfind('/')), "/witness");
+}
+
+// The secret first: a directory with the public file alone would look complete.
+absl::Status WriteNewSigner(std::string_view directory, std::string_view name,
+                            const proof::Signer& signer) {
+  POLKU_RETURN_IF_ERROR(
+      WriteNewFile(At(directory, Str(name, ".secret")), signer.SecretText(), 0600));
+  return WriteNewFile(At(directory, Str(name, ".public")), Str(signer.verifier().Format(), "\n"),
+                      0644);
+}
+
+// The key of that use in "<directory>/<name>.secret", which must be named `key_name`.
+absl::StatusOr<std::unique_ptr<proof::Signer>> LoadSigner(std::string_view directory,
+                                                          std::string_view name, proof::KeyUse use,
+                                                          std::string_view key_name,
+                                                          std::string_view origin) {
+  const std::string path = At(directory, Str(name, ".secret"));
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path, kMaxKeyFileBytes));
+  auto signer = proof::Signer::Parse(text, use);
+  if (!signer.ok()) return Annotate(signer.status(), path);
+  if ((*signer)->verifier().name() != key_name) {
+    return Error(absl::StatusCode::kInvalidArgument, path, " is the key of ",
+                 (*signer)->verifier().name(), ", but the configuration's origin is ", origin,
+                 "; use that origin's key directory");
+  }
+  return signer;
+}
+
 }  // namespace
 
 absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
@@ -26,11 +58,12 @@ absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
                                      Str(zeromq::FormatCurveKey(curve.public_key), "\n"), 0644));
   if (origin.empty()) return absl::OkStatus();
 
-  const auto signer = proof::Signer::Generate(std::string(origin));
-  POLKU_RETURN_IF_ERROR(
-      WriteNewFile(At(directory, "signing.secret"), signer->SecretText(), 0600));
-  POLKU_RETURN_IF_ERROR(WriteNewFile(At(directory, "signing.public"),
-                                     Str(signer->verifier().Format(), "\n"), 0644));
+  POLKU_RETURN_IF_ERROR(WriteNewSigner(
+      directory, "signing",
+      *proof::Signer::Generate(std::string(origin), proof::KeyUse::kCheckpoint)));
+  POLKU_RETURN_IF_ERROR(WriteNewSigner(
+      directory, "cosigning",
+      *proof::Signer::Generate(WitnessName(origin), proof::KeyUse::kCosignature)));
   std::string master(vault::MasterKey::kBytes, '\0');
   random(reinterpret_cast<uint8_t*>(master.data()), master.size());
   return WriteNewFile(At(directory, "master.key"), Str(ToHex(master), "\n"), 0600);
@@ -62,16 +95,12 @@ absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::str
   ServiceKeys keys;
   POLKU_ASSIGN_OR_RETURN(keys.curve, LoadCurveKeys(directory));
   POLKU_ASSIGN_OR_RETURN(keys.master, LoadMasterKey(directory));
-  const std::string path = At(directory, "signing.secret");
-  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadSecretFile(path, kMaxKeyFileBytes));
-  auto signer = proof::Signer::Parse(text);
-  if (!signer.ok()) return Annotate(signer.status(), path);
-  keys.signer = *std::move(signer);
-  if (keys.signer->verifier().name() != origin) {
-    return Error(absl::StatusCode::kInvalidArgument, path, " is the key of ",
-                 keys.signer->verifier().name(), ", but the configuration's origin is ", origin,
-                 "; use that origin's key directory");
-  }
+  POLKU_ASSIGN_OR_RETURN(
+      keys.signer,
+      LoadSigner(directory, "signing", proof::KeyUse::kCheckpoint, origin, origin));
+  POLKU_ASSIGN_OR_RETURN(keys.cosigner,
+                         LoadSigner(directory, "cosigning", proof::KeyUse::kCosignature,
+                                    WitnessName(origin), origin));
   return keys;
 }
 

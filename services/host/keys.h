@@ -1,6 +1,10 @@
 // The key files of a service or an author, as `polku keygen` writes them:
 //   curve.public  curve.secret      CURVE identity, Z85
 //   signing.public  signing.secret  checkpoint key (signed-note vkey and private form); services only
+//   cosigning.public  cosigning.secret  the key that cosigns others' checkpoints, named
+//                                   "<agency>/<service>/witness"; services only
+//   high-water.note                 the newest checkpoint that signing.secret signed, at most a second late;
+//                                   written by the service, see high_water.h
 //   master.key                      64 hexadecimal digits, wraps the case keys; services only
 // Secret files are readable by their owner alone; anything wider is refused.
 #ifndef POLKU_SERVICES_HOST_KEYS_H_
@@ -21,6 +25,7 @@ namespace polku::host {
 struct ServiceKeys {
   zeromq::CurveKeyPair curve;
   std::unique_ptr<proof::Signer> signer;
+  std::unique_ptr<proof::Signer> cosigner;
   vault::MasterKey master;
 };
 

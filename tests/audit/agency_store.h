@@ -39,7 +39,7 @@ class AgencyStore {
   // `engine` and `keys` are borrowed.
   AgencyStore(log::Engine& engine, vault::KeyStore& keys, const std::string& origin)
       : engine_(engine), keys_(keys), origin_(*OriginName::Parse(origin)) {
-    signer_ = proof::Signer::Generate(origin);
+    signer_ = proof::Signer::Generate(origin, proof::KeyUse::kCheckpoint);
     auto log = log::Log::Open(engine_,
                               {.origin = origin_,
                                .clock = [this] { return now_; },

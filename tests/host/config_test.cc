@@ -96,7 +96,7 @@ class ConfigTest : public ::testing::Test {
   const std::string peer_curve_ = zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key);
   const std::string author_curve_ = zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key);
   const std::unique_ptr<proof::Signer> signer_ =
-      proof::Signer::Generate(Str(kKela, "/compensation/1"));
+      proof::Signer::Generate(Str(kKela, "/compensation/1"), proof::KeyUse::kCheckpoint);
   Files good_;
 };
 
@@ -153,7 +153,7 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
   const std::string peer_key = Str("address: \"tcp://kela.example:7411\"\n        curve_key: \"", peer_curve_, "\"");
   const std::string vkey = signer_->verifier().Format();
   const std::string other_vkey =
-      proof::Signer::Generate(Str(kKela, "/compensation/2"))->verifier().Format();
+      proof::Signer::Generate(Str(kKela, "/compensation/2"), proof::KeyUse::kCheckpoint)->verifier().Format();
   const std::string second_peer = Str(R"(peers {
         origin: "FI/GOV/0246246-0/kela/compensation/1" address: "tcp://x:1"
         curve_key: ")", peer_curve_, R"(" signing_key: ")", vkey, R"(" } business_date)");

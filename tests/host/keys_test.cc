@@ -74,7 +74,7 @@ TEST_F(KeysTest, NewServiceKeysLoadAndBelongTogether) {
   EXPECT_EQ(Str(ToHex(keys.master.secret_bytes()), "\n"), Content("master.key"));
   // What is signed with it verifies under the public file.
   ASSERT_OK_AND_ASSIGN(const auto verifier,
-                       proof::VerifierKey::Parse(TrimEnd(Content("signing.public"))));
+                       proof::VerifierKey::Parse(TrimEnd(Content("signing.public")), proof::KeyUse::kCheckpoint));
   const std::string note = keys.signer->Sign({std::string(kOrigin), Position(1), Hash()});
   EXPECT_THAT(proof::VerifyCheckpoint(note, verifier), IsOk());
 }

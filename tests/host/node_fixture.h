@@ -161,7 +161,7 @@ class TestNode {
         service_(domain),
         random_(testing::SeededRandom(seed)) {
     keys.curve = zeromq::NewCurveKeyPair();
-    keys.signer = proof::Signer::Generate(config.origin.text());
+    keys.signer = proof::Signer::Generate(config.origin.text(), proof::KeyUse::kCheckpoint);
     keys.master = vault::MasterKey(std::string(32, 'm'));
   }
 

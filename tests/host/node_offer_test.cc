@@ -618,9 +618,9 @@ TEST_F(OfferTest, AKeystoreOlderThanTheLogIsToldAndNeverFilledUpWithNewKeys) {
 TEST_F(OfferTest, OpeningFailsWithAReasonForAnotherOriginOrKeyOrTooManyReceivers) {
   node_.Close();
   const auto own_keys = std::move(node_.keys.signer);
-  node_.keys.signer = proof::Signer::Generate(node_.origin());
+  node_.keys.signer = proof::Signer::Generate(node_.origin(), proof::KeyUse::kCheckpoint);
   EXPECT_THAT(node_.TryOpen(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("key")));
-  node_.keys.signer = proof::Signer::Generate(Str(kKela, "/referral/1"));
+  node_.keys.signer = proof::Signer::Generate(Str(kKela, "/referral/1"), proof::KeyUse::kCheckpoint);
   node_.config.origin = *OriginName::Make(kKela, "referral", 1);
   EXPECT_THAT(node_.TryOpen(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(kOulu)));
 

@@ -16,7 +16,7 @@ class LogConformance : public ::testing::TestWithParam<EngineParam> {
  protected:
   void SetUp() override {
     home_ = GetParam().make();
-    signer_ = proof::Signer::Generate(std::string(kTestOrigin));
+    signer_ = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
     OpenLog();
   }
 
@@ -547,7 +547,7 @@ TEST_P(LogConformance, AnotherOriginOrAnotherKeyDoesNotOpenTheLog) {
   other_origin.origin = *OriginName::Parse("FI/MUN/0187690-1/oulu/referral/2");
   EXPECT_THAT(Log::Open(engine(), other_origin, kTestCurveKey),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(std::string(kTestOrigin))));
-  const auto other_signer = proof::Signer::Generate(std::string(kTestOrigin));
+  const auto other_signer = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
   LogOptions other_key = Options();
   other_key.signer = other_signer.get();
   EXPECT_THAT(Log::Open(engine(), other_key, kTestCurveKey),

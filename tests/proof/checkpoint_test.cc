@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "eventstore/base/bytes.h"
+#include "eventstore/proof/note.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/random.h"
@@ -47,7 +48,7 @@ Checkpoint WorkedCheckpoint() {
               *FromHex("5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"))};
 }
 
-VerifierKey WorkedKey() { return *VerifierKey::Parse(kVkey); }
+VerifierKey WorkedKey() { return *VerifierKey::Parse(kVkey, KeyUse::kCheckpoint); }
 
 std::string Replaced(std::string_view text, std::string_view from, std::string_view to) {
   std::string result(text);
@@ -75,7 +76,7 @@ std::string Signed(std::string_view body) {
 const std::string kRoot = "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=";
 
 TEST(Checkpoint, IsTheWorkedExampleOfTheFormat) {
-  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> signer, Signer::Parse(kSecretText));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> signer, Signer::Parse(kSecretText, KeyUse::kCheckpoint));
   EXPECT_EQ(signer->verifier().Format(), kVkey);
   EXPECT_EQ(signer->verifier().key_id(), 0x369b8a3eu);
   EXPECT_EQ(signer->Sign(WorkedCheckpoint()), kNote);
@@ -96,29 +97,31 @@ TEST(SignedNote, AgreesWithGosReferenceImplementation) {
   ASSERT_OK_AND_ASSIGN(
       const std::unique_ptr<Signer> signer,
       Signer::Parse(
-          "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"));
+          "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz",
+          KeyUse::kCheckpoint));
   EXPECT_EQ(signer->verifier().Format(), vkey);
   // The signature verifies, and then the text is not a checkpoint.
-  ASSERT_OK_AND_ASSIGN(const VerifierKey key, VerifierKey::Parse(vkey));
+  ASSERT_OK_AND_ASSIGN(const VerifierKey key, VerifierKey::Parse(vkey, KeyUse::kCheckpoint));
   EXPECT_THAT(VerifyCheckpoint(note, key), StatusIs(kInvalid, HasSubstr("size")));
   EXPECT_THAT(VerifyCheckpoint(Replaced(note, "answer", "Answer"), key),
               StatusIs(kUnauthenticated));
 }
 
 TEST(Signer, GeneratesAKeyWhoseTextGivesTheSameKeyBack) {
-  const std::unique_ptr<Signer> signer = Signer::Generate(kName);
+  const std::unique_ptr<Signer> signer = Signer::Generate(kName, KeyUse::kCheckpoint);
   ASSERT_NE(signer, nullptr);
-  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> again, Signer::Parse(signer->SecretText()));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> again, Signer::Parse(signer->SecretText(), KeyUse::kCheckpoint));
   EXPECT_EQ(again->verifier().Format(), signer->verifier().Format());
   EXPECT_THAT(VerifyCheckpoint(again->Sign(WorkedCheckpoint()), signer->verifier()),
               IsOkAndHolds(WorkedCheckpoint()));
-  EXPECT_NE(Signer::Generate(kName)->verifier().Format(), signer->verifier().Format());
+  EXPECT_NE(Signer::Generate(kName, KeyUse::kCheckpoint)->verifier().Format(), signer->verifier().Format());
 }
 
 TEST(Signer, SignsLogsFromEmptyToTheLargest) {
-  const std::unique_ptr<Signer> signer = Signer::Generate("x");
+  const std::unique_ptr<Signer> signer = Signer::Generate("x", KeyUse::kCheckpoint);
   for (const uint64_t size : {uint64_t{0}, uint64_t{10}, (uint64_t{1} << 63) - 1}) {
     Checkpoint checkpoint = WorkedCheckpoint();
+    checkpoint.origin = "x";
     checkpoint.size = Position(size);
     EXPECT_THAT(VerifyCheckpoint(signer->Sign(checkpoint), signer->verifier()),
                 IsOkAndHolds(checkpoint));
@@ -150,14 +153,14 @@ TEST(KeyName, HasNoSpacePlusControlCharacterOrBrokenUtf8) {
                                   "\xe0\x80\x80"s,
                                   "\x80"s}) {
     EXPECT_FALSE(IsKeyName(name)) << ToHex(name);
-    EXPECT_EQ(Signer::Generate(name), nullptr) << ToHex(name);
+    EXPECT_EQ(Signer::Generate(name, KeyUse::kCheckpoint), nullptr) << ToHex(name);
   }
 }
 
 TEST(VerifierKey, IsReadFromWhatItWrites) {
-  ASSERT_OK_AND_ASSIGN(const VerifierKey key, VerifierKey::Parse(kVkey));
+  ASSERT_OK_AND_ASSIGN(const VerifierKey key, VerifierKey::Parse(kVkey, KeyUse::kCheckpoint));
   EXPECT_EQ(key.Format(), kVkey);
-  EXPECT_EQ(VerifierKey(kName, key.key()).key_id(), key.key_id());
+  EXPECT_EQ(VerifierKey(kName, key.key(), KeyUse::kCheckpoint).key_id(), key.key_id());
 }
 
 TEST(VerifierKey, IsRefusedWhenAnyCharacterIsChanged) {
@@ -165,7 +168,7 @@ TEST(VerifierKey, IsRefusedWhenAnyCharacterIsChanged) {
   for (size_t i = 0; i < vkey.size(); ++i) {
     std::string other = vkey;
     other[i] = other[i] == 'x' ? 'y' : 'x';
-    EXPECT_THAT(VerifierKey::Parse(other), StatusIs(kInvalid)) << other;
+    EXPECT_THAT(VerifierKey::Parse(other, KeyUse::kCheckpoint), StatusIs(kInvalid)) << other;
   }
 }
 
@@ -178,28 +181,28 @@ TEST(VerifierKey, IsRefusedWhenMalformed) {
         Replaced(kVkey, "369b8a3e", "0369b8a3e"), Replaced(kVkey, "369b8a3e", "0x369b8a"),
         // Type 0x04 belongs to cosignatures.
         Replaced(kVkey, "+AQOh", "+BAOh"), std::string(kSecretText)}) {
-    EXPECT_THAT(VerifierKey::Parse(text), StatusIs(kInvalid)) << text;
+    EXPECT_THAT(VerifierKey::Parse(text, KeyUse::kCheckpoint), StatusIs(kInvalid)) << text;
   }
 }
 
 TEST(Signer, RefusesWrongTextsWithoutRepeatingThem) {
   const std::string text = kSecretText;
   const std::string secret = "AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
-  EXPECT_THAT(Signer::Parse(text.substr(0, text.size() - 1)), IsOk());
+  EXPECT_THAT(Signer::Parse(text.substr(0, text.size() - 1), KeyUse::kCheckpoint), IsOk());
   for (const std::string& wrong :
        {""s, secret, std::string(kVkey), text + "\n", text + "x", " " + text,
         text.substr(0, text.size() - 2), Replaced(text, "PRIVATE", "private"),
         Replaced(text, "369b8a3e", "369b8a3f"), Replaced(text, "oulu", "Oulu"),
         Replaced(text, "+AQAB", "+AgAB"), Replaced(text, "+AQAB", "+AQAC"),
         Replaced(text, "HR4f", "HR4"), Replaced(text, "HR4f", "HR4fAAAA")}) {
-    EXPECT_THAT(Signer::Parse(wrong), StatusIs(kInvalid, Not(HasSubstr("CAkKCwwNDg8QERIT"))))
+    EXPECT_THAT(Signer::Parse(wrong, KeyUse::kCheckpoint), StatusIs(kInvalid, Not(HasSubstr("CAkKCwwNDg8QERIT"))))
         << wrong;
   }
 }
 
 TEST(VerifyCheckpoint, IgnoresOtherSignaturesAndExtensionLines) {
-  const std::unique_ptr<Signer> other = Signer::Generate("other");
-  const std::unique_ptr<Signer> namesake = Signer::Generate(kName);
+  const std::unique_ptr<Signer> other = Signer::Generate("other", KeyUse::kCheckpoint);
+  const std::unique_ptr<Signer> namesake = Signer::Generate(kName, KeyUse::kCheckpoint);
   const auto line = [](const Signer& signer) {
     const std::string note = signer.Sign(WorkedCheckpoint());
     return note.substr(note.find("\n\n") + 2);
@@ -222,7 +225,7 @@ TEST(VerifyCheckpoint, IgnoresOtherSignaturesAndExtensionLines) {
 }
 
 TEST(VerifyCheckpoint, RefusesNotesThatTheKeyDidNotSign) {
-  const std::unique_ptr<Signer> namesake = Signer::Generate(kName);
+  const std::unique_ptr<Signer> namesake = Signer::Generate(kName, KeyUse::kCheckpoint);
   const std::string body = CheckpointBody(WorkedCheckpoint());
   EXPECT_THAT(VerifyCheckpoint(namesake->Sign(WorkedCheckpoint()), WorkedKey()),
               StatusIs(kUnauthenticated));
@@ -330,7 +333,7 @@ TEST(VerifyCheckpoint, RefusesNotesAboveSixtyFourKibibytes) {
 TEST(VerifyCheckpoint, RefusesKeysOfSmallOrder) {
   Ed25519Public identity;
   identity.data()[0] = 1;
-  const VerifierKey key("weak", identity);
+  const VerifierKey key("weak", identity, KeyUse::kCheckpoint);
   std::string blob;
   AppendBigEndian32(blob, key.key_id());
   blob += "\x01"s + std::string(63, '\0');  // R is the neutral element, S is 0

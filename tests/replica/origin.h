@@ -51,11 +51,12 @@ inline std::unique_ptr<proof::Signer> SignerFromSeed(const std::string& name, ch
   uint8_t secret[crypto_sign_SECRETKEYBYTES];
   EnsureSodium();
   crypto_sign_seed_keypair(key.data(), secret, reinterpret_cast<const uint8_t*>(seed.data()));
-  const proof::VerifierKey verifier(name, key);
+  const proof::VerifierKey verifier(name, key, proof::KeyUse::kCheckpoint);
   std::string id;
   AppendBigEndian32(id, verifier.key_id());
   auto signer = proof::Signer::Parse(
-      Str("PRIVATE+KEY+", name, "+", ToHex(id), "+", ToBase64(std::string("\x01") + seed), "\n"));
+      Str("PRIVATE+KEY+", name, "+", ToHex(id), "+", ToBase64(std::string("\x01") + seed), "\n"),
+      proof::KeyUse::kCheckpoint);
   EXPECT_THAT(signer, polku::testing::IsOk());
   return *std::move(signer);
 }

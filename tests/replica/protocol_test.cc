@@ -164,7 +164,7 @@ TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
   std::string vkey = blocks["vkey"];
   ASSERT_FALSE(vkey.empty());
   vkey.pop_back();
-  auto key = proof::VerifierKey::Parse(vkey);
+  auto key = proof::VerifierKey::Parse(vkey, proof::KeyUse::kCheckpoint);
   ASSERT_THAT(key, IsOk());
   exchange::v1::Envelope envelope;
   ASSERT_TRUE(envelope.ParseFromString(Bytes(blocks["hex envelope"])));

@@ -24,7 +24,7 @@ constexpr uint64_t kEntries = 400;
 class Corruption : public ::testing::Test {
  protected:
   void SetUp() override {
-    signer_ = proof::Signer::Generate(std::string(kTestOrigin));
+    signer_ = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
     auto engine = OpenEngine(Options());
     ASSERT_THAT(engine, IsOk());
     auto log = OpenLog(**engine);

@@ -36,7 +36,7 @@ struct Ack {
 [[noreturn]] void RunChild(const std::string& directory, const std::string& key, uint64_t first_id,
                            int acks) {
   auto engine = OpenEngine(At(directory));
-  const auto signer = proof::Signer::Parse(key);
+  const auto signer = proof::Signer::Parse(key, proof::KeyUse::kCheckpoint);
   if (!engine.ok() || !signer.ok()) _exit(10);
   auto log = log::Log::Open(
       **engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(), signer->get()},
@@ -86,8 +86,8 @@ void CheckIndex(log::Engine& engine) {
 TEST(Crash, EveryAcknowledgedEntryIsThereOnceAfterKillAtAnyInstant) {
   testing::SeededGenerator generator(testing::TestSeed());
   const TempDirectory directory;
-  const std::string key = proof::Signer::Generate(std::string(kTestOrigin))->SecretText();
-  const auto signer = proof::Signer::Parse(key);
+  const std::string key = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint)->SecretText();
+  const auto signer = proof::Signer::Parse(key, proof::KeyUse::kCheckpoint);
   ASSERT_THAT(signer, IsOk());
   std::map<uint64_t, uint64_t> acknowledged;  // id → position
   constexpr int kKills = 12;

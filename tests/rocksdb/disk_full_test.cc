@@ -92,7 +92,7 @@ class DiskFull : public ::testing::Test {
       GTEST_SKIP() << "SKIPPED: mounting a tmpfs needs root; the full disk was NOT tested";
     }
     mounted_ = true;
-    auto signer = proof::Signer::Generate(std::string(kTestOrigin));
+    auto signer = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
     key_ = signer->SecretText();
     disk_ = std::make_unique<SmallDisk>(mount_.path(), std::move(signer));
   }
@@ -172,7 +172,7 @@ TEST_F(DiskFull, WhenOthersTakeTheReserveTooTheLogStopsAndOpensAgainWithEverythi
 
 TEST(DiskFullChild, DISABLED_AppendsUntilRocksDbItselfFails) {
   const int acks = std::atoi(ChildArgument("CHILD_ACKS").c_str());
-  auto signer = proof::Signer::Parse(ChildArgument("CHILD_KEY"));
+  auto signer = proof::Signer::Parse(ChildArgument("CHILD_KEY"), proof::KeyUse::kCheckpoint);
   if (!signer.ok()) _exit(2);
   SmallDisk disk(ChildArgument("CHILD_DISK"), *std::move(signer));
   disk.Open(/*reserve_bytes=*/0);

@@ -140,7 +140,7 @@ TEST(Open, AnotherFormatOrAForeignDatabaseIsRefusedUntouched) {
 TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
   const TempDirectory directory;
   ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
-  const auto signer = proof::Signer::Generate(std::string(kTestOrigin));
+  const auto signer = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
   ASSERT_OK_AND_ASSIGN(auto origin, OriginName::Parse(kTestOrigin));
   ASSERT_OK_AND_ASSIGN(
       auto log, log::Log::Open(*engine, {origin, SystemClock(), SystemRandom(), signer.get()},

@@ -29,7 +29,7 @@ void WriteFile(const fs::path& path, const std::string& bytes) {
 class WalTail : public ::testing::Test {
  protected:
   void SetUp() override {
-    signer_ = proof::Signer::Generate(std::string(kTestOrigin));
+    signer_ = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
     const TempDirectory live;
     EngineOptions options;
     options.directory = live.path();
