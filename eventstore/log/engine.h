@@ -2,8 +2,8 @@
 // Small on purpose (DESIGN "The log"): append groups at an expected position, read a range, side
 // indexes. One conformance suite (tests/log/engine_conformance.h) runs over every engine.
 //
-// Thread-safety: reads from any thread at any time; Commit and WriteIndex from one thread at a
-// time.
+// Thread-safety: reads from any thread at any time; Commit, WriteIndex, ClearIndex and WriteRecords
+// from one thread at a time.
 #ifndef POLKU_EVENTSTORE_LOG_ENGINE_H_
 #define POLKU_EVENTSTORE_LOG_ENGINE_H_
 
@@ -73,6 +73,9 @@ class Engine {
   virtual absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log,
                                                                     Position size) = 0;
 
+  // All checkpoints of a log, ascending by size: key size[8] big-endian, value the note.
+  virtual std::unique_ptr<IndexCursor> Checkpoints(LogNumber log) = 0;
+
   // The group that holds `position`. OutOfRange when the log is not that long.
   virtual absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position,
                                                 bool with_blobs) = 0;
@@ -83,7 +86,7 @@ class Engine {
   virtual absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) = 0;
   virtual std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) = 0;
   // The greatest key with that prefix that is <= prefix ‖ suffix; nullopt when there is none.
-  // `prefix` must not be empty.
+  // InvalidArgument: `prefix` is empty.
   virtual absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
                                                              std::string_view suffix) = 0;
   // Not synced, but never on disk before an earlier write is: what is lost at a crash is a suffix.
@@ -91,6 +94,15 @@ class Engine {
                                   std::span<const std::string> deletes) = 0;
   // Removes every index entry (reindex).
   virtual absl::Status ClearIndex() = 0;
+
+  // Records (records.h): what cannot be made again from the logs. ClearIndex leaves them. As with the
+  // index, what a crash loses of writes without sync is a suffix.
+  virtual absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) = 0;
+  virtual std::unique_ptr<IndexCursor> RecordScan(std::string_view prefix) = 0;
+  virtual absl::StatusOr<std::optional<KeyValue>> RecordFloor(std::string_view prefix,
+                                                              std::string_view suffix) = 0;
+  // `sync`: on disk before it returns. Errors as Commit.
+  virtual absl::Status WriteRecords(std::span<const KeyValue> puts, bool sync) = 0;
 };
 
 // What every engine checks of a commit before writing. InvalidArgument: groups are not gapless from

@@ -18,11 +18,10 @@ void AppendLog(std::string& key, LogNumber log) {
   AppendBigEndian32(key, static_cast<uint32_t>(log.value()));
 }
 
-bool ParseNumberAndRevision(std::string_view value, uint64_t& number, Revision& revision) {
-  ByteReader reader(value);
+bool ReadNumberAndRevision(ByteReader& reader, uint64_t& number, Revision& revision) {
   std::string_view fixed;
   uint64_t varint = 0;
-  if (!reader.ReadBytes(8, fixed) || !reader.ReadVarint(varint) || !reader.done()) return false;
+  if (!reader.ReadBytes(8, fixed) || !reader.ReadVarint(varint)) return false;
   number = ReadBigEndian64(fixed.data());
   revision = Revision(varint);
   return true;
@@ -53,8 +52,9 @@ std::string CaseIndexValue(Order order, Revision revision) {
 }
 
 bool ParseCaseIndexValue(std::string_view value, Order& order, Revision& revision) {
+  ByteReader reader(value);
   uint64_t number = 0;
-  if (!ParseNumberAndRevision(value, number, revision)) return false;
+  if (!ReadNumberAndRevision(reader, number, revision) || !reader.done()) return false;
   order = Order(number);
   return true;
 }
@@ -68,18 +68,26 @@ std::string EventIndexKey(const EventId& id, std::string_view author_agency) {
   return key;
 }
 
-std::string EventIndexValue(Position position, Revision revision) {
+std::string EventIndexValue(Position position, Revision revision, LogNumber log) {
   std::string value;
   AppendBigEndian64(value, position.value());
   AppendVarint(value, revision.value());
+  if (log != kOwnLog) AppendLog(value, log);
   return value;
 }
 
-bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision) {
+bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision,
+                          LogNumber& log) {
+  ByteReader reader(value);
   uint64_t number = 0;
-  if (!ParseNumberAndRevision(value, number, revision)) return false;
+  if (!ReadNumberAndRevision(reader, number, revision)) return false;
   position = Position(number);
-  return true;
+  log = kOwnLog;
+  if (reader.done()) return true;
+  std::string_view fixed;
+  if (!reader.ReadBytes(4, fixed) || !reader.done()) return false;
+  log = LogNumber(ReadBigEndian32(fixed.data()));
+  return log != kOwnLog;
 }
 
 std::string DisclosureIndexKey(std::string_view receiver) { return Str("d", receiver); }

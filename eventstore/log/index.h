@@ -3,13 +3,15 @@
 //
 //   'c' case[16] log[4] position[8]  → order[8] ‖ varint revision     entries of a case
 //   'e' event id[16] author agency   → position[8] ‖ varint revision  own log: idempotency
+//                                      [‖ log[4]]                     a replica: an earlier epoch of it
 //   'd' receiver agency              → number[8]                      own log: newest running number
 //   't' day[4] case[16]              → ""                             host: a duty may fall due
 //   'w' log[4]                       → position[8]                    host: duties evaluated up to here
 //   'h'                              → scanned to[8] ‖ agreement position[8] ‖ SHA-256 of agreement[32]
 //                                      ‖ of profile[32] ‖ of each schema[32], ascending
 //                                                                     host: own log's control entries
-//   'v'                              → 0x01                           the index is complete, format 1
+//   'n' log[4] level[1] index[8]     → hash[32]                       tree.h: nodes of level 8 and above
+//   'v'                              → 0x02                           the index is complete, format 2
 // Numbers are big-endian; day counts from 1970-01-01, earlier days are 0. 'w' and "scanned to" name the
 // first position not yet read; 't', 'w' and 'h' are written without a sync: a crash may lose the newest.
 #ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
@@ -31,7 +33,7 @@ std::string CaseIndexPrefix(const CaseId& case_id);
 std::string CaseIndexKey(const CaseId& case_id, LogNumber log, Position position);
 std::string CaseIndexValue(Order order, Revision revision);
 std::string EventIndexKey(const EventId& id, std::string_view author_agency);
-std::string EventIndexValue(Position position, Revision revision);
+std::string EventIndexValue(Position position, Revision revision, LogNumber log = kOwnLog);
 std::string DisclosureIndexKey(std::string_view receiver);
 std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id);
 bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_id);
@@ -40,13 +42,14 @@ std::string ProcessedIndexKey(LogNumber log);
 // Put by the first commit into an empty store and by a finished RebuildIndex; removed by ClearIndex.
 // So a rebuild that was interrupted shows, and no log opens on half an index.
 inline constexpr std::string_view kIndexVersionKey = "v";
-inline constexpr std::string_view kIndexVersion{"\x01", 1};
+inline constexpr std::string_view kIndexVersion{"\x02", 1};
 // FailedPrecondition, naming `polku reindex`, unless the store is empty or its index complete.
 absl::Status CheckIndexComplete(Engine& engine);
 
 // The case index value read back; false when malformed.
 bool ParseCaseIndexValue(std::string_view value, Order& order, Revision& revision);
-bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision);
+bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision,
+                          LogNumber& log);
 
 // Clears the index and rewrites 'c', 'e', 'd' and, last, 'v' from the logs; the host makes 't', 'w' and
 // 'h' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;

@@ -13,6 +13,7 @@
 #include "eventstore/log/head.h"
 #include "eventstore/log/index.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/tree.h"
 #include "eventstore/proof/merkle.h"
 
 namespace polku::log {
@@ -113,12 +114,13 @@ absl::StatusOr<std::optional<Receipt>> FindStored(Engine& engine, EntryFetcher& 
   Receipt receipt;
   receipt.id = entry.id;
   receipt.repeated = true;
-  if (!ParseEventIndexValue(*found, receipt.position, receipt.revision)) {
+  if (!ParseEventIndexValue(*found, receipt.position, receipt.revision, receipt.log)) {
     return absl::DataLossError("event index: malformed entry; run `polku reindex`");
   }
-  POLKU_ASSIGN_OR_RETURN(EntryView stored, fetcher.Fetch(kOwnLog, receipt.position, false));
+  POLKU_ASSIGN_OR_RETURN(EntryView stored, fetcher.Fetch(receipt.log, receipt.position, false));
   if (stored.header->event_id() != entry.id.view()) {
-    return absl::DataLossError(Str("event index: position ", receipt.position.value(),
+    return absl::DataLossError(Str("event index: log ", receipt.log.value(), " position ",
+                                   receipt.position.value(),
                                    " holds another event; run `polku reindex`"));
   }
   receipt.order = Order(stored.header->order());
@@ -128,13 +130,23 @@ absl::StatusOr<std::optional<Receipt>> FindStored(Engine& engine, EntryFetcher& 
     // After an erasure the case key is gone and nobody can make the old commitments again: then the
     // id alone tells a repeat.
     EntryFetcher fresh(engine);  // an erasure may be newer than the group that `fetcher` keeps
-    POLKU_ASSIGN_OR_RETURN(stored, fresh.Fetch(kOwnLog, receipt.position, true));
+    POLKU_ASSIGN_OR_RETURN(stored, fresh.Fetch(receipt.log, receipt.position, true));
     if (stored.blobs.size() < static_cast<size_t>(stored.header->commitments_size())) {
       return std::optional<Receipt>(receipt);
     }
   }
   if (same != Sameness::kSame) return Conflict(entry);
   return std::optional<Receipt>(receipt);
+}
+
+using DisclosureNumbers = absl::flat_hash_map<std::string, uint64_t>;
+
+void AddDisclosureNumbers(const DisclosureNumbers& numbers, std::vector<KeyValue>& index) {
+  for (const auto& [receiver, number] : numbers) {
+    std::string value;
+    AppendBigEndian64(value, number);
+    index.emplace_back(DisclosureIndexKey(receiver), std::move(value));
+  }
 }
 
 // Protobuf writes a `string` field with bad UTF-8 but refuses to read it: such an entry would be in
@@ -234,6 +246,8 @@ class LogImpl final : public Log {
 
   std::vector<AppendResult> Append(std::span<const AppendRequest> requests) override;
 
+  absl::Status Recover(const VerifiedBatch& batch) override;
+
   absl::StatusOr<std::optional<std::vector<Receipt>>> FindRepeat(
       const AppendRequest& request) override {
     POLKU_RETURN_IF_ERROR(ValidateRequest(request));
@@ -313,6 +327,9 @@ class LogImpl final : public Log {
   void Stage(Work& work);
   absl::Status StageNew(const AppendRequest& request);
   void CommitStage(std::span<Work> work);
+  absl::Status CommitRecovered(const VerifiedBatch& batch);
+  // What a failed commit is answered with; unless nothing was written, no other may follow.
+  absl::Status Stop(const absl::Status& failed);
   absl::StatusOr<Revision> LastRevision(const CaseId& case_id);
   void RollBack(Undo& undo);
   void CloseGroup();
@@ -324,6 +341,7 @@ class LogImpl final : public Log {
   std::mutex queue_mu_;
   std::deque<Waiter*> queue_;  // guarded by queue_mu_
   bool leading_ = false;       // guarded by queue_mu_
+  bool appending_ = false;     // guarded by queue_mu_; since the first Append
 
   struct Published {
     Position size;
@@ -337,7 +355,7 @@ class LogImpl final : public Log {
   proof::Frontier frontier_;
   Order last_order_;
   RevisionCache revision_cache_;
-  absl::flat_hash_map<std::string, uint64_t> numbers_;  // receiver → newest running number
+  DisclosureNumbers numbers_;  // receiver → newest running number
   absl::Status stopped_;                                // why no commit may follow
   bool put_index_version_ = false;
   EntryFetcher fetcher_;
@@ -348,12 +366,13 @@ class LogImpl final : public Log {
     Order last_order;
     absl::Time now;
     absl::flat_hash_map<CaseId, Revision> revisions;
-    absl::flat_hash_map<std::string, uint64_t> numbers;
+    DisclosureNumbers numbers;
     absl::flat_hash_map<EventKey, size_t> ids;  // → entries
     std::vector<StagedEntry> entries;
     CommitBatch batch;
     GroupWriter group;
     Position group_first;
+    std::vector<proof::Node> nodes;
     size_t bytes = 0;
   } staged_;
   std::string random_;
@@ -428,6 +447,13 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
   genesis.set_origin(origin);
   genesis.set_signing_key(std::string(options_.signer->verifier().key().view()));
   genesis.set_curve_key(std::string(genesis_curve_key));
+  if (const std::optional<Predecessor>& before = options_.predecessor) {
+    auto& predecessor = *genesis.mutable_predecessor();
+    predecessor.set_origin(before->origin);
+    predecessor.set_checkpoint(before->checkpoint);
+    predecessor.set_known_size(before->known_size);
+    predecessor.set_reason(before->reason);
+  }
   AppendRequest request;
   NewEntry& entry = request.entries.emplace_back();
   entry.id = DerivedEventId(Str("genesis ", origin));
@@ -442,6 +468,7 @@ std::vector<AppendResult> LogImpl::Append(std::span<const AppendRequest> request
   self.requests = requests;
   self.results.resize(requests.size());
   std::unique_lock lock(queue_mu_);
+  appending_ = true;
   queue_.push_back(&self);
   if (leading_) {
     self.wake.wait(lock, [&] { return self.done || self.lead; });
@@ -515,6 +542,7 @@ void LogImpl::BeginStage() {
   staged_.entries.clear();
   staged_.batch.groups.clear();
   staged_.batch.index.clear();
+  staged_.nodes.clear();
   staged_.group = GroupWriter();
   staged_.group_first = frontier_.size();
   staged_.bytes = 0;
@@ -758,7 +786,7 @@ absl::Status LogImpl::StageNew(const AppendRequest& request) {
     const NewEntry& entry = *staged.entry;
     Receipt& receipt = staged.receipt;
     receipt.leaf_hash = proof::LeafHash(leaf);
-    staged_.frontier.AppendLeafHash(receipt.leaf_hash);
+    staged_.frontier.AppendLeafHash(receipt.leaf_hash, &staged_.nodes);
     staged_.group.AddLeaf(leaf);
     for (const SealedSection& section : entry.sections) {
       staged_.group.AddBlob(section.kind, {}, section.blob);
@@ -799,11 +827,8 @@ void LogImpl::CommitStage(std::span<Work> work) {
   head.frontier = staged_.frontier;
   head.last_order = staged_.last_order;
   batch.head = head.Serialize();
-  for (const auto& [receiver, number] : staged_.numbers) {
-    std::string value;
-    AppendBigEndian64(value, number);
-    batch.index.emplace_back(DisclosureIndexKey(receiver), std::move(value));
-  }
+  AddDisclosureNumbers(staged_.numbers, batch.index);
+  AddNodes(kOwnLog, staged_.nodes, batch.index);
   if (put_index_version_) batch.index.emplace_back(kIndexVersionKey, kIndexVersion);
 
   const absl::Status status = engine_.Commit(batch);
@@ -820,19 +845,120 @@ void LogImpl::CommitStage(std::span<Work> work) {
     return;
   }
 
-  absl::Status answer = status;
-  if (status.code() != absl::StatusCode::kResourceExhausted &&
-      status.code() != absl::StatusCode::kFailedPrecondition) {
-    stopped_ = absl::UnavailableError(
-        Str("the log stopped after a failed write: ", ToStd(status.message()),
-            "; reopen it, then repeat the append"));
-    answer = stopped_;
-  }
+  const absl::Status answer = Stop(status);
   for (Work& item : work) {
     if (!item.rests_on_commit) continue;
     *item.result = AppendResult{};
     item.result->status = answer;
   }
+}
+
+absl::Status LogImpl::Stop(const absl::Status& failed) {
+  if (failed.code() == absl::StatusCode::kResourceExhausted ||
+      failed.code() == absl::StatusCode::kFailedPrecondition) {
+    return failed;
+  }
+  stopped_ = absl::UnavailableError(Str("the log stopped after a failed write: ",
+                                        ToStd(failed.message()),
+                                        "; reopen it, then repeat the append"));
+  return stopped_;
+}
+
+absl::Status LogImpl::Recover(const VerifiedBatch& batch) {
+  std::unique_lock lock(queue_mu_);
+  if (appending_ || leading_) {
+    return absl::FailedPreconditionError(
+        Str("log ", options_.origin.text(), ": cannot be recovered while it is appended to"));
+  }
+  leading_ = true;
+  lock.unlock();
+  absl::Status status = stopped_.ok() ? CommitRecovered(batch) : stopped_;
+  lock.lock();
+  if (queue_.empty()) {
+    leading_ = false;
+  } else {
+    queue_.front()->lead = true;
+    queue_.front()->wake.notify_one();
+  }
+  return status;
+}
+
+// Believes nothing of what came back but the leaves, and those because this origin's own key signed
+// their root: a log that recovery had spoilt could never be told from one that was.
+absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
+  const std::string& origin = options_.origin.text();
+  const Position before = frontier_.size();
+  if (batch.first != before) {
+    return absl::FailedPreconditionError(Str("log ", origin, ": recovered entries start at ",
+                                             batch.first.value(), ", expected ", before.value()));
+  }
+  CommitBatch commit;
+  std::vector<proof::Node> nodes;
+  DisclosureNumbers numbers;
+  LogHead head;
+  head.origin = origin;
+  head.frontier = frontier_;
+  head.last_order = last_order_;
+  for (const StoredGroup& group : batch.groups) {
+    POLKU_ASSIGN_OR_RETURN(const GroupView view, GroupView::Parse(group.entries, group.blobs));
+    for (const GroupItem& item : view.items()) {
+      const Position position(group.first.value() + item.offset);
+      const auto bad = [&](std::string_view what) {
+        return absl::InvalidArgumentError(
+            Str("log ", origin, ": recovered position ", position.value(), ": ", what));
+      };
+      if (item.leaf.empty()) return bad("is withheld; recover from a mirror");
+      for (const BlobView& blob : view.BlobsAt(item.offset)) {
+        if (!blob.secret.empty()) return bad("brings a section's secret, which no own log keeps");
+      }
+      POLKU_RETURN_IF_ERROR(ParseHeader(item.leaf, header_));
+      const Order order(header_.order());
+      if (order <= head.last_order) return bad("its order does not rise");
+      head.last_order = order;
+      head.frontier.AppendLeafHash(proof::LeafHash(item.leaf), &nodes);
+      const Revision revision(header_.case_revision());
+      if (!header_.case_id().empty()) {
+        commit.index.emplace_back(
+            CaseIndexKey(*CaseId::FromBytes(header_.case_id()), kOwnLog, position),
+            CaseIndexValue(order, revision));
+      }
+      commit.index.emplace_back(
+          EventIndexKey(*EventId::FromBytes(header_.event_id()), header_.author_agency()),
+          EventIndexValue(position, revision));
+      for (const auto& disclosure : header_.disclosures()) {
+        numbers[disclosure.receiver()] = disclosure.number();
+      }
+    }
+  }
+  const absl::StatusOr<proof::Checkpoint> checkpoint =
+      proof::VerifyCheckpoint(batch.checkpoint, options_.signer->verifier());
+  if (!checkpoint.ok()) {
+    return absl::InvalidArgumentError(
+        Str("log ", origin, ": recovered checkpoint: ", ToStd(checkpoint.status().message())));
+  }
+  if (*checkpoint != proof::Checkpoint{origin, head.frontier.size(), head.frontier.Root()}) {
+    return absl::InvalidArgumentError(
+        Str("log ", origin, ": the recovered entries are not those of their checkpoint for size ",
+            checkpoint->size.value()));
+  }
+  commit.log = kOwnLog;
+  commit.expected_size = before;
+  commit.new_size = head.frontier.size();
+  commit.groups = batch.groups;
+  commit.checkpoint = batch.checkpoint;
+  commit.head = head.Serialize();
+  // Running numbers rise with the log, so these are above what is known.
+  AddDisclosureNumbers(numbers, commit.index);
+  AddNodes(kOwnLog, nodes, commit.index);
+  if (put_index_version_) commit.index.emplace_back(kIndexVersionKey, kIndexVersion);
+  if (const absl::Status status = engine_.Commit(commit); !status.ok()) return Stop(status);
+  frontier_ = std::move(head.frontier);
+  last_order_ = head.last_order;
+  for (const auto& [receiver, number] : numbers) numbers_[receiver] = number;
+  put_index_version_ = false;
+  const std::lock_guard lock(state_mu_);
+  published_ = {commit.new_size, last_order_, batch.checkpoint};
+  return absl::OkStatus();
 }
 
 }  // namespace

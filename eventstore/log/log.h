@@ -16,6 +16,7 @@
 #include "eventstore/base/random.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/log/entry.h"
+#include "eventstore/log/replica_log.h"
 #include "eventstore/proof/checkpoint.h"
 
 namespace polku::log {
@@ -70,6 +71,9 @@ struct AppendRequest {
 
 struct Receipt {
   EventId id;
+  // The log that holds the entry: kOwnLog, or the replica of an earlier epoch of this origin, whose
+  // receipts stay good for ever.
+  LogNumber log = kOwnLog;
   Position position;
   Revision revision;
   Order order;
@@ -90,11 +94,20 @@ struct AppendResult {
   std::vector<ExpectedRevision> actual;
 };
 
+// The log of an earlier epoch that this one goes on from (DESIGN "Proof", rollback): its Genesis says so.
+struct Predecessor {
+  std::string origin;
+  std::string checkpoint;  // signed note of what of it is held here, as replica
+  uint64_t known_size = 0; // the largest size it is known to have had; above the note's: a gap
+  std::string reason;
+};
+
 struct LogOptions {
   OriginName origin;
   WallClock clock;
   RandomBytes random;
   const proof::Signer* signer;  // borrowed, outlives the log
+  std::optional<Predecessor> predecessor = std::nullopt;  // for a Genesis that is to be written
 };
 
 class Log {
@@ -116,6 +129,11 @@ class Log {
   // commitments and control content (DESIGN "The log").
   virtual absl::StatusOr<std::optional<std::vector<Receipt>>> FindRepeat(
       const AppendRequest& request) = 0;
+
+  // Appends the verified continuation of this log as a mirror gave it back (blobs without secrets): one
+  // synced commit with all index entries, under the mirror's checkpoint. Only before the first Append of
+  // this process. FailedPrecondition when it does not start at size(). Errors otherwise as Engine::Commit.
+  virtual absl::Status Recover(const VerifiedBatch& batch) = 0;
 
   virtual Position size() const = 0;
   virtual Order last_order() const = 0;

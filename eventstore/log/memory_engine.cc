@@ -5,6 +5,7 @@
 #include <mutex>
 #include <shared_mutex>
 
+#include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
@@ -72,6 +73,19 @@ class MemoryEngine final : public Engine {
     return std::optional<std::string>(std::prev(next)->second);
   }
 
+  std::unique_ptr<IndexCursor> Checkpoints(LogNumber log) override {
+    const std::shared_lock lock(mu_);
+    std::vector<KeyValue> entries;
+    if (const auto found = logs_.find(log); found != logs_.end()) {
+      for (const auto& [size, note] : found->second.checkpoints) {
+        std::string key;
+        AppendBigEndian64(key, size.value());
+        entries.emplace_back(std::move(key), note);
+      }
+    }
+    return std::make_unique<MemoryIndexCursor>(std::move(entries));
+  }
+
   absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position,
                                         bool with_blobs) override {
     const std::shared_lock lock(mu_);
@@ -89,33 +103,14 @@ class MemoryEngine final : public Engine {
                                                     bool with_blobs) override;
 
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
-    const std::shared_lock lock(mu_);
-    const auto found = index_.find(key);
-    if (found == index_.end()) return std::optional<std::string>();
-    return std::optional<std::string>(found->second);
+    return Get(index_, key);
   }
-
   std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) override {
-    const std::shared_lock lock(mu_);
-    std::vector<KeyValue> entries;
-    for (auto it = index_.lower_bound(prefix);
-         it != index_.end() && std::string_view(it->first).substr(0, prefix.size()) == prefix;
-         ++it) {
-      entries.emplace_back(*it);
-    }
-    return std::make_unique<MemoryIndexCursor>(std::move(entries));
+    return Scan(index_, prefix);
   }
-
   absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
                                                      std::string_view suffix) override {
-    const std::shared_lock lock(mu_);
-    auto next = index_.upper_bound(Str(prefix, suffix));
-    if (next == index_.begin()) return std::optional<KeyValue>();
-    --next;
-    if (std::string_view(next->first).substr(0, prefix.size()) != prefix) {
-      return std::optional<KeyValue>();
-    }
-    return std::optional<KeyValue>(*next);
+    return Floor(index_, prefix, suffix);
   }
 
   absl::Status WriteIndex(std::span<const KeyValue> puts,
@@ -132,10 +127,60 @@ class MemoryEngine final : public Engine {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
+    return Get(records_, key);
+  }
+  std::unique_ptr<IndexCursor> RecordScan(std::string_view prefix) override {
+    return Scan(records_, prefix);
+  }
+  absl::StatusOr<std::optional<KeyValue>> RecordFloor(std::string_view prefix,
+                                                      std::string_view suffix) override {
+    return Floor(records_, prefix, suffix);
+  }
+  absl::Status WriteRecords(std::span<const KeyValue> puts, bool /*sync*/) override {
+    const std::unique_lock lock(mu_);
+    for (const auto& [key, value] : puts) records_[key] = value;
+    return absl::OkStatus();
+  }
+
  private:
+  using Table = std::map<std::string, std::string, std::less<>>;
+
+  std::optional<std::string> Get(const Table& table, std::string_view key) {
+    const std::shared_lock lock(mu_);
+    const auto found = table.find(key);
+    if (found == table.end()) return std::nullopt;
+    return found->second;
+  }
+
+  std::unique_ptr<IndexCursor> Scan(const Table& table, std::string_view prefix) {
+    const std::shared_lock lock(mu_);
+    std::vector<KeyValue> entries;
+    for (auto it = table.lower_bound(prefix);
+         it != table.end() && std::string_view(it->first).substr(0, prefix.size()) == prefix;
+         ++it) {
+      entries.emplace_back(*it);
+    }
+    return std::make_unique<MemoryIndexCursor>(std::move(entries));
+  }
+
+  absl::StatusOr<std::optional<KeyValue>> Floor(const Table& table, std::string_view prefix,
+                                                std::string_view suffix) {
+    if (prefix.empty()) return absl::InvalidArgumentError("floor: empty prefix");
+    const std::shared_lock lock(mu_);
+    auto next = table.upper_bound(Str(prefix, suffix));
+    if (next == table.begin()) return std::optional<KeyValue>();
+    --next;
+    if (std::string_view(next->first).substr(0, prefix.size()) != prefix) {
+      return std::optional<KeyValue>();
+    }
+    return std::optional<KeyValue>(*next);
+  }
+
   std::shared_mutex mu_;
-  std::map<LogNumber, StoredLog> logs_;                    // guarded by mu_
-  std::map<std::string, std::string, std::less<>> index_;  // guarded by mu_
+  std::map<LogNumber, StoredLog> logs_;  // guarded by mu_
+  Table index_;                          // guarded by mu_
+  Table records_;                        // guarded by mu_
 };
 
 class MemoryGroupCursor final : public GroupCursor {

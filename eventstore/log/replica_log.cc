@@ -6,6 +6,7 @@
 #include "eventstore/log/group.h"
 #include "eventstore/log/index.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/tree.h"
 
 namespace polku::log {
 namespace {
@@ -45,6 +46,7 @@ class ReplicaLogImpl final : public ReplicaLog {
             CaseIndexValue(Order(header_.order()), Revision(header_.case_revision())));
       }
     }
+    AddNodes(number_, batch.nodes, commit.index);
     commit.groups = batch.groups;
     POLKU_RETURN_IF_ERROR(engine_.Commit(commit));
     head_ = batch.head;

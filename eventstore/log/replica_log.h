@@ -19,6 +19,8 @@ struct VerifiedBatch {
   std::vector<StoredGroup> groups;  // secrets already wrapped (72 bytes)
   LogHead head;                     // after the batch
   std::string checkpoint;           // the signed note for head.frontier.size()
+  // What Frontier::AppendLeafHash and AppendSubtree told as completed on the way to head.frontier.
+  std::vector<proof::Node> nodes;
 };
 
 class ReplicaLog {

@@ -30,9 +30,20 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat{"\x00\x00\x00\x01", 4};
 
 // Order of the column families in `families`.
-enum Family : size_t { kMeta, kEntries, kBlobs, kCheckpoints, kHeads, kIndex, kEvents, kFamilies };
-constexpr const char* kFamilyNames[kFamilies] = {"default", "entries", "blobs", "checkpoints",
-                                                 "heads",   "index",   "events"};
+enum Family : size_t {
+  kMeta,
+  kEntries,
+  kBlobs,
+  kCheckpoints,
+  kHeads,
+  kIndex,
+  kEvents,
+  kRecords,  // since the second version; nullptr where an older database is read
+  kFamilies
+};
+constexpr const char* kFamilyNames[kFamilies] = {"default", "entries", "blobs",  "checkpoints",
+                                                 "heads",   "index",   "events", "records"};
+constexpr size_t kAddedFamilies = 1;
 // Event ids are random and only ever looked up whole, so they live apart from what is scanned.
 constexpr char kEventsFirstByte = 'e';
 Family IndexFamily(std::string_view key) {
@@ -188,6 +199,39 @@ class RocksIndexCursor final : public log::IndexCursor {
   std::vector<std::unique_ptr<rocksdb::Iterator>> its_;
 };
 
+// Of one column family all keys with a prefix, without their first `cut` bytes.
+class RocksPrefixCursor final : public log::IndexCursor {
+ public:
+  // `family` nullptr: empty.
+  RocksPrefixCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, std::string_view prefix,
+                    size_t cut, std::string context)
+      : end_(AfterPrefix(prefix)), end_slice_(end_), cut_(cut), context_(std::move(context)) {
+    if (family == nullptr) return;
+    rocksdb::ReadOptions options;
+    if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    it_.reset(db.NewIterator(options, family));
+    it_->Seek(ToSlice(prefix));
+  }
+
+  absl::StatusOr<std::optional<KeyValue>> Next() override {
+    if (it_ == nullptr) return std::optional<KeyValue>();
+    if (!it_->Valid()) {
+      if (!it_->status().ok()) return FromRocks(it_->status(), context_);
+      return std::optional<KeyValue>();
+    }
+    KeyValue entry(std::string(ToView(it_->key()).substr(cut_)), it_->value().ToString());
+    it_->Next();
+    return std::optional<KeyValue>(std::move(entry));
+  }
+
+ private:
+  const std::string end_;
+  const rocksdb::Slice end_slice_;
+  const size_t cut_;
+  const std::string context_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+};
+
 class RocksGroupCursor final : public log::GroupCursor {
  public:
   RocksGroupCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries,
@@ -276,6 +320,7 @@ class RocksEngine final : public log::Engine {
 
   ~RocksEngine() override {
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {
+      if (family == nullptr) continue;
       db().DestroyColumnFamilyHandle(family).PermitUncheckedError();
     }
     db().Close().PermitUncheckedError();
@@ -350,6 +395,12 @@ class RocksEngine final : public log::Engine {
       return std::optional<std::string>();
     }
     return std::optional<std::string>(it->value().ToString());
+  }
+
+  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
+    const std::string prefix = LogPrefix(log);
+    return std::make_unique<RocksPrefixCursor>(db(), Handle(kCheckpoints), prefix, prefix.size(),
+                                               Str("log ", log.value(), " checkpoints"));
   }
 
   absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position,
@@ -438,6 +489,36 @@ class RocksEngine final : public log::Engine {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
+    if (Handle(kRecords) == nullptr) return std::optional<std::string>();
+    return Get(kRecords, key, "records");
+  }
+
+  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
+    return std::make_unique<RocksPrefixCursor>(db(), Handle(kRecords), prefix, 0, "records");
+  }
+
+  absl::StatusOr<std::optional<KeyValue>> RecordFloor(std::string_view prefix,
+                                                      std::string_view suffix) override {
+    if (prefix.empty()) return absl::InvalidArgumentError("RecordFloor: empty prefix");
+    if (Handle(kRecords) == nullptr) return std::optional<KeyValue>();
+    std::unique_ptr<rocksdb::Iterator> it(
+        db().NewIterator(rocksdb::ReadOptions(), Handle(kRecords)));
+    it->SeekForPrev(Str(prefix, suffix));
+    if (!it->status().ok()) return FromRocks(it->status(), "records");
+    if (!it->Valid() || !it->key().starts_with(ToSlice(prefix))) return std::optional<KeyValue>();
+    return std::optional<KeyValue>(KeyValue(it->key().ToString(), it->value().ToString()));
+  }
+
+  absl::Status WriteRecords(std::span<const KeyValue> puts, bool sync) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    rocksdb::WriteBatch batch;
+    for (const auto& [key, value] : puts) {
+      batch.Put(Handle(kRecords), key, value).PermitUncheckedError();
+    }
+    return writer_.Write(batch, sync);
+  }
+
  private:
   rocksdb::DB& db() { return *database_.db; }
   rocksdb::ColumnFamilyHandle* Handle(Family family) { return database_.families[family]; }
@@ -489,7 +570,7 @@ absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& opt
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = Families(options);
   POLKU_ASSIGN_OR_RETURN(OpenedDatabase database,
                          OpenDatabase(database_options, options.directory, options.mode,
-                                      options.write_buffer_bytes, families));
+                                      options.write_buffer_bytes, families, kAddedFamilies));
   auto engine = std::make_unique<RocksEngine>(std::move(database), std::move(errors), options);
   POLKU_RETURN_IF_ERROR(engine->Load());
   return engine;

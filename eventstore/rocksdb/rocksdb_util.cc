@@ -90,6 +90,21 @@ OpenResult OpenOnce(const rocksdb::Options& options, const std::string& director
   return result;
 }
 
+// The families without those of the last `added` that the database lacks, in an older version's.
+std::vector<rocksdb::ColumnFamilyDescriptor> Present(
+    const rocksdb::Options& options, const std::string& directory,
+    std::vector<rocksdb::ColumnFamilyDescriptor> families, size_t added) {
+  std::vector<std::string> names;
+  // A failure shows when the database is opened.
+  if (!rocksdb::DB::ListColumnFamilies(options, directory, &names).ok()) return families;
+  const auto lacks = [&](const rocksdb::ColumnFamilyDescriptor& family) {
+    return std::find(names.begin(), names.end(), family.name) == names.end();
+  };
+  families.erase(std::remove_if(families.end() - static_cast<ptrdiff_t>(added), families.end(), lacks),
+                 families.end());
+  return families;
+}
+
 void Close(OpenedDatabase& database) {
   for (rocksdb::ColumnFamilyHandle* family : database.families) {
     database.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
@@ -143,7 +158,8 @@ rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMod
 
 absl::StatusOr<OpenedDatabase> OpenDatabase(
     const rocksdb::Options& options, const std::string& directory, OpenMode mode,
-    size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families) {
+    size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
+    size_t added) {
   POLKU_RETURN_IF_ERROR(PrepareDirectory(directory, mode));
   if (mode == OpenMode::kReadWrite) {
     POLKU_RETURN_IF_ERROR(CheckRoom(directory, RoomToOpen(write_buffer_bytes)));
@@ -168,10 +184,19 @@ absl::StatusOr<OpenedDatabase> OpenDatabase(
   int undisturbed = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const std::set<std::string> before = WalFiles(directory);
-    OpenResult opened = OpenOnce(tolerant, directory, mode, families);
+    const std::vector<rocksdb::ColumnFamilyDescriptor> present =
+        Present(tolerant, directory, families, added);
+    OpenResult opened = OpenOnce(tolerant, directory, mode, present);
     const std::set<std::string> after = WalFiles(directory);
     const bool all_there = std::includes(after.begin(), after.end(), before.begin(), before.end());
-    if (opened.status.ok() && all_there) return std::move(opened.database);
+    if (opened.status.ok() && all_there) {
+      OpenedDatabase& database = opened.database;
+      for (size_t i = families.size() - added; i < families.size(); ++i) {
+        if (i < present.size() && present[i].name == families[i].name) continue;
+        database.families.insert(database.families.begin() + static_cast<ptrdiff_t>(i), nullptr);
+      }
+      return std::move(database);
+    }
     if (all_there && ++undisturbed == kAttemptsUndisturbed) {
       return OpenError(opened.status, directory);
     }

@@ -50,10 +50,13 @@ struct OpenedDatabase {
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> families;  // owned by whoever holds db, destroyed first
 };
-// Errors as OpenEngine. For kReadWrite the directory is made when missing.
+// Errors as OpenEngine. For kReadWrite the directory is made when missing. The last `added` families
+// came after the first version: kReadWrite makes them where they lack (as all families of a new
+// database), for kReadOnly their handle is then nullptr.
 absl::StatusOr<OpenedDatabase> OpenDatabase(
     const rocksdb::Options& options, const std::string& directory, OpenMode mode,
-    size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families);
+    size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
+    size_t added = 0);
 
 // Room that a database needs to open: what recovery writes from the write-ahead logs.
 uint64_t RoomToOpen(size_t write_buffer_bytes);

@@ -77,6 +77,22 @@ class BorrowedEngine final : public log::Engine {
     return engine_.WriteIndex(puts, deletes);
   }
   absl::Status ClearIndex() override { return engine_.ClearIndex(); }
+  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
+    return engine_.Checkpoints(log);
+  }
+  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
+    return engine_.RecordGet(key);
+  }
+  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
+    return engine_.RecordScan(prefix);
+  }
+  absl::StatusOr<std::optional<log::KeyValue>> RecordFloor(std::string_view prefix,
+                                                           std::string_view suffix) override {
+    return engine_.RecordFloor(prefix, suffix);
+  }
+  absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
+    return engine_.WriteRecords(puts, sync);
+  }
 
  private:
   log::Engine& engine_;
@@ -241,6 +257,104 @@ TEST_F(HistoryTest, ATimelineShowsSealedSectionsAndSkipsWhatIsWithheld) {
               ::testing::UnorderedElementsAre("attendance:1", "attendance:3", "referral:1"));
 }
 
+TEST_F(HistoryTest, ValidTimeIsTheDayInTheWorldAndRecordedTimeTheOther) {
+  own_.SetTime(StartOfDay(absl::CivilDay(2025, 3, 4)));
+  own_.Append(NumberedCase(1), Day("2025-03-03"));  // 1
+  own_.SetTime(StartOfDay(absl::CivilDay(2025, 3, 10)));
+  own_.Append(NumberedCase(1), Day("2025-03-01"));  // 2: late on record
+  own_.Append(NumberedCase(1), Day("2025-03-12"));  // 3: planned ahead
+  const std::string days = "polku.attendance.*";
+  EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 2), .type = days}),
+              ElementsAre("referral:2"));
+  EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 3), .type = days}),
+              ElementsAre("referral:1", "referral:2"));
+  // What was on record on 5 March about the days until 3 March.
+  EXPECT_THAT(Places({.as_of = StartOfDay(absl::CivilDay(2025, 3, 6)),
+                      .valid_on = absl::CivilDay(2025, 3, 3),
+                      .type = days}),
+              ElementsAre("referral:1"));
+  EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 12), .type = days}), SizeIs(3));
+  // Without a day of its own: that of recording. The Genesis is of 3 March.
+  EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 2)}), ElementsAre("referral:2"));
+}
+
+TEST(ValidDayTest, IsWhenItHappenedNotWhenItIsDue) {
+  assessment::v1::AssessmentDue due;
+  due.set_due_on("2025-06-16");
+  EXPECT_EQ(ValidDay(due), std::nullopt);
+  referral::v1::PlanDrafted plan;
+  plan.set_drafted_on("2025-02-03");
+  plan.set_review_on("2025-06-02");
+  EXPECT_EQ(ValidDay(plan), absl::CivilDay(2025, 2, 3));
+  attendance::v1::DayRecorded day;
+  day.set_date("not a date");
+  EXPECT_EQ(ValidDay(day), std::nullopt);
+}
+
+TEST_F(HistoryTest, KnownToIsWhatThatAgencyCosignedAndOnlyItsSections) {
+  const std::string kela = "FI/GOV/0245437-2/kela";
+  const auto disclosed = [&](std::initializer_list<SectionKind> kinds) {
+    return std::vector<log::DisclosureTarget>{{kela, Sections(kinds), Position()}};
+  };
+  other_.Append(NumberedCase(1), Day("2025-03-03"), Order(), disclosed({SectionKind::kService}));
+  other_.Append(NumberedCase(1), Day("2025-03-04"));  // not Kela's
+  other_.Append(NumberedCase(1), Day("2025-03-05"), Order(), disclosed({SectionKind::kService}));
+  const SectionSet all = Sections({SectionKind::kService, SectionKind::kHealth, SectionKind::kPayment});
+  other_.ReplicateTo(*engine_, *keys_, {{1, all}, {2, all}, {3, all}});
+  own_.Append(NumberedCase(1), Need());
+  const auto cosigned = [&](uint64_t size, int64_t seconds) {
+    log::KeptCosignature kept;
+    kept.witness = kela + "/compensation/witness";
+    kept.time = absl::FromUnixSeconds(seconds);
+    kept.size = kept.proven_to = Position(size);
+    const auto signer =
+        proof::Signer::Generate(kept.witness, proof::KeyUse::kCosignature);
+    kept.line = signer->Cosign({kOther, kept.size, kept.root}, kept.time);
+    return kept;
+  };
+  const LogNumber replica(1);
+  ASSERT_THAT(log::KeepCosignatures(*engine_, replica, {cosigned(2, 1'000), cosigned(4, 2'000)}),
+              IsOk());
+  const auto places = [&](int64_t at) {
+    Store& store = Open();
+    const auto known = FindKnownTo(store, kela, absl::FromUnixSeconds(at));
+    EXPECT_THAT(known, IsOk());
+    std::vector<std::string> seen;
+    Filter filter;
+    filter.known_to = &*known;
+    EXPECT_THAT(history_->Timeline(NumberedCase(1), filter,
+                                   [&](const Event& event) {
+                                     EXPECT_EQ(event.opened, Sections({SectionKind::kService}));
+                                     EXPECT_TRUE(event.sealed.has(SectionKind::kHealth));
+                                     return Note(event, seen);
+                                   }),
+                IsOk());
+    return seen;
+  };
+  EXPECT_THAT(places(999), IsEmpty());
+  EXPECT_THAT(places(1'000), ElementsAre("attendance:1"));
+  EXPECT_THAT(places(1'999), ElementsAre("attendance:1"));
+  EXPECT_THAT(places(2'000), ElementsAre("attendance:1", "attendance:3"));
+  // An agency's own log is what it recorded, by its own clock.
+  Store& store = Open();
+  const std::string oulu(OriginName::Parse(kOwn)->agency());
+  for (const auto& [at, count] : {std::pair(own_.now() - absl::Seconds(1), 0), {own_.now(), 1}}) {
+    const auto known = FindKnownTo(store, oulu, at);
+    ASSERT_THAT(known, IsOk());
+    Filter filter{.origin = kOwn};
+    filter.known_to = &*known;
+    int seen = 0;
+    EXPECT_THAT(history_->Timeline(NumberedCase(1), filter,
+                                   [&](const Event&) {
+                                     ++seen;
+                                     return absl::OkStatus();
+                                   }),
+                IsOk());
+    EXPECT_EQ(seen, count);
+  }
+  EXPECT_THAT(FindKnownTo(store, "nobody", own_.now()), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST_F(HistoryTest, WhatIsNotHeldIsNotFound) {
   own_.Append(NumberedCase(1), Need());
   Open();
@@ -295,7 +409,7 @@ TEST_F(HistoryTest, DamageIsToldWithItsPlaceAfterWhatCameBefore) {
   batch.groups = {damaged};
   batch.head = head.Serialize();
   batch.checkpoint =
-      proof::Signer::Generate(kOther)->Sign({kOther, Position(1), head.frontier.Root()});
+      proof::Signer::Generate(kOther, proof::KeyUse::kCheckpoint)->Sign({kOther, Position(1), head.frontier.Root()});
   ASSERT_THAT(engine_->Commit(batch), IsOk());
   Open();
   EXPECT_THAT(history_->Replay({}, [](const Event&) { return absl::OkStatus(); }),

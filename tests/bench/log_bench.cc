@@ -87,6 +87,22 @@ class RecordingEngine final : public log::Engine {
     return inner_.WriteIndex(puts, deletes);
   }
   absl::Status ClearIndex() override { return inner_.ClearIndex(); }
+  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
+    return inner_.Checkpoints(log);
+  }
+  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
+    return inner_.RecordGet(key);
+  }
+  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
+    return inner_.RecordScan(prefix);
+  }
+  absl::StatusOr<std::optional<log::KeyValue>> RecordFloor(std::string_view prefix,
+                                                           std::string_view suffix) override {
+    return inner_.RecordFloor(prefix, suffix);
+  }
+  absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
+    return inner_.WriteRecords(puts, sync);
+  }
 
   void Record(bool on) { record_ = on; }
   std::vector<log::CommitBatch> Take() { return std::exchange(recorded_, {}); }
@@ -260,7 +276,7 @@ int Run(int argc, char** argv) {
   } const cleanup{directory};
 
   constexpr std::string_view kOrigin = "FI/MUN/0187690-1/oulu/attendance/1";
-  const auto signer = proof::Signer::Generate(std::string(kOrigin));
+  const auto signer = proof::Signer::Generate(std::string(kOrigin), proof::KeyUse::kCheckpoint);
   rocks::EngineOptions options;
   options.directory = directory + "/log";
   auto engine = Must(rocks::OpenEngine(options));

@@ -101,6 +101,13 @@ class FaultEngine final : public log::Engine {
     unsynced_.push_back(std::move(undo));
     return base_->WriteIndex(puts, deletes);
   }
+  // A Crash loses no records.
+  absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
+    if (!stopped_.ok()) return stopped_;
+    const absl::Status status = base_->WriteRecords(puts, sync);
+    if (sync && status.ok()) unsynced_.clear();
+    return status;
+  }
   absl::Status ClearIndex() override {
     unsynced_.clear();
     return base_->ClearIndex();
@@ -130,6 +137,19 @@ class FaultEngine final : public log::Engine {
   absl::StatusOr<std::optional<log::KeyValue>> IndexFloor(std::string_view prefix,
                                                           std::string_view suffix) override {
     return base_->IndexFloor(prefix, suffix);
+  }
+  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
+    return base_->Checkpoints(log);
+  }
+  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
+    return base_->RecordGet(key);
+  }
+  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
+    return base_->RecordScan(prefix);
+  }
+  absl::StatusOr<std::optional<log::KeyValue>> RecordFloor(std::string_view prefix,
+                                                           std::string_view suffix) override {
+    return base_->RecordFloor(prefix, suffix);
   }
 
  private:

@@ -63,6 +63,22 @@ class TestEngine final : public Engine {
     return inner_->WriteIndex(puts, deletes);
   }
   absl::Status ClearIndex() override { return inner_->ClearIndex(); }
+  std::unique_ptr<IndexCursor> Checkpoints(LogNumber log) override {
+    return inner_->Checkpoints(log);
+  }
+  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
+    return inner_->RecordGet(key);
+  }
+  std::unique_ptr<IndexCursor> RecordScan(std::string_view prefix) override {
+    return inner_->RecordScan(prefix);
+  }
+  absl::StatusOr<std::optional<KeyValue>> RecordFloor(std::string_view prefix,
+                                                      std::string_view suffix) override {
+    return inner_->RecordFloor(prefix, suffix);
+  }
+  absl::Status WriteRecords(std::span<const KeyValue> puts, bool sync) override {
+    return inner_->WriteRecords(puts, sync);
+  }
 
   void FailNext(absl::Status status) { next_ = std::move(status); }
   void Erase() { erased_ = true; }
@@ -100,7 +116,7 @@ class TestEngine final : public Engine {
 class LogOverFaults : public ::testing::Test {
  protected:
   void SetUp() override {
-    signer_ = proof::Signer::Generate(std::string(kTestOrigin));
+    signer_ = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
     Open();
   }
   LogOptions Options() {
