@@ -18,6 +18,7 @@ absl::Status FileError(std::string_view path, std::string_view doing, int error)
   std::string_view remedy = "";
   switch (error) {
     case ENOENT:
+    case ENOTDIR:
       code = absl::StatusCode::kNotFound;
       remedy = "; check the path";
       break;
@@ -32,6 +33,7 @@ absl::Status FileError(std::string_view path, std::string_view doing, int error)
       remedy = "; it is never overwritten, move it away first";
       break;
     case ENOSPC:
+    case EDQUOT:
       code = absl::StatusCode::kResourceExhausted;
       remedy = "; make room on the disk";
       break;
@@ -65,6 +67,17 @@ absl::StatusOr<std::string> ReadAll(const Descriptor& file, std::string_view pat
   }
 }
 
+absl::Status WriteAll(const Descriptor& file, std::string_view path, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t put = write(file.fd, content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return FileError(path, "cannot write", errno);
+    content.remove_prefix(static_cast<size_t>(put));
+  }
+  if (fsync(file.fd) != 0) return FileError(path, "cannot sync", errno);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(std::string_view path, size_t max_bytes) {
@@ -88,13 +101,28 @@ absl::Status WriteNewFile(std::string_view path, std::string_view content, unsig
   Descriptor file{open(std::string(path).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
                        static_cast<mode_t>(mode))};
   if (file.fd < 0) return FileError(path, "cannot create", errno);
-  while (!content.empty()) {
-    const ssize_t put = write(file.fd, content.data(), content.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return FileError(path, "cannot write", errno);
-    content.remove_prefix(static_cast<size_t>(put));
+  return WriteAll(file, path, content);
+}
+
+absl::Status ReplaceFile(std::string_view path, std::string_view content, unsigned mode) {
+  const std::string target(path);
+  const std::string beside = Str(path, ".new");
+  {
+    Descriptor file{open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+                         static_cast<mode_t>(mode))};
+    if (file.fd < 0) return FileError(beside, "cannot create", errno);
+    POLKU_RETURN_IF_ERROR(WriteAll(file, beside, content));
   }
-  if (fsync(file.fd) != 0) return FileError(path, "cannot sync", errno);
+  if (rename(beside.c_str(), target.c_str()) != 0) return FileError(path, "cannot replace", errno);
+  return SyncDirectoryOf(path);
+}
+
+absl::Status SyncDirectoryOf(std::string_view path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string name = parent.empty() ? "." : parent.string();
+  Descriptor directory{open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (directory.fd < 0) return FileError(name, "cannot open", errno);
+  if (fsync(directory.fd) != 0) return FileError(name, "cannot sync", errno);
   return absl::OkStatus();
 }
 

@@ -18,6 +18,14 @@ absl::StatusOr<std::string> ReadSecretFile(std::string_view path, size_t max_byt
 // Creates the file with `mode`, writes and syncs it. AlreadyExists when there is one.
 absl::Status WriteNewFile(std::string_view path, std::string_view content, unsigned mode);
 
+// Puts `content` in place of what the file holds, whole or not at all: written beside it (path + ".new",
+// what an earlier attempt left there is overwritten), synced, renamed. PermissionDenied,
+// ResourceExhausted: the file is as it was.
+absl::Status ReplaceFile(std::string_view path, std::string_view content, unsigned mode);
+
+// After a rename: the names in the directory that `path` lies in are on disk.
+absl::Status SyncDirectoryOf(std::string_view path);
+
 // Makes the directory and its parents (mode 0700) where missing.
 absl::Status MakeDirectories(std::string_view path);
 
