@@ -46,9 +46,15 @@ using SectionSecretFn = std::function<absl::StatusOr<vault::SectionSecret>(
 absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view origin,
                                       std::string_view receiver, Position from, Position end,
                                       size_t max_bytes, const SectionSecretFn& secret);
+// The whole of [from, …) of any log held, for a mirror (of the own log) or for the origin that lost it (of
+// a mirrored log): every leaf and every blob; secrets only those that `secret` gives for the receiver's own
+// sections (empty: none). DataLoss when an entry is withheld here.
+absl::StatusOr<BatchMessage> CutWhole(log::Engine& engine, LogNumber log, std::string_view origin,
+                                      std::string_view receiver, Position from, Position end,
+                                      size_t max_bytes, const SectionSecretFn& secret);
 
 using CutBatchFn = std::function<absl::StatusOr<BatchMessage>(
-    std::string_view receiver, Position from, Position end, size_t max_bytes)>;
+    std::string_view receiver, bool mirror, Position from, Position end, size_t max_bytes)>;
 
 struct PublisherOptions {
   std::string origin;
@@ -57,6 +63,10 @@ struct PublisherOptions {
   absl::Duration forget_after = absl::Seconds(60);  // a subscriber without a Pull for so long
   size_t max_subscribers = 4'096;
 };
+
+// PROTOCOL.md "Heartbeat".
+inline constexpr size_t kMaxCosigned = 32;
+inline constexpr size_t kMaxSeen = 64;
 
 // The connection a message came from: opaque to this room.
 using Route = std::string;
@@ -74,12 +84,23 @@ class Publisher {
   // The log's size and checkpoint after a commit; call once at the start too. Wakes subscribers.
   virtual std::vector<PublisherOutput> OnCommitted(Position size, std::string_view checkpoint,
                                                    absl::Time now) = 0;
-  // `agency` is the transport's authenticated name of the peer, `route` where to answer.
+  // `agency` is the transport's authenticated name of the peer, `route` where to answer. The caller has
+  // checked that a pull with `mirror` is allowed.
   virtual std::vector<PublisherOutput> OnPull(const Route& route, std::string_view agency,
                                               const exchange::v1::Pull& pull, absl::Time now) = 0;
   // The SendBatch of the last call could not be handed to the transport (peer slow or gone): it is cut
   // again when the subscriber pulls next. No call returns two batches for one route.
   virtual void OnSendFailed(const Route& route) = 0;
+  // What heartbeats tell besides the newest checkpoint: asked for once for each round of them. What has
+  // no room in one (kMaxCosigned, kMaxSeen) is told in the next ones, in turn.
+  struct HeartbeatExtras {
+    std::vector<exchange::v1::Cosigned> cosigned;  // proofs lead to the checkpoint of the last OnCommitted
+    std::vector<std::string> seen;
+  };
+  using ExtrasFn = std::function<HeartbeatExtras()>;
+  virtual void SetExtras(ExtrasFn extras) = 0;
+  // There are new cosignatures: tell them at most a second late.
+  virtual void OnCosigned(absl::Time now) = 0;
   virtual std::vector<PublisherOutput> Tick(absl::Time now) = 0;
   // InfinitePast: more batches can go out now.
   virtual absl::Time NextTick() const = 0;

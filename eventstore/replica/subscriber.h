@@ -19,8 +19,10 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/base/random.h"
 #include "eventstore/log/head.h"
+#include "eventstore/log/records.h"
 #include "eventstore/log/replica_log.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/replica/witness.h"
 #include "eventstore/vault/section.h"
 #include "polku/exchange/v1/exchange.pb.h"
 
@@ -40,6 +42,15 @@ struct SubscriberOptions {
   // Told once, before the wraps of a StoreBatch, what they will be for, so that missing case keys are
   // made with one sync and not one each. May be empty.
   std::function<absl::Status(const std::vector<std::pair<CaseId, SectionKind>>&)> prepare_keys = {};
+  // Signs what is verified and stored (a kCosignature key), borrowed; null: this replica does not cosign.
+  const proof::Signer* cosigner = nullptr;
+  std::vector<TrustedWitness> witnesses = {};  // whose cosignatures told by the origin are kept
+  // Of what is stored. May be empty: then older checkpoints cannot be compared.
+  PrefixFn prefix = {};
+  std::string stored_checkpoint = {};  // the note of the stored head; "" for a new replica
+  // The origin is known to have signed two histories (kept evidence): it is followed, never cosigned.
+  bool forked = false;
+  bool mirror = false;  // ask for everything, hold sections that are not ours sealed as they are
 };
 
 // A received section's secret, to be wrapped under this agency's own case key before storing.
@@ -51,7 +62,15 @@ struct SendPull { exchange::v1::Pull pull; };
 struct StoreBatch { log::VerifiedBatch batch; };
 // What came did not verify, or a gap: never skipped. Also told by status() until it is over.
 struct RaiseAlarm { std::string what; };
-using SubscriberOutput = std::variant<SendPull, StoreBatch, RaiseAlarm>;
+// Stored, persisted, and now said. Sent after each store and at the start of each session, so that an
+// origin that restarted learns at once whether it is an old copy.
+struct SendCosign { exchange::v1::Cosign cosign; };
+// Proof that the origin signed two histories: a checkpoint pair (proof/proof_file.h). To be kept (synced).
+struct KeepFork { std::string pair; };
+// Verified cosignatures of other witnesses on what is stored here.
+struct KeepCosignatures { std::vector<log::KeptCosignature> cosignatures; };
+using SubscriberOutput =
+    std::variant<SendPull, StoreBatch, RaiseAlarm, SendCosign, KeepFork, KeepCosignatures>;
 
 class Subscriber {
  public:
@@ -61,8 +80,8 @@ class Subscriber {
   virtual ~Subscriber() = default;
 
   // Starts a session. To be called again whenever the link has come up, so that catching up does not
-  // wait for the next keep-alive; what came before is asked for again.
-  virtual std::vector<SubscriberOutput> Start(absl::Time now) = 0;
+  // wait for the next keep-alive; what came before is asked for again. Cosigns what is stored.
+  virtual std::vector<SubscriberOutput> Start(absl::Time now, absl::Time wall) = 0;
   // `entries`, `blobs`: the payload frames, borrowed for the call. Batches of an old session are
   // ignored. At most one StoreBatch is outstanding.
   virtual std::vector<SubscriberOutput> OnBatch(const exchange::v1::Batch& batch,
@@ -70,11 +89,16 @@ class Subscriber {
                                                 absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat,
                                                     absl::Time now) = 0;
+  // A checkpoint of this log as another agency was shown it (a heartbeat's `seen`): compared with ours. Not
+  // signed by the origin: ignored.
+  virtual std::vector<SubscriberOutput> OnSeen(std::string_view note, absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> OnError(const exchange::v1::Error& error,
                                                 absl::Time now) = 0;
-  // The outstanding batch is on disk (its head is the new state), or storing failed: then the
+  // The outstanding batch is on disk (its head is the new state) and is cosigned with `wall`, the time
+  // of the wall clock; or storing failed: then the
   // session starts over after retry_after_fault. Precondition: a StoreBatch is outstanding.
-  virtual std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now) = 0;
+  virtual std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now,
+                                                 absl::Time wall) = 0;
   virtual std::vector<SubscriberOutput> Tick(absl::Time now) = 0;
   // When Tick has something to do next.
   virtual absl::Time NextTick() const = 0;
