@@ -260,9 +260,8 @@ absl::StatusOr<absl::Time> VerifyCosignature(std::string_view text, const Verifi
       const int count, ForSignaturesOf(key, note, [&](std::string_view signature) {
         if (signature.size() != kTimeBytes + crypto_sign_BYTES) return false;
         const uint64_t seconds = ReadBigEndian64(signature.data());
-        if (seconds >> 63 != 0 ||
-            !VerifyEd25519(key.key(), CosignedMessage(note.body, seconds),
-                           signature.substr(kTimeBytes))) {
+        if (seconds >> 63 != 0 || !VerifyEd25519(key.key(), CosignedMessage(note.body, seconds),
+                                                 signature.substr(kTimeBytes))) {
           return false;
         }
         latest = std::max(latest, seconds);

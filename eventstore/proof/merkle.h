@@ -14,9 +14,9 @@
 
 namespace polku::proof {
 
-Hash LeafHash(std::string_view leaf);                     // SHA-256(0x00 ‖ leaf)
-Hash NodeHash(const Hash& left, const Hash& right);       // SHA-256(0x01 ‖ left ‖ right)
-Hash EmptyRoot();                                         // SHA-256("")
+Hash LeafHash(std::string_view leaf);                // SHA-256(0x00 ‖ leaf)
+Hash NodeHash(const Hash& left, const Hash& right);  // SHA-256(0x01 ‖ left ‖ right)
+Hash EmptyRoot();                                    // SHA-256("")
 
 // The root of a complete subtree standing for 2^level leaves.
 struct Subtree {
@@ -33,9 +33,9 @@ struct Node {
 };
 
 // Nodes of this level and above are stored when they become complete, once for ever (FORMAT.md
-// "Index", key 'n'): 2^8 leaves are a tile of C2SP tlog-tiles, so level 8k holds the hashes of the tiles
-// of level k. What is below is hashed from the stored leaves, at most two runs of 256 a proof: that
-// saves 32 bytes an event, a fifth of what an event takes (2026-11-22).
+// "Index", key 'n'): 2^8 leaves are a tile of C2SP tlog-tiles, so level 8k holds the hashes of the
+// tiles of level k. What is below is hashed from the stored leaves, at most two runs of 256 a
+// proof: that saves 32 bytes an event, a fifth of what an event takes (2026-11-22).
 inline constexpr uint8_t kStoredLevel = 8;
 
 class Frontier {
@@ -43,8 +43,8 @@ class Frontier {
   Frontier() = default;
 
   Position size() const { return size_; }
-  // At most 2 hashes amortised. Nodes of kStoredLevel and above that become complete are appended to
-  // `completed` unless it is null, lowest first.
+  // At most 2 hashes amortised. Nodes of kStoredLevel and above that become complete are appended
+  // to `completed` unless it is null, lowest first.
   void AppendLeafHash(const Hash& leaf_hash, std::vector<Node>* completed = nullptr);
   // Adds 2^level leaves by their root. InvalidArgument, unchanged, unless size() is a multiple of
   // 2^level and the new size fits 63 bits. `completed` as above, the subtree itself among them.

@@ -52,8 +52,8 @@ Hash ClimbBorder(Hash hash, std::span<const Hash> hashes) {
   return hash;
 }
 
-// The root of the leaves [first, first + size). Precondition: size > 0, and first is a multiple of the
-// smallest power of two that is not below size.
+// The root of the leaves [first, first + size). Precondition: size > 0, and first is a multiple of
+// the smallest power of two that is not below size.
 absl::StatusOr<Hash> RangeRoot(uint64_t first, uint64_t size, const SubtreeFn& subtree) {
   // The complete subtrees from left to right are the one-bits of the size; they are joined from the
   // right.
@@ -96,8 +96,8 @@ absl::Status VerifyInclusion(Position index, Position size, const Hash& leaf_has
   return absl::OkStatus();
 }
 
-absl::Status VerifyConsistency(Position size1, Position size2, const Hash& root1,
-                               const Hash& root2, std::span<const Hash> proof) {
+absl::Status VerifyConsistency(Position size1, Position size2, const Hash& root1, const Hash& root2,
+                               std::span<const Hash> proof) {
   POLKU_RETURN_IF_ERROR(CheckSize(size2));
   if (size1 > size2) {
     return Error(absl::StatusCode::kInvalidArgument, "proof: the older size ", size1.value(),
@@ -108,8 +108,8 @@ absl::Status VerifyConsistency(Position size1, Position size2, const Hash& root1
   if (size1.value() == 0 || size1 == size2) {
     return proof.empty() ? absl::OkStatus() : WrongLength(0, proof.size());
   }
-  // The proof walks up from the last complete subtree of the older tree. When that subtree is the whole
-  // older tree, its hash is root1 and is left out.
+  // The proof walks up from the last complete subtree of the older tree. When that subtree is the
+  // whole older tree, its hash is root1 and is left out.
   const uint64_t last = size1.value() - 1;
   const int level = std::countr_zero(size1.value());
   const bool whole = std::has_single_bit(size1.value());
@@ -162,7 +162,8 @@ absl::StatusOr<MerkleProof> MakeConsistencyProof(Position size1, Position size2,
   }
   MerkleProof proof;
   if (size1.value() == 0 || size1 == size2) return proof;
-  // SUBPROOF of RFC 6962 section 2.1.2 from the root down: the older tree ends in [first, first + rest).
+  // SUBPROOF of RFC 6962 section 2.1.2 from the root down: the older tree ends in [first, first +
+  // rest).
   uint64_t first = 0;
   uint64_t rest = size2.value();
   while (first + rest != size1.value()) {

@@ -2,7 +2,8 @@
 // nodes, verified from hashes alone.
 //
 // `size1 = 0`: as C2SP tlog-witness has it, an empty proof is right, whatever the newer tree, and
-// any other is refused; RFC 6962 leaves it undefined. The root claimed for size 0 must be EmptyRoot().
+// any other is refused; RFC 6962 leaves it undefined. The root claimed for size 0 must be
+// EmptyRoot().
 #ifndef POLKU_EVENTSTORE_PROOF_MERKLE_PROOF_H_
 #define POLKU_EVENTSTORE_PROOF_MERKLE_PROOF_H_
 
@@ -16,9 +17,10 @@
 
 namespace polku::proof {
 
-// At most 63 hashes, from the leaf's side to the root's.
+// From the leaf's side to the root's. Inclusion in a tree of 63 bits takes 63 hashes at most,
+// consistency one more: the last leaf of the older tree itself.
 using MerkleProof = std::vector<Hash>;
-inline constexpr size_t kMaxProofHashes = 63;
+inline constexpr size_t kMaxProofHashes = 64;
 
 // InvalidArgument says what is wrong: index not below size, a proof of the wrong length, or a root
 // that comes out otherwise.
@@ -30,8 +32,8 @@ absl::Status VerifyConsistency(Position size1, Position size2, const Hash& root1
 // The root of the complete subtree of 2^level leaves from index * 2^level on.
 using SubtreeFn = std::function<absl::StatusOr<Hash>(uint8_t level, uint64_t index)>;
 
-// Errors of `subtree` pass through. InvalidArgument: index not below size, size1 above size2. At most
-// 2 * 63 calls of `subtree`.
+// Errors of `subtree` pass through. InvalidArgument: index not below size, size1 above size2. At
+// most 2 * 63 calls of `subtree`.
 absl::StatusOr<MerkleProof> MakeInclusionProof(Position index, Position size,
                                                const SubtreeFn& subtree);
 absl::StatusOr<MerkleProof> MakeConsistencyProof(Position size1, Position size2,

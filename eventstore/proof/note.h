@@ -41,8 +41,8 @@ std::string FormatSignatureLine(const NoteSignature& signature);
 // The first three lines of the body; nothing is verified. InvalidArgument when it is no checkpoint.
 absl::StatusOr<Checkpoint> ParseCheckpointBody(std::string_view body);
 
-// The note with the signature lines of `more` (another note of the same body, or bare lines) added, each
-// once. InvalidArgument: malformed, or a note with another body.
+// The note with the signature lines of `more` (another note of the same body, or bare lines) added,
+// each once. InvalidArgument: malformed, or a note with another body.
 absl::StatusOr<std::string> AddSignatures(std::string_view note, std::string_view more);
 
 }  // namespace polku::proof
