@@ -55,6 +55,21 @@ class IndexCursor {
   virtual absl::StatusOr<std::optional<KeyValue>> Next() = 0;
 };
 
+// What is stored by position: groups' entries and blobs by their first position, checkpoints by size.
+enum class StoredPart { kEntries, kBlobs, kCheckpoints };
+
+class StoredCursor {
+ public:
+  virtual ~StoredCursor() = default;
+  struct Value {
+    Position key;
+    std::string_view bytes;  // borrowed until the next call
+  };
+  // Ascending by key; nullopt at the end. DataLoss: what lies at and behind the last key cannot be read;
+  // another cursor may be tried further on.
+  virtual absl::StatusOr<std::optional<Value>> Next() = 0;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -82,6 +97,11 @@ class Engine {
   // Groups from the one that holds `from` on. An empty range is not an error.
   virtual absl::StatusOr<std::unique_ptr<GroupCursor>> Scan(LogNumber log, Position from,
                                                             bool with_blobs) = 0;
+
+  // The values of a part with `from` <= key < `to` as they lie there, whether or not they parse, follow each
+  // other or belong to the log's present size: for verification.
+  virtual std::unique_ptr<StoredCursor> ScanStored(LogNumber log, StoredPart part, Position from,
+                                                   Position to) = 0;
 
   virtual absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) = 0;
   virtual std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) = 0;

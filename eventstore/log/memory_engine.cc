@@ -33,6 +33,21 @@ class MemoryIndexCursor final : public IndexCursor {
   size_t next_ = 0;
 };
 
+class MemoryStoredCursor final : public StoredCursor {
+ public:
+  explicit MemoryStoredCursor(std::vector<std::pair<Position, std::string>> values)
+      : values_(std::move(values)) {}
+  absl::StatusOr<std::optional<Value>> Next() override {
+    if (next_ == values_.size()) return std::optional<Value>();
+    const auto& [key, bytes] = values_[next_++];
+    return std::optional<Value>(Value{key, bytes});
+  }
+
+ private:
+  const std::vector<std::pair<Position, std::string>> values_;
+  size_t next_ = 0;
+};
+
 class MemoryEngine final : public Engine {
  public:
   absl::Status Commit(const CommitBatch& batch) override {
@@ -101,6 +116,27 @@ class MemoryEngine final : public Engine {
 
   absl::StatusOr<std::unique_ptr<GroupCursor>> Scan(LogNumber log, Position from,
                                                     bool with_blobs) override;
+
+  std::unique_ptr<StoredCursor> ScanStored(LogNumber log, StoredPart part, Position from,
+                                           Position to) override {
+    const std::shared_lock lock(mu_);
+    std::vector<std::pair<Position, std::string>> values;
+    const auto found = logs_.find(log);
+    if (found != logs_.end() && part == StoredPart::kCheckpoints) {
+      const auto& checkpoints = found->second.checkpoints;
+      for (auto it = checkpoints.lower_bound(from); it != checkpoints.end() && it->first < to; ++it) {
+        values.emplace_back(*it);
+      }
+    } else if (found != logs_.end()) {
+      const auto& groups = found->second.groups;
+      for (auto it = groups.lower_bound(from); it != groups.end() && it->first < to; ++it) {
+        const std::string& bytes =
+            part == StoredPart::kEntries ? it->second.entries : it->second.blobs;
+        if (!bytes.empty()) values.emplace_back(it->first, bytes);
+      }
+    }
+    return std::make_unique<MemoryStoredCursor>(std::move(values));
+  }
 
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
     return Get(index_, key);

@@ -232,6 +232,45 @@ class RocksPrefixCursor final : public log::IndexCursor {
   std::unique_ptr<rocksdb::Iterator> it_;
 };
 
+// Values of one family and log by position, as they lie there.
+class RocksStoredCursor final : public log::StoredCursor {
+ public:
+  RocksStoredCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* family, LogNumber log,
+                    Position from, Position to)
+      : log_(log), next_(from), upper_(EntryKey(log, to)), upper_slice_(upper_) {
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &upper_slice_;
+    options.readahead_size = 1 << 20;
+    options.fill_cache = false;  // what is verified once must not push out what a service reads often
+    it_.reset(db.NewIterator(options, family));
+  }
+
+  absl::StatusOr<std::optional<Value>> Next() override {
+    if (!started_) {
+      it_->Seek(EntryKey(log_, next_));
+      started_ = true;
+    } else {
+      it_->Next();
+    }
+    if (!it_->status().ok()) return FromRocks(it_->status(), Place(log_, next_));
+    if (!it_->Valid()) return std::optional<Value>();
+    if (it_->key().size() != kKeyBytes) {
+      return absl::DataLossError(Str(Place(log_, next_), ": a key of the wrong length"));
+    }
+    const Position key(ReadBigEndian64(it_->key().data() + 4));
+    next_ = key.next();
+    return std::optional<Value>(Value{key, ToView(it_->value())});
+  }
+
+ private:
+  const LogNumber log_;
+  Position next_;
+  const std::string upper_;
+  const rocksdb::Slice upper_slice_;
+  std::unique_ptr<rocksdb::Iterator> it_;
+  bool started_ = false;
+};
+
 class RocksGroupCursor final : public log::GroupCursor {
  public:
   RocksGroupCursor(rocksdb::DB& db, rocksdb::ColumnFamilyHandle* entries,
@@ -436,6 +475,14 @@ class RocksEngine final : public log::Engine {
                                                          bool with_blobs) override {
     return std::make_unique<RocksGroupCursor>(
         db(), Handle(kEntries), with_blobs ? Handle(kBlobs) : nullptr, log, from, SizeOf(log));
+  }
+
+  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
+                                                Position to) override {
+    const Family family = part == log::StoredPart::kEntries ? kEntries
+                          : part == log::StoredPart::kBlobs ? kBlobs
+                                                            : kCheckpoints;
+    return std::make_unique<RocksStoredCursor>(db(), Handle(family), log, from, to);
   }
 
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {

@@ -72,6 +72,10 @@ class RecordingEngine final : public log::Engine {
                                                          bool blobs) override {
     return inner_.Scan(log, from, blobs);
   }
+  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
+                                                Position to) override {
+    return inner_.ScanStored(log, part, from, to);
+  }
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
     return inner_.IndexGet(key);
   }

@@ -128,6 +128,10 @@ class FaultEngine final : public log::Engine {
                                                          bool with_blobs) override {
     return base_->Scan(log, from, with_blobs);
   }
+  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
+                                                Position to) override {
+    return base_->ScanStored(log, part, from, to);
+  }
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
     return base_->IndexGet(key);
   }

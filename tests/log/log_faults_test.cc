@@ -48,6 +48,10 @@ class TestEngine final : public Engine {
                                                     bool blobs) override {
     return inner_->Scan(log, from, blobs);
   }
+  std::unique_ptr<StoredCursor> ScanStored(LogNumber log, StoredPart part, Position from,
+                                                Position to) override {
+    return inner_->ScanStored(log, part, from, to);
+  }
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
     return inner_->IndexGet(key);
   }
