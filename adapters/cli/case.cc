@@ -1,3 +1,5 @@
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "adapters/cli/command.h"
@@ -5,8 +7,10 @@
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "adapters/cli/render.h"
+#include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
+#include "services/audit/knowledge.h"
 #include "services/audit/summary.h"
 
 namespace polku::cli {
@@ -14,13 +18,65 @@ namespace {
 
 constexpr size_t kLabelWidth = 28;  // FieldLabel is no longer: tests/cli/labels_test.cc
 
+// "Läsnäolomerkintä (FI/…/attendance/1 #12)"
+std::string PlaceText(std::string_view origin, Position position, std::string_view type,
+                      Language language) {
+  const std::string place = Str(Plain(origin), " #", position.value());
+  return type.empty() ? place : Str(Plain(EventLabel(type, language)), " (", place, ")");
+}
+
+std::string ConcurrentText(const audit::Knowledge& knowledge, Language language) {
+  std::string text;
+  for (const audit::ConcurrentEntries& other : knowledge.concurrent) {
+    text += Str(text.empty() ? "" : "; ",
+                PlaceText(other.origin, other.newest, other.newest_type, language));
+    if (other.count > 1) text += Str(" + ", other.count - 1, " ", Label(Word::kMore, language));
+  }
+  return text;
+}
+
+// What the answer to "what did that agency know" rests on, a line a log.
+void PrintBasis(const audit::KnownTo& known, Language language, Io& io) {
+  io.out << "\n" << Label(Word::kKnownTo, language) << " " << Plain(known.agency) << ", "
+         << LocalTime(known.at) << "\n";
+  for (const audit::KnownTo::Log& log : known.logs) {
+    io.out << "  " << Plain(log.origin) << "  ";
+    if (log.own) {
+      io.out << Label(Word::kOwnLog, language) << "\n";
+    } else if (!log.cosignature) {
+      io.out << Label(Word::kNotCosigned, language) << "\n";
+    } else {
+      io.out << "#0-" << log.until.value() - 1 << "  " << Label(Word::kCosigned, language) << " "
+             << Plain(log.cosignature->witness) << ", " << LocalTime(log.cosignature->time) << "\n";
+    }
+  }
+}
+
+std::string BasisJson(const audit::KnownTo& known) {
+  std::string json = Str("{\"known_to\":", audit::JsonString(known.agency), ",\"at\":\"",
+                         polku::FormatTime(known.at), "\",\"logs\":[");
+  const char* separator = "";
+  for (const audit::KnownTo::Log& log : known.logs) {
+    json += Str(separator, "{\"origin\":", audit::JsonString(log.origin),
+                ",\"own\":", log.own ? "true" : "false", ",\"until\":", log.until.value());
+    if (log.cosignature) {
+      json += Str(",\"witness\":", audit::JsonString(log.cosignature->witness),
+                  ",\"cosigned_at\":\"", polku::FormatTime(log.cosignature->time), "\"");
+    }
+    json += "}";
+    separator = ",";
+  }
+  return json + "]}";
+}
+
 // The merged order is for machines; a person is told the day, the step and who.
 void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
-                Language language, bool brief, Io& io) {
+                Language language, bool brief, bool causes, Io& io) {
   constexpr std::string_view kIndent = "            ";  // under the label
   const std::string recorded = LocalTime(event.recorded_at());
-  std::string day = event.body == nullptr ? "" : EventDay(*event.body);
-  if (day.empty()) day = recorded.substr(0, recorded.find(' '));
+  std::optional<absl::CivilDay> valid;
+  if (event.body != nullptr && !event.control()) valid = audit::ValidDay(*event.body);
+  const std::string day = valid ? FormatDay(*valid) : recorded.substr(0, recorded.find(' '));
   io.out << day << "  " << Plain(EventLabel(event.header.type(), language)) << "  ·  "
          << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
   if (!event.header.author_official().empty()) {
@@ -45,7 +101,16 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
                                     : Label(Word::kSealed, language))
            << ": " << sections << (brief ? "" : "\n");
   }
+  if (!event.knowledge->concurrent.empty()) {
+    io.out << (brief ? std::string_view("  ") : kIndent) << "∥ " << Label(Word::kConcurrent, language)
+           << ": " << ConcurrentText(*event.knowledge, language) << (brief ? "" : "\n");
+  }
   if (brief) io.out << "\n";
+  if (!causes) return;
+  for (const audit::KnownEntry& known : event.knowledge->known) {
+    io.out << kIndent << Label(Word::kKnew, language) << ": "
+           << PlaceText(known.origin, known.position, known.type, language) << "\n";
+  }
 }
 
 void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) {
@@ -71,10 +136,29 @@ ExitCode RunCase(const Args& args, Io& io) {
   if (!case_id || case_id->is_zero()) return FailUsage(io, "the case is not 32 hexadecimal digits");
   const auto language = ParseLanguage(args.GetOr("lang", "fi"));
   if (!language) return FailUsage(io, "--lang is fi, sv or en");
-  const auto filter = ReadFilter(args);
+  auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
+  if (args.Has("known-to") != args.Has("at")) {
+    return FailUsage(io, "--known-to and --at go together: which agency, and when");
+  }
+  std::optional<absl::Time> at;
+  if (args.Has("at")) {
+    const auto end = ParseEnd("at", args.Get("at"));
+    if (!end.ok()) return FailUsage(io, ToStd(end.status().message()));
+    at = *end - absl::Microseconds(1);
+  }
   const auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
+  std::optional<audit::KnownTo> known;
+  if (at) {
+    auto found = audit::FindKnownTo(*reading->store, args.Get("known-to"), *at);
+    if (absl::IsInvalidArgument(found.status())) {
+      return FailUsage(io, Str("--known-to: ", found.status().message()));
+    }
+    if (!found.ok()) return Fail(io, found.status());
+    known = *std::move(found);
+    filter->known_to = &*known;
+  }
 
   const config::v1::Agreement& agreement = reading->config.agreement;
   audit::History history(*reading->store);
@@ -85,6 +169,10 @@ ExitCode RunCase(const Args& args, Io& io) {
            << AgencyLabel(agreement, reading->config.origin.agency(), *language);
     if (args.Has("as-of"))
       io.out << ", " << Label(Word::kAsOf, *language) << " " << args.Get("as-of");
+    if (known) {
+      io.out << ", " << Label(Word::kKnownTo, *language) << " "
+             << AgencyLabel(agreement, known->agency, *language) << " " << LocalTime(known->at);
+    }
     io.out << "\n\n";
   };
   uint64_t shown = 0;
@@ -95,20 +183,24 @@ ExitCode RunCase(const Args& args, Io& io) {
           POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
           io.out << json << "\n";
         } else {
-          PrintEvent(event, agreement, *language, args.Has("brief"), io);
+          PrintEvent(event, agreement, *language, args.Has("brief"), args.Has("causes"), io);
           fold.Add(event);
         }
         return absl::OkStatus();
       });
   if (!status.ok()) return Fail(io, status);
-  if (args.json()) return kExitOk;
+  if (args.json()) {
+    if (known) io.out << BasisJson(*known) << "\n";
+    return kExitOk;
+  }
   if (shown == 0) {
     print_heading();
     io.out << Label(Word::kNothing, *language) << "\n";
-    return kExitOk;
+  } else {
+    const audit::Summary summary = fold.Finish();
+    PrintSummary(summary.cases.front(), *language, io);
   }
-  const audit::Summary summary = fold.Finish();
-  PrintSummary(summary.cases.front(), *language, io);
+  if (known) PrintBasis(*known, *language, io);
   return kExitOk;
 }
 
@@ -125,6 +217,10 @@ Command CaseCommand() {
            {{"lang", "fi|sv|en", "language of steps and labels; fi"},
             {"brief", "", "a line an event, without its content"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"valid-on", "DAY", "what had become true in the world by the end of that day"},
+            {"known-to", "AGENCY", "what that agency is shown to have had at --at, and its sections alone"},
+            {"at", "TIME", "that time, or the end of that day"},
+            {"causes", "", "under each event what its author knew of the other logs"},
             {"from", "TIME", "recorded from that day or time on"},
             {"until", "TIME", "recorded until that day (inclusive) or time"},
             {"type", "TYPE", "only events of that type; DayRecorded, or polku.attendance.*"},
@@ -134,12 +230,20 @@ Command CaseCommand() {
            "the event's own\n"
            "where it has one and it is visible here, else that of recording. Sections that this "
            "agency\n"
-           "is not entitled to are named as sealed. Works while the service runs and after it "
+           "is not entitled to are named as sealed. An event marked ∥ was recorded before its "
+           "author's service had\n"
+           "received what is named there. --as-of goes by the time of recording, --valid-on by the "
+           "day in the world;\n"
+           "together they ask what was on record then about that day. --known-to rests on the "
+           "agency's own cosignatures,\n"
+           "which are listed; `polku bundle --known-to` makes a file of the proof. Works while the service runs and after it "
            "stopped. Reads the\n"
            "service's data and keys: run it as the service's user. --json prints an event a line.",
        .examples = "polku case --config oulu-referral.textproto 0123456789abcdef0123456789abcdef\n"
                    "polku case --config kela.textproto --lang en --as-of 2025-03-31 "
-                   "0123456789abcdef0123456789abcdef"},
+                   "0123456789abcdef0123456789abcdef\n"
+                   "polku case --config tarkastaja.textproto --known-to FI/GOV/0245437-2/kela --at "
+                   "2025-03-31T12:00:00Z 0123456789abcdef0123456789abcdef"},
       RunCase};
 }
 

@@ -77,6 +77,12 @@ absl::StatusOr<audit::Filter> ReadFilter(const Args& args) {
   if (args.Has("as-of")) {
     POLKU_ASSIGN_OR_RETURN(filter.as_of, ParseEnd("as-of", args.Get("as-of")));
   }
+  if (args.Has("valid-on")) {
+    filter.valid_on = ParseDay(args.Get("valid-on"));
+    if (!filter.valid_on) {
+      return Error(absl::StatusCode::kInvalidArgument, "--valid-on is not a day (2025-03-31)");
+    }
+  }
   return filter;
 }
 

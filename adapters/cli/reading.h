@@ -23,7 +23,7 @@ absl::StatusOr<Reading> OpenReading(const Args& args);
 
 std::vector<Flag> ReadingFlags(std::vector<Flag> more);
 
-// --origin --from --until --type --as-of. A bound is a position (digits), a day ("2025-03-31": in
+// --origin --from --until --type --as-of --valid-on. A bound is a position (digits), a day ("2025-03-31": in
 // Finland; as an end it is inclusive) or a time (RFC 3339).
 absl::StatusOr<audit::Filter> ReadFilter(const Args& args);
 

@@ -164,25 +164,6 @@ std::vector<std::pair<std::string, std::string>> RenderFields(
   return lines;
 }
 
-std::string EventDay(const Message& message) {
-  const auto& type = *message.GetDescriptor();
-  for (int i = 0; i < type.field_count(); ++i) {
-    const FieldDescriptor& field = *type.field(i);
-    // When something is due is not when it happened.
-    if (field.type() != FieldDescriptor::TYPE_STRING || field.is_repeated() ||
-        field.name() == "due_on") {
-      continue;
-    }
-    if (field.name() != "date" && !EndsWith(field.name(), "_on") &&
-        !EndsWith(field.name(), "_from")) {
-      continue;
-    }
-    std::string day = message.GetReflection()->GetString(message, &field);
-    if (ParseDay(day)) return day;
-  }
-  return "";
-}
-
 std::string RenderMoney(const audit::Money& money, Language language) {
   const std::string_view sealed = Label(Word::kSealed, language);
   if (money.visible == 0) return money.sealed == 0 ? "-" : std::string(sealed);

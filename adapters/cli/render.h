@@ -19,9 +19,6 @@ std::vector<std::pair<std::string, std::string>> RenderFields(
     const google::protobuf::Message& message, const config::v1::Agreement& agreement,
     Language language);
 
-// The day in the world that an event is about, where it has one and it is visible; else "".
-std::string EventDay(const google::protobuf::Message& message);
-
 // "9.00 €", with what is sealed: "9.00 € + 2 sealed", "sealed", "-".
 std::string RenderMoney(const audit::Money& money, Language language);
 // Travel given without a price is counted: "4 in kind".

@@ -83,6 +83,7 @@ Command ReplayCommand() {
             {"until", "BOUND", "before that position; until that day (inclusive) or time"},
             {"type", "TYPE", "only that type; DayRecorded, or polku.attendance.*"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"valid-on", "DAY", "what had become true in the world by the end of that day"},
             {"follow", "", "go on with what is recorded from now on"}}),
        .details = "Days and times are of recording. Every section that this agency holds is opened "
                   "and checked against its\n"

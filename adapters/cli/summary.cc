@@ -203,7 +203,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
   }
   const bool show_cases = !args.Has("logs");
   // What a log withholds is known only where all of it was read.
-  const bool show_logs = !args.Has("cases") && !only && !filter->as_of;
+  const bool show_logs = !args.Has("cases") && !only && !filter->as_of && !filter->valid_on;
   if (args.json()) {
     io.out << "{\"agency\":" << JsonString(reading->config.origin.agency());
     if (show_cases) {
@@ -242,6 +242,7 @@ Command SummaryCommand() {
             {"case", "ID", "one case"},
             {"clients", "FILE", "CSV: asiakas;tapaus; names the cases by the provider's reference"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"valid-on", "DAY", "what had become true in the world by the end of that day"},
             {"lang", "fi|sv|en", "language of headings and codes; fi"},
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details = "Attended days and absences as they stand after corrections, allowance and "

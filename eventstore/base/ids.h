@@ -145,6 +145,12 @@ class SectionSet {
   uint8_t bits_ = 0;
 };
 
+constexpr SectionSet AllSections() {
+  SectionSet all;
+  for (SectionKind kind : kAllSectionKinds) all.add(kind);
+  return all;
+}
+
 }  // namespace polku
 
 template <typename Tag>

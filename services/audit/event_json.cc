@@ -53,6 +53,24 @@ std::string CausesJson(const event::v1::Header& header) {
   return json + "]";
 }
 
+std::string KnowledgeJson(const Knowledge& knowledge) {
+  std::string json = ",\"knew\":[";
+  const char* separator = "";
+  for (const KnownEntry& known : knowledge.known) {
+    json += Str(separator, "{\"origin\":", JsonString(known.origin),
+                ",\"position\":", known.position.value(), "}");
+    separator = ",";
+  }
+  json += "],\"concurrent\":[";
+  separator = "";
+  for (const ConcurrentEntries& other : knowledge.concurrent) {
+    json += Str(separator, "{\"origin\":", JsonString(other.origin), ",\"count\":", other.count,
+                ",\"first\":", other.first.value(), ",\"newest\":", other.newest.value(), "}");
+    separator = ",";
+  }
+  return json + "]";
+}
+
 // Agreements and rules are messages within; descriptors are told by size and hash, not spelled out.
 absl::StatusOr<std::string> ControlJson(const google::protobuf::Message& message) {
   if (const auto* added = service::As<event::v1::SchemaAdded>(message)) {
@@ -137,7 +155,9 @@ absl::StatusOr<std::string> EventJson(const Event& event) {
   if (!event.header.author_official().empty()) {
     json += Str(",\"official\":", JsonString(event.header.author_official()));
   }
-  json += Str(",\"causes\":", CausesJson(event.header), ",\"opened\":", SectionsJson(event.opened),
+  json += Str(",\"causes\":", CausesJson(event.header),
+              event.knowledge == nullptr ? "" : KnowledgeJson(*event.knowledge),
+              ",\"opened\":", SectionsJson(event.opened),
               ",\"sealed\":", SectionsJson(event.sealed));
   if (event.body == nullptr) {
     return Str(json, ",\"undecoded\":\"", ToBase64(event.bytes), "\"}");

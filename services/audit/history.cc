@@ -30,6 +30,26 @@ bool InRange(const Filter& filter, Position position) {
          (!filter.until_position || position < *filter.until_position);
 }
 
+// The sections that the agency has of an entry; nullopt: it had not received it.
+std::optional<SectionSet> SectionsKnown(const KnownTo& known, LogNumber log, Position position,
+                                        const event::v1::Header& header) {
+  const auto part = std::find_if(known.logs.begin(), known.logs.end(),
+                                 [&](const KnownTo::Log& l) { return l.log == log; });
+  if (part == known.logs.end() || position >= part->until) return std::nullopt;
+  if (part->own) {
+    if (absl::FromUnixMicros(header.recorded_at_us()) > known.at) return std::nullopt;
+    return AllSections();
+  }
+  if (header.case_id().empty()) return AllSections();  // control entries go to every replica
+  for (const auto& disclosure : header.disclosures()) {
+    if (disclosure.receiver() != known.agency) continue;
+    SectionSet sections;
+    for (const int kind : disclosure.sections()) sections.add(static_cast<SectionKind>(kind));
+    return sections;
+  }
+  return std::nullopt;
+}
+
 // One log under way: the reader and the entry it stands at.
 struct Source {
   const log::HeldLog* held;
@@ -63,8 +83,36 @@ absl::Time StartOfDay(absl::CivilDay day) {
   return midnight - absl::Hours(2);
 }
 
+std::optional<absl::CivilDay> ValidDay(const google::protobuf::Message& event) {
+  const auto ends_with = [](std::string_view text, std::string_view ending) {
+    return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
+  };
+  const auto& type = *event.GetDescriptor();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor& field = *type.field(i);
+    // When something is due is not when it happened.
+    if (field.type() != google::protobuf::FieldDescriptor::TYPE_STRING || field.is_repeated() ||
+        field.name() == "due_on") {
+      continue;
+    }
+    if (field.name() != "date" && !ends_with(field.name(), "_on") &&
+        !ends_with(field.name(), "_from")) {
+      continue;
+    }
+    if (const auto day = ParseDay(event.GetReflection()->GetString(event, &field))) return day;
+  }
+  return std::nullopt;
+}
+
 absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view origin,
+                                 const Filter& filter, const Knowledge* knowledge,
                                  const Visit& visit) {
+  SectionSet sections = AllSections();
+  if (filter.known_to != nullptr) {
+    const auto known = SectionsKnown(*filter.known_to, entry.log, entry.position, *entry.header);
+    if (!known) return absl::OkStatus();
+    sections = *known;
+  }
   const auto id = EventId::FromBytes(entry.header->event_id());
   const auto case_id = CaseId::FromBytes(entry.header->case_id());
   Event event{.log = entry.log,
@@ -76,14 +124,15 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
               .opened = {},
               .sealed = {},
               .body = nullptr,
-              .bytes = {}};
+              .bytes = {},
+              .knowledge = knowledge};
   host::OpenedEvent opened;
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> body = nullptr;
   if (event.control()) {
     event.bytes = entry.header->control();
     body = decoder_.DecodeControl(*entry.header);
   } else {
-    POLKU_ASSIGN_OR_RETURN(opened, store_.opener().Open(entry, origin));
+    POLKU_ASSIGN_OR_RETURN(opened, store_.opener().Open(entry, origin, sections));
     event.opened = opened.opened;
     event.sealed = opened.sealed;
     event.bytes = opened.bytes;
@@ -91,6 +140,11 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
   }
   if (!body.ok()) return Annotate(body.status(), Place(origin, entry.position));
   event.body = body->get();
+  if (filter.valid_on) {
+    std::optional<absl::CivilDay> day;
+    if (event.body != nullptr && !event.control()) day = ValidDay(*event.body);
+    if (day.value_or(FinnishDay(event.recorded_at())) > *filter.valid_on) return absl::OkStatus();
+  }
   return visit(event);
 }
 
@@ -123,7 +177,8 @@ absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress*
                          [](const Source& a, const Source& b) { return a.Key() < b.Key(); });
     const Position position = next->entry->position;
     if (Passes(filter, *next->entry->header)) {
-      POLKU_RETURN_IF_ERROR(VisitEntry(*next->entry, next->held->head.origin, visit));
+      POLKU_RETURN_IF_ERROR(VisitEntry(*next->entry, next->held->head.origin, filter,
+                                       /*knowledge=*/nullptr, visit));
     }
     if (progress != nullptr) (*progress)[next->held->number] = position.next();
     POLKU_RETURN_IF_ERROR(advance(*next));
@@ -152,11 +207,11 @@ absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, cons
       return Error(absl::StatusCode::kDataLoss, "the case index names log ", ref.log.value(),
                    ", which is not held; run `polku reindex`");
     }
-    if (!filter.origin.empty() && held->head.origin != filter.origin) continue;
-    if (!InRange(filter, ref.position)) continue;
     ordered.push_back({ref.order, held->head.origin, ref.position, ref.log});
   }
   std::sort(ordered.begin(), ordered.end());
+  // What a filter leaves out is still what others knew or did not know of.
+  KnowledgeFold knowledge;
   // One fetcher a log: neighbours in the merged order alternate between logs.
   std::map<LogNumber, log::EntryFetcher> fetchers;
   for (const Ordered& place : ordered) {
@@ -167,8 +222,10 @@ absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, cons
                    Place(place.origin, place.position), ", which is withheld; run `polku reindex`");
     }
     if (!entry.ok()) return Annotate(entry.status(), Place(place.origin, place.position));
-    if (!Passes(filter, *entry->header)) continue;
-    POLKU_RETURN_IF_ERROR(VisitEntry(*entry, place.origin, visit));
+    const Knowledge& known = knowledge.Add(place.origin, place.position, *entry->header);
+    if (!filter.origin.empty() && place.origin != filter.origin) continue;
+    if (!InRange(filter, place.position) || !Passes(filter, *entry->header)) continue;
+    POLKU_RETURN_IF_ERROR(VisitEntry(*entry, place.origin, filter, &known, visit));
   }
   return absl::OkStatus();
 }

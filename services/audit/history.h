@@ -9,11 +9,13 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "eventstore/base/ids.h"
 #include "google/protobuf/message.h"
 #include "polku/event/v1/event.pb.h"
 #include "services/audit/decoder.h"
+#include "services/audit/knowledge.h"
 #include "services/audit/store.h"
 
 namespace polku::audit {
@@ -31,6 +33,7 @@ struct Event {
   const google::protobuf::Message*
       body;                // the event, or the control message; null: no schema is known
   std::string_view bytes;  // what `body` was decoded from
+  const Knowledge* knowledge = nullptr;  // of its author; Timeline only
 
   bool control() const { return case_id.is_zero(); }
   Order order() const { return Order(header.order()); }
@@ -45,12 +48,19 @@ struct Filter {
   std::optional<absl::Time> from_time;     // recorded, inclusive
   std::optional<absl::Time> until_time;    // recorded, exclusive
   std::optional<absl::Time> as_of;         // recorded before it: what was on record then
+  // What had become true in the world by the end of that day, as far as recorded: the other time axis.
+  // An event without a day of its own, or whose day is sealed, counts by its day of recording.
+  std::optional<absl::CivilDay> valid_on;
+  const KnownTo* known_to = nullptr;       // borrowed: only what that agency had, its sections alone
   std::string type;                        // see TypeMatches; empty: all
 };
 
 // `pattern` is a full name ("polku.attendance.v1.DayRecorded"), a last part ("DayRecorded"), or the
 // beginning of a full name and a "*".
 bool TypeMatches(std::string_view pattern, std::string_view type);
+
+// The day in the world that an event is about, where it has one and it is visible.
+std::optional<absl::CivilDay> ValidDay(const google::protobuf::Message& event);
 
 // The first instant of that day in Finland.
 absl::Time StartOfDay(absl::CivilDay day);
@@ -73,7 +83,8 @@ class History {
   absl::Status Timeline(const CaseId& case_id, const Filter& filter, const Visit& visit);
 
  private:
-  absl::Status VisitEntry(const log::EntryView& entry, std::string_view origin, const Visit& visit);
+  absl::Status VisitEntry(const log::EntryView& entry, std::string_view origin,
+                          const Filter& filter, const Knowledge* knowledge, const Visit& visit);
 
   Store& store_;
   Decoder decoder_;

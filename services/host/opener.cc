@@ -28,7 +28,8 @@ absl::StatusOr<vault::SectionSecret> Opener::SecretOf(const log::EntryView& entr
   return vault::UnwrapSecret(key, commitment, blob.secret);
 }
 
-absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::string_view origin) {
+absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::string_view origin,
+                                         SectionSet only) {
   OpenedEvent event;
   const auto case_id = CaseId::FromBytes(entry.header->case_id());
   const auto event_id = EventId::FromBytes(entry.header->event_id());
@@ -42,7 +43,8 @@ absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::strin
     for (const auto& held : entry.blobs) {
       if (held.kind == kind) blob = &held;
     }
-    if (blob == nullptr) {
+    const bool of_others = blob != nullptr && entry.log != kOwnLog && blob->secret.empty();
+    if (blob == nullptr || of_others || !only.has(kind)) {
       event.sealed.add(kind);
       continue;
     }

@@ -25,9 +25,11 @@ class Opener {
   // `keys` is borrowed. `own_origin` is the origin of LogNumber 0 of the store read.
   Opener(vault::KeyStore& keys, std::string own_origin);
 
-  // `origin` is that of the entry's log. Every opened section is checked against its commitment.
+  // `origin` is that of the entry's log. Every opened section is checked against its commitment. Sections
+  // that are not of `only` stay sealed, as do those that a mirror holds for their origin.
   // DataLoss: a blob was altered; the message names origin and position.
-  absl::StatusOr<OpenedEvent> Open(const log::EntryView& entry, std::string_view origin);
+  absl::StatusOr<OpenedEvent> Open(const log::EntryView& entry, std::string_view origin,
+                                   SectionSet only = AllSections());
 
   // The secret of one section of an own entry (eventstore/replica hands it to entitled receivers).
   absl::StatusOr<vault::SectionSecret> OwnSecret(const event::v1::Header& header,

@@ -8,12 +8,14 @@
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/memory_engine.h"
+#include "eventstore/log/records.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/dynamic_message.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/audit/event_json.h"
@@ -61,6 +63,10 @@ class BorrowedEngine final : public log::Engine {
   absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
                                                          bool with_blobs) override {
     return engine_.Scan(log, from, with_blobs);
+  }
+  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
+                                                Position to) override {
+    return engine_.ScanStored(log, part, from, to);
   }
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
     return engine_.IndexGet(key);

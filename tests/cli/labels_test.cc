@@ -261,19 +261,6 @@ TEST(RenderTest, APeerCannotDriveTheTerminal) {
   EXPECT_THAT(fields, Contains(Pair("social reasons", "a [2J b  c ")));
 }
 
-TEST(RenderTest, TheDayOfAnEventIsWhenItHappenedNotWhenItIsDue) {
-  assessment::v1::AssessmentDue due;
-  due.set_due_on("2025-06-16");
-  EXPECT_EQ(EventDay(due), "");
-  referral::v1::PlanDrafted plan;
-  plan.set_drafted_on("2025-02-03");
-  plan.set_review_on("2025-06-02");
-  EXPECT_EQ(EventDay(plan), "2025-02-03");
-  attendance::v1::DayRecorded day;
-  day.set_date("not a date");
-  EXPECT_EQ(EventDay(day), "");
-}
-
 TEST(OutputTest, WidthCountsLettersNotBytes) {
   EXPECT_EQ(Width("päivä€"), 6u);
   EXPECT_EQ(PadTo("pä", 4), "pä  ");
