@@ -452,6 +452,7 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
     predecessor.set_origin(before->origin);
     predecessor.set_checkpoint(before->checkpoint);
     predecessor.set_known_size(before->known_size);
+    predecessor.set_held_size(before->held_size);
     predecessor.set_reason(before->reason);
   }
   AppendRequest request;
@@ -460,7 +461,13 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
   entry.type = kGenesisType;
   entry.author_agency = options_.origin.agency();
   entry.control = genesis.SerializeAsString();
-  return Append({&request, 1})[0].status;
+  POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> held, HeldLogs(engine_));
+  if (EarlierEpochs(held, options_.origin).empty()) return Append({&request, 1})[0].status;
+  // From now on the events of the earlier epochs held here are this log's own repeats, and are indexed
+  // as such. Without the index's version no log opens before that is done.
+  POLKU_RETURN_IF_ERROR(engine_.ClearIndex());
+  POLKU_RETURN_IF_ERROR(Append({&request, 1})[0].status);
+  return RebuildIndex(engine_, nullptr);
 }
 
 std::vector<AppendResult> LogImpl::Append(std::span<const AppendRequest> requests) {

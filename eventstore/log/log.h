@@ -97,8 +97,9 @@ struct AppendResult {
 // The log of an earlier epoch that this one goes on from (DESIGN "Proof", rollback): its Genesis says so.
 struct Predecessor {
   std::string origin;
-  std::string checkpoint;  // signed note of what of it is held here, as replica
-  uint64_t known_size = 0; // the largest size it is known to have had; above the note's: a gap
+  std::string checkpoint;  // signed note of what of it is held here, as replica, or of what was lost
+  uint64_t held_size = 0;  // the note's, or 0
+  uint64_t known_size = 0; // the largest size it is known to have had; above held_size: a gap
   std::string reason;
 };
 
@@ -113,8 +114,9 @@ struct LogOptions {
 class Log {
  public:
   // Opens the log that the engine holds as kOwnLog; an empty log gets its Genesis written when
-  // `genesis_curve_key` (32 bytes) is given. FailedPrecondition: the engine holds another origin's
-  // log or was signed with another key. DataLoss: head and log disagree.
+  // `genesis_curve_key` (32 bytes) is given; where the engine holds an earlier epoch of the origin, the
+  // index is then made anew. FailedPrecondition: the engine holds another origin's log or was signed
+  // with another key. DataLoss: head and log disagree.
   static absl::StatusOr<std::unique_ptr<Log>> Open(Engine& engine, LogOptions options,
                                                    std::string_view genesis_curve_key);
   virtual ~Log() = default;
@@ -131,8 +133,11 @@ class Log {
       const AppendRequest& request) = 0;
 
   // Appends the verified continuation of this log as a mirror gave it back (blobs without secrets): one
-  // synced commit with all index entries, under the mirror's checkpoint. Only before the first Append of
-  // this process. FailedPrecondition when it does not start at size(). Errors otherwise as Engine::Commit.
+  // synced commit with all index entries, under the mirror's checkpoint. Verified here once more: root
+  // and signature are checked, `nodes` and all of `head` but its origin are made anew. Only before the
+  // first Append of this process, a Genesis written by Open included. FailedPrecondition: later, or the
+  // batch does not start at size(). InvalidArgument: not whole, with secrets, or not what this origin's
+  // key signed. Nothing is written then. Errors otherwise as Engine::Commit.
   virtual absl::Status Recover(const VerifiedBatch& batch) = 0;
 
   virtual Position size() const = 0;
