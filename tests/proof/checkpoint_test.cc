@@ -76,7 +76,8 @@ std::string Signed(std::string_view body) {
 const std::string kRoot = "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=";
 
 TEST(Checkpoint, IsTheWorkedExampleOfTheFormat) {
-  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> signer, Signer::Parse(kSecretText, KeyUse::kCheckpoint));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> signer,
+                       Signer::Parse(kSecretText, KeyUse::kCheckpoint));
   EXPECT_EQ(signer->verifier().Format(), kVkey);
   EXPECT_EQ(signer->verifier().key_id(), 0x369b8a3eu);
   EXPECT_EQ(signer->Sign(WorkedCheckpoint()), kNote);
@@ -110,11 +111,13 @@ TEST(SignedNote, AgreesWithGosReferenceImplementation) {
 TEST(Signer, GeneratesAKeyWhoseTextGivesTheSameKeyBack) {
   const std::unique_ptr<Signer> signer = Signer::Generate(kName, KeyUse::kCheckpoint);
   ASSERT_NE(signer, nullptr);
-  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> again, Signer::Parse(signer->SecretText(), KeyUse::kCheckpoint));
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> again,
+                       Signer::Parse(signer->SecretText(), KeyUse::kCheckpoint));
   EXPECT_EQ(again->verifier().Format(), signer->verifier().Format());
   EXPECT_THAT(VerifyCheckpoint(again->Sign(WorkedCheckpoint()), signer->verifier()),
               IsOkAndHolds(WorkedCheckpoint()));
-  EXPECT_NE(Signer::Generate(kName, KeyUse::kCheckpoint)->verifier().Format(), signer->verifier().Format());
+  EXPECT_NE(Signer::Generate(kName, KeyUse::kCheckpoint)->verifier().Format(),
+            signer->verifier().Format());
 }
 
 TEST(Signer, SignsLogsFromEmptyToTheLargest) {
@@ -195,7 +198,8 @@ TEST(Signer, RefusesWrongTextsWithoutRepeatingThem) {
         Replaced(text, "369b8a3e", "369b8a3f"), Replaced(text, "oulu", "Oulu"),
         Replaced(text, "+AQAB", "+AgAB"), Replaced(text, "+AQAB", "+AQAC"),
         Replaced(text, "HR4f", "HR4"), Replaced(text, "HR4f", "HR4fAAAA")}) {
-    EXPECT_THAT(Signer::Parse(wrong, KeyUse::kCheckpoint), StatusIs(kInvalid, Not(HasSubstr("CAkKCwwNDg8QERIT"))))
+    EXPECT_THAT(Signer::Parse(wrong, KeyUse::kCheckpoint),
+                StatusIs(kInvalid, Not(HasSubstr("CAkKCwwNDg8QERIT"))))
         << wrong;
   }
 }

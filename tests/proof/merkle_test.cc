@@ -1,5 +1,6 @@
 #include "eventstore/proof/merkle.h"
 
+#include <algorithm>
 #include <bit>
 #include <span>
 
@@ -7,6 +8,7 @@
 #include "eventstore/base/bytes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/proof/reference_tree.h"
 #include "tests/support/random.h"
 #include "tests/support/status_matchers.h"
 
@@ -22,26 +24,6 @@ constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 
 std::string Hex(const Hash& hash) { return ToHex(hash.view()); }
-
-// RFC 6962 section 2.1, as it is written there.
-Hash NaiveRoot(std::span<const Hash> leaves) {
-  if (leaves.empty()) return EmptyRoot();
-  if (leaves.size() == 1) return leaves[0];
-  const size_t k = std::bit_floor(leaves.size() - 1);
-  return NodeHash(NaiveRoot(leaves.first(k)), NaiveRoot(leaves.subspan(k)));
-}
-
-std::vector<Hash> RandomLeaves(SeededGenerator& random, size_t count) {
-  std::vector<Hash> leaves;
-  for (size_t i = 0; i < count; ++i) leaves.push_back(LeafHash(random.Bytes(random.Below(20))));
-  return leaves;
-}
-
-Frontier FrontierOf(std::span<const Hash> leaves) {
-  Frontier frontier;
-  for (const Hash& leaf : leaves) frontier.AppendLeafHash(leaf);
-  return frontier;
-}
 
 // The trees that the Certificate Transparency projects test with.
 TEST(Frontier, GivesTheKnownRootsOfRfc6962) {
@@ -216,6 +198,71 @@ TEST(Frontier, IsRefusedWhenCutOffPaddedOrOfAnotherSize) {
   other = bytes + std::string(32, 'x');
   other[0] = '\x80';
   EXPECT_THAT(Frontier::Parse(other), StatusIs(kDataLoss));
+}
+
+// Every complete subtree of kStoredLevel and above among the leaves, in the order in which they are
+// completed.
+std::vector<Node> CompleteNodes(std::span<const Hash> leaves) {
+  std::vector<Node> nodes;
+  for (size_t size = 1; size <= leaves.size(); ++size) {
+    for (uint8_t level = kStoredLevel; size % (size_t{1} << level) == 0; ++level) {
+      const size_t count = size_t{1} << level;
+      nodes.push_back({level, size / count - 1, NaiveRoot(leaves.subspan(size - count, count))});
+    }
+  }
+  return nodes;
+}
+
+TEST(CompletedNodes, AreToldOnceEachLowestFirst) {
+  SeededGenerator random(TestSeed());
+  const std::vector<Hash> leaves = RandomLeaves(random, 1100);
+  Frontier frontier;
+  std::vector<Node> nodes;
+  for (const Hash& leaf : leaves) frontier.AppendLeafHash(leaf, &nodes);
+  EXPECT_EQ(nodes.size(), 4u + 2 + 1);
+  EXPECT_EQ(nodes, CompleteNodes(leaves));
+}
+
+TEST(CompletedNodes, AreTheSameWhenLeavesComeAsSubtrees) {
+  SeededGenerator random(TestSeed());
+  const std::vector<Hash> leaves = RandomLeaves(random, 3000);
+  const std::vector<Node> expected = CompleteNodes(leaves);
+  for (int round = 0; round < 20; ++round) {
+    Frontier frontier;
+    std::vector<Node> nodes;
+    // A subtree that comes whole is told itself, what is inside it is not known.
+    std::vector<Node> hidden;
+    while (frontier.size().value() < leaves.size()) {
+      const size_t first = frontier.size().value();
+      const size_t count = 1 + random.Below(leaves.size() - first);
+      const std::vector<Hash> range(leaves.begin() + static_cast<std::ptrdiff_t>(first),
+                                    leaves.begin() + static_cast<std::ptrdiff_t>(first + count));
+      for (const Subtree& subtree : CoverRange(Position(first), range)) {
+        const uint64_t start = frontier.size().value();
+        const uint64_t end = start + (uint64_t{1} << subtree.level);
+        for (const Node& node : expected) {
+          if (node.level < subtree.level && node.index << node.level >= start &&
+              (node.index + 1) << node.level <= end) {
+            hidden.push_back(node);
+          }
+        }
+        ASSERT_THAT(frontier.AppendSubtree(subtree, &nodes), IsOk());
+      }
+    }
+    std::vector<Node> seen;
+    for (const Node& node : expected) {
+      if (std::find(hidden.begin(), hidden.end(), node) == hidden.end()) seen.push_back(node);
+    }
+    ASSERT_EQ(nodes, seen);
+  }
+}
+
+TEST(CompletedNodes, AreNotToldByASubtreeThatIsRefused) {
+  Frontier frontier;
+  frontier.AppendLeafHash(LeafHash("a"));
+  std::vector<Node> nodes;
+  EXPECT_THAT(frontier.AppendSubtree({kStoredLevel, Hash()}, &nodes), StatusIs(kInvalid));
+  EXPECT_TRUE(nodes.empty());
 }
 
 }  // namespace
