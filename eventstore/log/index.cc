@@ -6,7 +6,8 @@
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
-#include "eventstore/log/reader.h"
+#include "eventstore/log/group.h"
+#include "eventstore/log/tree.h"
 
 namespace polku::log {
 namespace {
@@ -134,9 +135,84 @@ absl::Status CheckIndexComplete(Engine& engine) {
   return absl::OkStatus();
 }
 
+std::vector<HeldLog> EarlierEpochs(const std::vector<HeldLog>& logs, const OriginName& origin) {
+  std::map<uint32_t, HeldLog> by_epoch;
+  for (const HeldLog& log : logs) {
+    const absl::StatusOr<OriginName> other = OriginName::Parse(log.head.origin);
+    if (!other.ok() || other->agency() != origin.agency() ||
+        other->service() != origin.service() || other->epoch() >= origin.epoch()) {
+      continue;
+    }
+    by_epoch.emplace(other->epoch(), log);
+  }
+  std::vector<HeldLog> earlier;
+  for (auto& [epoch, log] : by_epoch) earlier.push_back(std::move(log));
+  return earlier;
+}
+
+namespace {
+
+// Reads and verifies a whole log, sections too, and adds its nodes.
+absl::Status ReadWhole(Engine& engine, const HeldLog& log, std::vector<KeyValue>& nodes,
+                       const std::function<void(Position)>& report) {
+  proof::Frontier frontier;
+  std::vector<proof::Node> completed;
+  event::v1::Header header;
+  POLKU_ASSIGN_OR_RETURN(const std::unique_ptr<GroupCursor> cursor,
+                         engine.Scan(log.number, Position(0), true));
+  while (true) {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<StoredGroup> group, cursor->Next());
+    if (!group) break;
+    const auto place = [&](uint64_t offset) {
+      return Str("log ", log.number.value(), " position ", group->first.value() + offset);
+    };
+    const absl::StatusOr<GroupView> view = GroupView::Parse(group->entries, group->blobs);
+    if (!view.ok()) return Annotate(view.status(), place(0));
+    for (const GroupItem& item : view->items()) {
+      if (item.leaf.empty()) {
+        const absl::Status status = frontier.AppendSubtree(item.withheld, &completed);
+        if (!status.ok()) {
+          return Error(absl::StatusCode::kDataLoss, place(item.offset), ": ",
+                       ToStd(status.message()));
+        }
+        continue;
+      }
+      if (const absl::Status status = ParseHeader(item.leaf, header); !status.ok()) {
+        return Annotate(status, place(item.offset));
+      }
+      frontier.AppendLeafHash(proof::LeafHash(item.leaf), &completed);
+    }
+    AddNodes(log.number, completed, nodes);
+    completed.clear();
+    report(group->first);
+  }
+  if (frontier == log.head.frontier) return absl::OkStatus();
+  return absl::DataLossError(
+      Str("log ", log.number.value(), " (", log.head.origin,
+          "): its entries are not those that its head stands for: they were altered; `polku verify` "
+          "finds the place, a replica or backup has the right ones"));
+}
+
+}  // namespace
+
 absl::Status RebuildIndex(Engine& engine,
                           const std::function<void(uint64_t done, uint64_t total)>& progress) {
-  POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> logs, HeldLogs(engine));
+  POLKU_ASSIGN_OR_RETURN(std::vector<HeldLog> logs, HeldLogs(engine));
+  std::vector<HeldLog> earlier;
+  if (!logs.empty() && logs[0].number == kOwnLog) {
+    POLKU_ASSIGN_OR_RETURN(const OriginName own, OriginName::Parse(logs[0].head.origin));
+    earlier = EarlierEpochs(logs, own);
+  }
+  // Of an event in several epochs the newest counts, so that is written last.
+  const auto epoch_rank = [&](LogNumber log) -> size_t {
+    for (size_t i = 0; i < earlier.size(); ++i) {
+      if (earlier[i].number == log) return i + 1;
+    }
+    return log == kOwnLog ? earlier.size() + 1 : 0;
+  };
+  std::stable_sort(logs.begin(), logs.end(), [&](const HeldLog& a, const HeldLog& b) {
+    return epoch_rank(a.number) < epoch_rank(b.number);
+  });
   uint64_t total = 0;
   for (const HeldLog& log : logs) total += log.head.frontier.size().value();
 
@@ -158,18 +234,17 @@ absl::Status RebuildIndex(Engine& engine,
     last_report = now;
   };
   // Everything is read first, sections too: a log that cannot be read must not cost the index that a
-  // service can still run on.
+  // service can still run on. The nodes of it wait in memory, half a byte an entry.
+  std::vector<KeyValue> nodes;
   for (const HeldLog& log : logs) {
-    POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
-                           EntryReader::Make(engine, log.number, Position(0), true));
-    while (true) {
-      POLKU_ASSIGN_OR_RETURN(const std::optional<EntryView> entry, reader->Next());
-      if (!entry) break;
-      if (entry->position.value() % kPutsPerWrite == 0) report(entry->position);
-    }
+    POLKU_RETURN_IF_ERROR(ReadWhole(engine, log, nodes, report));
     before += log.head.frontier.size().value();
   }
   POLKU_RETURN_IF_ERROR(engine.ClearIndex());
+  for (KeyValue& node : nodes) {
+    puts.push_back(std::move(node));
+    if (puts.size() >= kPutsPerWrite) POLKU_RETURN_IF_ERROR(flush());
+  }
   for (const HeldLog& log : logs) {
     POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
                            EntryReader::Make(engine, log.number, Position(0), false));
@@ -183,10 +258,12 @@ absl::Status RebuildIndex(Engine& engine,
             CaseIndexKey(*CaseId::FromBytes(header.case_id()), log.number, entry->position),
             CaseIndexValue(Order(header.order()), revision));
       }
-      if (log.number == kOwnLog) {
+      if (epoch_rank(log.number) > 0) {
         puts.emplace_back(
             EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency()),
-            EventIndexValue(entry->position, revision));
+            EventIndexValue(entry->position, revision, log.number));
+      }
+      if (log.number == kOwnLog) {
         for (const auto& disclosure : header.disclosures()) {
           uint64_t& number = numbers[disclosure.receiver()];
           number = std::max<uint64_t>(number, disclosure.number());

@@ -20,11 +20,13 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/civil_time.h"
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
+#include "eventstore/log/reader.h"
 
 namespace polku::log {
 
@@ -51,9 +53,14 @@ bool ParseCaseIndexValue(std::string_view value, Order& order, Revision& revisio
 bool ParseEventIndexValue(std::string_view value, Position& position, Revision& revision,
                           LogNumber& log);
 
-// Clears the index and rewrites 'c', 'e', 'd' and, last, 'v' from the logs; the host makes 't', 'w' and
+// Those of the logs that are earlier epochs of the origin (the same agency and service), the oldest
+// first: their events count as appended before.
+std::vector<HeldLog> EarlierEpochs(const std::vector<HeldLog>& logs, const OriginName& origin);
+
+// Clears the index and rewrites 'c', 'e', 'd', 'n' and, last, 'v' from the logs; the host makes 't', 'w' and
 // 'h' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;
 // no 'h': the own log is read for its control entries from the beginning).
+// DataLoss, with the index as it was: a log cannot be read, or its entries are not those of its head.
 // `progress(done, total)` in entries, called at least once a second; may be empty.
 absl::Status RebuildIndex(Engine& engine,
                           const std::function<void(uint64_t done, uint64_t total)>& progress);

@@ -2,8 +2,10 @@
 // (Engine::WriteRecords), survive a reindex, and are few: at most one cosignature a witness, log and
 // second, and at most kMaxForksKept forks a log. Layout: FORMAT.md "Records".
 //
-//   'c' log[4] witness name 00 time[8]  → size[8] ‖ root[32] ‖ signature[64] ‖ proven to[8] ‖ hashes[32 * n]
+//   'c' log[4] witness name 00 time[8]  → size[8] ‖ root[32] ‖ key id[4] ‖ signature[64] ‖ proven to[8] ‖
+//                                         hashes[32 * n]
 //   'f' log[4] found at[8] sequence[4]  → a checkpoint pair (proof/proof_file.h)
+// A record that is not of this form is DataLoss wherever it is met; the message names it.
 #ifndef POLKU_EVENTSTORE_LOG_RECORDS_H_
 #define POLKU_EVENTSTORE_LOG_RECORDS_H_
 
@@ -36,12 +38,16 @@ struct KeptCosignature {
 };
 
 // Written without a sync of their own: at a crash the newest may be lost, a witness will sign again.
+// InvalidArgument, nothing written: the line is not one of that witness and time, the time is before
+// 1970 or not in whole seconds, or the proof leads backwards.
 absl::Status KeepCosignatures(Engine& engine, LogNumber log,
                               const std::vector<KeptCosignature>& cosignatures);
 // The newest of that witness at or before `at`; nullopt when there is none.
 absl::StatusOr<std::optional<KeptCosignature>> CosignatureAt(Engine& engine, LogNumber log,
                                                              std::string_view witness, absl::Time at);
-// Of each witness the earliest that covers `size` entries or more, by witness name.
+// Of each witness the earliest that covers `size` entries or more, by witness name. Found by bisection,
+// for a witness's sizes rise with its clock; of one whose clock was put back, a later one may be given,
+// or none until its clock has caught up.
 absl::StatusOr<std::vector<KeptCosignature>> CosignaturesCovering(Engine& engine, LogNumber log,
                                                                   Position size);
 // Of each witness the newest.

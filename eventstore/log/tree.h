@@ -1,6 +1,9 @@
 // Proofs from what an engine holds of a log: stored nodes of level proof::kStoredLevel and above, and
-// the leaves and withheld hashes of the groups below that. State does not grow with the log: one run of
-// 256 leaf positions is kept.
+// the leaves and withheld hashes of the groups below that. State does not grow with the log: two runs of
+// 256 leaf positions are kept, that of a proof's leaf and that of the tree's right edge.
+//
+// Roots and proofs are checked against the log's head before they are given out: whatever is in the
+// index, they are right for the log that the head (and so the newest checkpoint) stands for.
 //
 // In a replica a node can be hidden inside a larger withheld subtree. Inclusion of an entry that is
 // held can always be proven at every size that a stored batch ended at, and so can consistency between
@@ -8,10 +11,10 @@
 #ifndef POLKU_EVENTSTORE_LOG_TREE_H_
 #define POLKU_EVENTSTORE_LOG_TREE_H_
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -29,20 +32,41 @@ void AddNodes(LogNumber log, const std::vector<proof::Node>& nodes, std::vector<
 // Not thread-safe; borrows the engine.
 class TreeReader {
  public:
-  TreeReader(Engine& engine, LogNumber log) : engine_(engine), log_(log) {}
-  // OutOfRange: not below the log's present size. NotFound: withheld hides it. DataLoss: corrupt, or the
-  // index lacks a node that it must have (says: run `polku reindex`).
+  TreeReader(Engine& engine, LogNumber log);
+  ~TreeReader();
+  TreeReader(const TreeReader&) = delete;
+  TreeReader& operator=(const TreeReader&) = delete;
+
+  // OutOfRange: beyond the log's present size. NotFound: withheld hides it. DataLoss: corrupt, or the
+  // index has a wrong node or lacks one (says: run `polku reindex`). InvalidArgument: size1 > size2.
+  //
+  // As stored, not checked against the head: for one who makes the root of it himself.
   absl::StatusOr<Hash> Subtree(uint8_t level, uint64_t index);
   absl::StatusOr<Hash> Root(Position size);
   absl::StatusOr<proof::MerkleProof> Inclusion(Position index, Position size);
   absl::StatusOr<proof::MerkleProof> Consistency(Position size1, Position size2);
 
  private:
+  struct Run;
+  struct Checked {
+    Position size;
+    Hash root;
+  };
+
+  absl::Status ReadHead();
+  absl::Status CheckSize(Position size) const;
+  absl::StatusOr<Hash> Stored(uint8_t level, uint64_t index);
+  absl::StatusOr<Hash> StoredNode(uint8_t level, uint64_t index);
+  absl::StatusOr<Run*> LoadRun(uint64_t number, uint64_t count);
+  absl::StatusOr<Hash> CheckedRoot(Position size);
+  absl::Status Wrong(const absl::Status& found) const;
+  proof::SubtreeFn Function();
+
   Engine& engine_;
   const LogNumber log_;
-  // The implementer's: the hashes of one aligned run of 256 positions.
-  struct Run;
-  std::shared_ptr<Run> run_;
+  proof::Frontier head_;  // as of the last call
+  std::array<std::unique_ptr<Run>, 2> runs_;  // the one used last first
+  std::optional<Checked> checked_;            // the last root that was not the head's
 };
 
 }  // namespace polku::log
