@@ -1,11 +1,13 @@
-// What one receiver may have of the own log, as one group.
+// What one receiver may have of a log, as one group.
 //
 // Every batch is encoded anew, although stored groups and batches have one encoding: sections get
 // their secrets here and lose what is not the receiver's, and merging the small groups of small
 // commits into one message is worth more than sparing a copy and a checksum of 128 KiB (10 µs).
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -27,32 +29,63 @@ constexpr std::string_view kControlPackage = "polku.event.v1.";
 
 struct Piece {
   std::string_view leaf;
-  bool disclosed = false;
-  event::v1::Header header;          // disclosed: parsed
-  std::vector<log::BlobView> blobs;  // disclosed: those the receiver is entitled to
+  bool shown = false;        // else its hash alone
+  event::v1::Header header;  // parsed if a blob is sent with its secret
+  struct Blob {
+    log::BlobView blob;
+    bool with_secret = false;
+  };
+  std::vector<Blob> blobs;  // those that are sent
 };
+
+// What of the entry at `offset` of a group is sent: all of `piece` but its leaf, which is set.
+using DecideFn = std::function<absl::Status(const log::GroupView& group, uint64_t offset, Piece&)>;
 
 bool Contains(std::string_view bytes, std::string_view part) {
   return memmem(bytes.data(), bytes.size(), part.data(), part.size()) != nullptr;
 }
 
-// Fills `piece` for the leaf. Most leaves are another's: those are told by their bytes alone,
-// without parsing, because a header that names the receiver contains its name.
-absl::Status Decide(std::string_view leaf, std::string_view receiver, const log::GroupView& group,
-                    uint64_t offset, Piece& piece) {
-  piece.leaf = leaf;
-  if (!Contains(leaf, receiver) && !Contains(leaf, kControlPackage)) return absl::OkStatus();
-  POLKU_RETURN_IF_ERROR(log::ParseHeader(leaf, piece.header));
-  piece.disclosed = piece.header.case_id().empty();
-  for (const auto& disclosure : piece.header.disclosures()) {
-    if (disclosure.receiver() != receiver) continue;
-    piece.disclosed = true;
-    if (disclosure.sections().empty()) break;
-    for (const log::BlobView& blob : group.BlobsAt(offset)) {
-      for (const int kind : disclosure.sections()) {
-        if (kind == static_cast<int>(blob.kind)) piece.blobs.push_back(blob);
-      }
-    }
+const event::v1::Disclosure* DisclosureTo(std::string_view receiver,
+                                          const event::v1::Header& header) {
+  for (const auto& disclosure : header.disclosures()) {
+    if (disclosure.receiver() == receiver) return &disclosure;
+  }
+  return nullptr;
+}
+
+bool Lists(const event::v1::Disclosure& disclosure, SectionKind kind) {
+  return std::find(disclosure.sections().begin(), disclosure.sections().end(),
+                   static_cast<int>(kind)) != disclosure.sections().end();
+}
+
+// Most leaves are another's: those are told by their bytes alone, without parsing, because a header
+// that names the receiver contains its name.
+absl::Status DecideDisclosed(std::string_view receiver, const log::GroupView& group,
+                             uint64_t offset, Piece& piece) {
+  if (!Contains(piece.leaf, receiver) && !Contains(piece.leaf, kControlPackage)) {
+    return absl::OkStatus();
+  }
+  POLKU_RETURN_IF_ERROR(log::ParseHeader(piece.leaf, piece.header));
+  const event::v1::Disclosure* disclosure = DisclosureTo(receiver, piece.header);
+  piece.shown = disclosure != nullptr || piece.header.case_id().empty();
+  if (disclosure == nullptr || disclosure->sections().empty()) return absl::OkStatus();
+  for (const log::BlobView& blob : group.BlobsAt(offset)) {
+    if (Lists(*disclosure, blob.kind)) piece.blobs.push_back({blob, /*with_secret=*/true});
+  }
+  return absl::OkStatus();
+}
+
+// `secrets`: the receiver gets those of the sections disclosed to it.
+absl::Status DecideWhole(std::string_view receiver, bool secrets, const log::GroupView& group,
+                         uint64_t offset, Piece& piece) {
+  piece.shown = true;
+  const event::v1::Disclosure* disclosure = nullptr;
+  if (secrets && Contains(piece.leaf, receiver)) {
+    POLKU_RETURN_IF_ERROR(log::ParseHeader(piece.leaf, piece.header));
+    disclosure = DisclosureTo(receiver, piece.header);
+  }
+  for (const log::BlobView& blob : group.BlobsAt(offset)) {
+    piece.blobs.push_back({blob, disclosure != nullptr && Lists(*disclosure, blob.kind)});
   }
   return absl::OkStatus();
 }
@@ -68,18 +101,16 @@ std::optional<Position> CheckpointSize(std::string_view note) {
   return Position(size);
 }
 
-}  // namespace
-
-absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view origin,
-                                      std::string_view receiver, Position from, Position end,
-                                      size_t max_bytes, const SectionSecretFn& secret) {
+absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string_view origin,
+                                 Position from, Position end, size_t max_bytes,
+                                 const DecideFn& decide, const SectionSecretFn& secret) {
   if (from >= end) return absl::InvalidArgumentError("cutting an empty range");
   POLKU_ASSIGN_OR_RETURN(const std::unique_ptr<log::GroupCursor> cursor,
-                         engine.Scan(kOwnLog, from, /*with_blobs=*/true));
+                         engine.Scan(log, from, /*with_blobs=*/true));
   std::deque<log::StoredGroup> groups;  // pieces borrow from these
   std::vector<Piece> pieces;
   size_t bytes = 0;
-  size_t disclosed = 0;
+  size_t shown = 0;
   bool full = false;
   while (!full && from.value() + pieces.size() < end.value()) {
     POLKU_ASSIGN_OR_RETURN(std::optional<log::StoredGroup> group, cursor->Next());
@@ -93,15 +124,17 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
       if (position < from.value()) continue;
       if (position >= end.value()) break;
       if (item.leaf.empty() || position != from.value() + pieces.size()) {
-        return absl::DataLossError(Str("log ", origin, ": entry ", position, " is missing"));
+        return absl::DataLossError(
+            Str("log ", origin, ": entry ", from.value() + pieces.size(), " is not held here"));
       }
       Piece piece;
-      POLKU_RETURN_IF_ERROR(Decide(item.leaf, receiver, view, item.offset, piece));
+      piece.leaf = item.leaf;
+      POLKU_RETURN_IF_ERROR(decide(view, item.offset, piece));
       size_t cost = 0;
-      if (piece.disclosed) {
+      if (piece.shown) {
         cost = kItemBytes + piece.leaf.size();
-        for (const log::BlobView& blob : piece.blobs) cost += kItemBytes + blob.blob.size();
-      } else if (pieces.empty() || pieces.back().disclosed) {
+        for (const auto& [blob, with_secret] : piece.blobs) cost += kItemBytes + blob.blob.size();
+      } else if (pieces.empty() || pieces.back().shown) {
         cost = kItemBytes;  // a run costs a few hashes, however long
       }
       if (!pieces.empty() && bytes + cost > max_bytes) {
@@ -109,9 +142,9 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
         break;
       }
       bytes += cost;
-      disclosed += piece.disclosed ? 1 : 0;
+      shown += piece.shown ? 1 : 0;
       pieces.push_back(std::move(piece));
-      if (disclosed == log::kMaxGroupEntries || pieces.size() == kMaxScannedEntries) {
+      if (shown == log::kMaxGroupEntries || pieces.size() == kMaxScannedEntries) {
         full = true;
         break;
       }
@@ -123,7 +156,7 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
 
   BatchMessage message;
   const Position reached(from.value() + pieces.size());
-  POLKU_ASSIGN_OR_RETURN(std::optional<std::string> note, engine.ReadCheckpoint(kOwnLog, reached));
+  POLKU_ASSIGN_OR_RETURN(std::optional<std::string> note, engine.ReadCheckpoint(log, reached));
   if (note.has_value()) {
     const std::optional<Position> size = CheckpointSize(*note);
     if (!size.has_value() || *size > reached) {
@@ -144,13 +177,17 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
     run.clear();
   };
   for (const Piece& piece : pieces) {
-    if (!piece.disclosed) {
+    if (!piece.shown) {
       run.push_back(proof::LeafHash(piece.leaf));
       continue;
     }
     end_run();
     writer.AddLeaf(piece.leaf);
-    for (const log::BlobView& blob : piece.blobs) {
+    for (const auto& [blob, with_secret] : piece.blobs) {
+      if (!with_secret) {
+        writer.AddBlob(blob.kind, "", blob.blob);
+        continue;
+      }
       const absl::StatusOr<vault::SectionSecret> s = secret(piece.header, blob.kind);
       if (!s.ok()) {
         return absl::DataLossError(Str("log ", origin, ": a section's secret is not to be had: ",
@@ -168,6 +205,30 @@ absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view orig
   message.entries = std::move(encoded.entries);
   message.blobs = std::move(encoded.blobs);
   return message;
+}
+
+}  // namespace
+
+absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view origin,
+                                      std::string_view receiver, Position from, Position end,
+                                      size_t max_bytes, const SectionSecretFn& secret) {
+  return Cut(
+      engine, kOwnLog, origin, from, end, max_bytes,
+      [&](const log::GroupView& group, uint64_t offset, Piece& piece) {
+        return DecideDisclosed(receiver, group, offset, piece);
+      },
+      secret);
+}
+
+absl::StatusOr<BatchMessage> CutWhole(log::Engine& engine, LogNumber log, std::string_view origin,
+                                      std::string_view receiver, Position from, Position end,
+                                      size_t max_bytes, const SectionSecretFn& secret) {
+  return Cut(
+      engine, log, origin, from, end, max_bytes,
+      [&](const log::GroupView& group, uint64_t offset, Piece& piece) {
+        return DecideWhole(receiver, secret != nullptr, group, offset, piece);
+      },
+      secret);
 }
 
 }  // namespace polku::replica

@@ -15,6 +15,35 @@ using exchange::v1::ErrorCode;
 // Bounds a subscriber's state; fewer than the messages that the transport takes for one peer, so
 // that a healthy peer is seldom found blocked.
 constexpr size_t kMaxCommitsUnderWay = 32;
+// Of one round of heartbeats, which is the same message for all, so many go out in one call: a round to
+// thousands of subscribers is never in memory as a whole.
+constexpr size_t kHeartbeatsPerCall = 64;
+constexpr absl::Duration kHeartbeatPause = absl::Seconds(1);  // between two that tell news
+// News of several witnesses of one commit come together and are told together.
+constexpr absl::Duration kGatherNews = absl::Milliseconds(200);
+// PROTOCOL.md "Heartbeat": the envelope is at most 64 KiB.
+constexpr size_t kMaxCosignedBytes = 44'000;
+constexpr size_t kMaxSeenBytes = 16'000;
+constexpr size_t kItemOverheadBytes = 8;
+
+// As many of `all` as there is room for, from `cursor` on and around, so that repeated calls come to all.
+template <typename Item, typename SizeFn, typename AddFn>
+void TakeInTurn(const std::vector<Item>& all, size_t most, size_t most_bytes, size_t& cursor,
+                const SizeFn& size_of, const AddFn& add) {
+  size_t bytes = 0;
+  size_t taken = 0;
+  size_t passed = 0;
+  for (; passed < all.size() && taken < most; ++passed) {
+    const Item& item = all[(cursor + passed) % all.size()];
+    const size_t size = size_of(item) + kItemOverheadBytes;
+    if (size > most_bytes) continue;  // never has room
+    if (bytes + size > most_bytes) break;
+    bytes += size;
+    ++taken;
+    add(item);
+  }
+  cursor = all.empty() ? 0 : (cursor + passed) % all.size();
+}
 
 class PublisherImpl final : public Publisher {
  public:
@@ -22,11 +51,11 @@ class PublisherImpl final : public Publisher {
       : options_(std::move(options)), cut_(std::move(cut)) {}
 
   std::vector<PublisherOutput> OnCommitted(Position size, std::string_view checkpoint,
-                                           absl::Time now) override {
+                                           absl::Time /*now*/) override {
     size_ = size;
     checkpoint_ = std::string(checkpoint);
     std::vector<PublisherOutput> out;
-    for (auto& [route, subscriber] : subscribers_) Pump(route, subscriber, now, out);
+    for (auto& [route, subscriber] : subscribers_) Pump(route, subscriber, out);
     return out;
   }
 
@@ -53,14 +82,16 @@ class PublisherImpl final : public Publisher {
     const Position next(pull.next_position());
     auto it = subscribers_.find(route);
     if (it == subscribers_.end() || it->second.session != pull.session() ||
-        it->second.agency != agency) {
+        it->second.agency != agency || it->second.mirror != pull.mirror()) {
       if (it == subscribers_.end() && subscribers_.size() >= options_.max_subscribers)
         ForgetOldest();
+      if (subscribers_.empty()) last_round_ = now;
       Subscriber fresh;
       fresh.agency = std::string(agency);
+      fresh.mirror = pull.mirror();
       fresh.session = pull.session();
       fresh.next = fresh.acknowledged = next;
-      fresh.last_sent = now;
+      fresh.round = round_number_;
       it = subscribers_.insert_or_assign(route, std::move(fresh)).first;
     }
     Subscriber& subscriber = it->second;
@@ -76,7 +107,7 @@ class PublisherImpl final : public Publisher {
         subscriber.under_way.pop_front();
       }
     }
-    Pump(route, subscriber, now, out);
+    Pump(route, subscriber, out);
     return out;
   }
 
@@ -96,30 +127,29 @@ class PublisherImpl final : public Publisher {
     subscriber.blocked = true;
   }
 
+  void SetExtras(ExtrasFn extras) override { extras_ = std::move(extras); }
+
+  void OnCosigned(absl::Time now) override {
+    news_at_ = std::min(news_at_, std::max(now + kGatherNews, last_round_ + kHeartbeatPause));
+  }
+
   std::vector<PublisherOutput> Tick(absl::Time now) override {
     std::vector<PublisherOutput> out;
     absl::erase_if(subscribers_, [&](const auto& item) {
       return now - item.second.last_heard >= options_.forget_after;
     });
-    for (auto& [route, subscriber] : subscribers_) {
-      Pump(route, subscriber, now, out);
-      if (now - subscriber.last_sent < options_.heartbeat) continue;
-      SendHeartbeat send{route, {}};
-      send.heartbeat.set_origin(options_.origin);
-      send.heartbeat.set_session(subscriber.session);
-      send.heartbeat.set_checkpoint(checkpoint_);
-      subscriber.last_sent = now;
-      out.push_back(std::move(send));
-    }
+    for (auto& [route, subscriber] : subscribers_) Pump(route, subscriber, out);
+    if (!subscribers_.empty() && now >= NextRound()) StartRound(now);
+    SendRound(out);
     return out;
   }
 
   absl::Time NextTick() const override {
-    absl::Time next = absl::InfiniteFuture();
+    if (subscribers_.empty()) return absl::InfiniteFuture();
+    absl::Time next = NextRound();
     for (const auto& [route, subscriber] : subscribers_) {
-      if (MaySend(subscriber)) return absl::InfinitePast();
-      next = std::min({next, subscriber.last_sent + options_.heartbeat,
-                       subscriber.last_heard + options_.forget_after});
+      if (MaySend(subscriber) || subscriber.round != round_number_) return absl::InfinitePast();
+      next = std::min(next, subscriber.last_heard + options_.forget_after);
     }
     return next;
   }
@@ -150,6 +180,7 @@ class PublisherImpl final : public Publisher {
   };
   struct Subscriber {
     std::string agency;
+    bool mirror = false;
     uint64_t session = 0;
     Position next;          // where the next batch starts
     Position acknowledged;  // on the subscriber's disk
@@ -160,7 +191,7 @@ class PublisherImpl final : public Publisher {
     size_t newest_bytes = 0;
     bool blocked = false;  // until the next pull
     absl::Time last_heard;
-    absl::Time last_sent;
+    uint64_t round = 0;  // of the newest heartbeat
   };
 
   static SendError MakeError(const Route& route, ErrorCode code, std::string text) {
@@ -179,16 +210,15 @@ class PublisherImpl final : public Publisher {
 
   // One batch to a call and subscriber: a subscriber far behind does not keep others waiting.
   // NextTick asks for the rest at once.
-  void Pump(const Route& route, Subscriber& subscriber, absl::Time now,
-            std::vector<PublisherOutput>& out) {
+  void Pump(const Route& route, Subscriber& subscriber, std::vector<PublisherOutput>& out) {
     if (!MaySend(subscriber)) return;
     const size_t most =
         std::min<uint64_t>(options_.batch_bytes, subscriber.credit - subscriber.bytes_under_way);
-    absl::StatusOr<BatchMessage> message = cut_(subscriber.agency, subscriber.next, size_, most);
+    absl::StatusOr<BatchMessage> message =
+        cut_(subscriber.agency, subscriber.mirror, subscriber.next, size_, most);
     if (!message.ok()) {
       // Details are for the origin's operator, who reads them where `cut` is made.
       subscriber.blocked = true;
-      subscriber.last_sent = now;
       out.push_back(MakeError(route, exchange::v1::ERROR_CODE_INTERNAL,
                               Str("the log cannot be read at position ", subscriber.next.value())));
       return;
@@ -207,8 +237,40 @@ class PublisherImpl final : public Publisher {
     subscriber.newest_bytes = bytes;
     subscriber.bytes_under_way += bytes;
     subscriber.next = end;
-    subscriber.last_sent = now;
     out.push_back(SendBatch{route, *std::move(message)});
+  }
+
+  absl::Time NextRound() const { return std::min(last_round_ + options_.heartbeat, news_at_); }
+
+  void StartRound(absl::Time now) {
+    last_round_ = now;
+    news_at_ = absl::InfiniteFuture();
+    ++round_number_;
+    round_.Clear();
+    round_.set_origin(options_.origin);
+    round_.set_checkpoint(checkpoint_);
+    if (!extras_) return;
+    const HeartbeatExtras extras = extras_();
+    TakeInTurn(
+        extras.cosigned, kMaxCosigned, kMaxCosignedBytes, next_cosigned_,
+        [](const auto& item) { return item.ByteSizeLong(); },
+        [&](const auto& item) { *round_.add_cosigned() = item; });
+    TakeInTurn(
+        extras.seen, kMaxSeen, kMaxSeenBytes, next_seen_,
+        [](const std::string& item) { return item.size(); },
+        [&](const std::string& item) { round_.add_seen(item); });
+  }
+
+  void SendRound(std::vector<PublisherOutput>& out) {
+    size_t sent = 0;
+    for (auto& [route, subscriber] : subscribers_) {
+      if (subscriber.round == round_number_) continue;
+      if (++sent > kHeartbeatsPerCall) return;
+      subscriber.round = round_number_;
+      SendHeartbeat send{route, round_};
+      send.heartbeat.set_session(subscriber.session);
+      out.push_back(std::move(send));
+    }
   }
 
   void ForgetOldest() {
@@ -225,6 +287,14 @@ class PublisherImpl final : public Publisher {
   Position size_;
   std::string checkpoint_;
   absl::flat_hash_map<Route, Subscriber> subscribers_;
+
+  ExtrasFn extras_;
+  exchange::v1::Heartbeat round_;  // the newest round's, session not set
+  uint64_t round_number_ = 0;
+  absl::Time last_round_ = absl::InfinitePast();
+  absl::Time news_at_ = absl::InfiniteFuture();  // when to tell new cosignatures
+  size_t next_cosigned_ = 0;
+  size_t next_seen_ = 0;
 };
 
 }  // namespace

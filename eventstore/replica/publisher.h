@@ -19,6 +19,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/log/group.h"
+#include "eventstore/replica/witness.h"
 #include "eventstore/vault/section.h"
 #include "polku/event/v1/event.pb.h"
 #include "polku/exchange/v1/exchange.pb.h"
@@ -63,10 +64,6 @@ struct PublisherOptions {
   absl::Duration forget_after = absl::Seconds(60);  // a subscriber without a Pull for so long
   size_t max_subscribers = 4'096;
 };
-
-// PROTOCOL.md "Heartbeat".
-inline constexpr size_t kMaxCosigned = 32;
-inline constexpr size_t kMaxSeen = 64;
 
 // The connection a message came from: opaque to this room.
 using Route = std::string;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -10,16 +11,22 @@
 #include "eventstore/log/entry.h"
 #include "eventstore/log/group.h"
 #include "eventstore/proof/merkle.h"
+#include "eventstore/proof/merkle_proof.h"
+#include "eventstore/proof/note.h"
 
 namespace polku::replica {
 namespace {
-
 
 constexpr size_t kMaxFrameBytes = 4 << 20;  // PROTOCOL.md "Limits"
 // By how much a batch may run over the granted credit: one entry and its framing.
 constexpr uint64_t kMaxOverrunBytes = log::kMaxEntryBytes + log::kMaxLeafBytes;
 constexpr size_t kMaxPeerTextBytes = 200;
 constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
+constexpr std::string_view kForked =
+    "the origin has signed two histories: the evidence is kept (polku status --evidence DIR); its log is "
+    "followed where it fits ours and not cosigned";
+// Gossip repeats: so many checkpoints that were compared lately are known again without any work.
+constexpr size_t kMaxCompared = 16;
 
 // What a peer wrote goes into logs and onto terminals: bounded and printable.
 std::string PeerText(const std::string& text) {
@@ -28,7 +35,7 @@ std::string PeerText(const std::string& text) {
 
 absl::Status Fault(const auto&... parts) { return Error(absl::StatusCode::kDataLoss, parts...); }
 
-// A section as it came, in the order of the group's blobs.
+// A section that came with its secret, in the order of the group's blobs.
 struct ReceivedSection {
   CaseId case_id;
   SectionKind kind;
@@ -41,7 +48,14 @@ struct Part {
   std::string entries;
   std::string blobs;
   std::vector<ReceivedSection> sections;
+  std::vector<proof::Node> nodes;  // that its entries completed
   size_t bytes() const { return entries.size() + blobs.size(); }
+};
+
+// A checkpoint that the origin signed.
+struct SignedNote {
+  std::string note;
+  proof::Checkpoint checkpoint;
 };
 
 class SubscriberImpl final : public Subscriber {
@@ -51,13 +65,25 @@ class SubscriberImpl final : public Subscriber {
       : options_(std::move(options)),
         wrap_(std::move(wrap)),
         random_(std::move(random)),
-        stored_(std::move(stored)) {
+        stored_(std::move(stored)),
+        stored_note_(options_.stored_checkpoint),
+        forked_(options_.forked),
+        witnessed_(options_.witnesses.size()) {
     stored_.origin = options_.origin;
     tip_ = stored_;
+    const absl::StatusOr<OriginName> origin = OriginName::Parse(options_.origin);
+    own_agency_is_origins_ = origin.ok() && origin->agency() == options_.own_agency;
+    // Signed by an older key of the origin, it is not for cosigning.
+    SignedNote note;
+    if (!VerifyNote(stored_note_, note).ok() || note.checkpoint != StoredCheckpoint()) {
+      stored_note_.clear();
+    }
   }
 
-  std::vector<SubscriberOutput> Start(absl::Time now) override {
+  std::vector<SubscriberOutput> Start(absl::Time now, absl::Time wall) override {
     std::vector<SubscriberOutput> out;
+    // Before the pull: an origin that is an old copy should learn it first.
+    if (!storing_.has_value()) Cosign(wall, out);
     if (started_ && session_ == 0) return out;  // waits for retry_at_, whatever the link does
     started_ = true;
     Restart(now, out);
@@ -97,6 +123,11 @@ class SubscriberImpl final : public Subscriber {
     parts_.push_back(std::move(part));
     last_progress_ = now;
     if (!batch.checkpoint().empty()) {
+      // Verified, so it is stored in any case; that the origin signed another of this size is apart.
+      SignedNote told{batch.checkpoint(),
+                      {options_.origin, tip_.frontier.size(), tip_.frontier.Root()}};
+      CompareRemembered(told, out);
+      Told(std::move(told));
       std::move(parts_.begin(), parts_.end(), std::back_inserter(ready_));
       parts_.clear();
       unfinished_bytes_ = 0;
@@ -118,10 +149,34 @@ class SubscriberImpl final : public Subscriber {
     if (!IsOurs(heartbeat.origin(), heartbeat.session())) return out;
     Heard(now);
     if (heartbeat.checkpoint().empty()) return out;  // of an empty log
-    const absl::Status verified = VerifyHeartbeat(heartbeat.checkpoint());
+    SignedNote told;
+    const absl::Status verified = VerifyNote(heartbeat.checkpoint(), told);
     if (!verified.ok()) {
       Raise(Str("heartbeat: ", ToStd(verified.message())), now + options_.retry_after_fault, out);
+      return out;
     }
+    CompareRemembered(told, out);
+    Told(told);
+    waiting_ = {std::move(told), {}};
+    for (const exchange::v1::Cosigned& cosigned : heartbeat.cosigned()) {
+      if (waiting_->cosigned.size() < kMaxCosigned) waiting_->cosigned.push_back(cosigned);
+    }
+    const proof::Checkpoint stored = StoredCheckpoint();
+    if (waiting_->told.checkpoint == stored) {
+      fault_.clear();  // the origin agrees with what we hold
+    } else if (waiting_->told.checkpoint.size == stored.size && stored_note_.empty() && !forked_) {
+      // No evidence for others without a note of our own.
+      Raise(Str("heartbeat: its signed root for our ", stored.size.value(), " entries is not ours"),
+            now + options_.retry_after_fault, out);
+    }
+    TakeHeartbeat(out);
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnSeen(std::string_view note, absl::Time /*now*/) override {
+    std::vector<SubscriberOutput> out;
+    SignedNote seen;
+    if (!forked_ && !IsKnown(note) && VerifyNote(note, seen).ok()) Compare(seen, out);
     return out;
   }
 
@@ -143,7 +198,8 @@ class SubscriberImpl final : public Subscriber {
     return out;
   }
 
-  std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now) override {
+  std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now,
+                                         absl::Time wall) override {
     std::vector<SubscriberOutput> out;
     assert(storing_.has_value());
     if (!storing_.has_value()) return out;
@@ -157,6 +213,10 @@ class SubscriberImpl final : public Subscriber {
     }
     stored_ = *std::move(storing_);
     storing_.reset();
+    stored_note_ = std::move(storing_note_);
+    TakeSeen(out);
+    TakeHeartbeat(out);
+    Cosign(wall, out);
     if (session_ == 0) {
       tip_ = stored_;
       if (now >= retry_at_) NewSession(now, out);
@@ -199,16 +259,21 @@ class SubscriberImpl final : public Subscriber {
     exchange::v1::SubscriptionStatus status;
     status.set_origin(options_.origin);
     status.set_stored_size(stored_.frontier.size().value());
-    status.set_announced_size(std::max(announced_.size, stored_.frontier.size()).value());
+    status.set_announced_size(std::max(AnnouncedSize(), stored_.frontier.size()).value());
     if (heard_) status.set_last_heard_us(absl::ToUnixMicros(last_heard_));
-    status.set_fault(fault_);
-    if (!fault_.empty()) {
+    status.set_fault(!fault_.empty() || !forked_ ? fault_ : std::string(kForked));
+    status.set_cosigned_size(cosigned_size_.value());
+    for (size_t i = 0; i < witnessed_.size(); ++i) {
+      *status.add_witnesses() =
+          WitnessStatusOf(options_.witnesses[i], witnessed_[i].size, witnessed_[i].time);
+    }
+    if (!status.fault().empty()) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_FAULT);
     } else if (silent_) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_SILENT);
     } else if (!heard_) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_CONNECTING);
-    } else if (!told_ || announced_.size > stored_.frontier.size()) {
+    } else if (!announced_.has_value() || AnnouncedSize() > stored_.frontier.size()) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_CATCHING_UP);
     } else {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_LIVE);
@@ -230,8 +295,11 @@ class SubscriberImpl final : public Subscriber {
   absl::Time SilentAt() const {
     return std::max(last_heard_, session_start_) + options_.silent_after;
   }
+  Position AnnouncedSize() const {
+    return announced_.has_value() ? announced_->checkpoint.size : Position(0);
+  }
   absl::Time StalledAt() const {
-    if (storing_.has_value() || announced_.size <= tip_.frontier.size())
+    if (storing_.has_value() || AnnouncedSize() <= tip_.frontier.size())
       return absl::InfiniteFuture();
     return last_progress_ + options_.silent_after;
   }
@@ -240,6 +308,7 @@ class SubscriberImpl final : public Subscriber {
 
   void EndSession(absl::Time retry_at) {
     session_ = 0;
+    waiting_.reset();
     retry_at_ = retry_at;
     parts_.clear();
     ready_.clear();
@@ -269,6 +338,7 @@ class SubscriberImpl final : public Subscriber {
     send.pull.set_session(session_);
     send.pull.set_next_position(stored_.frontier.size().value());
     send.pull.set_credit_bytes(granted_);
+    send.pull.set_mirror(options_.mirror);
     next_pull_ = now + options_.keepalive;
     out.push_back(std::move(send));
   }
@@ -308,14 +378,15 @@ class SubscriberImpl final : public Subscriber {
       if (item.leaf.empty()) {
         // 3
         if (position == 0) return Fault("position 0, the Genesis, is withheld");
-        const absl::Status appended = head.frontier.AppendSubtree(item.withheld);
+        if (options_.mirror) return Fault("position ", position, " is withheld from a mirror");
+        const absl::Status appended = head.frontier.AppendSubtree(item.withheld, &part.nodes);
         if (!appended.ok())
           return Fault("withheld entries at position ", position, ": ", ToStd(appended.message()));
         continue;
       }
       const absl::Status verified = VerifyEntry(item, group, head, header, part);
       if (!verified.ok()) return Annotate(verified, Str("position ", position));
-      head.frontier.AppendLeafHash(proof::LeafHash(item.leaf));
+      head.frontier.AppendLeafHash(proof::LeafHash(item.leaf), &part.nodes);
     }
     // 10
     if (batch.checkpoint().empty()) return absl::OkStatus();
@@ -342,10 +413,10 @@ class SubscriberImpl final : public Subscriber {
     for (const auto& disclosure : header.disclosures()) {
       if (disclosure.receiver() == options_.own_agency) ours = &disclosure;
     }
-    if (ours == nullptr && !header.case_id().empty())
+    if (ours == nullptr && !header.case_id().empty() && !options_.mirror)
       return Fault("an entry that is not disclosed to us");
     // 8
-    if (ours != nullptr) {
+    if (ours != nullptr && !RecoversOwnLog()) {
       if (ours->number() != head.disclosure_number + 1) {
         return Fault("our running number is ", ours->number(), " where ",
                      head.disclosure_number + 1, " is next: an entry disclosed to us is missing");
@@ -373,17 +444,24 @@ class SubscriberImpl final : public Subscriber {
     return absl::OkStatus();
   }
 
+  // From a mirror: its running numbers for our own agency are not ours to judge, and what is sealed
+  // is for keys that this log's own keystore has.
+  bool RecoversOwnLog() const { return options_.mirror && own_agency_is_origins_; }
+
   absl::Status VerifySection(const event::v1::Header& header, const event::v1::Disclosure* ours,
                              const log::BlobView& blob, Part& part) const {
     const int kind = static_cast<int>(blob.kind);
-    if (ours == nullptr || std::find(ours->sections().begin(), ours->sections().end(), kind) ==
-                               ours->sections().end()) {
-      return Fault("section ", kind, " is not disclosed to us");
-    }
     const auto commitment = std::find_if(header.commitments().begin(), header.commitments().end(),
                                          [&](const auto& c) { return c.kind() == kind; });
     if (commitment == header.commitments().end())
       return Fault("section ", kind, " has no commitment");
+    const bool is_ours =
+        ours != nullptr && std::find(ours->sections().begin(), ours->sections().end(), kind) !=
+                               ours->sections().end();
+    if (options_.mirror && blob.secret.empty() && (!is_ours || RecoversOwnLog())) {
+      return absl::OkStatus();  // sealed, for a key that is not here
+    }
+    if (!is_ours) return Fault("section ", kind, " is not disclosed to us");
     if (blob.secret.size() != vault::SectionSecret::kBytes)
       return Fault("section ", kind, " comes without its secret");
     const Hash expected = *Hash::FromBytes(commitment->commitment());
@@ -395,25 +473,23 @@ class SubscriberImpl final : public Subscriber {
     return absl::OkStatus();
   }
 
-  absl::Status VerifyNote(std::string_view note, proof::Checkpoint& checkpoint) const {
-    absl::StatusOr<proof::Checkpoint> parsed = proof::VerifyCheckpoint(note, options_.origin_key);
-    if (absl::IsUnauthenticated(parsed.status())) {
+  absl::Status VerifyNote(std::string_view note, SignedNote& verified) const {
+    const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(note);
+    if (!claimed.ok()) return Fault(ToStd(claimed.status().message()));
+    const ClaimedCheckpoint::Line* line = OnlyLine(*claimed, options_.origin_key);
+    if (claimed->checkpoint.origin != options_.origin)
+      return Fault("the checkpoint is of another origin");
+    if (line == nullptr || !VerifyLine(*claimed, *line, options_.origin_key)) {
       return Fault("the checkpoint is not signed by the configured key of ", options_.origin);
     }
-    if (!parsed.ok()) return Fault(ToStd(parsed.status().message()));
-    checkpoint = *std::move(parsed);
-    if (checkpoint.origin != options_.origin) return Fault("the checkpoint is of another origin");
-    // Both are signed and kept: the proof of the fork.
-    if (told_ && checkpoint.size == announced_.size && checkpoint.root != announced_.root) {
-      return Fault("fork: two signed checkpoints of size ", checkpoint.size.value(),
-                   " with different roots");
-    }
+    verified = {std::string(note), claimed->checkpoint};
     return absl::OkStatus();
   }
 
   absl::Status VerifyCheckpointOf(std::string_view note, const log::LogHead& head) {
-    proof::Checkpoint checkpoint;
-    POLKU_RETURN_IF_ERROR(VerifyNote(note, checkpoint));
+    SignedNote verified;
+    POLKU_RETURN_IF_ERROR(VerifyNote(note, verified));
+    const proof::Checkpoint& checkpoint = verified.checkpoint;
     if (checkpoint.size != head.frontier.size()) {
       return Fault("its checkpoint is for ", checkpoint.size.value(),
                    " entries and the batch ends at ", head.frontier.size().value());
@@ -421,28 +497,184 @@ class SubscriberImpl final : public Subscriber {
     if (checkpoint.root != head.frontier.Root()) {
       return Fault("the entries' root is not that of the signed checkpoint");
     }
-    Told(std::move(checkpoint));
     return absl::OkStatus();
   }
 
-  absl::Status VerifyHeartbeat(std::string_view note) {
-    proof::Checkpoint checkpoint;
-    POLKU_RETURN_IF_ERROR(VerifyNote(note, checkpoint));
-    if (checkpoint.size == stored_.frontier.size()) {
-      if (checkpoint.root != stored_.frontier.Root()) {
-        return Fault("fork: its signed root for our ", checkpoint.size.value(),
-                     " entries is not ours");
-      }
-      fault_.clear();  // the origin agrees with what we hold
-    }
-    Told(std::move(checkpoint));
-    return absl::OkStatus();
-  }
-
-  void Told(proof::Checkpoint checkpoint) {
+  void Told(SignedNote told) {
     // An older one is a late message: an origin that lost entries answers our pull with AHEAD.
-    if (!told_ || checkpoint.size >= announced_.size) announced_ = std::move(checkpoint);
-    told_ = true;
+    if (!announced_.has_value() || told.checkpoint.size >= AnnouncedSize()) {
+      announced_ = std::move(told);
+    }
+  }
+
+  // ---- Witnessing: PROTOCOL.md "Cosigning", "Heartbeat", "Forks" ----
+
+  proof::Checkpoint StoredCheckpoint() const {
+    return {options_.origin, stored_.frontier.size(), stored_.frontier.Root()};
+  }
+
+  void Cosign(absl::Time wall, std::vector<SubscriberOutput>& out) {
+    if (options_.cosigner == nullptr || forked_ || stored_note_.empty()) return;
+    const proof::Checkpoint checkpoint = StoredCheckpoint();
+    const absl::StatusOr<std::string> note =
+        proof::AddSignatures(stored_note_, options_.cosigner->Cosign(checkpoint, wall));
+    // Cannot be: the note verified, and the line is our own.
+    if (!note.ok()) return;
+    SendCosign send;
+    send.cosign.set_origin(options_.origin);
+    send.cosign.set_checkpoint(*note);
+    cosigned_size_ = checkpoint.size;
+    out.push_back(std::move(send));
+  }
+
+  bool IsKnown(std::string_view note) const {
+    return note == stored_note_ || (smallest_ahead_.has_value() && note == smallest_ahead_->note) ||
+           std::find(compared_.begin(), compared_.end(), note) != compared_.end();
+  }
+
+  // Of what is stored, at an earlier size; proven here once more, so that all that follows from it holds
+  // whatever the callback says. NotFound as it says, or when it does not hold.
+  absl::StatusOr<PrefixProof> StoredPrefix(Position size) const {
+    if (!options_.prefix || storing_.has_value()) return absl::NotFoundError("");
+    POLKU_ASSIGN_OR_RETURN(PrefixProof prefix, options_.prefix(size));
+    POLKU_RETURN_IF_ERROR(proof::VerifyConsistency(size, stored_.frontier.size(), prefix.root,
+                                                   stored_.frontier.Root(), prefix.consistency));
+    return prefix;
+  }
+
+  // Two words of the origin about one size.
+  void CompareRemembered(const SignedNote& told, std::vector<SubscriberOutput>& out) {
+    const Position size = told.checkpoint.size;
+    for (const std::optional<SignedNote>* other : {&announced_, &smallest_ahead_}) {
+      if (forked_ || !other->has_value() || (*other)->checkpoint.size != size ||
+          (*other)->checkpoint.root == told.checkpoint.root) {
+        continue;
+      }
+      Forked(ForkEvidence((*other)->note, told.note, nullptr, options_.origin_key), size, size, out);
+    }
+  }
+
+  // Looks for a contradiction between what the origin signed and what is stored or remembered.
+  void Compare(const SignedNote& told, std::vector<SubscriberOutput>& out) {
+    CompareRemembered(told, out);
+    const Position size = told.checkpoint.size;
+    if (forked_ || size == Position(0)) return;
+    const Position stored = stored_.frontier.size();
+    if (size > stored) {
+      if (!smallest_ahead_.has_value() || size < smallest_ahead_->checkpoint.size) {
+        smallest_ahead_ = told;
+      }
+      return;
+    }
+    if (stored_note_.empty()) return;
+    if (size == stored) {
+      if (told.checkpoint.root != stored_.frontier.Root()) {
+        Forked(ForkEvidence(stored_note_, told.note, nullptr, options_.origin_key), size, size, out);
+      }
+      return;
+    }
+    const absl::StatusOr<PrefixProof> prefix = StoredPrefix(size);
+    if (!prefix.ok()) return;
+    if (prefix->root != told.checkpoint.root) {
+      Forked(ForkEvidence(told.note, stored_note_, &*prefix, options_.origin_key), size, stored,
+             out);
+      return;
+    }
+    if (compared_.size() == kMaxCompared) compared_.pop_front();
+    compared_.push_back(told.note);
+  }
+
+  // The store has grown: what was ahead of it may be within reach.
+  void TakeSeen(std::vector<SubscriberOutput>& out) {
+    if (!smallest_ahead_.has_value() ||
+        smallest_ahead_->checkpoint.size > stored_.frontier.size()) {
+      return;
+    }
+    const SignedNote reached = *std::exchange(smallest_ahead_, std::nullopt);
+    Compare(reached, out);
+  }
+
+  // `pair`: "" when it proves nothing, so that nothing is claimed.
+  void Forked(std::string pair, Position size1, Position size2,
+              std::vector<SubscriberOutput>& out) {
+    if (pair.empty()) return;
+    forked_ = true;
+    smallest_ahead_.reset();
+    compared_.clear();
+    out.push_back(KeepFork{std::move(pair)});
+    out.push_back(RaiseAlarm{Str("fork: two signed checkpoints, of ", size1.value(), " and ",
+                                 size2.value(), " entries, contradict each other; ", kForked)});
+  }
+
+  // The newest heartbeat, once what is stored has reached its checkpoint.
+  void TakeHeartbeat(std::vector<SubscriberOutput>& out) {
+    if (!waiting_.has_value() || waiting_->told.checkpoint.size > stored_.frontier.size()) return;
+    const Heartbeat reached = *std::exchange(waiting_, std::nullopt);
+    Compare(reached.told, out);
+    KeepCosignatures keep;
+    for (const exchange::v1::Cosigned& cosigned : reached.cosigned) {
+      TakeCosigned(cosigned, reached.told.checkpoint, keep.cosignatures, out);
+    }
+    if (!keep.cosignatures.empty()) out.push_back(std::move(keep));
+  }
+
+  // `told`: what the proof that came leads to.
+  void TakeCosigned(const exchange::v1::Cosigned& cosigned, const proof::Checkpoint& told,
+                    std::vector<log::KeptCosignature>& keep, std::vector<SubscriberOutput>& out) {
+    const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosigned.checkpoint());
+    if (!claimed.ok() || claimed->checkpoint.size == Position(0)) return;
+    std::optional<proof::MerkleProof> consistency;  // made for the first line that is news
+    for (size_t i = 0; i < witnessed_.size(); ++i) {
+      const proof::VerifierKey& key = options_.witnesses[i].key;
+      const ClaimedCheckpoint::Line* line = OnlyLine(*claimed, key);
+      if (line == nullptr || !line->cosigned_at.has_value()) continue;
+      const Witnessed news{claimed->checkpoint.size, *line->cosigned_at};
+      if (std::pair(news.size, news.time) <= std::pair(witnessed_[i].size, witnessed_[i].time)) {
+        continue;
+      }
+      if (!consistency.has_value()) {
+        SignedNote note;
+        if (!VerifyNote(cosigned.checkpoint(), note).ok()) return;
+        consistency = ProveStored(note.checkpoint, cosigned, told);
+        if (!consistency.has_value()) {
+          Compare(note, out);
+          return;
+        }
+      }
+      if (!VerifyLine(*claimed, *line, key)) continue;
+      witnessed_[i] = news;
+      keep.push_back({.witness = key.name(),
+                      .time = news.time,
+                      .size = news.size,
+                      .root = claimed->checkpoint.root,
+                      .line = line->text,
+                      .proven_to = stored_.frontier.size(),
+                      .consistency = *consistency});
+    }
+  }
+
+  // That the checkpoint is of a prefix of what is stored: by the proof that came, or by our own tree.
+  std::optional<proof::MerkleProof> ProveStored(const proof::Checkpoint& checkpoint,
+                                                const exchange::v1::Cosigned& cosigned,
+                                                const proof::Checkpoint& told) const {
+    if (checkpoint == StoredCheckpoint()) return proof::MerkleProof();
+    if (checkpoint.size >= stored_.frontier.size()) return std::nullopt;
+    if (told == StoredCheckpoint()) {
+      proof::MerkleProof given;
+      for (const std::string& bytes : cosigned.consistency()) {
+        const std::optional<Hash> hash = Hash::FromBytes(bytes);
+        if (!hash.has_value() || given.size() == proof::kMaxProofHashes) break;
+        given.push_back(*hash);
+      }
+      if (proof::VerifyConsistency(checkpoint.size, stored_.frontier.size(), checkpoint.root,
+                                   stored_.frontier.Root(), given)
+              .ok()) {
+        return given;
+      }
+    }
+    absl::StatusOr<PrefixProof> prefix = StoredPrefix(checkpoint.size);
+    if (!prefix.ok() || prefix->root != checkpoint.root) return std::nullopt;
+    return std::move(prefix->consistency);
   }
 
   // ---- Storing ----
@@ -460,6 +692,7 @@ class SubscriberImpl final : public Subscriber {
       bytes += part.bytes();
       if (wrapped.ok()) wrapped = WrapSecrets(part);
       store.batch.groups.push_back({part.first, std::move(part.entries), std::move(part.blobs)});
+      store.batch.nodes.insert(store.batch.nodes.end(), part.nodes.begin(), part.nodes.end());
     }
     if (!wrapped.ok()) {
       Raise(Str("received sections cannot be sealed here: ", ToStd(wrapped.message())),
@@ -468,6 +701,7 @@ class SubscriberImpl final : public Subscriber {
     }
     ready_.clear();
     storing_ = store.batch.head;
+    storing_note_ = store.batch.checkpoint;
     storing_bytes_ = bytes;
     out.push_back(std::move(store));
   }
@@ -499,6 +733,10 @@ class SubscriberImpl final : public Subscriber {
       }
       writer.AddLeaf(item.leaf);
       for (const log::BlobView& blob : group.BlobsAt(item.offset)) {
+        if (blob.secret.empty()) {
+          writer.AddBlob(blob.kind, "", blob.blob);
+          continue;
+        }
         const ReceivedSection& received = part.sections[section++];
         POLKU_ASSIGN_OR_RETURN(const std::string secret,
                                wrap_(received.case_id, blob.kind, received.commitment,
@@ -515,8 +753,12 @@ class SubscriberImpl final : public Subscriber {
   const WrapSecretFn wrap_;
   const RandomBytes random_;
 
+  bool own_agency_is_origins_ = false;
+
   log::LogHead stored_;                  // on disk
+  std::string stored_note_;              // its checkpoint; empty: none that the origin's key signed
   std::optional<log::LogHead> storing_;  // handed out, not yet answered
+  std::string storing_note_;
   log::LogHead tip_;                     // after everything that verified in this session
 
   // Of this session, after stored_ and storing_, in order.
@@ -540,8 +782,23 @@ class SubscriberImpl final : public Subscriber {
   bool silent_ = false;
   std::string fault_;
 
-  bool told_ = false;            // announced_ is set
-  proof::Checkpoint announced_;  // the newest that verified
+  std::optional<SignedNote> announced_;  // the largest that the origin told
+  // The smallest signed checkpoint beyond what is stored: the first that can be compared.
+  std::optional<SignedNote> smallest_ahead_;
+  std::deque<std::string> compared_;  // notes found consistent lately, at most kMaxCompared
+  bool forked_ = false;               // for ever
+  Position cosigned_size_;
+
+  struct Witnessed {
+    Position size;
+    absl::Time time = absl::InfinitePast();
+  };
+  std::vector<Witnessed> witnessed_;  // by witness: the newest kept in this run
+  struct Heartbeat {
+    SignedNote told;
+    std::vector<exchange::v1::Cosigned> cosigned;
+  };
+  std::optional<Heartbeat> waiting_;  // the newest, until what is stored has its size
 };
 
 }  // namespace

@@ -20,6 +20,8 @@
 namespace polku::replica {
 
 inline constexpr size_t kMaxCheckpointBytes = 2048;  // of a note in a message, signatures included
+inline constexpr size_t kMaxCosigned = 32;           // of one heartbeat
+inline constexpr size_t kMaxSeen = 64;
 
 struct TrustedWitness {
   std::string agency;

@@ -1,0 +1,151 @@
+#include "eventstore/replica/witness_book.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "eventstore/base/status.h"
+
+namespace polku::replica {
+namespace {
+
+class WitnessBookImpl final : public WitnessBook {
+ public:
+  WitnessBookImpl(WitnessBookOptions options, const std::vector<log::KeptCosignature>& kept)
+      : options_(std::move(options)), newest_(options_.witnesses.size()) {
+    for (const log::KeptCosignature& cosignature : kept) {
+      for (size_t i = 0; i < newest_.size(); ++i) {
+        if (options_.witnesses[i].key.name() != cosignature.witness) continue;
+        if (!newest_[i].has_value() || newest_[i]->size < cosignature.size) newest_[i] = cosignature;
+      }
+    }
+  }
+
+  Outcome OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign, Position size,
+                   std::string_view note) override {
+    if (cosign.origin() != options_.origin) return Rejected("it is of another origin");
+    const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosign.checkpoint());
+    if (!claimed.ok()) return Rejected(std::string(claimed.status().message()));
+    const proof::Checkpoint& checkpoint = claimed->checkpoint;
+    if (checkpoint.origin != options_.origin) return Rejected("its checkpoint is of another origin");
+    if (checkpoint.size == Position(0)) return Rejected("nothing is in its checkpoint");
+
+    const ClaimedCheckpoint::Line* line = nullptr;
+    size_t witness = 0;
+    for (size_t i = 0; i < options_.witnesses.size() && line == nullptr; ++i) {
+      if (options_.witnesses[i].agency != agency) continue;
+      line = OnlyLine(*claimed, options_.witnesses[i].key);
+      witness = i;
+    }
+    if (line == nullptr || !line->cosigned_at.has_value()) {
+      return Rejected("it has not one cosignature of a trusted key of its sender's agency");
+    }
+    std::optional<log::KeptCosignature>& newest = newest_[witness];
+    const bool is_larger = !newest.has_value() || checkpoint.size > newest->size;
+    if (!is_larger && *line->cosigned_at < newest->time) {
+      return Rejected(Str("older than what ", newest->witness, " has cosigned before"));
+    }
+
+    if (checkpoint.size > size) {
+      if (!SignedByUs(*claimed)) return Rejected("it is larger than this log and not of our key");
+      Outcome outcome;
+      outcome.ahead = checkpoint;
+      return outcome;
+    }
+    const absl::StatusOr<PrefixProof> own = OwnAt(checkpoint.size, size, note);
+    if (!own.ok()) {
+      return Rejected(Str("our root at ", checkpoint.size.value(), " entries cannot be read: ",
+                          ToStd(own.status().message())));
+    }
+    if (own->root != checkpoint.root) {
+      if (!SignedByUs(*claimed)) return Rejected("its root is not ours and not signed by our key");
+      Outcome outcome;
+      outcome.self_fork = ForkEvidence(cosign.checkpoint(), note, &*own, options_.own_key);
+      if (outcome.self_fork.empty()) outcome.rejected = "its root is not ours, and no proof of it";
+      return outcome;
+    }
+    if (!is_larger && confirmed_) return {};  // said before; a new session repeats it
+    // The root is ours, so whether our own signature came back whole does not matter.
+    if (!VerifyLine(*claimed, *line, options_.witnesses[witness].key)) {
+      return Rejected("the cosignature does not verify");
+    }
+    confirmed_ = true;
+    if (!is_larger) return {};
+    Outcome outcome;
+    newest = log::KeptCosignature{.witness = options_.witnesses[witness].key.name(),
+                                  .time = *line->cosigned_at,
+                                  .size = checkpoint.size,
+                                  .root = checkpoint.root,
+                                  .line = line->text,
+                                  .proven_to = checkpoint.size,
+                                  .consistency = {}};
+    outcome.keep = newest;
+    return outcome;
+  }
+
+  std::vector<std::string> AgenciesCovering(Position size) const override {
+    std::vector<std::string> agencies;
+    for (size_t i = 0; i < newest_.size(); ++i) {
+      const std::string& agency = options_.witnesses[i].agency;
+      if (newest_[i].has_value() && newest_[i]->size >= size && agency != options_.own_agency) {
+        agencies.push_back(agency);
+      }
+    }
+    std::sort(agencies.begin(), agencies.end());
+    agencies.erase(std::unique(agencies.begin(), agencies.end()), agencies.end());
+    return agencies;
+  }
+
+  bool confirmed() const override { return confirmed_; }
+
+  std::vector<exchange::v1::WitnessStatus> status() const override {
+    std::vector<exchange::v1::WitnessStatus> result;
+    for (size_t i = 0; i < newest_.size(); ++i) {
+      const auto& newest = newest_[i];
+      result.push_back(WitnessStatusOf(options_.witnesses[i],
+                                       newest.has_value() ? newest->size : Position(0),
+                                       newest.has_value() ? newest->time : absl::UnixEpoch()));
+    }
+    return result;
+  }
+
+  std::vector<log::KeptCosignature> newest() const override {
+    std::vector<log::KeptCosignature> result;
+    for (const auto& newest : newest_) {
+      if (newest.has_value()) result.push_back(*newest);
+    }
+    return result;
+  }
+
+ private:
+  static Outcome Rejected(std::string why) {
+    Outcome outcome;
+    outcome.rejected = std::move(why);
+    return outcome;
+  }
+
+  bool SignedByUs(const ClaimedCheckpoint& claimed) const {
+    const ClaimedCheckpoint::Line* line = OnlyLine(claimed, options_.own_key);
+    return line != nullptr && VerifyLine(claimed, *line, options_.own_key);
+  }
+
+  absl::StatusOr<PrefixProof> OwnAt(Position at, Position size, std::string_view note) const {
+    if (at < size) return options_.prefix(at);
+    POLKU_ASSIGN_OR_RETURN(const ClaimedCheckpoint present, ParseClaimed(note));
+    return PrefixProof{present.checkpoint.root, {}};
+  }
+
+  // Constant after construction.
+  const WitnessBookOptions options_;
+
+  std::vector<std::optional<log::KeptCosignature>> newest_;  // by witness: its largest
+  bool confirmed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<WitnessBook> WitnessBook::Make(WitnessBookOptions options,
+                                               const std::vector<log::KeptCosignature>& kept) {
+  return std::make_unique<WitnessBookImpl>(std::move(options), kept);
+}
+
+}  // namespace polku::replica
