@@ -34,6 +34,8 @@ Command ReplayCommand();
 Command StatusCommand();
 Command SummaryCommand();
 Command ReindexCommand();
+Command RecoverCommand();
+Command NewEpochCommand();
 Command VersionCommand();
 
 // Prints "polku: <message>" on the error stream; the exit code that belongs to the status.

@@ -8,8 +8,9 @@ namespace polku::cli {
 namespace {
 
 std::vector<Command> Commands() {
-  return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),   CaseCommand(),
-          ReplayCommand(), StatusCommand(),  SummaryCommand(), ReindexCommand(), VersionCommand()};
+  return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),
+          CaseCommand(),   ReplayCommand(),  StatusCommand(),  SummaryCommand(),
+          ReindexCommand(), RecoverCommand(), NewEpochCommand(), VersionCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {
