@@ -28,12 +28,9 @@ void AppendChecksum(std::string& bytes) {
 // Strips and verifies the version byte and the checksum.
 absl::Status Unwrap(std::string_view part, std::string_view& bytes) {
   if (bytes.size() < 1 + kChecksumBytes) return Bad(part, "truncated");
-  const size_t covered = bytes.size() - kChecksumBytes;
-  if (XXH3_64bits(bytes.data(), covered) != ReadBigEndian64(bytes.data() + covered)) {
-    return Bad(part, "checksum mismatch");
-  }
+  if (!GroupChecksumHolds(bytes)) return Bad(part, "checksum mismatch");
   if (bytes[0] != kVersion) return Bad(part, "unknown version");
-  bytes = bytes.substr(1, covered - 1);
+  bytes = bytes.substr(1, bytes.size() - kChecksumBytes - 1);
   return absl::OkStatus();
 }
 
@@ -79,6 +76,12 @@ GroupWriter::Encoded GroupWriter::Finish() && {
     AppendChecksum(encoded.blobs);
   }
   return encoded;
+}
+
+bool GroupChecksumHolds(std::string_view value) {
+  if (value.size() < 1 + kChecksumBytes) return false;
+  const size_t covered = value.size() - kChecksumBytes;
+  return XXH3_64bits(value.data(), covered) == ReadBigEndian64(value.data() + covered);
 }
 
 absl::StatusOr<uint64_t> GroupCount(std::string_view entries) {

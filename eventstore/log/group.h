@@ -78,6 +78,10 @@ class GroupView {
   std::vector<OffsetBlob> blobs_;
 };
 
+// Whether the checksum at the end of a stored value (entries or blobs) is that of its bytes: tells damage from
+// what was written wrong.
+bool GroupChecksumHolds(std::string_view value);
+
 // The positions that a stored entries value covers, without verifying it: engines check that groups
 // follow each other gapless. DataLoss when the bytes do not even start like a group.
 absl::StatusOr<uint64_t> GroupCount(std::string_view entries);
