@@ -91,7 +91,7 @@ std::string_view AgencyOfWitness(std::string_view key_name) {
 
 std::string_view AgencyOfOrigin(std::string_view origin) { return WithoutLastTwoParts(origin); }
 
-absl::StatusOr<StoredCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
+absl::StatusOr<SignedCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
                                                   const proof::VerifierKey& key, Position size) {
   POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> note, engine.ReadCheckpoint(log, size));
   const auto none = [&] {
@@ -106,7 +106,7 @@ absl::StatusOr<StoredCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber
   }
   if (checkpoint->size != size) return none();
   POLKU_ASSIGN_OR_RETURN(std::string own, OnlyLineOf(*note, key));
-  return StoredCheckpoint{*std::move(checkpoint), std::move(own)};
+  return SignedCheckpoint{*std::move(checkpoint), std::move(own)};
 }
 
 absl::StatusOr<proof::MerkleProof> ProveCosigned(log::TreeReader& tree,
@@ -160,7 +160,7 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
   add(options.required, true);
 
   // Candidates: the newest checkpoint, and each that was cosigned and is stored here.
-  std::map<Position, StoredCheckpoint> candidates;
+  std::map<Position, SignedCheckpoint> candidates;
   {
     POLKU_ASSIGN_OR_RETURN(auto last, CheckpointOfSize(engine, number, *options.key, end));
     candidates.emplace(end, std::move(last));
@@ -173,7 +173,7 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
     candidates.emplace(word.kept.size, *std::move(stored));
   }
   const std::string_view own_agency = AgencyOfOrigin(origin);
-  const StoredCheckpoint* chosen = nullptr;
+  const SignedCheckpoint* chosen = nullptr;
   size_t most = 0;
   for (const auto& [size, stored] : candidates) {
     std::set<std::string_view> agencies;

@@ -68,11 +68,11 @@ absl::StatusOr<proof::MerkleProof> ProveCosigned(log::TreeReader& tree,
 
 // The signed checkpoint stored for exactly that size, verified. NotFound when there is none: only sizes at
 // which a commit ended have one.
-struct StoredCheckpoint {
+struct SignedCheckpoint {
   proof::Checkpoint checkpoint;
   std::string note;
 };
-absl::StatusOr<StoredCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
+absl::StatusOr<SignedCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
                                                   const proof::VerifierKey& key, Position size);
 
 }  // namespace polku::evidence
