@@ -258,6 +258,106 @@ TEST_P(EngineConformance, TheIndexPutsDeletesScansAndFindsFloors) {
   EXPECT_EQ(WholeIndex(engine()).size(), 1u);
 }
 
+TEST_P(EngineConformance, CheckpointsGivesThoseOfOneLogAscendingBySize) {
+  ASSERT_THAT(engine().Commit(Batch(1, 0, {Group(0, 300)})), IsOk());
+  ASSERT_THAT(engine().Commit(Batch(1, 300, {Group(300, 1)})), IsOk());
+  ASSERT_THAT(engine().Commit(Batch(0, 0, {Group(0, 2)})), IsOk());
+  ASSERT_THAT(engine().Commit(Batch(2, 0, {Group(0, 3)})), IsOk());
+  const auto all = [&](uint64_t log) {
+    std::vector<std::string> found;
+    auto cursor = engine().Checkpoints(LogNumber(log));
+    while (true) {
+      auto next = cursor->Next();
+      EXPECT_THAT(next, IsOk());
+      if (!next.ok() || !next->has_value()) return found;
+      EXPECT_EQ((*next)->first.size(), 8u);
+      found.push_back(Str(ReadBigEndian64((*next)->first.data()), ": ", (*next)->second));
+    }
+  };
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_THAT(all(1), ElementsAre("300: note 300", "301: note 301"));
+    EXPECT_THAT(all(0), ElementsAre("2: note 2"));
+    EXPECT_THAT(all(2), ElementsAre("3: note 3"));
+    EXPECT_THAT(all(3), ElementsAre());
+    Reopen();
+  }
+}
+
+TEST_P(EngineConformance, ScanStoredGivesEachPartOfOneLogByItsKeysInARange) {
+  ASSERT_THAT(engine().Commit(Batch(1, 0, {Group(0, 3, true), Group(3, 2), Group(5, 1, true)})),
+              IsOk());
+  ASSERT_THAT(engine().Commit(Batch(1, 6, {Group(6, 4)})), IsOk());
+  ASSERT_THAT(engine().Commit(Batch(2, 0, {Group(0, 1, true)})), IsOk());
+  const auto keys = [&](StoredPart part, uint64_t from, uint64_t to) {
+    std::vector<uint64_t> found;
+    auto cursor = engine().ScanStored(LogNumber(1), part, Position(from), Position(to));
+    while (true) {
+      const auto next = cursor->Next();
+      EXPECT_THAT(next, IsOk());
+      if (!next.ok() || !next->has_value()) return found;
+      EXPECT_FALSE((*next)->bytes.empty());
+      found.push_back((*next)->key.value());
+    }
+  };
+  constexpr uint64_t kEnd = UINT64_MAX;
+  EXPECT_THAT(keys(StoredPart::kEntries, 0, kEnd), ElementsAre(0, 3, 5, 6));
+  EXPECT_THAT(keys(StoredPart::kEntries, 1, 6), ElementsAre(3, 5));
+  EXPECT_THAT(keys(StoredPart::kEntries, 7, kEnd), ElementsAre());
+  EXPECT_THAT(keys(StoredPart::kBlobs, 0, kEnd), ElementsAre(0, 5));
+  EXPECT_THAT(keys(StoredPart::kCheckpoints, 0, kEnd), ElementsAre(6, 10));
+  EXPECT_THAT(keys(StoredPart::kCheckpoints, 0, 10), ElementsAre(6));
+  auto cursor =
+      engine().ScanStored(LogNumber(1), StoredPart::kEntries, Position(3), Position(4));
+  ASSERT_OK_AND_ASSIGN(const auto value, cursor->Next());
+  ASSERT_TRUE(value.has_value());
+  EXPECT_EQ(value->bytes, Group(3, 2).entries);
+}
+
+TEST_P(EngineConformance, RecordsAreKeptApartFromTheIndexAndOutliveIt) {
+  EXPECT_THAT(engine().RecordGet("c1"), IsOkAndHolds(std::optional<std::string>()));
+  EXPECT_THAT(engine().RecordFloor("c", "9"), IsOkAndHolds(std::optional<KeyValue>()));
+  EXPECT_THAT(engine().RecordFloor("", "9"), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(engine().IndexFloor("", "9"), StatusIs(absl::StatusCode::kInvalidArgument));
+  const std::vector<KeyValue> unsynced = {
+      {"c1", "one"}, {"c3", "three"}, {std::string("c\xff", 2), "last"}, {"d2", ""}};
+  const std::vector<KeyValue> synced = {{"c3", "new"}, {"e", std::string(100'000, 'e')}};
+  const std::vector<KeyValue> index = {{"c1", "index"}, {"e9", "index"}};
+  ASSERT_THAT(engine().WriteRecords(unsynced, false), IsOk());
+  ASSERT_THAT(engine().WriteRecords(synced, true), IsOk());
+  ASSERT_THAT(engine().WriteIndex(index, {}), IsOk());
+  const auto scan = [&](std::string_view prefix) {
+    std::vector<std::string> found;
+    auto cursor = engine().RecordScan(prefix);
+    while (true) {
+      auto next = cursor->Next();
+      EXPECT_THAT(next, IsOk());
+      if (!next.ok() || !next->has_value()) return found;
+      found.push_back(Str((*next)->first, "=", (*next)->second.substr(0, 5)));
+    }
+  };
+  const auto floor = [&](std::string_view prefix, std::string_view suffix) -> std::string {
+    auto found = engine().RecordFloor(prefix, suffix);
+    EXPECT_THAT(found, IsOk());
+    return *found ? (*found)->second : "none";
+  };
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_THAT(scan(""), ElementsAre("c1=one", "c3=new", "c\xff=last", "d2=", "e=eeeee"));
+    EXPECT_THAT(scan("c"), ElementsAre("c1=one", "c3=new", "c\xff=last"));
+    EXPECT_THAT(scan("c\xff"), ElementsAre("c\xff=last"));
+    EXPECT_THAT(scan("b"), ElementsAre());
+    EXPECT_EQ(floor("c", "2"), "one");
+    EXPECT_EQ(floor("c", "3"), "new");
+    EXPECT_EQ(floor("c", "0"), "none");
+    EXPECT_EQ(floor("d", "1"), "none") << "the floor must not leave its prefix";
+    EXPECT_EQ(floor("d", "2"), "");
+    EXPECT_THAT(engine().RecordGet("c3"), IsOkAndHolds(std::optional<std::string>("new")));
+    EXPECT_THAT(engine().RecordGet("c2"), IsOkAndHolds(std::optional<std::string>()));
+    EXPECT_EQ(WholeIndex(engine()).size(), round < 2 ? 2u : 0u);
+    if (round == 0) Reopen();
+    if (round == 1) ASSERT_THAT(engine().ClearIndex(), IsOk());
+  }
+}
+
 TEST_P(EngineConformance, ReadersBesideAWriterSeeOnlyWholeGaplessPrefixes) {
   std::atomic<bool> stop = false;
   std::thread reader([&] {

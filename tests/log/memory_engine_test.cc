@@ -1,6 +1,7 @@
 #include "eventstore/log/memory_engine.h"
 
 #include "tests/log/log_conformance.h"
+#include "tests/log/records_conformance.h"
 
 namespace polku::log {
 namespace {
@@ -18,6 +19,7 @@ const EngineParam kMemory{"Memory", [] { return std::make_unique<MemoryHome>(); 
 
 INSTANTIATE_TEST_SUITE_P(Memory, EngineConformance, ::testing::Values(kMemory), ParamName);
 INSTANTIATE_TEST_SUITE_P(Memory, LogConformance, ::testing::Values(kMemory), ParamName);
+INSTANTIATE_TEST_SUITE_P(Memory, RecordsConformance, ::testing::Values(kMemory), ParamName);
 
 }  // namespace
 }  // namespace polku::log

@@ -1,5 +1,6 @@
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "tests/log/log_conformance.h"
+#include "tests/log/records_conformance.h"
 #include "tests/rocksdb/temp_directory.h"
 
 namespace polku::log {
@@ -33,6 +34,8 @@ const EngineParam kSmall{"RocksDBSmallBuffers",
 
 INSTANTIATE_TEST_SUITE_P(RocksDB, EngineConformance, ::testing::Values(kRocks, kSmall), ParamName);
 INSTANTIATE_TEST_SUITE_P(RocksDB, LogConformance, ::testing::Values(kRocks, kSmall), ParamName);
+INSTANTIATE_TEST_SUITE_P(RocksDB, RecordsConformance, ::testing::Values(kRocks, kSmall),
+                         ParamName);
 
 }  // namespace
 }  // namespace polku::log
