@@ -48,7 +48,8 @@ enum class ProblemKind {
   kSchema,            // bundle: the schema of an opened event is missing, or one belongs to no event
   kKnownTo,           // bundle: not shown that the agency had received the event by then
 };
-std::string_view ProblemName(ProblemKind kind);  // "unreadable", "gap", …
+std::string_view ProblemName(ProblemKind kind);    // "unreadable", "gap", …
+std::string_view ProblemRemedy(ProblemKind kind);  // what to do, one sentence
 
 struct Problem {
   ProblemKind kind;
@@ -94,14 +95,15 @@ struct VerifyOptions {
   std::string only_origin;  // empty: every log
   bool check_index = true;
   size_t threads = 0;       // 0: as many as the machine has cores
-  // Called at least twice a second, from the calling thread.
+  // Called at least twice a second, from the calling thread; in entries.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
   std::function<bool()> should_stop = {};
   // The high-water mark note (beside the signing key), when there is one: for the own log.
   std::string high_water = {};
 };
 
-// The logs as of the call. Errors: only what keeps it from starting (no such log, no store).
+// The logs as of the call; what is appended meanwhile is left alone. Errors: only what keeps it from starting
+// (NotFound: no log of `only_origin`, or the store is empty).
 absl::StatusOr<Report> VerifyStore(log::Engine& engine, const VerifyOptions& options);
 
 }  // namespace polku::evidence

@@ -352,6 +352,7 @@ class RocksEngine final : public log::Engine {
               const EngineOptions& options)
       : directory_(options.directory),
         mode_(options.mode),
+        for_verification_(options.for_verification && options.mode == OpenMode::kReadOnly),
         errors_(std::move(errors)),
         database_(std::move(database)),
         writer_(*database_.db, *errors_, directory_,
@@ -374,8 +375,10 @@ class RocksEngine final : public log::Engine {
       if (it->key().size() != 4) return absl::DataLossError(Str(directory_, ": heads: bad key"));
       const LogNumber number(ReadBigEndian32(it->key().data()));
       absl::StatusOr<log::LogHead> head = log::LogHead::Parse(ToView(it->value()));
-      if (!head.ok()) return Annotate(head.status(), Str(directory_, ": log ", number.value()));
-      sizes_[number] = head->frontier.size();
+      if (!head.ok() && !for_verification_) {
+        return Annotate(head.status(), Str(directory_, ": log ", number.value()));
+      }
+      sizes_[number] = head.ok() ? head->frontier.size() : Position(0);
     }
     if (!it->status().ok()) return FromRocks(it->status(), Str(directory_, ": heads"));
 
@@ -598,6 +601,7 @@ class RocksEngine final : public log::Engine {
 
   const std::string directory_;
   const OpenMode mode_;
+  const bool for_verification_;
   const std::shared_ptr<BackgroundErrors> errors_;
   OpenedDatabase database_;
   SyncedWriter writer_;        // by the writing thread

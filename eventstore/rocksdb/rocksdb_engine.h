@@ -27,6 +27,9 @@ struct EngineOptions {
   // writing out all memory and opening again take. 0 leaves a full disk to RocksDB, which then
   // stops until it is opened again.
   std::optional<uint64_t> reserve_bytes;
+  // A log whose head is malformed is taken as empty instead of keeping everything from opening, so that
+  // verification can say what is wrong with it. For kReadOnly.
+  bool for_verification = false;
 };
 
 // Unavailable: another process holds the lock. FailedPrecondition: another format version. PermissionDenied:

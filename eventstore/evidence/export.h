@@ -1,0 +1,51 @@
+// A log as the directory of C2SP tlog-tiles, for any tool that reads those: `checkpoint`, `tile/…`,
+// and `log.pub` with the origin's public key (vkey), Polku's addition.
+#ifndef POLKU_EVENTSTORE_EVIDENCE_EXPORT_H_
+#define POLKU_EVENTSTORE_EVIDENCE_EXPORT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "eventstore/evidence/verify.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/proof/checkpoint.h"
+
+namespace polku::evidence {
+
+struct ExportOptions {
+  log::Engine* engine = nullptr;  // borrowed
+  LogNumber log;
+  std::string origin;
+  proof::VerifierKey key;
+  std::string directory;  // must not exist, or be an export of the same log: then it is brought up to date
+  std::function<void(uint64_t done, uint64_t total)> progress = {};
+};
+struct ExportResult {
+  Position size;
+  uint64_t tiles_written = 0;
+  uint64_t bundles_written = 0;
+  uint64_t bundles_left_out = 0;  // with a withheld or erased entry (DESIGN "Proof")
+};
+// Files are written under another name, synced and renamed, `checkpoint` last: a killed export can be run
+// again. Leaves hold headers, sections never leave the store. FailedPrecondition: a replica with withheld
+// entries has no level-0 tiles to give (hashes hidden in larger subtrees); the directory is something else.
+absl::StatusOr<ExportResult> ExportTiles(const ExportOptions& options);
+
+// Verifies such a directory: every tile and bundle that the checkpoint's size calls for, every hash, the root,
+// the signature; that nothing stray lies in it. Bundles may be left out: they are counted.
+struct ExportReport {
+  LogReport log;
+  uint64_t bundles_left_out = 0;
+  std::vector<Problem> problems;
+};
+absl::StatusOr<ExportReport> VerifyExport(
+    std::string_view directory, const proof::VerifierKey* key,  // null: take log.pub, and say so
+    const std::vector<proof::VerifierKey>& witnesses,
+    const std::function<void(uint64_t done, uint64_t total)>& progress);
+
+}  // namespace polku::evidence
+
+#endif  // POLKU_EVENTSTORE_EVIDENCE_EXPORT_H_
