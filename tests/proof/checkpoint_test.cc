@@ -2,6 +2,9 @@
 
 #include <sodium.h>
 
+#include <limits>
+#include <tuple>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -345,6 +348,156 @@ TEST(VerifyCheckpoint, RefusesKeysOfSmallOrder) {
                                             "\n\xe2\x80\x94 weak ", ToBase64(blob), "\n"),
                                key),
               StatusIs(kUnauthenticated));
+}
+
+// A key that signs something else than its own log's checkpoints proves nothing of that log.
+TEST(VerifyCheckpoint, RefusesAnOriginThatIsNotTheKeysName) {
+  Checkpoint other = WorkedCheckpoint();
+  other.origin = "FI/MUN/0187690-1/oulu/referral/2";
+  EXPECT_THAT(VerifyCheckpoint(Signed(CheckpointBody(other)), WorkedKey()),
+              StatusIs(kUnauthenticated, HasSubstr("its origin is")));
+}
+
+// ---- Uses of keys ----
+
+TEST(KeyUse, GivesTheSameKeyAnotherId) {
+  const Ed25519Public key = WorkedKey().key();
+  const VerifierKey cosigning(kName, key, KeyUse::kCosignature);
+  EXPECT_NE(cosigning.key_id(), WorkedKey().key_id());
+  EXPECT_THAT(cosigning.Format(), HasSubstr("+BAOhB7/"));
+  ASSERT_OK_AND_ASSIGN(const VerifierKey parsed,
+                       VerifierKey::Parse(cosigning.Format(), KeyUse::kCosignature));
+  EXPECT_EQ(parsed.use(), KeyUse::kCosignature);
+  EXPECT_EQ(parsed.key_id(), cosigning.key_id());
+}
+
+TEST(KeyUse, IsCheckedWhenKeysAreRead) {
+  for (const auto& [use, other, hint] :
+       {std::tuple(KeyUse::kCheckpoint, KeyUse::kCosignature, "is it a signing key?"),
+        std::tuple(KeyUse::kCosignature, KeyUse::kCheckpoint, "is it a cosigning key?")}) {
+    const std::unique_ptr<Signer> signer = Signer::Generate("k", use);
+    EXPECT_THAT(VerifierKey::Parse(signer->verifier().Format(), use), IsOk());
+    EXPECT_THAT(VerifierKey::Parse(signer->verifier().Format(), other),
+                StatusIs(kInvalid, HasSubstr(hint)));
+    EXPECT_THAT(Signer::Parse(signer->SecretText(), use), IsOk());
+    EXPECT_THAT(Signer::Parse(signer->SecretText(), other), StatusIs(kInvalid, HasSubstr(hint)));
+  }
+}
+
+// Keys of witnesses that are in use on the public network.
+TEST(KeyUse, ReadsTheKeysOfPublicWitnesses) {
+  EXPECT_THAT(
+      VerifierKey::Parse("remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2",
+                         KeyUse::kCosignature),
+      IsOk());
+}
+
+// ---- Cosignatures ----
+
+constexpr int64_t kTime = 1795305600;  // 2026-11-22
+
+std::string Cosigned(const Signer& witness, int64_t seconds = kTime) {
+  return kNote + witness.Cosign(WorkedCheckpoint(), absl::FromUnixSeconds(seconds));
+}
+
+TEST(VerifyCosignature, GivesTheTimeInWholeSeconds) {
+  const std::unique_ptr<Signer> witness = Signer::Generate("w", KeyUse::kCosignature);
+  for (const int64_t seconds : {int64_t{0}, kTime, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THAT(VerifyCosignature(Cosigned(*witness, seconds), witness->verifier()),
+                IsOkAndHolds(absl::FromUnixSeconds(seconds)));
+  }
+  const absl::Time fraction = absl::FromUnixSeconds(kTime) + absl::Milliseconds(999);
+  EXPECT_THAT(
+      VerifyCosignature(kNote + witness->Cosign(WorkedCheckpoint(), fraction), witness->verifier()),
+      IsOkAndHolds(absl::FromUnixSeconds(kTime)));
+}
+
+TEST(VerifyCosignature, LeavesTheOriginsSignatureAlone) {
+  const std::unique_ptr<Signer> witness = Signer::Generate("w", KeyUse::kCosignature);
+  EXPECT_THAT(VerifyCheckpoint(Cosigned(*witness), WorkedKey()), IsOkAndHolds(WorkedCheckpoint()));
+  const std::string spoilt = Replaced(Cosigned(*witness), "NpuKPqSp", "NpuKPqSq");
+  EXPECT_THAT(VerifyCheckpoint(spoilt, WorkedKey()), StatusIs(kUnauthenticated));
+  EXPECT_THAT(VerifyCosignature(spoilt, witness->verifier()), IsOk());
+}
+
+TEST(VerifyCosignature, TakesTheLatestOfSeveral) {
+  const std::unique_ptr<Signer> witness = Signer::Generate("w", KeyUse::kCosignature);
+  std::string note = Cosigned(*witness, 10);
+  for (const int64_t seconds : {30, 20}) {
+    note += witness->Cosign(WorkedCheckpoint(), absl::FromUnixSeconds(seconds));
+  }
+  EXPECT_THAT(VerifyCosignature(note, witness->verifier()),
+              IsOkAndHolds(absl::FromUnixSeconds(30)));
+}
+
+TEST(VerifyCosignature, CoversExtensionLinesAndEveryByteOfTheBody) {
+  const std::unique_ptr<Signer> witness = Signer::Generate("w", KeyUse::kCosignature);
+  const std::string note = Cosigned(*witness);
+  EXPECT_THAT(VerifyCosignature(Replaced(note, "\n\n", "\nextension\n\n"), witness->verifier()),
+              StatusIs(kUnauthenticated));
+  const size_t body_size = CheckpointBody(WorkedCheckpoint()).size();
+  for (size_t i = 0; i < body_size; ++i) {
+    std::string other = note;
+    other[i] = static_cast<char>(other[i] ^ 1);
+    EXPECT_THAT(VerifyCosignature(other, witness->verifier()), Not(IsOk())) << i;
+  }
+}
+
+TEST(VerifyCosignature, RefusesAnotherTimeKeyOrUse) {
+  const std::unique_ptr<Signer> witness = Signer::Generate("w", KeyUse::kCosignature);
+  const std::unique_ptr<Signer> namesake = Signer::Generate("w", KeyUse::kCosignature);
+  EXPECT_THAT(VerifyCosignature(kNote, witness->verifier()),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("not cosigned by w")));
+  EXPECT_THAT(VerifyCosignature(Cosigned(*namesake), witness->verifier()),
+              StatusIs(absl::StatusCode::kNotFound));
+  // The time is part of what is signed.
+  const std::string line = witness->Cosign(WorkedCheckpoint(), absl::FromUnixSeconds(kTime));
+  ASSERT_OK_AND_ASSIGN(Note note, ParseNote(kNote + line));
+  note.signatures[1].signature[7] ^= 1;
+  EXPECT_THAT(VerifyCosignature(FormatNote(note), witness->verifier()),
+              StatusIs(kUnauthenticated, HasSubstr("does not verify")));
+  // One false line beside a true one is not overlooked.
+  EXPECT_THAT(VerifyCosignature(FormatNote(note) + line, witness->verifier()),
+              StatusIs(kUnauthenticated));
+  // A time above 63 bits, rightly signed or not, and lines of a wrong length.
+  for (const std::string& signature : {std::string(72, '\xff'), std::string(71, 'x'),
+                                       std::string(73, 'x'), std::string(64, 'x')}) {
+    note.signatures[1].signature = signature;
+    EXPECT_THAT(VerifyCosignature(FormatNote(note), witness->verifier()),
+                StatusIs(kUnauthenticated));
+  }
+}
+
+// The same Ed25519 key under both uses: neither signature passes for the other.
+TEST(VerifyCosignature, IsNeverASignatureNorTheOtherWay) {
+  uint8_t seed[32], public_key[32], secret_key[64];
+  for (uint8_t i = 0; i < 32; ++i) seed[i] = i;
+  crypto_sign_seed_keypair(public_key, secret_key, seed);
+  const VerifierKey cosigning(kName, WorkedKey().key(), KeyUse::kCosignature);
+  std::string id;
+  AppendBigEndian32(id, cosigning.key_id());
+  ASSERT_OK_AND_ASSIGN(const std::unique_ptr<Signer> witness,
+                       Signer::Parse(absl::StrCat("PRIVATE+KEY+", kName, "+", ToHex(id), "+",
+                                                  ToBase64("\x04" + std::string(seed, seed + 32))),
+                                     KeyUse::kCosignature));
+  const std::string cosignature = witness->Cosign(WorkedCheckpoint(), absl::FromUnixSeconds(kTime));
+  const std::string body = CheckpointBody(WorkedCheckpoint());
+  EXPECT_THAT(VerifyCheckpoint(body + "\n" + cosignature, WorkedKey()), StatusIs(kUnauthenticated));
+  EXPECT_THAT(VerifyCosignature(kNote, cosigning), StatusIs(absl::StatusCode::kNotFound));
+  // Also when the key id on the line is made that of the other use.
+  ASSERT_OK_AND_ASSIGN(Note note, ParseNote(body + "\n" + cosignature));
+  note.signatures[0].key_id = WorkedKey().key_id();
+  EXPECT_THAT(VerifyCheckpoint(FormatNote(note), WorkedKey()), StatusIs(kUnauthenticated));
+  ASSERT_OK_AND_ASSIGN(note, ParseNote(kNote));
+  note.signatures[0].key_id = cosigning.key_id();
+  EXPECT_THAT(VerifyCosignature(FormatNote(note), cosigning), StatusIs(kUnauthenticated));
+}
+
+TEST(VerifyCosignature, RefusesWhatIsNoCheckpoint) {
+  const std::unique_ptr<Signer> witness = Signer::Generate("w", KeyUse::kCosignature);
+  EXPECT_THAT(VerifyCosignature("", witness->verifier()), StatusIs(kInvalid));
+  EXPECT_THAT(VerifyCosignature("poem\n\n\xe2\x80\x94 w AAAAAAA=\n", witness->verifier()),
+              StatusIs(kInvalid, HasSubstr("no size line")));
 }
 
 }  // namespace

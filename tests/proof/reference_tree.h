@@ -51,9 +51,11 @@ inline MerkleProof NaiveSubproof(size_t m, std::span<const Hash> leaves, bool wh
   return proof;
 }
 
+// No two alike.
 inline std::vector<Hash> RandomLeaves(testing::SeededGenerator& random, size_t count) {
   std::vector<Hash> leaves;
-  for (size_t i = 0; i < count; ++i) leaves.push_back(LeafHash(random.Bytes(random.Below(20))));
+  for (size_t i = 0; i < count; ++i)
+    leaves.push_back(LeafHash(random.Bytes(16 + random.Below(20))));
   return leaves;
 }
 
