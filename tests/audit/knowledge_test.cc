@@ -79,7 +79,7 @@ TEST(KnowledgeFoldTest, WhatTheAuthorMayNotHaveIsNotHeldAgainstIt) {
   fold.Add(kKela, Position(3), Header("Paid", {kOuluAgency}));
   EXPECT_THAT(Concurrent(fold.Add(kHouse, Position(1), Header("Day", {kOuluAgency}))), IsEmpty());
   EXPECT_THAT(Concurrent(fold.Add(kOulu, Position(9), Header("Plan", {}))),
-              ElementsAre(kHouse + " 1: 1-1 Day", kKela + " 1: 3-3 Paid"));
+              ElementsAre(kKela + " 1: 3-3 Paid", kHouse + " 1: 1-1 Day"));
 }
 
 TEST(KnowledgeFoldTest, TwoServicesOfOneAgencyAreTwoAuthors) {
