@@ -16,18 +16,29 @@ constexpr size_t kMaxKeyFileBytes = 4096;
 
 struct Public {
   std::string curve;
-  std::string signing;  // services only
+  std::string signing;    // services only, as is the next
+  std::string cosigning;
 };
+
+absl::StatusOr<std::string> ReadPublicFile(const std::string& directory, std::string_view name) {
+  POLKU_ASSIGN_OR_RETURN(const std::string text,
+                         ReadFile(Str(directory, "/", name), kMaxKeyFileBytes));
+  return std::string(TrimEnd(text));
+}
 
 absl::StatusOr<Public> ReadPublic(const std::string& directory, bool service) {
   Public keys;
-  POLKU_ASSIGN_OR_RETURN(keys.curve, ReadFile(Str(directory, "/curve.public"), kMaxKeyFileBytes));
-  keys.curve = std::string(TrimEnd(keys.curve));
-  if (service) {
-    POLKU_ASSIGN_OR_RETURN(keys.signing,
-                           ReadFile(Str(directory, "/signing.public"), kMaxKeyFileBytes));
-    keys.signing = std::string(TrimEnd(keys.signing));
+  POLKU_ASSIGN_OR_RETURN(keys.curve, ReadPublicFile(directory, "curve.public"));
+  if (!service) return keys;
+  POLKU_ASSIGN_OR_RETURN(keys.signing, ReadPublicFile(directory, "signing.public"));
+  auto cosigning = ReadPublicFile(directory, "cosigning.public");
+  if (absl::IsNotFound(cosigning.status())) {
+    return Annotate(cosigning.status(),
+                    "these keys are older than cosignatures; make the missing one with "
+                    "--add-cosigning instead of --show");
   }
+  if (!cosigning.ok()) return cosigning.status();
+  keys.cosigning = *std::move(cosigning);
   return keys;
 }
 
@@ -53,10 +64,14 @@ ExitCode Keygen(const Args& args, Io& io) {
   } else if (const absl::Status valid = ValidateAgencyName(agency); !valid.ok()) {
     return FailUsage(io, ToStd(valid.message()));
   }
+  if (args.Has("add-cosigning") && (!service || args.Has("show"))) {
+    return FailUsage(io, "--add-cosigning goes with --origin, and not with --show");
+  }
   if (!args.Has("show")) {
-    if (const auto made = host::WriteNewKeys(directory, origin, SystemRandom()); !made.ok()) {
-      return Fail(io, made);
-    }
+    const auto made = args.Has("add-cosigning")
+                          ? host::AddCosigningKey(directory, origin)
+                          : host::WriteNewKeys(directory, origin, SystemRandom());
+    if (!made.ok()) return Fail(io, made);
   }
   const auto keys = ReadPublic(directory, service);
   if (!keys.ok()) return Fail(io, keys.status());
@@ -64,7 +79,8 @@ ExitCode Keygen(const Args& args, Io& io) {
     io.out << "{\"agency\":" << JsonString(agency);
     if (service) {
       io.out << ",\"origin\":" << JsonString(origin)
-             << ",\"signing_key\":" << JsonString(keys->signing);
+             << ",\"signing_key\":" << JsonString(keys->signing)
+             << ",\"cosigning_key\":" << JsonString(keys->cosigning);
     }
     io.out << ",\"curve_key\":" << JsonString(keys->curve)
            << ",\"keys_directory\":" << JsonString(directory) << "}\n";
@@ -78,6 +94,10 @@ ExitCode Keygen(const Args& args, Io& io) {
            << "# For the configuration of every service that this one follows:\n"
            << "principals { agency: \"" << agency << "\" curve_key: \"" << keys->curve
            << "\" rights: RIGHT_REPLICATE }\n"
+           << "# For these, and for every service of another agency that follows them, too: whose "
+              "cosignatures count:\n"
+           << "witnesses { agency: \"" << agency << "\" cosigning_key: \"" << keys->cosigning
+           << "\" }\n"
            << "# For this service's own configuration:\n"
            << "origin: \"" << origin << "\"\n"
            << "keys_directory: \"" << directory << "\"\n";
@@ -104,6 +124,8 @@ Command KeygenCommand() {
                  {"author", "", "an author or operator: CURVE key alone"},
                  {"agency", "NAME", "the author's agency, for the printed lines"},
                  {"dir", "DIR", "where the key files are to lie"},
+                 {"add-cosigning", "",
+                  "add the cosigning key to a service's keys that were made without one"},
                  {"show", "", "make nothing, print the public parts of keys that exist"}},
        .details = "Writes new key files into the directory (mode 0700; secret files 0600) and "
                   "prints the public parts as\n"
@@ -112,6 +134,8 @@ Command KeygenCommand() {
                   "apart from the keystore: without it no section of any case can be opened again.",
        .examples =
            "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 --dir /srv/polku/referral/keys\n"
+           "polku keygen --origin FI/MUN/0187690-1/oulu/referral/1 --dir /srv/polku/referral/keys "
+           "--add-cosigning\n"
            "polku keygen --author --agency FI/MUN/0187690-1/oulu --dir ~/polku-keys"},
       Keygen};
 }

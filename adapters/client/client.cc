@@ -24,6 +24,13 @@ constexpr absl::Duration kSendRetry = absl::Milliseconds(10);
 // A refusal by the handshake is told at once and may be told again by the next try.
 constexpr absl::Duration kLinkCheck = absl::Milliseconds(50);
 
+// How long the service may hold the answer back for the witnesses asked for (exchange.proto).
+absl::Duration WitnessWait(const exchange::v1::Offer& offer) {
+  if (offer.witnesses() == 0) return absl::ZeroDuration();
+  return offer.witness_timeout_ms() == 0 ? absl::Seconds(10)
+                                         : absl::Milliseconds(offer.witness_timeout_ms());
+}
+
 absl::Status FromError(const exchange::v1::Error& error, std::string_view endpoint) {
   absl::StatusCode code = absl::StatusCode::kInternal;
   switch (error.code()) {
@@ -79,7 +86,7 @@ class ClientImpl final : public Client {
     POLKU_RETURN_IF_ERROR(CheckSize(offer));
     Envelope request;
     *request.mutable_offer() = offer;
-    POLKU_ASSIGN_OR_RETURN(Envelope answer, Exchange(std::move(request)));
+    POLKU_ASSIGN_OR_RETURN(Envelope answer, Exchange(std::move(request), WitnessWait(offer)));
     if (!answer.has_offer_answer()) return Unexpected();
     return std::move(*answer.mutable_offer_answer());
   }
@@ -87,7 +94,7 @@ class ClientImpl final : public Client {
   absl::StatusOr<exchange::v1::StatusAnswer> Status() override {
     Envelope request;
     request.mutable_status_request();
-    POLKU_ASSIGN_OR_RETURN(Envelope answer, Exchange(std::move(request)));
+    POLKU_ASSIGN_OR_RETURN(Envelope answer, Exchange(std::move(request), absl::ZeroDuration()));
     if (!answer.has_status_answer()) return Unexpected();
     return std::move(*answer.mutable_status_answer());
   }
@@ -97,14 +104,16 @@ class ClientImpl final : public Client {
     Envelope request;
     *request.mutable_offer() = offer;
     POLKU_ASSIGN_OR_RETURN(const uint64_t ticket, Send(std::move(request)));
-    pending_[ticket] = Kind::kAsync;
+    pending_[ticket] = {Kind::kAsync, WitnessWait(offer)};
     // Answers are taken off the socket while the window fills: the service need not hold them back.
     if (auto drained = Drain(); !drained.ok()) return drained.status();
     return ticket;
   }
 
   absl::StatusOr<std::pair<uint64_t, OfferAnswer>> NextAnswer() override {
-    const absl::Time deadline = Deadline();
+    absl::Duration wait = absl::ZeroDuration();
+    for (const auto& [ticket, pending] : pending_) wait = std::max(wait, pending.witness_wait);
+    const absl::Time deadline = Deadline(wait);
     for (;;) {
       if (!arrived_.empty()) {
         auto [ticket, envelope] = std::move(arrived_.front());
@@ -122,8 +131,14 @@ class ClientImpl final : public Client {
 
  private:
   enum class Kind { kSync, kAsync };
+  struct Pending {
+    Kind kind = Kind::kSync;
+    absl::Duration witness_wait;
+  };
 
-  absl::Time Deadline() const { return absl::Now() + options_.timeout; }
+  absl::Time Deadline(absl::Duration more = absl::ZeroDuration()) const {
+    return absl::Now() + options_.timeout + more;
+  }
 
   absl::Status Refused() const {
     return Error(
@@ -188,8 +203,8 @@ class ClientImpl final : public Client {
         break;
     }
     if (absl::Now() < until) return absl::OkStatus();
-    return Unknown("no answer from ", options_.endpoint, " within ",
-                   absl::FormatDuration(options_.timeout));
+    return Unknown("no answer from ", options_.endpoint, " in time (timeout ",
+                   absl::FormatDuration(options_.timeout), ")");
   }
 
   // Sorts in what has arrived, without waiting; whether anything had.
@@ -209,7 +224,7 @@ class ClientImpl final : public Client {
         }
         continue;
       }
-      if (found->second == Kind::kAsync) {
+      if (found->second.kind == Kind::kAsync) {
         arrived_.emplace_back(envelope.correlation(), std::move(envelope));
       } else {
         answer_ = std::move(envelope);
@@ -219,11 +234,11 @@ class ClientImpl final : public Client {
     return any;
   }
 
-  absl::StatusOr<Envelope> Exchange(Envelope request) {
+  absl::StatusOr<Envelope> Exchange(Envelope request, absl::Duration witness_wait) {
     answer_.reset();  // of a request that failed after its answer had come
     POLKU_ASSIGN_OR_RETURN(const uint64_t correlation, Send(std::move(request)));
-    pending_[correlation] = Kind::kSync;
-    const absl::Time deadline = Deadline();
+    pending_[correlation] = {Kind::kSync, witness_wait};
+    const absl::Time deadline = Deadline(witness_wait);
     while (!answer_) {
       if (absl::Status status = Await(deadline); !status.ok()) {
         pending_.erase(correlation);
@@ -239,7 +254,7 @@ class ClientImpl final : public Client {
   const std::shared_ptr<zeromq::Context> context_;
   std::unique_ptr<zeromq::Connection> connection_;
   uint64_t last_correlation_ = 0;
-  absl::flat_hash_map<uint64_t, Kind> pending_;        // requests without an answer yet
+  absl::flat_hash_map<uint64_t, Pending> pending_;     // requests without an answer yet
   std::deque<std::pair<uint64_t, Envelope>> arrived_;  // answers to OfferAsync, not yet taken
   std::optional<Envelope> answer_;                     // to the one request of Exchange
 };

@@ -19,7 +19,8 @@ struct ClientOptions {
   std::string endpoint;         // "tcp://host:port"
   zeromq::CurveKey server_key;  // the service's curve.public
   zeromq::CurveKeyPair keys;    // the author's; its public key must be among the principals
-  absl::Duration timeout = absl::Seconds(10);  // for each answer
+  // For each answer; an offer that asks for witnesses gets its witness_timeout on top.
+  absl::Duration timeout = absl::Seconds(10);
 };
 
 class Client {
@@ -29,7 +30,7 @@ class Client {
   static absl::StatusOr<std::unique_ptr<Client>> Connect(ClientOptions options);
   virtual ~Client() = default;
 
-  // An answer may be a refusal: look at it. DeadlineExceeded: no answer came, whether the events
+  // An answer may be a refusal, or have fewer witnesses than were asked for: look at it. DeadlineExceeded: no answer came, whether the events
   // were appended is unknown; offering the same event ids again is safe and tells.
   virtual absl::StatusOr<exchange::v1::OfferAnswer> Publish(const exchange::v1::Offer& offer) = 0;
   virtual absl::StatusOr<exchange::v1::StatusAnswer> Status() = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <tuple>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -88,6 +89,7 @@ class PublisherImpl final : public Publisher {
       if (subscribers_.empty()) last_round_ = now;
       Subscriber fresh;
       fresh.agency = std::string(agency);
+      if (it != subscribers_.end()) fresh.name = it->second.name;
       fresh.mirror = pull.mirror();
       fresh.session = pull.session();
       fresh.next = fresh.acknowledged = next;
@@ -129,6 +131,11 @@ class PublisherImpl final : public Publisher {
 
   void SetExtras(ExtrasFn extras) override { extras_ = std::move(extras); }
 
+  void SetName(const Route& route, std::string_view name) override {
+    const auto it = subscribers_.find(route);
+    if (it != subscribers_.end()) it->second.name = std::string(name);
+  }
+
   void OnCosigned(absl::Time now) override {
     news_at_ = std::min(news_at_, std::max(now + kGatherNews, last_round_ + kHeartbeatPause));
   }
@@ -161,10 +168,13 @@ class PublisherImpl final : public Publisher {
       status.set_agency(subscriber.agency);
       status.set_acknowledged_size(subscriber.acknowledged.value());
       status.set_last_heard_us(absl::ToUnixMicros(subscriber.last_heard));
+      status.set_name(subscriber.name);
     }
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
-      return std::pair(a.agency(), a.acknowledged_size()) <
-             std::pair(b.agency(), b.acknowledged_size());
+      return std::tuple(std::string_view(a.agency()), std::string_view(a.name()),
+                        a.acknowledged_size()) <
+             std::tuple(std::string_view(b.agency()), std::string_view(b.name()),
+                        b.acknowledged_size());
     });
     return result;
   }
@@ -180,6 +190,7 @@ class PublisherImpl final : public Publisher {
   };
   struct Subscriber {
     std::string agency;
+    std::string name;
     bool mirror = false;
     uint64_t session = 0;
     Position next;          // where the next batch starts

@@ -98,6 +98,8 @@ class Publisher {
   virtual void SetExtras(ExtrasFn extras) = 0;
   // There are new cosignatures: tell them at most a second late.
   virtual void OnCosigned(absl::Time now) = 0;
+  // What the subscriber on that route calls itself, for status(); no such subscriber: nothing happens.
+  virtual void SetName(const Route& route, std::string_view name) = 0;
   virtual std::vector<PublisherOutput> Tick(absl::Time now) = 0;
   // InfinitePast: more batches can go out now.
   virtual absl::Time NextTick() const = 0;

@@ -8,15 +8,24 @@
 
 namespace polku::host {
 
+bool Concerns(const event::v1::Header& header, std::string_view origin, const OriginName& own) {
+  const std::string_view service(own.text().data(), own.text().rfind('/') + 1);
+  if (origin.starts_with(service)) return true;
+  return std::any_of(header.disclosures().begin(), header.disclosures().end(),
+                     [&](const auto& disclosure) { return disclosure.receiver() == own.agency(); });
+}
+
 CaseFolds::CaseFolds(const service::Service& service, log::Engine& engine, Opener& opener,
-                     const absl::flat_hash_map<uint64_t, std::string>& origins, size_t capacity)
+                     const absl::flat_hash_map<uint64_t, std::string>& origins,
+                     const OriginName& own, size_t capacity)
     : service_(service), engine_(engine), opener_(opener), origins_(origins),
-      capacity_(capacity) {}
+      own_(own), capacity_(capacity) {}
 
 absl::Status CaseFolds::Evolve(CaseFold& fold, const log::EntryView& entry,
                                const CaseId& case_id) {
   const std::string& origin = origins_.at(entry.log.value());
   const event::v1::Header& header = *entry.header;
+  if (!Concerns(header, origin, own_)) return absl::OkStatus();
   // A type this program does not know belongs to no service it runs; the history keeps it.
   if (const auto* type = service::FindEventType(header.type())) {
     POLKU_ASSIGN_OR_RETURN(const OpenedEvent opened, opener_.Open(entry, origin));

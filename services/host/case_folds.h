@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -46,11 +47,17 @@ struct CaseFold {
   std::map<std::string, Position> told;  // by origin: the cause that our last entry named
 };
 
+// Whether an entry of the log `origin` is part of the history that `own` decides on: its own and its earlier
+// epochs' are, and what was disclosed to its agency, be it the header alone. A mirror holds more.
+bool Concerns(const event::v1::Header& header, std::string_view origin, const OriginName& own);
+
 class CaseFolds {
  public:
-  // `origins` names every log of the engine by number; borrowed, may grow.
+  // `origins` names every log of the engine by number; borrowed, may grow. Entries that do
+  // not concern `own` are passed over.
   CaseFolds(const service::Service& service, log::Engine& engine, Opener& opener,
-            const absl::flat_hash_map<uint64_t, std::string>& origins, size_t capacity);
+            const absl::flat_hash_map<uint64_t, std::string>& origins, const OriginName& own,
+            size_t capacity);
 
   // The fold of all entries with order <= `horizon`, from the cache or the store. Borrowed until
   // Forget or Trim. `ahead` is called with the order of each entry left out for being beyond it.
@@ -75,6 +82,7 @@ class CaseFolds {
   log::Engine& engine_;
   Opener& opener_;
   const absl::flat_hash_map<uint64_t, std::string>& origins_;
+  const OriginName own_;
   const size_t capacity_;
   absl::flat_hash_map<CaseId, std::unique_ptr<Slot>> slots_;
   std::list<CaseId> recency_;  // most recent first

@@ -10,6 +10,7 @@
 #include "eventstore/base/status.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
+#include "services/host/keys.h"
 
 namespace polku::host {
 namespace {
@@ -59,6 +60,14 @@ absl::Status CheckTcpEndpoint(std::string_view path, std::string_view field,
     return Invalid(path, field, Str("'", endpoint, "' is not of the form tcp://host:port"));
   }
   return absl::OkStatus();
+}
+
+// "<agency>/<service>/witness"
+bool IsWitnessOf(std::string_view name, std::string_view agency) {
+  constexpr std::string_view kEnd = "/witness";
+  if (!name.ends_with(kEnd)) return false;
+  const auto origin = OriginName::Parse(Str(name.substr(0, name.size() - kEnd.size()), "/1"));
+  return origin.ok() && origin->agency() == agency;
 }
 
 // The directory however it is written: "data", "./data/" and "keys/../data" are one.
@@ -257,7 +266,7 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
       return Invalid(path, field,
                      Str("signing_key belongs to ", signing->name(), ", not to ", peer.origin()));
     }
-    config.peers.push_back({*peer_origin, peer.address(), *curve, *signing});
+    config.peers.push_back({*peer_origin, peer.address(), *curve, *signing, peer.mirror()});
   }
 
   for (int i = 0; i < text.principals_size(); ++i) {
@@ -282,10 +291,43 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
       if (right == config::v1::RIGHT_PUBLISH) parsed.may_publish = true;
       if (right == config::v1::RIGHT_REPLICATE) parsed.may_replicate = true;
       if (right == config::v1::RIGHT_OPERATE) parsed.may_operate = true;
+      if (right == config::v1::RIGHT_MIRROR) parsed.may_mirror = true;
     }
     if (!config.principals.emplace(*key, parsed).second) {
       return Invalid(path, field, "this curve_key is listed twice; merge the rights");
     }
+  }
+
+  std::set<std::string> witness_names;
+  for (int i = 0; i < text.witnesses_size(); ++i) {
+    const auto& witness = text.witnesses(i);
+    const std::string field = Str("witnesses[", i, "]");
+    if (auto valid = ValidateAgencyName(witness.agency()); !valid.ok()) {
+      return Annotate(valid, Str(path, ": ", field));
+    }
+    auto key = proof::VerifierKey::Parse(witness.cosigning_key(), proof::KeyUse::kCosignature);
+    if (!key.ok()) {
+      return Annotate(key.status(), Str(path, ": ", field,
+                                        ": cosigning_key (that service's cosigning.public)"));
+    }
+    if (!IsWitnessOf(key->name(), witness.agency())) {
+      return Invalid(path, field,
+                     Str("cosigning_key belongs to ", key->name(), ", not to a service of ",
+                         witness.agency(), ": the name would be AGENCY/SERVICE/witness"));
+    }
+    if (key->name() == WitnessName(*origin)) {
+      return Invalid(path, field, "this is the service itself; list who follows it");
+    }
+    // One key a service: with an old one beside the new, its word would seem to be two.
+    if (!witness_names.insert(key->name()).second) {
+      return Invalid(path, field, Str(key->name(), " is listed twice; take the old key out"));
+    }
+    config.witnesses.push_back({witness.agency(), *std::move(key)});
+  }
+  if (text.verify_every_hours() > 0) {
+    config.verify_every = absl::Hours(text.verify_every_hours());
+  } else if (origin->service() == "audit") {
+    config.verify_every = absl::ZeroDuration();
   }
 
   if (!text.business_date().empty()) {

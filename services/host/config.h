@@ -14,6 +14,7 @@
 #include "adapters/zeromq/transport.h"
 #include "eventstore/base/ids.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/replica/witness.h"
 #include "polku/config/v1/agreement.pb.h"
 #include "polku/config/v1/profile.pb.h"
 #include "polku/config/v1/service.pb.h"
@@ -25,6 +26,7 @@ struct PeerConfig {
   std::string address;
   zeromq::CurveKey curve_key;
   proof::VerifierKey signing_key;
+  bool mirror = false;
 };
 
 struct PrincipalConfig {
@@ -32,6 +34,7 @@ struct PrincipalConfig {
   bool may_publish = false;
   bool may_replicate = false;
   bool may_operate = false;
+  bool may_mirror = false;
 };
 
 struct Config {
@@ -44,6 +47,8 @@ struct Config {
   config::v1::Profile profile;
   std::vector<PeerConfig> peers;
   std::map<zeromq::CurveKey, PrincipalConfig> principals;
+  std::vector<replica::TrustedWitness> witnesses;
+  absl::Duration verify_every = absl::Hours(24);  // zero: without a pause
   std::optional<absl::CivilDay> business_date;
   size_t cached_cases = 20'000;
   uint64_t replication_credit_bytes = 8 << 20;

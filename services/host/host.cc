@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,15 +24,21 @@
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/exit_code.h"
 #include "eventstore/base/status.h"
+#include "eventstore/log/index.h"
+#include "eventstore/log/reader.h"
 #include "eventstore/replica/publisher.h"
 #include "eventstore/replica/subscriber.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "eventstore/vault/keystore.h"
 #include "google/protobuf/stubs/logging.h"
 #include "services/host/config.h"
+#include "services/host/held_answers.h"
+#include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/logging.h"
 #include "services/host/node.h"
+#include "services/host/scrub.h"
+#include "services/host/witnessing.h"
 
 namespace polku::host {
 namespace {
@@ -45,6 +52,8 @@ constexpr absl::Duration kUnsentRetry = absl::Milliseconds(2);
 constexpr size_t kMaxUnsentBytes = 4 << 20;  // per author
 // How long a turn takes in messages: whoever sends much must not keep the others waiting.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
+
+constexpr absl::Duration kWitnessTimeout = absl::Seconds(10);
 
 // A clock for waiting and silence that no setting of the wall clock moves; it starts at wall time.
 absl::Time SteadyNow() {
@@ -70,7 +79,8 @@ exchange::v1::Envelope NewEnvelope(uint64_t correlation = 0) {
 class Host {
  public:
   Host(const Config& config, const ServiceKeys& keys, log::Engine& engine, vault::KeyStore& keystore)
-      : config_(config), keys_(keys), engine_(engine), keystore_(keystore) {}
+      : config_(config), keys_(keys), engine_(engine), keystore_(keystore),
+        high_water_(config.keys_directory) {}
 
   absl::Status Start(const service::Service& service) {
     auto node = Node::Open(Node::Options{.config = config_,
@@ -82,6 +92,14 @@ class Host {
                                          .random = SystemRandom()});
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
+    POLKU_ASSIGN_OR_RETURN(witnessing_,
+                           Witnessing::Open({.config = config_,
+                                             .signer = *keys_.signer,
+                                             .engine = engine_,
+                                             .clock = SystemClock(),
+                                             .size = [this] { return node_->size(); },
+                                             .checkpoint = [this] { return node_->checkpoint(); }}));
+    WriteHighWater(/*now_too=*/true);
 
     context_ = zeromq::MakeContext();
     auto server = zeromq::Server::Bind(
@@ -98,15 +116,25 @@ class Host {
 
     publisher_ = replica::Publisher::Make(
         {.origin = config_.origin.text()},
-        [this](std::string_view receiver, Position from, Position end, size_t max_bytes) {
-          auto batch = replica::CutBatch(engine_, config_.origin.text(), receiver, from, end,
-                                         max_bytes,
-                                         [this](const event::v1::Header& header, SectionKind kind) {
-                                           return node_->opener().OwnSecret(header, kind);
-                                         });
+        [this](std::string_view receiver, bool mirror, Position from, Position end,
+               size_t max_bytes) {
+          const auto secret = [this](const event::v1::Header& header, SectionKind kind) {
+            return node_->opener().OwnSecret(header, kind);
+          };
+          auto batch = mirror ? replica::CutWhole(engine_, kOwnLog, config_.origin.text(), receiver,
+                                                  from, end, max_bytes, secret)
+                              : replica::CutBatch(engine_, config_.origin.text(), receiver, from,
+                                                  end, max_bytes, secret);
           if (!batch.ok()) LogLine(LogLevel::kError, batch.status().ToString());
           return batch;
         });
+    publisher_->SetExtras([this] {
+      auto extras = witnessing_->Extras(*announced_);
+      for (const auto& followed : followed_) {
+        if (!followed.checkpoint.empty()) extras.seen.push_back(followed.checkpoint);
+      }
+      return extras;
+    });
     Announce();
 
     for (size_t i = 0; i < config_.peers.size(); ++i) {
@@ -114,7 +142,9 @@ class Host {
       auto connection = zeromq::Connection::Connect(
           context_, {.endpoint = peer.address, .server_key = peer.curve_key, .keys = keys_.curve});
       if (!connection.ok()) return connection.status();
-      auto subscriber = replica::Subscriber::Make(
+      Followed followed{.connection = *std::move(connection)};
+      POLKU_ASSIGN_OR_RETURN(followed.checkpoint, StoredCheckpoint(i));
+      followed.subscriber = replica::Subscriber::Make(
           {.origin = peer.origin.text(),
            .own_agency = std::string(config_.origin.agency()),
            .origin_key = peer.signing_key,
@@ -124,7 +154,16 @@ class Host {
              std::vector<vault::KeyName> names;
              for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
              return keystore_.Ensure(names).status();
-           }},
+           },
+           .cosigner = keys_.cosigner.get(),
+           .witnesses = config_.witnesses,
+           .prefix = [this, i](Position size) {
+             const log::ReplicaLog& replica = node_->replica(i);
+             return PrefixOf(engine_, replica.number(), size, replica.size());
+           },
+           .stored_checkpoint = followed.checkpoint,
+           .forked = witnessing_->IsForked(peer.origin.text()),
+           .mirror = peer.mirror},
           node_->replica(i).head(),
           [this](const CaseId& case_id, SectionKind kind, const Hash& commitment,
                  const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
@@ -132,9 +171,19 @@ class Host {
             return vault::WrapSecret(key, commitment, secret);
           },
           SystemRandom());
-      followed_.push_back({*std::move(connection), std::move(subscriber)});
-      Apply(i, followed_[i].subscriber->Start(SteadyNow()));
+      if (peer.mirror) followed.given_back = MakeMirrorPublisher(i);
+      followed_.push_back(std::move(followed));
+      AnnounceMirror(i);
+      Apply(i, followed_[i].subscriber->Start(SteadyNow(), absl::Now()));
     }
+    evidence::VerifyOptions verify{.own_origin = config_.origin.text()};
+    verify.keys.emplace(config_.origin.text(), keys_.signer->verifier());
+    for (const PeerConfig& peer : config_.peers) {
+      verify.keys.emplace(peer.origin.text(), peer.signing_key);
+    }
+    for (const auto& witness : config_.witnesses) verify.witnesses.push_back(witness.key);
+    scrub_ = std::make_unique<Scrub>(Scrub::Options{
+        .engine = engine_, .verify = std::move(verify), .every = config_.verify_every});
     return absl::OkStatus();
   }
 
@@ -146,23 +195,33 @@ class Host {
     for (auto& followed : followed_) connections.push_back(followed.connection.get());
     for (;;) {
       const absl::Time now = SteadyNow();
-      absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), node_->NextWork()});
-      for (auto& followed : followed_) next = std::min(next, followed.subscriber->NextTick());
+      absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), node_->NextWork(),
+                                  held_.NextDeadline(), high_water_.NextWrite()});
+      for (auto& followed : followed_) {
+        next = std::min(next, followed.subscriber->NextTick());
+        if (followed.given_back) next = std::min(next, followed.given_back->NextTick());
+      }
       if (!unsent_.empty()) next = std::min(next, now + kUnsentRetry);
       const absl::Duration wait = more_waiting_ ? absl::ZeroDuration()
                                                 : std::max(next - now, absl::ZeroDuration());
       zeromq::Wait({server_.get()}, connections, stop_fd, wait);
       signalfd_siginfo stop;
-      if (read(stop_fd, &stop, sizeof stop) == sizeof stop) return;
+      if (read(stop_fd, &stop, sizeof stop) == sizeof stop) break;
       Turn();
     }
+    WriteHighWater(/*now_too=*/true);
   }
 
  private:
   struct Followed {
     std::unique_ptr<zeromq::Connection> connection;
-    std::unique_ptr<replica::Subscriber> subscriber;
+    std::unique_ptr<replica::Subscriber> subscriber = nullptr;
     zeromq::LinkState link = zeromq::LinkState::kConnecting;
+    std::string checkpoint = {};  // the newest stored of that log
+    // Gives the log back to its origin; null unless this is its mirror.
+    std::unique_ptr<replica::Publisher> given_back = nullptr;
+    // By origin, what this peer was last known to have seen of logs: each is looked at once.
+    std::map<std::string, std::string, std::less<>> seen = {};
   };
   // Answers that an author does not take yet.
   struct Unsent {
@@ -175,12 +234,19 @@ class Host {
     std::string agency;
     exchange::v1::Envelope envelope;
   };
+  struct TakenCosign {
+    std::string agency;
+    exchange::v1::Cosign cosign;
+  };
 
   // Takes in what waits, commits it as one group, answers, evaluates duties, wakes subscribers.
   void Turn() {
     more_waiting_ = false;
     SendAllWaiting();
     const std::vector<TakenOffer> offers = ReceiveFromClients();
+    // Whether this is an old copy is known before anything is added to it, if it can be.
+    if (witnessing_->unconfirmed()) TakeCosigns();
+    if (!witnessing_->behind().empty()) node_->StopAppending();
     if (!offers.empty()) {
       std::vector<OfferFrom> borrowed;
       for (const auto& offer : offers) {
@@ -188,21 +254,118 @@ class Host {
       }
       std::vector<exchange::v1::OfferAnswer> answers = node_->HandleOffers(borrowed);
       for (size_t i = 0; i < offers.size(); ++i) {
-        auto envelope = NewEnvelope(offers[i].envelope.correlation());
-        *envelope.mutable_offer_answer() = std::move(answers[i]);
-        Answer(offers[i].route, std::move(envelope));
+        const exchange::v1::Offer& offer = offers[i].envelope.offer();
+        HeldAnswer held{.route = offers[i].route,
+                        .correlation = offers[i].envelope.correlation(),
+                        .answer = std::move(answers[i]),
+                        .witnesses = offer.witnesses(),
+                        .want_proof = offer.want_proof()};
+        AnswerNowOrLater(std::move(held), offer.witness_timeout_ms());
       }
       Announce();
     }
+    TakeCosigns();
     ReceiveFromPeers();
+    if (!witnessing_->behind().empty()) node_->StopAppending();
     node_->Work();
     Announce();
+    AnswerHeld();
+    WriteHighWater(/*now_too=*/false);
     const absl::Time now = SteadyNow();
-    Apply(publisher_->Tick(now));
+    Apply(*publisher_, publisher_->Tick(now));
     for (size_t i = 0; i < followed_.size(); ++i) {
-      if (followed_[i].subscriber->NextTick() <= now) Apply(i, followed_[i].subscriber->Tick(now));
+      Followed& followed = followed_[i];
+      if (followed.subscriber->NextTick() <= now) Apply(i, followed.subscriber->Tick(now));
+      if (followed.given_back) Apply(*followed.given_back, followed.given_back->Tick(now));
       FollowLink(i);
     }
+  }
+
+  // ---- Durability ----
+
+  void AnswerNowOrLater(HeldAnswer held, uint32_t timeout_ms) {
+    if (held.answer.has_refusal() || (held.witnesses == 0 && !held.want_proof)) {
+      if (!held.answer.has_refusal()) held.answer.set_unconfirmed(witnessing_->unconfirmed());
+      SendOfferAnswer(std::move(held));
+      return;
+    }
+    const Position covered = witnessing_->CoveredBy(held.answer);
+    const absl::Duration wait = timeout_ms == 0 ? kWitnessTimeout : absl::Milliseconds(timeout_ms);
+    // Nobody signs an earlier epoch again. And where there is no room, what is there is told at once.
+    if (held.witnesses == 0 || covered == Position() ||
+        !held_.Hold(held, covered, SteadyNow() + wait)) {
+      Complete(std::move(held));
+    }
+  }
+
+  void AnswerHeld() {
+    if (held_.size() == 0) return;
+    auto ready = held_.Take(
+        [this](Position size) { return witnessing_->AgenciesCovering(size); }, SteadyNow());
+    for (auto& held : ready) Complete(std::move(held));
+  }
+
+  void Complete(HeldAnswer held) {
+    witnessing_->Complete(held.answer, held.witnesses, held.want_proof);
+    SendOfferAnswer(std::move(held));
+  }
+
+  void SendOfferAnswer(HeldAnswer held) {
+    auto envelope = NewEnvelope(held.correlation);
+    *envelope.mutable_offer_answer() = std::move(held.answer);
+    Answer(held.route, std::move(envelope));
+  }
+
+  void TakeCosigns() {
+    bool news = false;
+    for (const auto& [route, taken] : cosigns_) {
+      const auto outcome = witnessing_->OnCosign(taken.agency, taken.cosign);
+      if (!outcome.witness.empty()) publisher_->SetName(route, outcome.witness);
+      news = news || outcome.news;
+    }
+    cosigns_.clear();
+    if (news) publisher_->OnCosigned(SteadyNow());
+  }
+
+  // ---- The mark ----
+
+  void WriteHighWater(bool now_too) {
+    const auto written =
+        high_water_.Write(node_->checkpoint(), node_->size(), SteadyNow(), now_too);
+    const std::string text = written.ok() ? "" : Str("high-water mark: ", written.message());
+    if (!text.empty() && text != high_water_fault_) LogLine(LogLevel::kError, text);
+    high_water_fault_ = text;
+  }
+
+  // ---- Mirrors ----
+
+  absl::StatusOr<std::string> StoredCheckpoint(size_t peer) {
+    const log::ReplicaLog& replica = node_->replica(peer);
+    if (replica.size() == Position()) return std::string();
+    POLKU_ASSIGN_OR_RETURN(auto note, engine_.ReadCheckpoint(replica.number(), replica.size()));
+    return note.value_or("");
+  }
+
+  std::unique_ptr<replica::Publisher> MakeMirrorPublisher(size_t peer) {
+    return replica::Publisher::Make(
+        {.origin = config_.peers[peer].origin.text()},
+        [this, peer](std::string_view receiver, bool, Position from, Position end,
+                     size_t max_bytes) {
+          // Secrets stay here: the origin has its own.
+          auto batch = replica::CutWhole(engine_, node_->replica(peer).number(),
+                                         config_.peers[peer].origin.text(), receiver, from, end,
+                                         max_bytes, nullptr);
+          if (!batch.ok()) LogLine(LogLevel::kError, batch.status().ToString());
+          return batch;
+        });
+  }
+
+  void AnnounceMirror(size_t peer) {
+    Followed& followed = followed_[peer];
+    if (!followed.given_back) return;
+    Apply(*followed.given_back,
+          followed.given_back->OnCommitted(node_->replica(peer).size(), followed.checkpoint,
+                                           SteadyNow()));
   }
 
   std::vector<TakenOffer> ReceiveFromClients() {
@@ -217,6 +380,10 @@ class Host {
       auto message = server_->Receive();
       if (!message) return offers;
       if (auto* bad = std::get_if<zeromq::BadMessage>(&*message)) {
+        const auto sender = config_.principals.find(bad->peer);
+        peer_log_.Line(LogLevel::kWarning,
+                       sender == config_.principals.end() ? "unknown" : sender->second.agency,
+                       SteadyNow(), "a message was refused: ", bad->answer.message());
         auto envelope = NewEnvelope(bad->correlation);
         *envelope.mutable_error() = bad->answer;
         Answer(bad->route, std::move(envelope));
@@ -227,7 +394,13 @@ class Host {
       if (incoming.envelope.has_error()) continue;
       // The key was among the principals at the handshake; they do not change while we run.
       const PrincipalConfig& principal = config_.principals.at(incoming.peer);
-      if (auto error = Dispatch(incoming, principal)) {
+      if (incoming.envelope.has_cosign()) {
+        // Never answered; of each connection the newest is enough.
+        if (principal.may_replicate || principal.may_mirror) {
+          cosigns_[incoming.route] = {principal.agency,
+                                      std::move(*incoming.envelope.mutable_cosign())};
+        }
+      } else if (auto error = Dispatch(incoming, principal)) {
         auto envelope = NewEnvelope(incoming.envelope.correlation());
         *envelope.mutable_error() = *std::move(error);
         Answer(incoming.route, std::move(envelope));
@@ -259,10 +432,7 @@ class Host {
         if (!principal.may_publish) return not_entitled("RIGHT_PUBLISH");
         return std::nullopt;
       case Body::kPull:
-        if (!principal.may_replicate) return not_entitled("RIGHT_REPLICATE");
-        Apply(publisher_->OnPull(incoming.route, principal.agency, incoming.envelope.pull(),
-                                 SteadyNow()));
-        return std::nullopt;
+        return DispatchPull(incoming, principal, not_entitled);
       case Body::kStatusRequest: {
         if (!principal.may_operate) return not_entitled("RIGHT_OPERATE");
         auto envelope = NewEnvelope(incoming.envelope.correlation());
@@ -272,8 +442,37 @@ class Host {
       }
       default:
         return MakeError(exchange::v1::ERROR_CODE_MALFORMED,
-                         "a service takes Offer, Pull and StatusRequest");
+                         "a service takes Offer, Pull, Cosign and StatusRequest");
     }
+  }
+
+  template <typename NotEntitled>
+  std::optional<exchange::v1::Error> DispatchPull(const zeromq::Incoming& incoming,
+                                                  const PrincipalConfig& principal,
+                                                  const NotEntitled& not_entitled) {
+    const exchange::v1::Pull& pull = incoming.envelope.pull();
+    replica::Publisher* publisher = publisher_.get();
+    for (size_t i = 0; i < followed_.size() && pull.origin() != config_.origin.text(); ++i) {
+      // What is kept for an origin is given back to that origin, and to nobody else: to others, this
+      // service has no such log.
+      const OriginName& origin = config_.peers[i].origin;
+      if (followed_[i].given_back && pull.mirror() && pull.origin() == origin.text() &&
+          principal.agency == origin.agency() &&
+          (principal.may_replicate || principal.may_mirror)) {
+        publisher = followed_[i].given_back.get();
+      }
+    }
+    if (publisher == publisher_.get()) {
+      if (pull.mirror() && !principal.may_mirror) return not_entitled("RIGHT_MIRROR");
+      if (!pull.mirror() && !principal.may_replicate) return not_entitled("RIGHT_REPLICATE");
+      if (pull.origin() == config_.origin.text() &&
+          Position(pull.next_position()) > node_->size()) {
+        witnessing_->OnPullBeyond(principal.agency, Position(pull.next_position()));
+      }
+    }
+    Apply(*publisher,
+          publisher->OnPull(incoming.route, principal.agency, pull, SteadyNow()));
+    return std::nullopt;
   }
 
   exchange::v1::StatusAnswer Status() const {
@@ -282,12 +481,24 @@ class Host {
     answer.set_size(node_->size().value());
     answer.set_checkpoint(node_->checkpoint());
     answer.set_now_us(absl::ToUnixMicros(absl::Now()));
-    answer.set_health(node_->health());
+    answer.set_health(Health());
     for (const auto& followed : followed_) {
       *answer.add_subscriptions() = followed.subscriber->status();
     }
     for (const auto& subscriber : publisher_->status()) *answer.add_subscribers() = subscriber;
+    witnessing_->AddStatus(answer);
+    *answer.mutable_verification() = scrub_->status();
     return answer;
+  }
+
+  std::string Health() const {
+    std::string health;
+    const std::string node = node_->health();
+    for (const std::string& text :
+         {node == "ok" ? "" : node, witnessing_->health(), scrub_->health(), high_water_fault_}) {
+      if (!text.empty()) health += Str(health.empty() ? "" : "; ", text);
+    }
+    return health.empty() ? "ok" : health;
   }
 
   void ReceiveFromPeers() {
@@ -303,8 +514,8 @@ class Host {
         if (!message) break;
         const absl::Time now = SteadyNow();
         if (const auto* bad = std::get_if<zeromq::BadMessage>(&*message)) {
-          LogLine(LogLevel::kWarning, "from ", config_.peers[i].origin.text(), ": ",
-                  bad->answer.message());
+          peer_log_.Line(LogLevel::kWarning, config_.peers[i].origin.text(), now,
+                         "a message was refused: ", bad->answer.message());
           continue;
         }
         const auto& incoming = std::get<zeromq::Incoming>(*message);
@@ -321,14 +532,36 @@ class Host {
           }
           case Body::kHeartbeat:
             Apply(i, followed.subscriber->OnHeartbeat(incoming.envelope.heartbeat(), now));
+            TakeSeen(i, incoming.envelope.heartbeat());
             break;
           case Body::kError:
             Apply(i, followed.subscriber->OnError(incoming.envelope.error(), now));
             break;
           default:
-            LogLine(LogLevel::kWarning, "from ", config_.peers[i].origin.text(),
-                    ": a message that an origin does not send; ignored");
+            peer_log_.Line(LogLevel::kWarning, config_.peers[i].origin.text(), now,
+                           "a message that an origin does not send; ignored");
         }
+      }
+    }
+  }
+
+  // What a peer was shown of logs that we hold, too: a second history comes to light here.
+  void TakeSeen(size_t peer, const exchange::v1::Heartbeat& heartbeat) {
+    for (const std::string& note : heartbeat.seen()) {
+      const std::string_view origin = std::string_view(note).substr(0, note.find('\n'));
+      size_t of = followed_.size();
+      for (size_t i = 0; i < followed_.size(); ++i) {
+        if (config_.peers[i].origin.text() == origin) of = i;
+      }
+      const bool own = origin == config_.origin.text();
+      if (of == followed_.size() && !own) continue;
+      std::string& last = followed_[peer].seen[std::string(origin)];
+      if (last == note) continue;
+      last = note;
+      if (own) {
+        witnessing_->OnOwnSeen(config_.peers[peer].origin.text(), note);
+      } else {
+        Apply(of, followed_[of].subscriber->OnSeen(note, SteadyNow()));
       }
     }
   }
@@ -351,18 +584,43 @@ class Host {
                          LogLine(LogLevel::kError, "storing from ",
                                  config_.peers[peer].origin.text(), ": ", stored.ToString());
                        }
-                       more = followed.subscriber->OnStored(stored, SteadyNow());
+                       if (stored.ok()) {
+                         followed.checkpoint = store.batch.checkpoint;
+                         AnnounceMirror(peer);
+                       }
+                       more = followed.subscriber->OnStored(stored, SteadyNow(), absl::Now());
                      },
                      [&](replica::RaiseAlarm& alarm) {
-                       LogLine(LogLevel::kError, "ALARM ", config_.peers[peer].origin.text(), ": ",
-                               alarm.what);
+                       alarm_log_.Line(LogLevel::kError,
+                                       Str("ALARM ", config_.peers[peer].origin.text()),
+                                       SteadyNow(), alarm.what);
+                     },
+                     [&](replica::SendCosign& send) {
+                       auto envelope = NewEnvelope();
+                       *envelope.mutable_cosign() = std::move(send.cosign);
+                       // Unsent: the next store or session says it again.
+                       followed.connection->Send({.envelope = std::move(envelope)});
+                     },
+                     [&](replica::KeepFork& fork) {
+                       const auto kept =
+                           witnessing_->KeepFork(node_->replica(peer).number(),
+                                                 config_.peers[peer].origin.text(), fork.pair);
+                       if (!kept.ok()) LogLine(LogLevel::kError, kept.ToString());
+                     },
+                     [&](replica::KeepCosignatures& keep) {
+                       const auto kept = witnessing_->KeepCosignatures(
+                           node_->replica(peer).number(), keep.cosignatures);
+                       if (!kept.ok()) {
+                         peer_log_.Line(LogLevel::kError, config_.peers[peer].origin.text(),
+                                        SteadyNow(), kept.ToString());
+                       }
                      }},
           outputs[i]);
       for (auto& output : more) outputs.push_back(std::move(output));
     }
   }
 
-  void Apply(std::vector<replica::PublisherOutput> outputs) {
+  void Apply(replica::Publisher& publisher, std::vector<replica::PublisherOutput> outputs) {
     for (auto& output : outputs) {
       std::visit(Overloaded{[&](replica::SendBatch& send) {
                               auto envelope = NewEnvelope();
@@ -373,7 +631,7 @@ class Host {
                                             .blobs = std::move(send.message.blobs),
                                             .has_payload = true});
                               if (sent != zeromq::SendResult::kSent) {
-                                publisher_->OnSendFailed(send.to);
+                                publisher.OnSendFailed(send.to);
                               }
                             },
                             [&](replica::SendHeartbeat& send) {
@@ -393,7 +651,8 @@ class Host {
   void Announce() {
     if (announced_ && *announced_ == node_->size()) return;
     announced_ = node_->size();
-    Apply(publisher_->OnCommitted(node_->size(), node_->checkpoint(), SteadyNow()));
+    Apply(*publisher_,
+          publisher_->OnCommitted(node_->size(), node_->checkpoint(), SteadyNow()));
   }
 
   // Answers that a slow author does not take yet wait here, a bounded number of bytes; one that does not
@@ -444,7 +703,7 @@ class Host {
     const zeromq::LinkState link = followed.connection->link();
     // A new connection knows nothing of us: pull at once rather than at the next keep-alive.
     if (link == zeromq::LinkState::kConnected && followed.link != link) {
-      Apply(peer, followed.subscriber->Start(SteadyNow()));
+      Apply(peer, followed.subscriber->Start(SteadyNow(), absl::Now()));
     }
     if (link == zeromq::LinkState::kRefused && followed.link != link) {
       LogLine(LogLevel::kError, config_.peers[peer].origin.text(), " at ",
@@ -460,13 +719,21 @@ class Host {
   log::Engine& engine_;
   vault::KeyStore& keystore_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<Witnessing> witnessing_;
   std::shared_ptr<zeromq::Context> context_;
   std::unique_ptr<zeromq::Server> server_;
   std::unique_ptr<replica::Publisher> publisher_;
   std::vector<Followed> followed_;
   std::optional<Position> announced_;
   absl::flat_hash_map<std::string, Unsent> unsent_;  // by route
+  std::map<std::string, TakenCosign> cosigns_;       // by route, of this turn
+  HeldAnswers held_{HeldAnswers::Limits()};
+  HighWater high_water_;
+  std::string high_water_fault_;
+  PeerLog peer_log_;
+  PeerLog alarm_log_;
   bool more_waiting_ = false;
+  std::unique_ptr<Scrub> scrub_;  // last: its thread ends before anything else does
 };
 
 void PrintHelp(std::string_view program) {
@@ -483,7 +750,7 @@ void PrintHelp(std::string_view program) {
       "  %.*s --config service.textproto --check-config\n"
       "  %.*s --config service.textproto\n\n"
       "Exit codes: 0 stopped or valid, 1 failed, 2 usage, 3 configuration or directories not valid,\n"
-      "4 port or directory in use or disk full, 5 stored data does not verify.\n",
+      "4 port or directory in use or disk full, 5 stored data does not verify or the log is an old copy.\n",
       static_cast<int>(program.size()), program.data(), static_cast<int>(program.size()),
       program.data(), static_cast<int>(program.size()), program.data());
 }
@@ -506,6 +773,14 @@ absl::Status CheckFit(log::Engine& engine, vault::SealedKeyStorage& keys, const 
                  "directories");
   }
   return absl::OkStatus();
+}
+
+// A log that is older than what was signed must not be gone on with.
+absl::Status CheckMark(log::Engine& engine, const Config& config, const ServiceKeys& keys) {
+  POLKU_ASSIGN_OR_RETURN(const std::string note,
+                         HighWater(config.keys_directory).Read(keys.signer->verifier()));
+  if (note.empty()) return absl::OkStatus();
+  return CheckHighWater(engine, note, keys.signer->verifier());
 }
 
 int Fail(std::string_view program, const absl::Status& status) {
@@ -579,6 +854,13 @@ int RunService(int argc, char** argv, const service::Service& service) {
   auto storage = rocks::OpenKeyStorage(config->keystore_directory, rocks::OpenMode::kReadWrite);
   if (!storage.ok()) return Fail(program, storage.status());
   if (auto fit = CheckFit(**engine, **storage, *config); !fit.ok()) return Fail(program, fit);
+  // Without its index the log cannot be compared with the mark.
+  if (auto index = log::CheckIndexComplete(**engine); !index.ok()) return Fail(program, index);
+  if (auto mark = CheckMark(**engine, *config, *keys); !mark.ok()) {
+    Fail(program, mark);
+    // Behind or another history: what is stored is not what was signed, whatever the cause.
+    return absl::IsPermissionDenied(mark) ? kExitRefused : kExitCorrupt;
+  }
   auto keystore = vault::KeyStore::Open(*std::move(storage), keys->master, SystemRandom());
   if (!keystore.ok()) return Fail(program, keystore.status());
 

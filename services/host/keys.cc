@@ -13,12 +13,6 @@ std::string At(std::string_view directory, std::string_view name) {
   return Str(directory, "/", name);
 }
 
-// The name of the key that cosigns: the origin without its epoch, because a new epoch of the own log
-// changes nothing of what is witnessed of others.
-std::string WitnessName(std::string_view origin) {
-  return Str(origin.substr(0, origin.rfind('/')), "/witness");
-}
-
 // The secret first: a directory with the public file alone would look complete.
 absl::Status WriteNewSigner(std::string_view directory, std::string_view name,
                             const proof::Signer& signer) {
@@ -45,10 +39,21 @@ absl::StatusOr<std::unique_ptr<proof::Signer>> LoadSigner(std::string_view direc
   return signer;
 }
 
+absl::Status WriteNewCosigner(std::string_view directory, const OriginName& origin) {
+  return WriteNewSigner(
+      directory, "cosigning",
+      *proof::Signer::Generate(WitnessName(origin), proof::KeyUse::kCosignature));
+}
+
 }  // namespace
+
+std::string WitnessName(const OriginName& origin) {
+  return Str(origin.agency(), "/", origin.service(), "/witness");
+}
 
 absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
                           const RandomBytes& random) {
+  if (!origin.empty()) POLKU_RETURN_IF_ERROR(OriginName::Parse(origin).status());
   POLKU_RETURN_IF_ERROR(MakeDirectories(directory));
   const zeromq::CurveKeyPair curve = zeromq::NewCurveKeyPair();
   // The secret first: a directory with the public file alone would look complete.
@@ -58,15 +63,22 @@ absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
                                      Str(zeromq::FormatCurveKey(curve.public_key), "\n"), 0644));
   if (origin.empty()) return absl::OkStatus();
 
+  POLKU_ASSIGN_OR_RETURN(const OriginName name, OriginName::Parse(origin));
   POLKU_RETURN_IF_ERROR(WriteNewSigner(
       directory, "signing",
-      *proof::Signer::Generate(std::string(origin), proof::KeyUse::kCheckpoint)));
-  POLKU_RETURN_IF_ERROR(WriteNewSigner(
-      directory, "cosigning",
-      *proof::Signer::Generate(WitnessName(origin), proof::KeyUse::kCosignature)));
+      *proof::Signer::Generate(name.text(), proof::KeyUse::kCheckpoint)));
+  POLKU_RETURN_IF_ERROR(WriteNewCosigner(directory, name));
   std::string master(vault::MasterKey::kBytes, '\0');
   random(reinterpret_cast<uint8_t*>(master.data()), master.size());
   return WriteNewFile(At(directory, "master.key"), Str(ToHex(master), "\n"), 0600);
+}
+
+absl::Status AddCosigningKey(std::string_view directory, std::string_view origin) {
+  POLKU_ASSIGN_OR_RETURN(const OriginName name, OriginName::Parse(origin));
+  // Beside the keys of another service it would be of no use.
+  POLKU_RETURN_IF_ERROR(
+      LoadSigner(directory, "signing", proof::KeyUse::kCheckpoint, origin, origin).status());
+  return WriteNewCosigner(directory, name);
 }
 
 absl::StatusOr<zeromq::CurveKeyPair> LoadCurveKeys(std::string_view directory) {
@@ -98,9 +110,16 @@ absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::str
   POLKU_ASSIGN_OR_RETURN(
       keys.signer,
       LoadSigner(directory, "signing", proof::KeyUse::kCheckpoint, origin, origin));
-  POLKU_ASSIGN_OR_RETURN(keys.cosigner,
-                         LoadSigner(directory, "cosigning", proof::KeyUse::kCosignature,
-                                    WitnessName(origin), origin));
+  POLKU_ASSIGN_OR_RETURN(const OriginName name, OriginName::Parse(origin));
+  auto cosigner = LoadSigner(directory, "cosigning", proof::KeyUse::kCosignature,
+                             WitnessName(name), origin);
+  if (absl::IsNotFound(cosigner.status())) {
+    return Error(absl::StatusCode::kNotFound, At(directory, "cosigning.secret"),
+                 " is missing: these keys are older than cosignatures; add it with `polku keygen "
+                 "--origin ", origin, " --dir ", directory, " --add-cosigning`");
+  }
+  if (!cosigner.ok()) return cosigner.status();
+  keys.cosigner = *std::move(cosigner);
   return keys;
 }
 

@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "adapters/zeromq/transport.h"
+#include "eventstore/base/ids.h"
 #include "eventstore/base/random.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/vault/section.h"
@@ -33,11 +34,17 @@ struct ServiceKeys {
 // (AlreadyExists). `origin` empty: an author's keys, curve alone.
 absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
                           const RandomBytes& random);
+// Adds the cosigning key to a service's directory that was made before there were any; `origin` must be
+// the signing key's. AlreadyExists when there is one.
+absl::Status AddCosigningKey(std::string_view directory, std::string_view origin);
+
+// "<agency>/<service>/witness": every epoch of a service is one witness.
+std::string WitnessName(const OriginName& origin);
 
 // InvalidArgument / PermissionDenied / NotFound name the file and say what to do.
 absl::StatusOr<zeromq::CurveKeyPair> LoadCurveKeys(std::string_view directory);
 absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory);
-// The signing key's name must be `origin`.
+// The signing key's name must be `origin`, the cosigning key's that origin's WitnessName.
 absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin);
 
 }  // namespace polku::host

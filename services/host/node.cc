@@ -20,6 +20,7 @@
 #include "services/host/case_folds.h"
 #include "services/host/disclosure.h"
 #include "services/host/logging.h"
+#include "services/host/witnessing.h"
 
 namespace polku::host {
 namespace {
@@ -39,6 +40,7 @@ constexpr size_t kMaxPendingBytes = 4 << 20;
 // All sections of an event together. What the log takes (kMaxEntryBytes) less a full leaf and the
 // padding of five sections: an accepted event must not turn out too large when it is sealed.
 constexpr size_t kMaxEventBytes = log::kMaxEntryBytes - log::kMaxLeafBytes - 5 * 1'280;
+constexpr uint32_t kMaxWitnessTimeoutMs = 60'000;
 constexpr absl::Duration kRetryWhenFull = absl::Seconds(1);
 constexpr absl::Duration kRetryWhenFailed = absl::Seconds(30);
 
@@ -130,9 +132,10 @@ class NodeImpl : public Node {
         own_origin_(options_.config.origin.text()),
         own_agency_(options_.config.origin.agency()),
         opener_(options_.keystore, own_origin_),
-        folds_(options_.service, options_.engine, opener_, origins_,
+        folds_(options_.service, options_.engine, opener_, origins_, options_.config.origin,
                options_.config.cached_cases),
-        rules_{options_.config.profile, options_.config.agreement, own_agency_} {
+        rules_{options_.config.profile, options_.config.agreement, own_agency_},
+        other_agencies_(OtherAgencies(options_.config.witnesses, own_agency_).size()) {
     for (std::string_view type : options_.service.event_types()) {
       accepted_types_.insert(std::string(type));
     }
@@ -175,11 +178,21 @@ class NodeImpl : public Node {
   std::vector<OfferAnswer> HandleOffers(std::span<const OfferFrom> offers) override {
     StopClock();
     ComeOfAge();
+    if (stopped_) {
+      return std::vector<OfferAnswer>(
+          offers.size(),
+          Refused(exchange::v1::REFUSAL_KIND_TRY_AGAIN, "log_behind",
+                  "this service has found its log to be an old copy and appends nothing; its operator "
+                  "fetches what is missing with polku recover, or begins a new epoch with polku "
+                  "new-epoch. Then offer the same event ids again, which is safe", 0));
+    }
     answers_.assign(offers.size(), OfferAnswer());
     for (size_t i = 0; i < offers.size(); ++i) Consider(offers[i], i);
     Flush();
     return std::move(answers_);
   }
+
+  void StopAppending() override { stopped_ = true; }
 
   log::ReplicaLog& replica(size_t peer) override { return *replicas_[peer]; }
 
@@ -207,6 +220,10 @@ class NodeImpl : public Node {
         }
         const auto case_id = CaseId::FromBytes(header_.case_id());
         if (!case_id) continue;  // a control entry
+        if (!Concerns(header_, options_.config.peers[peer].origin.text(),
+                      options_.config.origin)) {
+          continue;  // held for its origin alone
+        }
         touched_.insert(*case_id);
         const log::EntryView entry{replica.number(), Position(group.first.value() + item.offset),
                                    item.leaf, &header_, view->BlobsAt(item.offset)};
@@ -222,7 +239,7 @@ class NodeImpl : public Node {
   void Work() override {
     StopClock();
     folds_.Trim();  // refused offers were folded for, too
-    if (now_ < retry_after_) return;
+    if (stopped_ || now_ < retry_after_) return;
     const absl::CivilDay today = Today();
     while (!timers_.empty() && timers_.begin()->first <= today) {
       const auto [day, case_id] = *timers_.begin();
@@ -242,6 +259,7 @@ class NodeImpl : public Node {
 
   absl::Time NextWork() const override {
     absl::Time next = absl::InfiniteFuture();
+    if (stopped_) return next;
     if (!touched_.empty()) return retry_after_;
     // Days begin at midnight in Finland; looking each minute is exact enough and needs no calendar.
     if (!timers_.empty()) next = now_ + absl::Minutes(1);
@@ -418,6 +436,7 @@ class NodeImpl : public Node {
       for (;;) {
         POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
         if (!entry) break;
+        if (!Concerns(*entry->header, origin, options_.config.origin)) continue;
         if (auto case_id = CaseId::FromBytes(entry->header->case_id())) touched_.insert(*case_id);
       }
     }
@@ -445,6 +464,17 @@ class NodeImpl : public Node {
     };
     if (events.empty() || static_cast<size_t>(events.size()) > log::kMaxEntriesPerAppend) {
       return invalid("bad_event_count", "an offer has 1 to 1024 events; split it", 0);
+    }
+    // What can never be, whoever answers in time.
+    if (from.offer.witnesses() > other_agencies_) {
+      return invalid("too_few_witnesses",
+                     Str(from.offer.witnesses(), " agencies are to stand behind this, and ",
+                         other_agencies_, " are configured as witnesses here; ask for fewer"), 0);
+    }
+    if (from.offer.witness_timeout_ms() > kMaxWitnessTimeoutMs) {
+      return invalid("bad_witness_timeout",
+                     Str("witness_timeout_ms is at most ", kMaxWitnessTimeoutMs,
+                         "; offer the same event ids again to wait on"), 0);
     }
 
     // The form of every event first: a malformed one must not cost the folding of cases.
@@ -800,7 +830,8 @@ class NodeImpl : public Node {
       const log::Receipt& receipt = repeat ? *repeat : *next_new++;
       auto* told = answer.add_receipts();
       told->set_event_id(std::string(receipt.id.view()));
-      told->set_origin(own_origin_);
+      // A repeat of what an earlier epoch took has its receipt there.
+      told->set_origin(receipt.log == kOwnLog ? own_origin_ : origins_.at(receipt.log.value()));
       told->set_position(receipt.position.value());
       told->set_case_revision(receipt.revision.value());
       told->set_leaf_hash(std::string(receipt.leaf_hash.view()));
@@ -977,12 +1008,14 @@ class NodeImpl : public Node {
   Opener opener_;
   CaseFolds folds_;
   const service::Rules rules_;
+  const size_t other_agencies_;  // that have a witness here
   std::optional<DisclosurePolicy> disclosures_;
   ControlState control_;
   absl::flat_hash_set<std::string> accepted_types_;
 
   absl::Time now_;  // frozen for the length of a call
   absl::Time retry_after_ = absl::InfinitePast();
+  bool stopped_ = false;      // StopAppending
   std::string fault_;         // stays until a restart
   std::string append_fault_;  // until an append succeeds
   event::v1::Header header_;  // reused

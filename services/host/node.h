@@ -52,6 +52,10 @@ class Node {
   virtual std::vector<exchange::v1::OfferAnswer> HandleOffers(
       std::span<const OfferFrom> offers) = 0;
 
+  // The own log has turned out to be an old copy: from now on every offer is refused (TRY_AGAIN,
+  // log_behind) and no duty is appended. Replicas are stored on.
+  virtual void StopAppending() = 0;
+
   // The replica of `config.peers[peer]`.
   virtual log::ReplicaLog& replica(size_t peer) = 0;
   // Stores what replica() verified, and marks its cases for Work(). Errors as ReplicaLog::Append;

@@ -1,0 +1,131 @@
+// Who stands behind the own log, and what is known against any log: cosignatures taken and kept, forks
+// kept, whether the own log is an old copy, what heartbeats tell of it, and the proofs that answers carry
+// (README.md "Durability", "Witnesses, forks, old copies"). Without sockets; the caller's thread alone.
+#ifndef POLKU_SERVICES_HOST_WITNESSING_H_
+#define POLKU_SERVICES_HOST_WITNESSING_H_
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/records.h"
+#include "eventstore/log/tree.h"
+#include "eventstore/proof/checkpoint.h"
+#include "eventstore/replica/publisher.h"
+#include "eventstore/replica/witness_book.h"
+#include "polku/exchange/v1/exchange.pb.h"
+#include "services/host/config.h"
+#include "services/host/logging.h"
+
+namespace polku::host {
+
+// Of the agencies in `witnesses` those that are not `own_agency`.
+std::set<std::string> OtherAgencies(const std::vector<replica::TrustedWitness>& witnesses,
+                                    std::string_view own_agency);
+
+// What a log that is held here had at an earlier size than its present one.
+absl::StatusOr<replica::PrefixProof> PrefixOf(log::Engine& engine, LogNumber log, Position size,
+                                              Position present);
+
+class Witnessing {
+ public:
+  struct Options {
+    const Config& config;        // all borrowed
+    const proof::Signer& signer; // of the own log
+    log::Engine& engine;
+    WallClock clock;
+    // The own log as it is now.
+    std::function<Position()> size;
+    std::function<std::string()> checkpoint;
+  };
+  // Reads the cosignatures and forks kept by earlier runs. Errors as those of the engine.
+  static absl::StatusOr<std::unique_ptr<Witnessing>> Open(Options options);
+
+  // ---- What peers say of the own log; `agency` and `peer` are names that the transport authenticated ----
+
+  struct Taken {
+    bool news = false;    // for subscribers and for answers that wait
+    std::string witness;  // what the sender calls itself, a name of its agency; "" when it does not say
+  };
+  // The caller has checked that the sender may replicate.
+  Taken OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign);
+  // A Pull of the own log beyond its end.
+  void OnPullBeyond(std::string_view agency, Position next);
+  // A checkpoint of the own log as a peer was shown it.
+  void OnOwnSeen(std::string_view peer, std::string_view note);
+  // Not empty: the log is an old copy; nothing may be appended before the next start. Says what to do.
+  const std::string& behind() const { return behind_; }
+
+  // ---- Durability ----
+
+  // How many other agencies' cosignatures cover so many entries of the own log.
+  size_t AgenciesCovering(Position size) const { return book_->AgenciesCovering(size).size(); }
+  // How many entries of the own log the answer's receipts need covered; 0: none of them is of it.
+  Position CoveredBy(const exchange::v1::OfferAnswer& answer) const;
+  // Fills in what was asked for beyond the receipts: `witnessed_by`; with `want_proof` the checkpoint, best
+  // one that `witnesses` agencies cosigned, and the inclusion proofs.
+  void Complete(exchange::v1::OfferAnswer& answer, uint32_t witnesses, bool want_proof);
+  // There are witnesses of other agencies, and none has confirmed the log since Open.
+  bool unconfirmed() const { return !others_.empty() && !book_->confirmed(); }
+
+  // ---- Logs that are followed ----
+
+  absl::Status KeepFork(LogNumber log, std::string_view origin, std::string_view pair);
+  absl::Status KeepCosignatures(LogNumber log,
+                                const std::vector<log::KeptCosignature>& cosignatures);
+  bool IsForked(std::string_view origin) const;
+
+  // ---- Telling ----
+
+  // `told`: the own log's size at the last OnCommitted of the publisher. `seen` is empty.
+  replica::Publisher::HeartbeatExtras Extras(Position told);
+  // Witnesses, confirmation and forks.
+  void AddStatus(exchange::v1::StatusAnswer& status) const;
+  // "" when there is nothing to say.
+  std::string health() const;
+
+ private:
+  explicit Witnessing(Options options);
+  absl::Status ReadKept();
+  // One note of `size` entries, with lines.
+  std::string NoteOf(Position size, const Hash& root) const;
+  void SetBehind(std::string_view peer, std::string_view what);
+  std::vector<std::string> AgenciesBehindReceipts(const exchange::v1::OfferAnswer& answer);
+  absl::Status AddProofs(exchange::v1::OfferAnswer& answer, size_t witnesses, Position covered);
+  void Remember(const log::KeptCosignature& cosignature);
+
+  const Options options_;
+  const std::string own_origin_;
+  const std::set<std::string> others_;  // agencies
+  std::map<std::string, std::string, std::less<>> agency_of_;  // by the witness's key name
+  std::unique_ptr<replica::WitnessBook> book_;
+  log::TreeReader tree_;
+  struct Fork {
+    std::string origin;
+    log::KeptFork kept;
+  };
+  std::vector<Fork> forks_;
+  // The newest sizes that anybody cosigned, with all who did: a proof is best when they are of one size.
+  struct Cosigned {
+    Hash root;
+    std::map<std::string, std::string> lines;  // by the witness's key name
+  };
+  std::map<Position, Cosigned> recent_;
+  std::string behind_;
+  std::map<std::string, std::string> claims_;  // by agency: of more entries than there are, without proof
+  std::string fault_;                          // records or tree that cannot be read or written
+  PeerLog peer_log_;
+};
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_WITNESSING_H_
