@@ -23,6 +23,7 @@
 #include "eventstore/proof/note.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "eventstore/vault/keystore.h"
+#include "google/protobuf/stubs/logging.h"
 #include "polku/event/v1/event.pb.h"
 #include "services/core/finnish_ids.h"
 #include "services/host/high_water.h"
@@ -174,6 +175,7 @@ absl::Status CheckFit(const NewEpochOptions& options) {
   event::v1::Predecessor predecessor;
   predecessor.set_reason(options.reason);
   // Protobuf writes bad UTF-8 but no peer could read it.
+  const google::protobuf::LogSilencer told_by_us;
   if (event::v1::Predecessor parsed; !parsed.ParseFromString(predecessor.SerializeAsString())) {
     return Invalid("the reason is not UTF-8 text");
   }

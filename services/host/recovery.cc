@@ -89,6 +89,7 @@ class MirrorReader {
   std::string fault_;
   std::string pair_;
   bool faulty_ = false;
+  uint64_t session_ = 0;
   absl::Time last_progress_;
 };
 
@@ -100,6 +101,7 @@ absl::StatusOr<bool> MirrorReader::Apply(std::vector<replica::SubscriberOutput> 
     if (auto* send = std::get_if<replica::SendPull>(&outputs[i])) {
       Envelope envelope;
       envelope.set_protocol(1);
+      session_ = send->pull.session();
       *envelope.mutable_pull() = std::move(send->pull);
       connection_->Send({.envelope = std::move(envelope)});  // unsent: the keep-alive repeats it
     } else if (auto* batch = std::get_if<replica::StoreBatch>(&outputs[i])) {
@@ -141,6 +143,9 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
   last_progress_ = SteadyNow();
   POLKU_RETURN_IF_ERROR(Apply(subscriber_->Start(SteadyNow(), absl::Now()), store).status());
   zeromq::LinkState link = zeromq::LinkState::kConnecting;
+  // A batch tells its own checkpoint; that there are no more, only a heartbeat.
+  bool told_all = false;
+  bool nothing = false;
   for (;;) {
     const absl::Duration wait = std::clamp(subscriber_->NextTick() - SteadyNow(),
                                            absl::ZeroDuration(), kMaxWait);
@@ -170,6 +175,8 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
         outputs = subscriber_->OnBatch(envelope.batch(), frame(0), frame(1), SteadyNow());
       } else if (envelope.has_heartbeat()) {
         outputs = subscriber_->OnHeartbeat(envelope.heartbeat(), SteadyNow());
+        told_all = told_all || envelope.heartbeat().session() == session_;
+        nothing = nothing || (told_all && envelope.heartbeat().checkpoint().empty());
       } else if (envelope.has_error()) {
         if (envelope.error().code() == exchange::v1::ERROR_CODE_AHEAD) return End::kAhead;
         return Refusal(envelope.error(), origin);
@@ -177,7 +184,10 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
       POLKU_ASSIGN_OR_RETURN(const bool more, Apply(std::move(outputs), store));
       if (!more) return End::kStopped;
       if (faulty_) return End::kFault;
-      if (subscriber_->status().state() == exchange::v1::SUBSCRIPTION_STATE_LIVE) return End::kAll;
+      if (told_all && (nothing || subscriber_->status().state() ==
+                                      exchange::v1::SUBSCRIPTION_STATE_LIVE)) {
+        return End::kAll;
+      }
     }
     const absl::Time now = SteadyNow();
     if (now - last_progress_ > options_.patience) {

@@ -1,0 +1,392 @@
+#include "services/host/recovery.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <fstream>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/file.h"
+#include "eventstore/log/group.h"
+#include "eventstore/log/records.h"
+#include "eventstore/log/tree.h"
+#include "eventstore/proof/proof_file.h"
+#include "services/host/opener.h"
+#include "tests/host/stopped_service.h"
+#include "tests/rocksdb/child_process.h"
+
+namespace polku::host {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::StatusIs;
+
+class RecoveryTest : public ::testing::Test {
+ protected:
+  RecoveryTest() : service_(directory_.path()) {}
+
+  std::string At(std::string_view name) const { return Str(directory_.path(), "/", name); }
+  const std::string& data() { return service_.config().data_directory; }
+  void Keep(std::string_view name) { CopyDirectory(data(), At(name)); }
+  void Restore(std::string_view name) { CopyDirectory(At(name), data()); }
+
+  FakeMirror Mirror(std::string_view name, FakeMirror::AlterFn alter = {}) {
+    return FakeMirror(At(name), service_.config().origin.text(), service_.keys().curve.public_key,
+                      std::move(alter));
+  }
+  absl::StatusOr<Recovered> Recover(const FakeMirror& mirror) {
+    return RecoverFromMirror({.config = service_.config(),
+                              .mirror = mirror.endpoint(),
+                              .mirror_key = mirror.key(),
+                              .patience = absl::Seconds(3)});
+  }
+  // The log as the service would open it: every section with its plaintext.
+  void ExpectWhole(uint64_t size) {
+    const auto engine = service_.OpenEngine();
+    const auto keystore = service_.OpenKeys();
+    const auto log = service_.OpenLog(*engine);
+    EXPECT_EQ(log->size(), Position(size));
+    Opener opener(*keystore, service_.config().origin.text());
+    auto reader = log::EntryReader::Make(*engine, kOwnLog, Position(), /*with_blobs=*/true);
+    ASSERT_OK(reader);
+    uint64_t position = 0;
+    for (; position < size; ++position) {
+      const auto entry = (*reader)->Next();
+      ASSERT_OK(entry);
+      ASSERT_TRUE(entry->has_value());
+      ASSERT_EQ((*entry)->position, Position(position));
+      if ((*entry)->header->case_id().empty()) continue;
+      const auto opened = opener.Open(**entry, service_.config().origin.text());
+      ASSERT_OK(opened);
+      EXPECT_EQ(opened->bytes, Plaintext(position));
+    }
+    std::string mark = *HighWater(service_.config().keys_directory).Read(service_.key());
+    EXPECT_OK(CheckHighWater(*engine, mark, service_.key()));
+  }
+  std::string Mark() { return *HighWater(service_.config().keys_directory).Read(service_.key()); }
+  void ForgetMark() {
+    std::filesystem::remove(service_.config().keys_directory + "/high-water.note");
+  }
+  // The file that a message names, verified as a stranger would.
+  void ExpectProofOfFork(const absl::Status& status) {
+    const std::string message(status.message());
+    const size_t end = message.find(".checkpoint-pair");
+    ASSERT_NE(end, std::string::npos) << message;
+    const size_t begin = message.rfind(' ', end) + 1;
+    const auto text = ReadFile(
+        message.substr(begin, end - begin + std::string_view(".checkpoint-pair").size()), 1 << 20);
+    ASSERT_OK(text);
+    const auto pair = proof::ParseCheckpointPair(*text);
+    ASSERT_OK(pair);
+    EXPECT_THAT(proof::VerifyCheckpointPair(*pair, service_.key()),
+                testing::IsOkAndHolds(proof::PairVerdict::kFork));
+    const auto kept = log::Forks(*service_.OpenEngine(), kOwnLog);
+    ASSERT_OK(kept);
+    ASSERT_EQ(kept->size(), 1u);
+    EXPECT_EQ(kept->front().pair, *text);
+  }
+
+  rocks::TempDirectory directory_;
+  StoppedService service_;
+};
+
+TEST_F(RecoveryTest, AnOldCopyGetsItsTailBackWithEveryReceiptAndSection) {
+  service_.RunUntil(9);
+  Keep("old");
+  const std::string newest = service_.RunUntil(300);
+  Keep("mirror");
+  log::AppendResult before;
+  {
+    const auto engine = service_.OpenEngine();
+    const auto keystore = service_.OpenKeys();
+    before = log::AppendOne(*service_.OpenLog(*engine), log::One(service_.Entry(*keystore, 250)));
+  }
+  Restore("old");
+  const FakeMirror mirror = Mirror("mirror");
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+  EXPECT_EQ(done.before, Position(9));
+  EXPECT_EQ(done.size, Position(300));
+  EXPECT_EQ(done.mark, Position(300));
+  EXPECT_EQ(done.missing(), 0u);
+  EXPECT_EQ(done.sections, 291u);
+  EXPECT_EQ(done.without_key, 0u);
+  ExpectWhole(300);
+  const auto engine = service_.OpenEngine();
+  const auto keystore = service_.OpenKeys();
+  const auto log = service_.OpenLog(*engine);
+  EXPECT_EQ(log->checkpoint(), newest);
+  EXPECT_EQ(*log::TreeReader(*engine, kOwnLog).Root(Position(300)), done.root);
+  const auto again = log::AppendOne(*log, log::One(service_.Entry(*keystore, 250)));
+  ASSERT_OK(again.status);
+  ASSERT_TRUE(again.receipts[0].repeated);
+  EXPECT_EQ(again.receipts[0].position, before.receipts[0].position);
+  EXPECT_EQ(again.receipts[0].leaf_hash, before.receipts[0].leaf_hash);
+  // It goes on as if nothing had been.
+  EXPECT_OK(log::AppendOne(*log, log::One(service_.Entry(*keystore, 300))).status);
+}
+
+TEST_F(RecoveryTest, AnEmptyDataDirectoryIsFilledFromTheBeginning) {
+  service_.RunUntil(40);
+  Keep("mirror");
+  std::filesystem::remove_all(data());
+  const FakeMirror mirror = Mirror("mirror");
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+  EXPECT_EQ(done.before, Position(0));
+  EXPECT_EQ(done.size, Position(40));
+  ExpectWhole(40);
+}
+
+TEST_F(RecoveryTest, WithoutAMarkEverythingThatTheMirrorHasIsFetchedAndMarked) {
+  service_.RunUntil(5);
+  Keep("old");
+  const std::string newest = service_.RunUntil(25);
+  Keep("mirror");
+  Restore("old");
+  ForgetMark();
+  const FakeMirror mirror = Mirror("mirror");
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+  EXPECT_EQ(done.mark, Position(0));
+  EXPECT_EQ(done.size, Position(25));
+  EXPECT_EQ(Mark(), newest);
+}
+
+TEST_F(RecoveryTest, AMirrorWithLessThanTheMarkGivesWhatItHasAndSaysWhatIsMissing) {
+  service_.RunUntil(5);
+  Keep("old");
+  service_.RunUntil(20);
+  Keep("mirror");
+  const std::string newest = service_.RunUntil(33);
+  Keep("better");
+  Restore("old");
+  {
+    const FakeMirror mirror = Mirror("mirror");
+    ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+    EXPECT_EQ(done.size, Position(20));
+    EXPECT_EQ(done.missing(), 13u);
+    EXPECT_EQ(Mark(), newest) << "the mark must go on telling what is missing";
+    // The same mirror has nothing more, and that is no error.
+    ASSERT_OK_AND_ASSIGN(const Recovered again, Recover(mirror));
+    EXPECT_EQ(again.before, Position(20));
+    EXPECT_EQ(again.missing(), 13u);
+  }
+  const FakeMirror better = Mirror("better");
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(better));
+  EXPECT_EQ(done.missing(), 0u);
+  ExpectWhole(33);
+}
+
+TEST_F(RecoveryTest, AMirrorThatIsBehindALogThatIsWholeChangesNothing) {
+  service_.RunUntil(8);
+  Keep("mirror");
+  service_.RunUntil(12);
+  const FakeMirror mirror = Mirror("mirror");
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+  EXPECT_EQ(done.before, Position(12));
+  EXPECT_EQ(done.size, Position(12));
+  EXPECT_EQ(done.missing(), 0u);
+}
+
+TEST_F(RecoveryTest, AnOldCopyThatWentOnIsNotAppendedToAndTheProofIsKept) {
+  service_.RunUntil(10);
+  Keep("old");
+  service_.RunUntil(40);
+  Keep("mirror");
+  // Shorter than the mirror, of its length, and longer.
+  for (const uint64_t size : {20, 40, 50}) {
+    SCOPED_TRACE(size);
+    Restore("old");
+    ForgetMark();
+    service_.RunUntil(size, /*first_id=*/1'000);
+    const FakeMirror mirror = Mirror("mirror");
+    const auto done = Recover(mirror);
+    ASSERT_THAT(done.status(),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         AllOf(HasSubstr("another history"), HasSubstr("polku new-epoch"))));
+    ExpectProofOfFork(done.status());
+    EXPECT_EQ(service_.Size(), Position(size));
+  }
+}
+
+TEST_F(RecoveryTest, AMarkOfAnotherHistoryIsProofEnoughWithoutTheMirror) {
+  service_.RunUntil(10);
+  Keep("old");
+  service_.RunUntil(20);
+  Keep("mirror");
+  const std::string mark = Mark();
+  Restore("old");
+  ForgetMark();
+  service_.RunUntil(30, /*first_id=*/1'000);
+  ForgetMark();
+  ASSERT_OK(ReplaceFile(service_.config().keys_directory + "/high-water.note", mark, 0644));
+  const FakeMirror mirror = Mirror("mirror");
+  const auto done = Recover(mirror);
+  ASSERT_THAT(done.status(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("high-water mark")));
+  ExpectProofOfFork(done.status());
+}
+
+// ---- Mirrors that are not right ----
+
+// The group of a message again, with a change to each leaf or blob.
+void Remake(replica::BatchMessage& message, const std::function<void(std::string&)>& leaf,
+            const std::function<void(std::string&)>& blob) {
+  const auto view = log::GroupView::Parse(message.entries, message.blobs);
+  ASSERT_OK(view);
+  log::GroupWriter writer;
+  for (const auto& item : view->items()) {
+    std::string bytes(item.leaf);
+    if (leaf) leaf(bytes);
+    writer.AddLeaf(bytes);
+    for (const auto& held : view->BlobsAt(item.offset)) {
+      std::string sealed(held.blob);
+      if (blob) blob(sealed);
+      writer.AddBlob(held.kind, held.secret, sealed);
+    }
+  }
+  auto made = std::move(writer).Finish();
+  message.entries = std::move(made.entries);
+  message.blobs = std::move(made.blobs);
+}
+
+TEST_F(RecoveryTest, AnAlteredEntryIsRefusedAndNothingOfItIsStored) {
+  service_.RunUntil(5);
+  Keep("old");
+  service_.RunUntil(12);
+  Keep("mirror");
+  Restore("old");
+  const FakeMirror mirror = Mirror("mirror", [](replica::BatchMessage& message) {
+    Remake(message, [](std::string& leaf) { leaf[20] ^= 1; }, {});
+  });
+  EXPECT_THAT(Recover(mirror).status(),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("does not verify")));
+  EXPECT_EQ(service_.Size(), Position(5));
+}
+
+TEST_F(RecoveryTest, AnAlteredSectionIsRefusedThoughNoHashCoversIt) {
+  service_.RunUntil(5);
+  Keep("old");
+  service_.RunUntil(12);
+  Keep("mirror");
+  Restore("old");
+  const FakeMirror mirror = Mirror("mirror", [](replica::BatchMessage& message) {
+    Remake(message, {}, [](std::string& blob) { blob[3] ^= 1; });
+  });
+  EXPECT_THAT(Recover(mirror).status(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("section service of entry 5"), HasSubstr("another mirror"))));
+  EXPECT_EQ(service_.Size(), Position(5));
+}
+
+TEST_F(RecoveryTest, SectionsWhoseKeysAreInANewerKeystoreAreCounted) {
+  service_.RunUntil(3);  // cases 1 and 2 have their keys
+  Keep("old");
+  CopyDirectory(service_.config().keystore_directory, At("old-keystore"));
+  service_.RunUntil(11);
+  Keep("mirror");
+  Restore("old");
+  CopyDirectory(service_.config().keystore_directory, At("new-keystore"));
+  CopyDirectory(At("old-keystore"), service_.config().keystore_directory);
+  {
+    const FakeMirror mirror = Mirror("mirror");
+    ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+    EXPECT_EQ(done.sections, 8u);
+    EXPECT_EQ(done.without_key, 6u);  // of cases 3, 4 and 0, twice each
+  }
+  CopyDirectory(At("new-keystore"), service_.config().keystore_directory);
+  ExpectWhole(11);
+}
+
+TEST_F(RecoveryTest, AServiceThatIsNoMirrorAndOneThatDoesNotKnowUs) {
+  service_.RunUntil(3);
+  Keep("mirror");
+  const FakeMirror other(At("mirror"), "FI/GOV/0246246-0/kela/compensation/1",
+                         service_.keys().curve.public_key);
+  EXPECT_THAT(Recover(other).status(),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("no mirror of")));
+  const FakeMirror strict(At("mirror"), service_.config().origin.text(),
+                          service_.keys().curve.public_key, {}, /*knows_reader=*/false);
+  EXPECT_THAT(Recover(strict).status(),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("curve.public")));
+}
+
+TEST_F(RecoveryTest, NobodyAnswers) {
+  service_.RunUntil(3);
+  EXPECT_THAT(RecoverFromMirror({.config = service_.config(),
+                                 .mirror = "tcp://127.0.0.1:1",
+                                 .mirror_key = zeromq::NewCurveKeyPair().public_key,
+                                 .patience = absl::Seconds(1)})
+                  .status(),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no answer")));
+}
+
+// ---- What must not be begun ----
+
+TEST_F(RecoveryTest, ARunningServiceIsLeftAlone) {
+  service_.RunUntil(3);
+  Keep("mirror");
+  const auto running = service_.OpenEngine();
+  const FakeMirror mirror = Mirror("mirror");
+  EXPECT_THAT(Recover(mirror).status(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("lock")));
+}
+
+TEST_F(RecoveryTest, WithoutTheKeystoreNothingIsFetchedOrMade) {
+  service_.RunUntil(3);
+  Keep("mirror");
+  std::filesystem::remove_all(service_.config().keystore_directory);
+  std::filesystem::remove_all(data());
+  const FakeMirror mirror = Mirror("mirror");
+  EXPECT_THAT(Recover(mirror).status(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(std::filesystem::exists(service_.config().keystore_directory));
+  EXPECT_FALSE(std::filesystem::exists(data()));
+}
+
+// ---- Broken off ----
+
+// Recovers in a process that is killed after so many batches.
+TEST(RecoveryChild, DISABLED_DiesWhileItRecovers) {
+  Config config{.origin = *OriginName::Parse(log::kTestOrigin)};
+  config.data_directory = rocks::ChildArgument("POLKU_DATA");
+  config.keystore_directory = rocks::ChildArgument("POLKU_KEYSTORE");
+  config.keys_directory = rocks::ChildArgument("POLKU_KEYS");
+  int left = std::stoi(rocks::ChildArgument("POLKU_BATCHES"));
+  const auto key = zeromq::ParseCurveKey(rocks::ChildArgument("POLKU_MIRROR_KEY"));
+  (void)RecoverFromMirror({.config = config,
+                           .mirror = rocks::ChildArgument("POLKU_MIRROR"),
+                           .mirror_key = *key,
+                           .progress = [&](Position, Position) {
+                             if (--left == 0) kill(getpid(), SIGKILL);
+                           }});
+  _exit(0);
+}
+
+TEST_F(RecoveryTest, KilledAtAnyBatchItGoesOnWhereItWas) {
+  service_.RunUntil(4);
+  Keep("old");
+  service_.RunUntil(120);
+  Keep("mirror");
+  Restore("old");
+  const FakeMirror mirror = Mirror("mirror");
+  Position before = service_.Size();
+  for (const std::string batches : {"1", "7", "20"}) {
+    const pid_t child = rocks::SpawnTest(
+        "RecoveryChild.DISABLED_DiesWhileItRecovers",
+        {{"POLKU_DATA", data()},
+         {"POLKU_KEYSTORE", service_.config().keystore_directory},
+         {"POLKU_KEYS", service_.config().keys_directory},
+         {"POLKU_BATCHES", batches},
+         {"POLKU_MIRROR", mirror.endpoint()},
+         {"POLKU_MIRROR_KEY", zeromq::FormatCurveKey(mirror.key())}});
+    int outcome = 0;
+    ASSERT_EQ(waitpid(child, &outcome, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(outcome)) << outcome;
+    EXPECT_GT(service_.Size(), before);
+    before = service_.Size();
+  }
+  ASSERT_LT(before, Position(120));
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+  EXPECT_EQ(done.before, before);
+  ExpectWhole(120);
+}
+
+}  // namespace
+}  // namespace polku::host
