@@ -14,6 +14,7 @@ import argparse
 import base64
 import binascii
 import datetime
+import functools
 import hashlib
 import hmac
 import json
@@ -25,10 +26,11 @@ from collections import namedtuple
 from fractions import Fraction
 
 EXIT_OK, EXIT_USAGE, EXIT_UNREADABLE, EXIT_PROBLEMS = 0, 2, 3, 5
-MAX_NOTE, MAX_PROOF_FILE, MAX_BUNDLE = 64 << 10, 256 << 10, 256 << 20
+MAX_NOTE, MAX_PROOF_FILE, MAX_POLICY, MAX_BUNDLE = 64 << 10, 256 << 10, 1 << 20, 256 << 20
 MAX_LEAF, MAX_SECTION, MAX_PATH = 65535, 1 << 20, 63
 TILE_WIDTH, HASH_BYTES = 256, 32
 LEAF_PREFIX = b"polku/leaf/v1\0"
+GENESIS = "polku.event.v1.Genesis"
 SECTION_KINDS = {1: "service", 2: "identity", 3: "social", 4: "health", 5: "payment"}
 
 
@@ -100,13 +102,13 @@ def parse_rfc3339(text):
     match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)", text, re.ASCII)
     if not match:
         raise Unreadable("a time is not RFC 3339")
-    zone = "+00:00" if match[3] == "Z" else match[3]
+    zone, leap = "+00:00" if match[3] == "Z" else match[3], match[1].endswith(":60")
     try:
-        moment = datetime.datetime.strptime(match[1] + zone, "%Y-%m-%dT%H:%M:%S%z")
+        moment = datetime.datetime.strptime((match[1][:-2] + "59" if leap else match[1]) + zone, "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
         raise Unreadable("a time is not RFC 3339") from None
     since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-    return since.days * 86400 + since.seconds + Fraction("0" + (match[2] or ".0"))
+    return since.days * 86400 + since.seconds + leap + Fraction("0" + (match[2] or ".0"))
 
 
 # ---- Ed25519 (RFC 8032 section 5.1) ------------------------------------------------------------
@@ -173,6 +175,7 @@ def has_small_order(p):
 BASE = point_decode(bytes([0x58]) + b"\x66" * 31)
 
 
+@functools.lru_cache(maxsize=4096)  # a note is checked by several policies
 def ed25519_verify(public, message, signature):
     """RFC 8032 section 5.1.7, without the cofactor, by the rule of libsodium's
     crypto_sign_verify_detached: S below the group order; public key and R canonical encodings, neither
@@ -204,8 +207,8 @@ Checkpoint = namedtuple("Checkpoint", "origin size root body signatures")
 
 
 def valid_key_name(name):
-    """signed-note "Format": not empty, no Unicode spaces, no plus, no control characters."""
-    return bool(name) and not any(c.isspace() or c == "+" or c < " " for c in name)
+    """signed-note "Format": not empty, UTF-8, no Unicode spaces, no plus, no control characters."""
+    return bool(name) and not any(c.isspace() or c == "+" or c < " " or "\ud800" <= c <= "\udfff" for c in name)
 
 
 def parse_vkey(text, use):
@@ -375,6 +378,8 @@ def parse_policy(text):
               "group": policy.add_group, "quorum": policy.set_quorum}
     if any((c < " " and c not in "\t\n") or c == "\x7f" for c in text):
         raise Unreadable("the policy has control characters")
+    if not text.endswith("\n"):  # it may be cut short, and so ask for less
+        raise Unreadable("the policy's last line does not end with a newline")
     for number, line in enumerate(text.split("\n"), 1):
         items = re.split(r"[ \t]+", line.strip(" \t"))
         if items[0] == "" or items[0].startswith("#"):
@@ -396,7 +401,7 @@ def policy_of_keys(vkeys):
     for number, vkey in enumerate(vkeys):
         use = decode_base64(vkey.split("+", 2)[-1])[:1]
         lines.append(f"log {vkey}" if use == b"\x01" else f"witness key{number} {vkey}")
-    return parse_policy("\n".join(lines))
+    return parse_policy("\n".join(lines) + "\n")
 
 
 # ---- Merkle tree (RFC 6962 section 2.1) --------------------------------------------------------
@@ -506,6 +511,8 @@ def parse_inclusion_file(text):
     rest, extra = lines[1:], None
     if rest and rest[0].startswith("extra "):
         extra, rest = decode_base64(rest[0][len("extra "):]), rest[1:]
+        if not extra:
+            raise Unreadable("the tlog-proof has an extra line without data")
     if not rest or not rest[0].startswith("index "):
         raise Unreadable("the tlog-proof has no index line")
     return decode_number(rest[0][len("index "):]), parse_hash_lines(rest[1:]), note, extra
@@ -522,6 +529,42 @@ def parse_checkpoint_pair(text):
         prefix, rest = decode_base64(rest[0][len("prefix "):], HASH_BYTES), rest[1:]
     older, newer = blocks[1] + "\n\n" + blocks[2] + "\n", blocks[3] + "\n\n" + blocks[4]
     return prefix, parse_hash_lines(rest), older, newer
+
+
+# ---- Names (DESIGN "Eight words"; base/ids.h) --------------------------------------------------
+
+
+def is_business_id(text):
+    """A Finnish business ID (Y-tunnus) with its check digit."""
+    if not re.fullmatch(r"[0-9]{7}-[0-9]", text):
+        return False
+    rest = sum(int(digit) * weight for digit, weight in zip(text, (7, 9, 10, 5, 8, 4, 2))) % 11
+    return rest != 1 and int(text[8]) == (11 - rest) % 11
+
+
+def is_agency_name(text):
+    """instance/class/code/subsystem, like an X-Road member."""
+    parts = text.split("/")
+    return (len(parts) == 4 and len(text) <= 255 and not {".", ".."} & set(parts)
+            and all(re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in parts)
+            and (parts[0] != "FI" or is_business_id(parts[2])))
+
+
+def is_origin_name(text):
+    """<agency>/<service>/<epoch>."""
+    parts = text.rsplit("/", 2)
+    return (len(parts) == 3 and len(text) <= 255 and is_agency_name(parts[0])
+            and re.fullmatch(r"[a-z0-9-]{1,32}", parts[1]) is not None
+            and re.fullmatch(r"[1-9][0-9]{0,9}", parts[2]) is not None and int(parts[2]) < 1 << 32)
+
+
+def agency_of_origin(origin):
+    return origin.rsplit("/", 2)[0]
+
+
+def agency_of_witness(key_name):
+    """"<agency>/<service>/witness", the name of a service's cosigning key."""
+    return key_name.rsplit("/", 2)[0] if key_name.endswith("/witness") else None
 
 
 # ---- Entries (FORMAT.md "Leaf", "Sections"; event.proto) ---------------------------------------
@@ -543,14 +586,20 @@ def read_varint(data, at):
 
 
 def wire_fields(data):
-    """The protobuf wire format: (field number, wire type, value) of each field in turn."""
-    at = 0
+    """The protobuf wire format: (field number, wire type, value) of each field in turn, without groups, a
+    form that no message here has."""
+    at, groups = 0, []
     while at < len(data):
         tag, at = read_varint(data, at)
-        number, wire = tag >> 3, tag & 7
-        if number == 0:
-            raise Unreadable("protobuf: field number 0")
-        if wire == 0:
+        number, wire, value = tag >> 3, tag & 7, None
+        if number == 0 or number >= 1 << 29:
+            raise Unreadable("protobuf: no such field number")
+        if wire == 3:
+            groups.append(number)
+        elif wire == 4:
+            if not groups or groups.pop() != number:
+                raise Unreadable("protobuf: a group ends that has not begun")
+        elif wire == 0:
             value, at = read_varint(data, at)
         elif wire in (1, 2, 5):
             length = {1: 8, 5: 4}.get(wire)
@@ -560,8 +609,11 @@ def wire_fields(data):
             if at > len(data):
                 raise Unreadable("protobuf: cut short")
         else:
-            raise Unreadable(f"protobuf: wire type {wire} is not used here")
-        yield number, wire, value
+            raise Unreadable(f"protobuf: there is no wire type {wire}")
+        if not groups and wire not in (3, 4):
+            yield number, wire, value
+    if groups:
+        raise Unreadable("protobuf: cut short")
 
 
 def collect(data, shape):
@@ -620,7 +672,7 @@ def header_faults(h):
     yield (ascending(kinds) and len(kinds) <= 16 and all(1 <= k <= 255 for k in kinds)
            and all(len(c["commitment"]) == 32 for c in h.commitments)), "malformed commitments"
     yield (ascending([d["receiver"].encode() for d in h.disclosures]) and len(h.disclosures) <= 64
-           and all(d["number"] >= 1 and ascending(d["sections"]) for d in h.disclosures)
+           and all(d["number"] >= 1 and ascending([0] + d["sections"]) for d in h.disclosures)
            ), "malformed disclosures"
 
 
@@ -753,10 +805,6 @@ BUNDLE = {"format": "string", "made_by": "string", "made_at": "string", "case_id
           "known_to": {"agency": "string", "at": "string"}}
 
 
-def camel(name):
-    return re.sub(r"_(.)", lambda m: m[1].upper(), name)
-
-
 def json_bytes(text):
     """protobuf JSON mapping, bytes: standard or URL-safe base64, with or without padding."""
     text = text.replace("-", "+").replace("_", "/").rstrip("=")
@@ -764,27 +812,19 @@ def json_bytes(text):
 
 
 def from_json(value, shape, where):
-    """A JSON value by its shape; unknown members and other types are refused."""
+    """A JSON value by its shape. Members may be left out; unknown ones, null and other types are refused."""
     if isinstance(shape, list):
-        if value is None:
-            return []
         if not isinstance(value, list):
             raise Unreadable(f"{where}: expected a list")
         return [from_json(item, shape[0], f"{where}[{i}]") for i, item in enumerate(value)]
     if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            raise Unreadable(f"{where}: expected an object")
-        names = {spelling: name for name in shape for spelling in (name, camel(name))}
-        given = {}
-        for member, content in value.items():
-            if member not in names or names[member] in given:
-                raise Unreadable(f"{where}: unknown or repeated member")
-            given[names[member]] = content
-        return {name: from_json(given[name], part, f"{where}.{name}") if given.get(name) is not None
-                else empty_value(part) for name, part in shape.items()}
+        if not isinstance(value, dict) or not set(value) <= set(shape):
+            raise Unreadable(f"{where}: expected an object with members of {', '.join(shape)}")
+        return {name: from_json(value[name], part, f"{where}.{name}") if name in value else empty_value(part)
+                for name, part in shape.items()}
     if shape == "uint":
-        if isinstance(value, str):
-            return decode_number(value)
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,20}", value, re.ASCII):
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
             raise Unreadable(f"{where}: expected a number")
         return value
@@ -821,68 +861,121 @@ class BundleCheck:
     """All checks of one bundle, each problem into the report."""
 
     def __init__(self, bundle, policy, report):
-        self.bundle, self.policy, self.report = bundle, policy, report
-        self.schemas = {hashlib.sha256(s["file_descriptor_set"]).digest(): False for s in bundle["schemas"]}
+        self.bundle, self.report, self.own = bundle, report, None
+        try:
+            self.own = parse_policy(bundle["policy"])
+        except Unreadable as error:
+            report.problem("bundle", None, None, f"its policy: {error}")
+        self.policy = policy or self.own
+        self.schemas, self.opened_schemas = {}, set()  # SHA-256 -> Schemas
         self.events = self.sections = 0
+
+    def problem(self, kind, origin, position, what):
+        self.report.problem(kind, origin, position, what)
 
     def attempt(self, origin, position, act, *arguments):
         """Runs a check; a refusal becomes a problem there. What the check returns, None when refused."""
         try:
             return act(*arguments)
         except Refused as refusal:
-            self.report.problem(refusal.kind, origin, position, str(refusal))
+            self.problem(refusal.kind, origin, position, str(refusal))
             return None
 
     def run(self):
-        seen = set()
-        if not self.bundle["logs"]:
-            self.report.problem("bundle", None, None, "the bundle has no events")
-        logs = []
-        for log in self.bundle["logs"]:
-            if log["origin"] in seen:
-                self.report.problem("bundle", log["origin"], None, "this log is there twice")
-            seen.add(log["origin"])
-            logs.append(self.check_log(log))
-        for digest, used in self.schemas.items():
-            if not used:
-                self.report.problem("schema", None, None, f"the schema {digest.hex()} belongs to no event here")
+        if self.policy is None:
+            return
+        self.check_frame()
+        self.read_schemas()
+        logs = [self.check_log(log) for log in self.bundle["logs"]]
+        for digest in set(self.schemas) - self.opened_schemas:
+            self.problem("schema", None, None, f"the schema {digest.hex()} belongs to no opened event here")
         self.report.facts.update(events=self.events, sections=self.sections, logs=logs)
+
+    def check_frame(self):
+        """What stands around the logs. made_by and made_at are claims, but must have their form."""
+        bundle = self.bundle
+        if not is_origin_name(bundle["made_by"]):
+            self.problem("bundle", None, None, "made_by is not the name of a service")
+        self.attempt(None, None, self.check_time, "bundle", "made_at", bundle["made_at"])
+        if bundle["case_id"] and not re.fullmatch(r"[0-9a-f]{32}", bundle["case_id"]):
+            self.problem("bundle", None, None, "case_id is not 32 hexadecimal digits")
+        if bundle["known_to"]:
+            if not is_agency_name(bundle["known_to"]["agency"]):
+                self.problem("known-to", None, None, "known_to.agency is not the name of an agency")
+            self.known_at = self.attempt(None, None, self.check_time, "known-to", "known_to.at", bundle["known_to"]["at"])
+        origins = [log["origin"] for log in bundle["logs"]]
+        if not origins or not ascending([origin.encode() for origin in origins]):
+            self.problem("bundle", None, None, "the logs do not ascend by origin, or there are none")
+
+    @staticmethod
+    def check_time(kind, name, text):
+        try:
+            return parse_rfc3339(text)
+        except Unreadable as error:
+            raise Refused(kind, f"{name}: {error}") from None
+
+    def read_schemas(self):
+        for schema in self.bundle["schemas"]:
+            data = schema["file_descriptor_set"]
+            digest = hashlib.sha256(data).digest()
+            if digest in self.schemas:
+                self.problem("schema", None, None, f"the schema {digest.hex()} is there twice")
+            self.schemas[digest] = Schemas()
+            try:
+                self.schemas[digest].add_set(data)
+            except Unreadable as error:
+                self.problem("schema", None, None, f"the schema {digest.hex()} cannot be read: {error}")
 
     def check_log(self, log):
         """One log: its checkpoint, its events, its cosigned checkpoints, what an agency knew."""
         origin = log["origin"]
         fact = {"origin": origin, "events": len(log["events"])}
-        verdict = self.attempt(origin, None, self.check_own_note, origin, log["checkpoint"])
+        if not is_origin_name(origin):
+            self.problem("bundle", origin, None, "its origin is not the name of a service")
+        verdict = self.attempt(origin, None, self.check_note, origin, log["checkpoint"])
         positions = [event["position"] for event in log["events"]]
         if not positions or not ascending(positions):
-            self.report.problem("bundle", origin, None, "the events do not ascend by position")
+            self.problem("bundle", origin, None, "the events do not ascend by position, or there are none")
         headers = [self.check_event(origin, event, verdict) for event in log["events"]]
+        self.check_sequence(origin, [(p, h) for p, h in zip(positions, headers) if h])
         if verdict is None:
             return fact
+        if not verdict.quorum:
+            self.problem("quorum", origin, None, "fewer witnesses than the policy asks for cosigned its checkpoint")
         witnessed = [(verdict.checkpoint.size, verdict.cosigned)]
+        sizes = []
         for cosigned in log["cosigned"]:
             found = self.attempt(origin, None, self.check_cosigned, origin, cosigned, verdict.checkpoint)
             if found:
+                sizes.append(found.checkpoint.size)
                 witnessed.append((found.checkpoint.size, found.cosigned))
-        self.check_quorum(origin, positions, witnessed)
-        if self.bundle["known_to"]:
+        if not ascending([0] + sizes) or verdict.checkpoint.size in sizes:
+            self.problem("bundle", origin, None, "the cosigned checkpoints do not ascend by size, each size once")
+        if self.bundle["known_to"] and self.known_at is not None:
             self.check_known_to(origin, positions, headers, witnessed)
         fact.update(size=verdict.checkpoint.size, root=verdict.checkpoint.root.hex(),
                     key=verdict.log_key.vkey, cosigned=latest_times(witnessed))
         return fact
 
-    def check_own_note(self, origin, note, needs_log=True):
+    def check_note(self, origin, note, needs_log=True):
+        """A checkpoint of this log, by the reader's policy and by the bundle's own, which names the keys of
+        all its lines."""
         verdict = self.policy.check(note, needs_log)
         if verdict.checkpoint.origin != origin:
             raise Refused("checkpoint", "the checkpoint is of another log")
+        if self.own:
+            self.own.check(note, needs_log)
+            named = {(key.name, key.id) for key in self.own.logs + list(self.own.witnesses.values())}
+            if any((line.name, line.id) not in named for line in verdict.checkpoint.signatures):
+                raise Refused("bundle", "a checkpoint has a line by a key that the bundle does not name")
         return verdict
 
     def check_cosigned(self, origin, cosigned, main):
         """bundle.proto CosignedCheckpoint: witnessed, and consistent with the log's own checkpoint, which the
         origin signed: so this note needs the witness's line alone."""
-        verdict = self.check_own_note(origin, cosigned["checkpoint"], needs_log=False)
+        verdict = self.check_note(origin, cosigned["checkpoint"], needs_log=False)
         other = verdict.checkpoint
-        if not verdict.cosigned:
+        if not (verdict.cosigned or self.own and self.own.check(cosigned["checkpoint"], False).cosigned):
             raise Refused("cosignature", f"the checkpoint of size {other.size} has no line of a known witness")
         older, newer = sorted((other, main), key=lambda c: c.size)
         check_hashes(cosigned["consistency"])
@@ -891,14 +984,6 @@ class BundleCheck:
         except Refused as refusal:
             raise Refused("cosignature", f"the checkpoint of size {other.size}: {refusal}") from None
         return verdict
-
-    def check_quorum(self, origin, positions, witnessed):
-        """tlog-policy's quorum, for all events here: a witness counts when a checkpoint that it cosigned
-        covers them, those being proven consistent with each other."""
-        end = max(positions, default=-1) + 1
-        covering = {name for size, cosigned in witnessed if size >= end for name in cosigned}
-        if not self.policy.quorum_of(covering):
-            self.report.problem("quorum", origin, None, "fewer witnesses than the policy asks for stand behind it")
 
     def check_event(self, origin, event, verdict):
         """One event: in the tree at its position, well-formed, its opened sections those it commits to."""
@@ -909,17 +994,33 @@ class BundleCheck:
         header = self.attempt(origin, position, parse_leaf, leaf)
         if header is None:
             return None
-        if self.bundle["case_id"] and header.case_id and header.case_id.hex() != self.bundle["case_id"]:
-            self.report.problem("bundle", origin, position, "the event is of another case than the bundle says")
-        if header.schema_hash in self.schemas:
-            self.schemas[header.schema_hash] = True
-        elif event["opened"]:
-            self.report.problem("schema", origin, position, "the schema of its opened sections is not in the bundle")
+        if self.bundle["case_id"] and header.case_id.hex() != self.bundle["case_id"]:
+            self.problem("bundle", origin, position, "the event is not of the case that the bundle names")
+        if event["opened"] and header.schema_hash:
+            self.opened_schemas.add(header.schema_hash)
+            if header.schema_hash not in self.schemas:
+                self.problem("schema", origin, position, "the schema of its opened sections is not in the bundle")
         if not ascending([opened["kind"] for opened in event["opened"]]):
-            self.report.problem("section", origin, position, "the opened sections do not ascend by kind")
+            self.problem("section", origin, position, "the opened sections do not ascend by kind")
         for opened in event["opened"]:
             self.attempt(origin, position, self.check_section, origin, header, opened)
         return header
+
+    def check_sequence(self, origin, entries):
+        """FORMAT.md "Leaf", event.proto: Genesis at position 0 alone, `order` rising, a case's revisions 1, 2, 3 …"""
+        order, newest = 0, {}
+        for position, header in entries:
+            if (header.type == GENESIS) != (position == 0) or (
+                    position == 0 and collect(header.control, {2: ("origin", "text")})["origin"] != origin):
+                self.problem("genesis", origin, position, "Genesis is elsewhere than at position 0, or of another log")
+            if header.order <= order:
+                self.problem("order", origin, position, "its order is not above that of the event before")
+            order = header.order
+            if header.case_id:
+                before, revision = newest.get(header.case_id, (0, 0))
+                if not 1 <= header.case_revision - revision <= position - before:
+                    self.problem("revision", origin, position, "its case revision does not fit its place")
+                newest[header.case_id] = (position, header.case_revision)
 
     def check_path(self, event, checkpoint):
         check_hashes(event["inclusion"])
@@ -942,35 +1043,25 @@ class BundleCheck:
     def check_known_to(self, origin, positions, headers, witnessed):
         """bundle.proto KnownTo: the agency's own cosignature, by then, covers each event of a log that is not
         its own, and each was disclosed to it (control entries are disclosed to all)."""
-        agency, at = self.bundle["known_to"]["agency"], parse_rfc3339(self.bundle["known_to"]["at"])
+        agency, at = self.bundle["known_to"]["agency"], self.known_at
         if agency_of_origin(origin) == agency:  # its own log needs no cosignature: what counts is when it wrote it
             for position, header in zip(positions, headers):
                 if header and header.recorded_at_us > at * 1_000_000:
-                    self.report.problem("known-to", origin, position, f"{agency} recorded it after that time")
+                    self.problem("known-to", origin, position, f"{agency} recorded it after that time")
             return
         end = max((size for size, cosigned in witnessed for name, times in cosigned.items()
                    if agency_of_witness(name) == agency and min(times) <= at), default=0)
         for position, header in zip(positions, headers):
             if position >= end:
-                self.report.problem("known-to", origin, position,
-                                    f"no cosignature of {agency} by that time covers it")
+                self.problem("known-to", origin, position,
+                             f"no cosignature of {agency} by that time covers it")
             if header and not header.control and agency not in [d["receiver"] for d in header.disclosures]:
-                self.report.problem("known-to", origin, position, f"it was not disclosed to {agency}")
+                self.problem("known-to", origin, position, f"it was not disclosed to {agency}")
 
 
 def check_hashes(hashes):
     if len(hashes) > MAX_PATH or any(len(h) != HASH_BYTES for h in hashes):
         raise Refused("proof", "a proof has a hash of another length, or too many")
-
-
-def agency_of_origin(origin):
-    """"<agency>/<service>/<epoch>" (DESIGN "Eight words")."""
-    return origin.rsplit("/", 2)[0]
-
-
-def agency_of_witness(key_name):
-    """"<agency>/<service>/witness", the name of a service's cosigning key."""
-    return key_name.rsplit("/", 2)[0] if key_name.endswith("/witness") else None
 
 
 def latest_times(witnessed):
@@ -1261,20 +1352,22 @@ def verify_pair(options, policy):
     return report
 
 
-def verify_bundle(options, policy):
+def check_bundle_file(options, policy):
     bundle = parse_bundle(read_file(options.file, MAX_BUNDLE))
     report = Report("bundle")
     if bundle["known_to"]:
-        parse_rfc3339(bundle["known_to"]["at"])
         report.facts["known_to"] = bundle["known_to"]
-    if policy is None:
-        policy = parse_policy(bundle["policy"])
+    check = BundleCheck(bundle, policy, report)
+    if policy is None and check.own:
         report.remarks.append(COMPARE_KEYS)
-        report.facts["keys"] = [key.vkey for key in policy.logs + list(policy.witnesses.values())]
-    BundleCheck(bundle, policy, report).run()
-    report.remarks.append(f"Made by {bundle['made_by'] or 'nobody named'} at {bundle['made_at'] or 'no time'}: "
-                          "a claim that nothing vouches for.")
-    return report
+        report.facts["keys"] = [key.vkey for key in check.own.logs + list(check.own.witnesses.values())]
+    check.run()
+    report.remarks.append(f"Made by {bundle['made_by']} at {bundle['made_at']}: a claim that nothing vouches for.")
+    return bundle, check, report
+
+
+def verify_bundle(options, policy):
+    return check_bundle_file(options, policy)[2]
 
 
 def verify_export(options, policy):
@@ -1299,22 +1392,14 @@ def shown_section(schemas, header, opened):
     schema = schemas.get(header.schema_hash)
     try:
         content = schema.decode("." + header.type, opened["plaintext"]) if schema else None
-    except (Unreadable, KeyError, RecursionError):
+    except (Unreadable, KeyError, RecursionError):  # no such type, or not as the schema says
         content = None
     return {"bytes": opened["plaintext"].hex()} if content is None else content
 
 
 def show_bundle(options, policy):
     """The verification, and with it what the bundle's events say."""
-    report = verify_bundle(options, policy)
-    bundle, schemas = parse_bundle(read_file(options.file, MAX_BUNDLE)), {}
-    for part in bundle["schemas"]:
-        data = part["file_descriptor_set"]
-        try:
-            schema = schemas[hashlib.sha256(data).digest()] = Schemas()
-            schema.add_set(data)
-        except Unreadable:
-            report.remarks.append("A schema cannot be read; its sections are shown as bytes.")
+    bundle, check, report = check_bundle_file(options, policy)
     report.facts["content"] = content = []
     for log in bundle["logs"]:
         for event in log["events"]:
@@ -1325,7 +1410,7 @@ def show_bundle(options, policy):
             except Refused:
                 continue
             entry.update(shown_header(header))
-            entry["opened"] = {str(SECTION_KINDS.get(o["kind"], o["kind"])): shown_section(schemas, header, o)
+            entry["opened"] = {str(SECTION_KINDS.get(o["kind"], o["kind"])): shown_section(check.schemas, header, o)
                                for o in event["opened"]}
     return report
 
@@ -1411,7 +1496,8 @@ def main(argv=None):
         policy = None
         place = options.policy or "--key"
         if options.policy:
-            policy = parse_policy(decode_utf8(read_file(options.policy, MAX_BUNDLE)))
+            # tlog-policy "Character set": octets, opaque where they are not ASCII.
+            policy = parse_policy(read_file(options.policy, MAX_POLICY).decode("utf-8", "surrogateescape"))
         elif options.key:
             policy = policy_of_keys([key.strip() for key in options.key])
         place = options.file

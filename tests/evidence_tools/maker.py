@@ -184,7 +184,8 @@ def message(**fields):
 
 
 class Entry:
-    """A leaf with the secrets and plaintexts of its sections, as an origin would write it."""
+    """A leaf with the secrets and plaintexts of its sections, as an origin would write it: number 0 a Genesis
+    (give `control`), then one case's events with revisions 1, 2, 3 …"""
 
     def __init__(self, origin, number, case=b"c" * 16, sections=None, receivers=(), schema=b"",
                  kind="polku.test.v1.Happened", control=b""):
@@ -202,11 +203,17 @@ class Entry:
         if control:
             self.header += message(f7=1_760_000_000_000_000 + number, f8=number + 1, f13=control)
         else:
-            self.header += message(f5=case, f6=number + 1, f7=1_760_000_000_000_000 + number, f8=number + 1)
+            self.header += message(f5=case, f6=number, f7=1_760_000_000_000_000 + number, f8=number + 1)
             self.header += message(f10=schema, f11=commitments, f12=disclosures) if schema else message(
                 f11=commitments, f12=disclosures)
         random = hashlib.sha256(f"random {origin} {number}".encode()).digest()
         self.leaf = pv.LEAF_PREFIX + random + self.header
+
+
+def genesis(log_key):
+    """Position 0 (event.proto Genesis)."""
+    control = message(f1=1, f2=log_key.name, f3=log_key.secret.public, f4=bytes(32))
+    return Entry(log_key.name, 0, kind="polku.event.v1.Genesis", control=control)
 
 
 def descriptor_set():
@@ -242,12 +249,12 @@ def log_evidence(log_key, entries, chosen, cosigners=(), cosigned=(), opened=Tru
 
 
 def bundle(policy, logs, schemas=(), case_id="", known_to=None):
-    made = {"format": "polku/bundle/v1", "madeBy": "FI/TEST/audit/1", "madeAt": "2026-11-22T00:00:00Z",
-            "policy": policy, "logs": logs, "schemas": [{"fileDescriptorSet": b64(s)} for s in schemas]}
+    made = {"format": "polku/bundle/v1", "made_by": "FI/GOV/9999993-3/tarkastaja/audit/1", "made_at": "2026-11-22T00:00:00Z",
+            "policy": policy, "logs": logs, "schemas": [{"file_descriptor_set": b64(s)} for s in schemas]}
     if case_id:
-        made["caseId"] = case_id
+        made["case_id"] = case_id
     if known_to:
-        made["knownTo"] = dict(zip(("agency", "at"), known_to))
+        made["known_to"] = dict(zip(("agency", "at"), known_to))
     return made
 
 
