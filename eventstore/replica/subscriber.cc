@@ -25,6 +25,8 @@ constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
 constexpr std::string_view kForked =
     "the origin has signed two histories: the evidence is kept (polku status --evidence DIR); its log is "
     "followed where it fits ours and not cosigned";
+// A cosignature that the origin's heartbeats do not tell was lost, or it has more witnesses than fit in one.
+constexpr absl::Duration kRepeatCosign = absl::Seconds(5);
 // Gossip repeats: so many checkpoints that were compared lately are known again without any work.
 constexpr size_t kMaxCompared = 16;
 
@@ -83,7 +85,7 @@ class SubscriberImpl final : public Subscriber {
   std::vector<SubscriberOutput> Start(absl::Time now, absl::Time wall) override {
     std::vector<SubscriberOutput> out;
     // Before the pull: an origin that is an old copy should learn it first.
-    if (!storing_.has_value()) Cosign(wall, out);
+    if (!storing_.has_value()) Cosign(now, wall, out);
     if (started_ && session_ == 0) return out;  // waits for retry_at_, whatever the link does
     started_ = true;
     Restart(now, out);
@@ -170,6 +172,7 @@ class SubscriberImpl final : public Subscriber {
             now + options_.retry_after_fault, out);
     }
     TakeHeartbeat(out);
+    RepeatCosign(heartbeat, now, out);
     return out;
   }
 
@@ -216,7 +219,7 @@ class SubscriberImpl final : public Subscriber {
     stored_note_ = std::move(storing_note_);
     TakeSeen(out);
     TakeHeartbeat(out);
-    Cosign(wall, out);
+    Cosign(now, wall, out);
     if (session_ == 0) {
       tip_ = stored_;
       if (now >= retry_at_) NewSession(now, out);
@@ -513,18 +516,32 @@ class SubscriberImpl final : public Subscriber {
     return {options_.origin, stored_.frontier.size(), stored_.frontier.Root()};
   }
 
-  void Cosign(absl::Time wall, std::vector<SubscriberOutput>& out) {
+  void Cosign(absl::Time now, absl::Time wall, std::vector<SubscriberOutput>& out) {
     if (options_.cosigner == nullptr || forked_ || stored_note_.empty()) return;
     const proof::Checkpoint checkpoint = StoredCheckpoint();
     const absl::StatusOr<std::string> note =
         proof::AddSignatures(stored_note_, options_.cosigner->Cosign(checkpoint, wall));
     // Cannot be: the note verified, and the line is our own.
     if (!note.ok()) return;
-    SendCosign send;
-    send.cosign.set_origin(options_.origin);
-    send.cosign.set_checkpoint(*note);
+    cosign_.set_origin(options_.origin);
+    cosign_.set_checkpoint(*note);
     cosigned_size_ = checkpoint.size;
-    out.push_back(std::move(send));
+    cosign_sent_ = now;
+    out.push_back(SendCosign{cosign_});
+  }
+
+  void RepeatCosign(const exchange::v1::Heartbeat& heartbeat, absl::Time now,
+                    std::vector<SubscriberOutput>& out) {
+    if (forked_ || cosigned_size_ == Position(0) || now < cosign_sent_ + kRepeatCosign) return;
+    for (const exchange::v1::Cosigned& cosigned : heartbeat.cosigned()) {
+      const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosigned.checkpoint());
+      if (claimed.ok() && claimed->checkpoint.size >= cosigned_size_ &&
+          OnlyLine(*claimed, options_.cosigner->verifier()) != nullptr) {
+        return;
+      }
+    }
+    cosign_sent_ = now;
+    out.push_back(SendCosign{cosign_});
   }
 
   bool IsKnown(std::string_view note) const {
@@ -787,7 +804,9 @@ class SubscriberImpl final : public Subscriber {
   std::optional<SignedNote> smallest_ahead_;
   std::deque<std::string> compared_;  // notes found consistent lately, at most kMaxCompared
   bool forked_ = false;               // for ever
-  Position cosigned_size_;
+  exchange::v1::Cosign cosign_;  // the newest said in this run
+  Position cosigned_size_;       // of it
+  absl::Time cosign_sent_ = absl::InfinitePast();
 
   struct Witnessed {
     Position size;

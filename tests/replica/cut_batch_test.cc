@@ -103,7 +103,7 @@ TEST(CutBatchTest, AnEmptyRangeAndAMissingSecretAreErrors) {
   origin.AddGenesis();
   origin.AddEvent({{kKela, {SectionKind::kService}}}, {{SectionKind::kService, "x"}});
   origin.Commit();
-  EXPECT_THAT(origin.cut()(kKela, Position(2), Position(2), 1000),
+  EXPECT_THAT(origin.cut()(kKela, false, Position(2), Position(2), 1000),
               StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(CutBatch(origin.engine(), kOrigin, kKela, Position(0), Position(2), 1000,
                        [](const auto&, SectionKind) -> absl::StatusOr<vault::SectionSecret> {

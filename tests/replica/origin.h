@@ -21,6 +21,7 @@
 #include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
 #include "eventstore/log/memory_engine.h"
+#include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/replica/publisher.h"
 #include "eventstore/replica/subscriber.h"
@@ -45,27 +46,60 @@ struct WrittenEntry {
   Plaintexts plaintexts;
 };
 
-inline std::unique_ptr<proof::Signer> SignerFromSeed(const std::string& name, char fill) {
+inline std::unique_ptr<proof::Signer> SignerFromSeed(
+    const std::string& name, char fill, proof::KeyUse use = proof::KeyUse::kCheckpoint) {
   const std::string seed(32, fill);
   proof::Ed25519Public key;
   uint8_t secret[crypto_sign_SECRETKEYBYTES];
   EnsureSodium();
   crypto_sign_seed_keypair(key.data(), secret, reinterpret_cast<const uint8_t*>(seed.data()));
-  const proof::VerifierKey verifier(name, key, proof::KeyUse::kCheckpoint);
+  const proof::VerifierKey verifier(name, key, use);
   std::string id;
   AppendBigEndian32(id, verifier.key_id());
+  const std::string use_and_seed = std::string(1, static_cast<char>(use)) + seed;
   auto signer = proof::Signer::Parse(
-      Str("PRIVATE+KEY+", name, "+", ToHex(id), "+", ToBase64(std::string("\x01") + seed), "\n"),
-      proof::KeyUse::kCheckpoint);
+      Str("PRIVATE+KEY+", name, "+", ToHex(id), "+", ToBase64(use_and_seed), "\n"), use);
   EXPECT_THAT(signer, polku::testing::IsOk());
   return *std::move(signer);
+}
+
+// The key with which `agency` cosigns.
+inline std::unique_ptr<proof::Signer> CosignerOf(const std::string& agency, char fill = 'w') {
+  return SignerFromSeed(agency + "/service/witness", fill, proof::KeyUse::kCosignature);
+}
+
+// What the log in `engine` can prove of its earlier sizes.
+inline PrefixFn PrefixOf(log::Engine& engine, LogNumber log) {
+  return [&engine, log](Position size) -> absl::StatusOr<PrefixProof> {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, engine.ReadHead(log));
+    if (!bytes.has_value()) return absl::NotFoundError("an empty log");
+    POLKU_ASSIGN_OR_RETURN(const log::LogHead head, log::LogHead::Parse(*bytes));
+    log::TreeReader tree(engine, log);
+    PrefixProof prefix;
+    POLKU_ASSIGN_OR_RETURN(prefix.root, tree.Root(size));
+    POLKU_ASSIGN_OR_RETURN(prefix.consistency, tree.Consistency(size, head.frontier.size()));
+    return prefix;
+  };
 }
 
 class TestOrigin {
  public:
   explicit TestOrigin(uint64_t seed, std::string name = kOrigin, char key_fill = 'k')
-      : random_(seed), name_(std::move(name)), signer_(SignerFromSeed(name_, key_fill)) {
+      : random_(seed), name_(std::move(name)), key_fill_(key_fill), signer_(SignerFromSeed(name_, key_fill)) {
     head_.origin = name_;
+  }
+
+  // The same origin as it was when it had `size` entries, a size at which it committed; what it does from
+  // then on is its own. The same key signs: how an old copy goes on, or a liar.
+  std::unique_ptr<TestOrigin> OldCopy(Position size, uint64_t seed) const {
+    auto copy = std::make_unique<TestOrigin>(seed, name_, key_fill_);
+    for (const uint64_t end : commits_) {
+      if (end > size.value()) break;
+      while (copy->entries_.size() < end) copy->AddEntry(entries_[copy->entries_.size()]);
+      copy->Commit();
+    }
+    EXPECT_EQ(copy->size(), size);
+    return copy;
   }
 
   const std::string& name() const { return name_; }
@@ -171,6 +205,9 @@ class TestOrigin {
     batch.new_size = committed_;
     batch.checkpoint = checkpoint_ = signer_->Sign({name_, committed_, head_.frontier.Root()});
     batch.head = head_.Serialize();
+    log::AddNodes(kOwnLog, nodes_, batch.index);
+    nodes_.clear();
+    commits_.push_back(committed_.value());
     ASSERT_THAT(engine_->Commit(batch), polku::testing::IsOk());
   }
 
@@ -188,12 +225,15 @@ class TestOrigin {
   }
 
   CutBatchFn cut() {
-    return [this](std::string_view receiver, Position from, Position end, size_t max_bytes) {
-      return CutBatch(*engine_, name_, receiver, from, end, max_bytes, secrets());
+    return [this](std::string_view receiver, bool mirror, Position from, Position end,
+                  size_t max_bytes) {
+      return mirror ? CutWhole(*engine_, kOwnLog, name_, receiver, from, end, max_bytes, secrets())
+                    : CutBatch(*engine_, name_, receiver, from, end, max_bytes, secrets());
     };
   }
-  BatchMessage Cut(std::string_view receiver, uint64_t from, size_t max_bytes = 1 << 20) {
-    auto message = cut()(receiver, Position(from), committed_, max_bytes);
+  BatchMessage Cut(std::string_view receiver, uint64_t from, size_t max_bytes = 1 << 20,
+                   bool mirror = false) {
+    auto message = cut()(receiver, mirror, Position(from), committed_, max_bytes);
     EXPECT_THAT(message, polku::testing::IsOk());
     return message.ok() ? *std::move(message) : BatchMessage();
   }
@@ -217,17 +257,32 @@ class TestOrigin {
   }
 
   void Add(event::v1::Header header, Plaintexts plaintexts) {
-    std::string leaf = log::MakeLeaf(random_.Bytes(32), header.SerializeAsString());
-    head_.frontier.AppendLeafHash(proof::LeafHash(leaf));
+    AddEntry({log::MakeLeaf(random_.Bytes(32), header.SerializeAsString()), header,
+              std::move(plaintexts)});
+  }
+
+  void AddEntry(WrittenEntry entry) {
+    const event::v1::Header& header = entry.header;
+    head_.frontier.AppendLeafHash(proof::LeafHash(entry.leaf), &nodes_);
     head_.last_order = Order(header.order());
-    entries_.push_back({std::move(leaf), std::move(header), std::move(plaintexts)});
+    order_ = header.order();
+    for (const auto& disclosure : header.disclosures()) {
+      numbers_[disclosure.receiver()] = disclosure.number();
+    }
+    if (const auto case_id = CaseId::FromBytes(header.case_id())) {
+      revisions_[*case_id] = header.case_revision();
+    }
+    entries_.push_back(std::move(entry));
   }
 
   polku::testing::SeededGenerator random_;
   const std::string name_;
+  const char key_fill_;
   const std::unique_ptr<proof::Signer> signer_;
   const std::unique_ptr<log::Engine> engine_ = log::MakeMemoryEngine();
   log::LogHead head_;
+  std::vector<proof::Node> nodes_;  // completed since the last commit
+  std::vector<uint64_t> commits_;   // sizes after each
   std::string checkpoint_;
   Position committed_;
   uint64_t order_ = 1'741'000'000'000'000;
@@ -309,6 +364,50 @@ inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, lo
       position += count;
     }
   }
+}
+
+// Judge: the mirror in `engine` holds every entry with every section, and can open those that are
+// disclosed to `receiver` and no other.
+inline void ExpectWhole(TestOrigin& origin, const std::string& receiver, log::Engine& engine,
+                        LogNumber log, Position size) {
+  auto cursor = engine.Scan(log, Position(0), true);
+  ASSERT_THAT(cursor, polku::testing::IsOk());
+  uint64_t position = 0;
+  while (position < size.value()) {
+    auto group = (*cursor)->Next();
+    ASSERT_THAT(group, polku::testing::IsOk());
+    ASSERT_TRUE(group->has_value());
+    auto view = log::GroupView::Parse((*group)->entries, (*group)->blobs);
+    ASSERT_THAT(view, polku::testing::IsOk());
+    for (const log::GroupItem& item : view->items()) {
+      SCOPED_TRACE(position);
+      const WrittenEntry& entry = origin.entries().at(position++);
+      ASSERT_EQ(item.leaf, entry.leaf);
+      const auto blobs = view->BlobsAt(item.offset);
+      ASSERT_EQ(blobs.size(), entry.plaintexts.size());
+      for (const log::BlobView& blob : blobs) {
+        Hash commitment;
+        for (const auto& c : entry.header.commitments()) {
+          if (c.kind() == static_cast<int>(blob.kind))
+            commitment = *Hash::FromBytes(c.commitment());
+        }
+        ASSERT_EQ(blob.blob, vault::SealSection(origin.SecretOf(entry.header, blob.kind),
+                                                commitment, entry.plaintexts.at(blob.kind)));
+        bool ours = false;
+        for (const auto& d : entry.header.disclosures()) {
+          for (const int kind : d.sections())
+            ours = ours || (d.receiver() == receiver && kind == static_cast<int>(blob.kind));
+        }
+        ASSERT_EQ(blob.secret.empty(), !ours);
+        if (!ours) continue;
+        const CaseId case_id = *CaseId::FromBytes(entry.header.case_id());
+        auto s = vault::UnwrapSecret(OwnKey(case_id, blob.kind), commitment, blob.secret);
+        ASSERT_THAT(s, polku::testing::IsOk());
+        ASSERT_EQ(s->secret_bytes(), origin.SecretOf(entry.header, blob.kind).secret_bytes());
+      }
+    }
+  }
+  ASSERT_EQ(position, size.value());
 }
 
 }  // namespace polku::replica

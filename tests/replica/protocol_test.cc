@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "eventstore/replica/witness_book.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/replica/origin.h"
@@ -67,6 +68,9 @@ struct Example {
   std::string note;
   std::string entries;
   std::string blobs;
+  std::string witness_vkey;
+  std::string cosign;
+  std::string heartbeat;
 };
 
 Example MakeExample() {
@@ -134,6 +138,32 @@ Example MakeExample() {
   log::GroupWriter::Encoded encoded = std::move(writer).Finish();
   example.entries = encoded.entries;
   example.blobs = encoded.blobs;
+
+  const auto cosigner =
+      SignerFromSeed(Str(kKela, "/benefits/witness"), 0x02, proof::KeyUse::kCosignature);
+  example.witness_vkey = cosigner->verifier().Format() + "\n";
+  const proof::Checkpoint checkpoint{kOrigin, frontier.size(), frontier.Root()};
+  const std::string cosigned =
+      example.note + cosigner->Cosign(checkpoint, absl::FromUnixSeconds(1'741'000'002));
+  exchange::v1::Envelope cosign;
+  cosign.set_protocol(1);
+  cosign.mutable_cosign()->set_origin(kOrigin);
+  cosign.mutable_cosign()->set_checkpoint(cosigned);
+  example.cosign = cosign.SerializeAsString();
+
+  // One more entry, and the heartbeat after it: the proof from 4 entries to 5 is the fifth's hash.
+  const Hash fifth = proof::LeafHash("fifth");
+  frontier.AppendLeafHash(fifth);
+  exchange::v1::Envelope heartbeat;
+  heartbeat.set_protocol(1);
+  heartbeat.mutable_heartbeat()->set_origin(kOrigin);
+  heartbeat.mutable_heartbeat()->set_session(0x0102030405060708);
+  heartbeat.mutable_heartbeat()->set_checkpoint(
+      signer->Sign({kOrigin, frontier.size(), frontier.Root()}));
+  auto* told = heartbeat.mutable_heartbeat()->add_cosigned();
+  told->set_checkpoint(cosigned);
+  told->add_consistency(std::string(fifth.view()));
+  example.heartbeat = heartbeat.SerializeAsString();
   return example;
 }
 
@@ -146,6 +176,9 @@ TEST(ProtocolTest, TheExamplesAreWhatThisCodeSends) {
   EXPECT_EQ(blocks["hex envelope"], HexLines(example.envelope));
   EXPECT_EQ(blocks["hex entries"], HexLines(example.entries));
   EXPECT_EQ(blocks["hex blobs"], HexLines(example.blobs));
+  EXPECT_EQ(blocks["vkey witness"], example.witness_vkey);
+  EXPECT_EQ(blocks["hex cosign"], HexLines(example.cosign));
+  EXPECT_EQ(blocks["hex heartbeat"], HexLines(example.heartbeat));
 }
 
 TEST(ProtocolTest, TheExamplePullReadsAsThePageSays) {
@@ -159,13 +192,64 @@ TEST(ProtocolTest, TheExamplePullReadsAsThePageSays) {
   EXPECT_EQ(envelope.pull().credit_bytes(), 8u << 20);
 }
 
+proof::VerifierKey KeyIn(std::map<std::string, std::string>& blocks, const std::string& name,
+                         proof::KeyUse use) {
+  std::string vkey = blocks[name];
+  if (!vkey.empty()) vkey.pop_back();
+  auto key = proof::VerifierKey::Parse(vkey, use);
+  EXPECT_THAT(key, IsOk());
+  return *key;
+}
+
+TEST(ProtocolTest, TheExampleCosignatureCountsForTheExampleBatch) {
+  auto blocks = Blocks();
+  exchange::v1::Envelope envelope;
+  ASSERT_TRUE(envelope.ParseFromString(Bytes(blocks["hex cosign"])));
+  ASSERT_TRUE(envelope.has_cosign());
+  EXPECT_EQ(envelope.cosign().checkpoint().substr(0, blocks["note"].size()), blocks["note"]);
+  const auto witness = KeyIn(blocks, "vkey witness", proof::KeyUse::kCosignature);
+  auto book = WitnessBook::Make({.origin = kOrigin,
+                                 .own_agency = "FI/MUN/0187690-1/oulu",
+                                 .own_key = KeyIn(blocks, "vkey", proof::KeyUse::kCheckpoint),
+                                 .witnesses = {{kKela, witness}},
+                                 .prefix = {}},
+                                {});
+  const auto outcome = book->OnCosign(kKela, envelope.cosign(), Position(4), blocks["note"]);
+  ASSERT_TRUE(outcome.keep.has_value()) << outcome.rejected;
+  EXPECT_EQ(outcome.keep->time, absl::FromUnixSeconds(1'741'000'002));
+  EXPECT_THAT(book->AgenciesCovering(Position(4)), ::testing::ElementsAre(kKela));
+}
+
+TEST(ProtocolTest, TheExampleHeartbeatProvesItsCosignature) {
+  auto blocks = Blocks();
+  exchange::v1::Envelope envelope;
+  ASSERT_TRUE(envelope.ParseFromString(Bytes(blocks["hex heartbeat"])));
+  ASSERT_TRUE(envelope.has_heartbeat());
+  const exchange::v1::Heartbeat& heartbeat = envelope.heartbeat();
+  EXPECT_EQ(heartbeat.session(), 0x0102030405060708u);
+  const auto key = KeyIn(blocks, "vkey", proof::KeyUse::kCheckpoint);
+  const auto newest = proof::VerifyCheckpoint(heartbeat.checkpoint(), key);
+  ASSERT_THAT(newest, IsOk());
+  EXPECT_EQ(newest->size, Position(5));
+  ASSERT_EQ(heartbeat.cosigned_size(), 1);
+  const std::string& note = heartbeat.cosigned(0).checkpoint();
+  const auto cosigned = proof::VerifyCheckpoint(note, key);
+  ASSERT_THAT(cosigned, IsOk());
+  EXPECT_THAT(proof::VerifyCosignature(
+                  note, KeyIn(blocks, "vkey witness", proof::KeyUse::kCosignature)),
+              IsOkAndHolds(absl::FromUnixSeconds(1'741'000'002)));
+  proof::MerkleProof proof;
+  for (const auto& hash : heartbeat.cosigned(0).consistency()) {
+    proof.push_back(*Hash::FromBytes(hash));
+  }
+  EXPECT_THAT(proof::VerifyConsistency(cosigned->size, newest->size, cosigned->root, newest->root,
+                                       proof),
+              IsOk());
+}
+
 TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
   auto blocks = Blocks();
-  std::string vkey = blocks["vkey"];
-  ASSERT_FALSE(vkey.empty());
-  vkey.pop_back();
-  auto key = proof::VerifierKey::Parse(vkey, proof::KeyUse::kCheckpoint);
-  ASSERT_THAT(key, IsOk());
+  const auto key = KeyIn(blocks, "vkey", proof::KeyUse::kCheckpoint);
   exchange::v1::Envelope envelope;
   ASSERT_TRUE(envelope.ParseFromString(Bytes(blocks["hex envelope"])));
   ASSERT_TRUE(envelope.has_batch());
@@ -177,10 +261,10 @@ TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
     ASSERT_EQ(size, sizeof value);
     memcpy(out, &value, size);
   };
-  auto subscriber = Subscriber::Make({.origin = kOrigin, .own_agency = kKela, .origin_key = *key},
+  auto subscriber = Subscriber::Make({.origin = kOrigin, .own_agency = kKela, .origin_key = key},
                                      {}, WrapWithOwnKey, session);
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
-  auto started = subscriber->Start(now);
+  auto started = subscriber->Start(now, now);
   exchange::v1::Envelope pull;
   pull.set_protocol(1);
   *pull.mutable_pull() = std::get<SendPull>(started.at(0)).pull;

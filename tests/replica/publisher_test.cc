@@ -12,6 +12,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr auto kHealth = SectionKind::kHealth;
+constexpr auto kPayment = SectionKind::kPayment;
+
 class PublisherTest : public ::testing::Test {
  protected:
   PublisherTest() {
@@ -25,11 +28,11 @@ class PublisherTest : public ::testing::Test {
     options.max_subscribers = max_subscribers;
     publisher_ =
         Publisher::Make(options,
-                        [this](std::string_view receiver, Position from, Position end,
+                        [this](std::string_view receiver, bool mirror, Position from, Position end,
                                size_t most) -> absl::StatusOr<BatchMessage> {
                           if (broken_)
                             return absl::DataLossError("group at position 0: checksum mismatch");
-                          return origin_.cut()(receiver, from, end, most);
+                          return origin_.cut()(receiver, mirror, from, end, most);
                         });
     Announce();
   }
@@ -160,6 +163,145 @@ TEST_F(PublisherTest, HeartbeatsComeWhenNothingElseDoes) {
   EXPECT_EQ(heartbeat.session(), 5u);
   EXPECT_EQ(heartbeat.checkpoint(), origin_.checkpoint());
   EXPECT_TRUE(publisher_->Tick(now_).empty());
+}
+
+TEST_F(PublisherTest, HeartbeatsComeAtLeastEveryFiveSecondsWhileBatchesFlow) {
+  OnPull("a", Pull(5, 0));
+  absl::Time last = now_;
+  uint64_t end = 1;
+  int heartbeats = 0;
+  const absl::Time stop = now_ + absl::Seconds(60);
+  while (now_ < stop) {
+    now_ += absl::Milliseconds(100);
+    Append(1);
+    Announce();
+    OnPull("a", Pull(5, ++end));
+    if (publisher_->NextTick() > now_) continue;
+    for (const auto& output : publisher_->Tick(now_)) {
+      if (!std::holds_alternative<SendHeartbeat>(output)) continue;
+      EXPECT_EQ(std::get<SendHeartbeat>(output).heartbeat.checkpoint(), origin_.checkpoint());
+      EXPECT_LE(now_ - last, absl::Seconds(5));
+      last = now_;
+      ++heartbeats;
+    }
+  }
+  EXPECT_EQ(heartbeats, 12);
+}
+
+TEST_F(PublisherTest, ANewCosignatureIsToldWithinASecondAndNoMoreThanOnceASecond) {
+  OnPull("a", Pull(5, 0));
+  std::vector<absl::Time> rounds;
+  publisher_->SetExtras([&] {
+    rounds.push_back(now_);
+    Publisher::HeartbeatExtras extras;
+    extras.cosigned.emplace_back().set_checkpoint(Str("note ", rounds.size()));
+    return extras;
+  });
+  const absl::Time start = now_;
+  now_ += absl::Seconds(2);
+  // News all the time: for ten seconds a cosignature every 50 ms.
+  absl::Time oldest_news = absl::InfiniteFuture();
+  while (now_ < start + absl::Seconds(12)) {
+    publisher_->OnCosigned(now_);
+    oldest_news = std::min(oldest_news, now_);
+    if (publisher_->NextTick() <= now_) {
+      const auto out = publisher_->Tick(now_);
+      ASSERT_EQ(out.size(), 1u);
+      EXPECT_EQ(std::get<SendHeartbeat>(out[0]).heartbeat.cosigned(0).checkpoint(),
+                Str("note ", rounds.size()));
+      EXPECT_LE(now_ - oldest_news, absl::Seconds(1));
+      oldest_news = absl::InfiniteFuture();
+    }
+    now_ += absl::Milliseconds(50);
+  }
+  EXPECT_THAT(rounds.size(), ::testing::AllOf(::testing::Ge(9u), ::testing::Le(11u)));
+}
+
+TEST_F(PublisherTest, ARoundIsMadeOnceAndSentToAllInPieces) {
+  int rounds = 0;
+  publisher_->SetExtras([&] {
+    ++rounds;
+    return Publisher::HeartbeatExtras{};
+  });
+  for (int i = 0; i < 200; ++i) OnPull(Str("route ", i), Pull(5, 1));
+  now_ += absl::Seconds(5);
+  std::set<Route> reached;
+  size_t most = 0;
+  while (publisher_->NextTick() <= now_) {
+    const auto out = publisher_->Tick(now_);
+    ASSERT_FALSE(out.empty()) << "a busy loop";
+    most = std::max(most, out.size());
+    for (const auto& output : out) {
+      EXPECT_TRUE(reached.insert(std::get<SendHeartbeat>(output).to).second) << "told twice";
+    }
+  }
+  EXPECT_EQ(reached.size(), 200u);
+  EXPECT_EQ(most, 64u);
+  EXPECT_EQ(rounds, 1);
+}
+
+TEST_F(PublisherTest, AHeartbeatFitsItsEnvelopeAndEverythingIsToldInTurn) {
+  OnPull("a", Pull(5, 1));
+  for (const bool large : {false, true}) {
+    SCOPED_TRACE(large);
+    const size_t note_bytes = large ? kMaxCheckpointBytes - 4 : 300;
+    const size_t proof_hashes = large ? 63 : 20;
+    publisher_->SetExtras([&] {
+      Publisher::HeartbeatExtras extras;
+      for (int i = 1000; i < 1050; ++i) {
+        exchange::v1::Cosigned& cosigned = extras.cosigned.emplace_back();
+        cosigned.set_checkpoint(std::string(note_bytes, 'c') + std::to_string(i));
+        for (size_t h = 0; h < proof_hashes; ++h) cosigned.add_consistency(std::string(32, 'h'));
+      }
+      for (int i = 1000; i < 1100; ++i) {
+        extras.seen.push_back(std::string(note_bytes, 's') + std::to_string(i));
+      }
+      extras.seen.push_back(std::string(100'000, 's'));  // never has room, and stops nobody
+      return extras;
+    });
+    std::set<std::string> cosigned;
+    std::set<std::string> seen;
+    int rounds = 0;
+    while ((cosigned.size() < 50 || seen.size() < 100) && ++rounds < 20) {
+      now_ += absl::Seconds(5);
+      OnPull("a", Pull(5, 1));
+      const auto out = publisher_->Tick(now_);
+      ASSERT_EQ(out.size(), 1u);
+      const auto& heartbeat = std::get<SendHeartbeat>(out[0]).heartbeat;
+      exchange::v1::Envelope envelope;
+      envelope.set_protocol(1);
+      *envelope.mutable_heartbeat() = heartbeat;
+      // The checkpoint may take its 2,048 bytes as well.
+      EXPECT_LE(envelope.ByteSizeLong() + kMaxCheckpointBytes, 65'536u);
+      EXPECT_LE(heartbeat.cosigned_size(), 32);
+      EXPECT_LE(heartbeat.seen_size(), 64);
+      for (const auto& one : heartbeat.cosigned()) cosigned.insert(one.checkpoint());
+      for (const auto& one : heartbeat.seen()) seen.insert(one);
+    }
+    EXPECT_EQ(cosigned.size(), 50u);
+    EXPECT_EQ(seen.size(), 100u);
+    EXPECT_LE(rounds, large ? 16 : 3);
+  }
+}
+
+TEST_F(PublisherTest, AMirrorIsCutTheWhole) {
+  origin_.AddEvent({{kProvider, {kPayment}}}, {{kPayment, "9.00"}, {kHealth, "ill"}});
+  origin_.Commit();
+  Announce();
+  exchange::v1::Pull pull = Pull(5, 1);
+  pull.set_mirror(true);
+  const auto out = OnPull("a", pull);
+  ASSERT_EQ(out.size(), 1u);
+  const BatchMessage& message = std::get<SendBatch>(out[0]).message;
+  auto view = log::GroupView::Parse(message.entries, message.blobs);
+  ASSERT_THAT(view, polku::testing::IsOk());
+  EXPECT_EQ(view->items().at(0).leaf, origin_.entries()[1].leaf);
+  EXPECT_EQ(view->BlobsAt(0).size(), 2u);
+  // The same number without the wish is another session: it starts over, with what is disclosed.
+  const auto less = OnPull("a", Pull(5, 1));
+  ASSERT_EQ(less.size(), 1u);
+  EXPECT_EQ(std::get<SendBatch>(less[0]).message.entries.find(origin_.entries()[1].leaf),
+            std::string::npos);
 }
 
 TEST_F(PublisherTest, AFailedSendIsCutAgainAtTheNextPullAndNotBefore) {

@@ -1,25 +1,29 @@
-// Publisher and subscribers over a simulated network and simulated time: loss, duplication,
-// reordering, delay, restarts of either side and slow disks, from a printed seed. Independent
-// judges: each replica is the origin's projection, nothing is acknowledged before it is stored, and
-// memory stays bounded.
+// Publisher, witness book and subscribers over a simulated network and simulated time: loss, duplication,
+// reordering, delay, restarts of either side and slow disks, from a printed seed; origins that fork
+// and origins that are rolled back. Independent judges: each replica is the origin's projection, nothing is
+// acknowledged, cosigned or counted before it is stored, nobody is accused who did not sign two
+// histories, and memory stays bounded.
 #include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
 #include <queue>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "eventstore/log/replica_log.h"
+#include "eventstore/replica/witness_book.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/replica/origin.h"
+#include "tests/replica/follower.h"
 
 namespace polku::replica {
 namespace {
 
 using ::polku::testing::IsOk;
+using ::polku::testing::IsOkAndHolds;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -31,31 +35,59 @@ struct Faults {
   absl::Duration store = absl::Milliseconds(5);
 };
 
+constexpr char kOulu[] = "FI/MUN/0187690-1/oulu";
+
 class World {
  public:
-  World(uint64_t seed, std::vector<std::string> receivers, uint64_t credit_bytes)
-      : random_(seed), origin_(seed), credit_(credit_bytes) {
-    origin_.AddGenesis();
-    origin_.Commit();
-    StartPublisher();
+  // Every receiver cosigns, gossips to the next one, and every one at an index of `mirrors` is a mirror.
+  World(uint64_t seed, std::vector<std::string> receivers, uint64_t credit_bytes,
+        std::set<size_t> mirrors = {})
+      : random_(seed), credit_(credit_bytes) {
+    sides_.push_back(std::make_unique<Side>());
+    side().origin = std::make_unique<TestOrigin>(seed);
+    origin().AddGenesis();
+    origin().Commit();
     for (std::string& receiver : receivers) {
       auto replica = std::make_unique<Replica>();
       replica->index = replicas_.size();
+      replica->cosigner = CosignerOf(receiver);
       replica->receiver = std::move(receiver);
+      replica->mirror = mirrors.contains(replica->index);
       replicas_.push_back(std::move(replica));
-      StartSubscriber(*replicas_.back());
     }
+    StartPublisher(0);
+    for (auto& replica : replicas_) StartSubscriber(*replica);
   }
 
   Faults faults;
-  TestOrigin& origin() { return origin_; }
+  TestOrigin& origin(size_t of = 0) { return *sides_[of]->origin; }
 
-  void Append(size_t entries) {
+  void Append(size_t entries, size_t to = 0) {
     std::vector<std::string> receivers;
     for (const auto& replica : replicas_) receivers.push_back(replica->receiver);
-    for (size_t i = 0; i < entries; ++i) origin_.AddRandomEvent(receivers);
-    origin_.Commit();
-    Route(publisher_->OnCommitted(origin_.size(), origin_.checkpoint(), now_));
+    for (size_t i = 0; i < entries; ++i) origin(to).AddRandomEvent(receivers);
+    origin(to).Commit();
+    Route(to, sides_[to]->publisher->OnCommitted(origin(to).size(), origin(to).checkpoint(), now_));
+  }
+
+  // From now on the origin shows another history to these replicas, under the same key.
+  void Fork(const std::set<size_t>& replicas) {
+    honest_ = false;
+    sides_.push_back(std::make_unique<Side>());
+    sides_[1]->origin = origin().OldCopy(origin().size(), random_());
+    StartPublisher(1);
+    for (const size_t index : replicas) {
+      replicas_[index]->side = 1;
+      StartSubscriber(*replicas_[index]);
+    }
+  }
+
+  // The origin's disk, and all it knew of its witnesses, is as it was at `size`.
+  void RollBack(Position size) {
+    honest_ = false;
+    side().origin = origin().OldCopy(size, random_());
+    std::erase_if(side().kept, [&](const auto& item) { return item.second.size > size; });
+    StartPublisher(0);
   }
 
   // Lets simulated time pass; stops early when `done`.
@@ -65,7 +97,8 @@ class World {
     while (!done()) {
       absl::Time next = std::min(end, next_fault_);
       if (!events_.empty()) next = std::min(next, events_.top().at);
-      next = std::min(next, publisher_->NextTick());
+      next = std::min(next, next_gossip_);
+      for (const auto& side : sides_) next = std::min(next, side->publisher->NextTick());
       for (const auto& replica : replicas_) next = std::min(next, replica->subscriber->NextTick());
       if (next >= end) {
         now_ = end;
@@ -81,7 +114,13 @@ class World {
         events_.pop();
         event();
       }
-      if (publisher_->NextTick() <= now_) Route(publisher_->Tick(now_));
+      if (now_ >= next_gossip_) {
+        next_gossip_ = now_ + absl::Seconds(1 + random_.Below(5));
+        Gossip();
+      }
+      for (size_t i = 0; i < sides_.size(); ++i) {
+        if (sides_[i]->publisher->NextTick() <= now_) Route(i, sides_[i]->publisher->Tick(now_));
+      }
       for (auto& replica : replicas_) {
         if (replica->subscriber->NextTick() <= now_)
           Take(*replica, replica->subscriber->Tick(now_));
@@ -93,20 +132,37 @@ class World {
 
   bool Complete() const {
     return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
-      return replica->log->size() == origin_.size() &&
+      return replica->log->size() == sides_[replica->side]->origin->size() &&
              replica->subscriber->status().state() == exchange::v1::SUBSCRIPTION_STATE_LIVE;
+    });
+  }
+
+  // Every agency stands behind the whole log, and every replica knows it of every other.
+  bool Witnessed() const {
+    const Position size = sides_[0]->origin->size();
+    if (sides_[0]->book->AgenciesCovering(size).size() != replicas_.size()) return false;
+    return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
+      return replica->kept.size() == replicas_.size() &&
+             std::all_of(replica->kept.begin(), replica->kept.end(),
+                         [&](const auto& item) { return item.second.size == size; });
     });
   }
 
   void Judge() {
     for (const auto& replica : replicas_) {
       SCOPED_TRACE(replica->receiver);
-      ExpectProjection(origin_, replica->receiver, *replica->engine, replica->log->number(),
-                       replica->log->head());
+      TestOrigin& of = origin(replica->side);
+      if (replica->mirror) {
+        ExpectWhole(of, replica->receiver, *replica->engine, replica->log->number(),
+                    replica->log->size());
+      } else {
+        ExpectProjection(of, replica->receiver, *replica->engine, replica->log->number(),
+                         replica->log->head());
+      }
       auto note = replica->engine->ReadCheckpoint(replica->log->number(), replica->log->size());
       ASSERT_THAT(note, IsOk());
       if (replica->log->size() == Position(0)) continue;
-      auto checkpoint = proof::VerifyCheckpoint(note->value(), origin_.signer().verifier());
+      auto checkpoint = proof::VerifyCheckpoint(note->value(), of.signer().verifier());
       ASSERT_THAT(checkpoint, IsOk());
       EXPECT_EQ(checkpoint->root, replica->log->head().frontier.Root());
       EXPECT_EQ(checkpoint->size, replica->log->size());
@@ -122,11 +178,37 @@ class World {
     return replicas_[replica]->subscriber->status();
   }
   absl::Time now() const { return now_; }
+  log::Engine& engine(size_t replica) { return *replicas_[replica]->engine; }
+  LogNumber number(size_t replica) const { return replicas_[replica]->log->number(); }
+  // Found by replicas, and by the origin of itself.
+  size_t forks() const {
+    return static_cast<size_t>(
+        std::count_if(replicas_.begin(), replicas_.end(),
+                      [](const auto& replica) { return !replica->fork.empty(); }));
+  }
+  const std::string& self_fork() const { return sides_[0]->self_fork; }
+  Position shown_ahead() const { return sides_[0]->shown_ahead; }
+  bool confirmed() const { return sides_[0]->book->confirmed(); }
 
  private:
+  // One history that an origin shows.
+  struct Side {
+    std::unique_ptr<TestOrigin> origin;
+    std::unique_ptr<Publisher> publisher;
+    std::unique_ptr<WitnessBook> book;
+    uint64_t life = 0;                                // of this process of the origin
+    std::map<std::string, log::KeptCosignature> kept;  // on its disk, by witness
+    std::string self_fork;
+    Position shown_ahead;
+  };
   struct Replica {
     size_t index = 0;
+    size_t side = 0;
     std::string receiver;
+    bool mirror = false;
+    std::unique_ptr<proof::Signer> cosigner;
+    std::string fork;                                  // on its disk
+    std::map<std::string, log::KeptCosignature> kept;  // of other witnesses, on its disk
     std::unique_ptr<log::Engine> engine = log::MakeMemoryEngine();
     std::unique_ptr<log::ReplicaLog> log;
     std::unique_ptr<Subscriber> subscriber;
@@ -166,12 +248,52 @@ class World {
     }
   }
 
-  void StartPublisher() {
+  Side& side() { return *sides_[0]; }
+
+  std::vector<TrustedWitness> Witnesses() const {
+    std::vector<TrustedWitness> witnesses;
+    for (const auto& replica : replicas_) {
+      witnesses.push_back({replica->receiver, replica->cosigner->verifier()});
+    }
+    return witnesses;
+  }
+
+  void StartPublisher(size_t number) {
+    Side& of = *sides_[number];
     PublisherOptions options{.origin = kOrigin};
     options.batch_bytes = 16 << 10;
-    publisher_ = Publisher::Make(options, origin_.cut());
-    ++publisher_life_;
-    Route(publisher_->OnCommitted(origin_.size(), origin_.checkpoint(), now_));
+    of.publisher = Publisher::Make(options, of.origin->cut());
+    std::vector<log::KeptCosignature> kept;
+    for (const auto& [witness, cosignature] : of.kept) kept.push_back(cosignature);
+    of.book = WitnessBook::Make({.origin = kOrigin,
+                                 .own_agency = kOulu,
+                                 .own_key = of.origin->signer().verifier(),
+                                 .witnesses = Witnesses(),
+                                 .prefix = PrefixOf(of.origin->engine(), kOwnLog)},
+                                kept);
+    of.publisher->SetExtras([&of] {
+      Publisher::HeartbeatExtras extras;
+      for (const log::KeptCosignature& newest : of.book->newest()) {
+        exchange::v1::Cosigned cosigned;
+        cosigned.set_checkpoint(NoteAt(*of.origin, newest.size) + newest.line);
+        auto proof =
+            log::TreeReader(of.origin->engine(), kOwnLog).Consistency(newest.size, of.origin->size());
+        EXPECT_THAT(proof, IsOk());
+        for (const Hash& hash : *proof) cosigned.add_consistency(std::string(hash.view()));
+        extras.cosigned.push_back(std::move(cosigned));
+      }
+      return extras;
+    });
+    ++of.life;
+    Route(number, of.publisher->OnCommitted(of.origin->size(), of.origin->checkpoint(), now_));
+    // The links come up again one by one.
+    for (auto& replica : replicas_) {
+      if (replica->side != number || replica->subscriber == nullptr) continue;
+      At(now_ + absl::Milliseconds(10 + random_.Below(500)), [this, r = replica.get(),
+                                                               life = replica->life] {
+        if (life == r->life) Take(*r, r->subscriber->Start(now_, now_));
+      });
+    }
   }
 
   void StartSubscriber(Replica& replica) {
@@ -182,17 +304,85 @@ class World {
     replica.log = *std::move(log);
     SubscriberOptions options{.origin = kOrigin,
                               .own_agency = replica.receiver,
-                              .origin_key = origin_.signer().verifier()};
+                              .origin_key = origin().signer().verifier()};
     options.credit_bytes = credit_;
+    options.cosigner = replica.cosigner.get();
+    options.witnesses = Witnesses();
+    options.prefix = PrefixOf(*replica.engine, replica.log->number());
+    options.stored_checkpoint = StoredNote(replica);
+    options.forked = !replica.fork.empty();
+    options.mirror = replica.mirror;
     replica.subscriber = Subscriber::Make(options, replica.log->head(), WrapWithOwnKey,
                                           polku::testing::SeededRandom(random_()));
-    Take(replica, replica.subscriber->Start(now_));
+    Take(replica, replica.subscriber->Start(now_, now_));
+  }
+
+  static std::string StoredNote(const Replica& replica) {
+    auto note = replica.engine->ReadCheckpoint(replica.log->number(), replica.log->size());
+    EXPECT_THAT(note, IsOk());
+    return note->value_or("");
+  }
+
+  // What a heartbeat's `seen` does: each replica's own service tells the next one.
+  void Gossip() {
+    for (const auto& replica : replicas_) {
+      Replica& next = *replicas_[(replica->index + 1) % replicas_.size()];
+      Send(2 * replicas_.size() + replica->index,
+           [this, &next, note = StoredNote(*replica), life = next.life] {
+             if (life == next.life) Take(next, next.subscriber->OnSeen(note, now_));
+           });
+    }
+  }
+
+  void OnCosign(size_t number, const Replica& from, const exchange::v1::Cosign& cosign) {
+    Side& of = *sides_[number];
+    const auto outcome =
+        of.book->OnCosign(from.receiver, cosign, of.origin->size(), of.origin->checkpoint());
+    if (honest_) {
+      ASSERT_FALSE(outcome.ahead.has_value());
+      ASSERT_EQ(outcome.self_fork, "");
+      // Messages that overtake each other are all that a network can do.
+      if (!outcome.rejected.empty()) {
+        ASSERT_THAT(outcome.rejected, HasSubstr("older than what"));
+      }
+    }
+    if (!outcome.self_fork.empty()) of.self_fork = outcome.self_fork;
+    if (outcome.ahead.has_value()) of.shown_ahead = outcome.ahead->size;
+    if (!outcome.keep.has_value()) return;
+    of.kept[outcome.keep->witness] = *outcome.keep;
+    // Judge: who counts has it on its disk.
+    for (const std::string& agency : of.book->AgenciesCovering(outcome.keep->size)) {
+      for (const auto& replica : replicas_) {
+        if (replica->receiver != agency) continue;
+        ASSERT_GE(replica->log->size(), outcome.keep->size);
+      }
+    }
+    of.publisher->OnCosigned(now_);
+  }
+
+  void Keep(Replica& replica, const log::KeptCosignature& kept) {
+    // Judge: proven to be of what is stored here, and of what the witness had stored.
+    const log::LogHead& head = replica.log->head();
+    ASSERT_EQ(kept.proven_to, head.frontier.size());
+    ASSERT_THAT(proof::VerifyConsistency(kept.size, kept.proven_to, kept.root,
+                                         head.frontier.Root(), kept.consistency),
+                IsOk());
+    for (const auto& witness : replicas_) {
+      if (witness->cosigner->verifier().name() != kept.witness) continue;
+      ASSERT_GE(witness->log->size(), kept.size);
+      ASSERT_THAT(proof::VerifyCosignature(
+                      Str(proof::CheckpointBody({kOrigin, kept.size, kept.root}), "\n", kept.line),
+                      witness->cosigner->verifier()),
+                  IsOk());
+    }
+    replica.kept[kept.witness] = kept;
   }
 
   void InjectRestarts() {
-    if (Chance(faults.restarts)) {
+    for (size_t i = 0; i < sides_.size(); ++i) {
+      if (!Chance(faults.restarts)) continue;
       ++restarts_;
-      StartPublisher();
+      StartPublisher(i);
     }
     for (auto& replica : replicas_) {
       if (!Chance(faults.restarts)) continue;
@@ -208,14 +398,37 @@ class World {
         ASSERT_LE(send->pull.next_position(), replica.log->size().value());
         if (send->pull.session() != replica.session) replica.held.clear();
         replica.session = send->pull.session();
-        Send(2 * replica.index, [this, &replica, pull = send->pull, life = publisher_life_] {
-          if (life != publisher_life_) return;
-          Route(publisher_->OnPull(std::to_string(replica.index), replica.receiver, pull, now_));
+        Send(2 * replica.index, [this, &replica, pull = send->pull, number = replica.side,
+                                 life = sides_[replica.side]->life] {
+          Side& to = *sides_[number];
+          if (life != to.life) return;
+          Route(number, to.publisher->OnPull(std::to_string(replica.index), replica.receiver, pull,
+                                             now_));
         });
       } else if (auto* alarm = std::get_if<RaiseAlarm>(&output)) {
         ++alarms_;
         // Honest sides over any network: nothing but what a loss looks like.
-        ASSERT_THAT(alarm->what, StartsWith("gap: ")) << replica.receiver;
+        if (honest_) {
+          ASSERT_THAT(alarm->what, StartsWith("gap: ")) << replica.receiver;
+        }
+      } else if (auto* cosign = std::get_if<SendCosign>(&output)) {
+        // Judge: only what is on this disk, and never a log that is known to have forked.
+        ASSERT_EQ(replica.fork, "");
+        ASSERT_THAT(cosign->cosign.checkpoint(), StartsWith(StoredNote(replica)));
+        Send(2 * replica.index, [this, &replica, message = cosign->cosign, number = replica.side,
+                                 life = sides_[replica.side]->life] {
+          if (life == sides_[number]->life) OnCosign(number, replica, message);
+        });
+      } else if (auto* fork = std::get_if<KeepFork>(&output)) {
+        ASSERT_FALSE(honest_) << "a false accusation";
+        ASSERT_EQ(replica.fork, "") << "told once";
+        auto pair = proof::ParseCheckpointPair(fork->pair);
+        ASSERT_THAT(pair, IsOk());
+        ASSERT_THAT(proof::VerifyCheckpointPair(*pair, origin().signer().verifier()),
+                    IsOkAndHolds(proof::PairVerdict::kFork));
+        replica.fork = std::move(fork->pair);
+      } else if (auto* keep = std::get_if<KeepCosignatures>(&output)) {
+        for (const auto& kept : keep->cosignatures) Keep(replica, kept);
       } else {
         // Judge: one store at a time, in order.
         ASSERT_FALSE(replica.storing);
@@ -234,18 +447,18 @@ class World {
           replica.storing = false;
           replica.held.erase(replica.held.begin(),
                              replica.held.upper_bound(replica.log->size().value()));
-          Take(replica, replica.subscriber->OnStored(absl::OkStatus(), now_));
+          Take(replica, replica.subscriber->OnStored(absl::OkStatus(), now_, now_));
         });
       }
     }
   }
 
-  void Route(std::vector<PublisherOutput> outputs) {
+  void Route(size_t number, std::vector<PublisherOutput> outputs) {
     for (PublisherOutput& output : outputs) {
       if (auto* send = std::get_if<SendBatch>(&output)) {
         // The transport refuses some.
         if (faults.loss > 0 && Chance(faults.loss / 2)) {
-          publisher_->OnSendFailed(send->to);
+          sides_[number]->publisher->OnSendFailed(send->to);
           continue;
         }
         Replica& replica = *replicas_[std::stoul(send->to)];
@@ -273,21 +486,26 @@ class World {
                  Take(replica, replica.subscriber->OnHeartbeat(heartbeat, now_));
              });
       } else {
-        FAIL() << std::get<SendError>(output).error.ShortDebugString();
+        const auto& refused = std::get<SendError>(output);
+        ASSERT_FALSE(honest_) << refused.error.ShortDebugString();
+        Replica& replica = *replicas_[std::stoul(refused.to)];
+        Send(2 * replica.index + 1, [this, &replica, error = refused.error, life = replica.life] {
+          if (life == replica.life) Take(replica, replica.subscriber->OnError(error, now_));
+        });
       }
     }
   }
 
   polku::testing::SeededGenerator random_;
-  TestOrigin origin_;
+  std::vector<std::unique_ptr<Side>> sides_;
+  bool honest_ = true;
   const uint64_t credit_;
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   absl::Time next_fault_ = now_;
+  absl::Time next_gossip_ = now_;
   std::priority_queue<Event> events_;
   uint64_t event_number_ = 0;
   std::map<uint64_t, absl::Time> last_arrival_;
-  std::unique_ptr<Publisher> publisher_;
-  uint64_t publisher_life_ = 0;
   std::vector<std::unique_ptr<Replica>> replicas_;
   size_t alarms_ = 0;
   size_t restarts_ = 0;
@@ -337,6 +555,8 @@ TEST_P(FaultyNetworkTest, NothingIsLostDoubledOrFalselyAccused) {
       << world.status(0).ShortDebugString() << world.status(1).ShortDebugString()
       << world.status(2).ShortDebugString();
   world.Judge();
+  world.faults = {};
+  ASSERT_TRUE(world.Run(absl::Minutes(1), [&] { return world.Witnessed(); }));
   if (GetParam().second.restarts > 0) {
     EXPECT_GT(world.restarts(), 5u);
   }
@@ -382,6 +602,123 @@ TEST(SimulationTest, ASlowSubscriberHoldsNoMoreThanItsCreditAndOneEntry) {
   EXPECT_LE(world.most_held(), credit + 3'000) << "an entry here has at most 3,000 bytes";
   world.Judge();
 }
+
+// A network made from the seed: how many, who mirrors, how bad it all is.
+std::unique_ptr<World> RandomWorld(uint64_t seed) {
+  polku::testing::SeededGenerator random(seed);
+  std::vector<std::string> receivers;
+  std::set<size_t> mirrors;
+  const size_t count = 2 + random.Below(5);
+  for (size_t i = 0; i < count; ++i) {
+    receivers.push_back(Str("FI/ORG/", i, "/agency"));
+    if (random.Below(3) == 0) mirrors.insert(i);
+  }
+  auto world = std::make_unique<World>(seed, receivers, 20'000 + random.Below(1 << 20), mirrors);
+  world->faults.loss = static_cast<double>(random.Below(10)) / 100;
+  world->faults.duplication = static_cast<double>(random.Below(10)) / 100;
+  world->faults.reordering = static_cast<double>(random.Below(5)) / 100;
+  world->faults.restarts = static_cast<double>(random.Below(10)) / 100;
+  world->faults.store = absl::Milliseconds(1 + random.Below(300));
+  return world;
+}
+
+class RandomWorldTest : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  RandomWorldTest() : seed_(polku::testing::TestSeed() + GetParam()), random_(seed_) {}
+  void AppendFor(World& world, int commits, size_t sides = 1) {
+    for (int i = 0; i < commits; ++i) {
+      for (size_t to = 0; to < sides; ++to) world.Append(1 + random_.Below(8), to);
+      world.Run(absl::Milliseconds(random_.Below(2'000)));
+      if (HasFatalFailure()) return;
+    }
+  }
+  const uint64_t seed_;
+  polku::testing::SeededGenerator random_;
+};
+
+TEST_P(RandomWorldTest, HonestSidesAreAllWitnessedAndNobodyIsAccused) {
+  auto world = RandomWorld(seed_);
+  AppendFor(*world, 40);
+  if (HasFatalFailure()) return;
+  world->Judge();
+  world->faults.restarts = 0;
+  ASSERT_TRUE(world->Run(absl::Hours(2), [&] { return world->Complete(); }));
+  world->faults = {};
+  ASSERT_TRUE(world->Run(absl::Minutes(1), [&] { return world->Witnessed(); }));
+  EXPECT_TRUE(world->confirmed());
+  world->Judge();
+  EXPECT_EQ(world->forks(), 0u);
+}
+
+TEST_P(RandomWorldTest, ASplitViewIsFoundByGossipAndProven) {
+  auto world = RandomWorld(seed_);
+  AppendFor(*world, 10);
+  if (HasFatalFailure()) return;
+  world->Fork({0});
+  // Both histories grow; nothing but what the replicas tell each other shows it.
+  AppendFor(*world, 20, 2);
+  if (HasFatalFailure()) return;
+  const double restarts = std::exchange(world->faults.restarts, 0);
+  // A replica that lags takes several commits at once and cannot compare in between, so both grow on.
+  for (int i = 0; i < 60 && world->forks() == 0; ++i) AppendFor(*world, 1, 2);
+  ASSERT_GT(world->forks(), 0u);
+  world->faults.restarts = restarts;
+  AppendFor(*world, 10, 2);
+  if (HasFatalFailure()) return;
+  world->Judge();  // everybody still follows what fits
+}
+
+TEST_P(RandomWorldTest, AnOriginOpenedFromAnOldCopyIsToldBeforeOrProvenAfterItGoesOn) {
+  auto world = RandomWorld(seed_);
+  AppendFor(*world, 10);
+  if (HasFatalFailure()) return;
+  const Position old = world->origin().size();
+  AppendFor(*world, 10);
+  if (HasFatalFailure()) return;
+  world->faults = {};
+  ASSERT_TRUE(world->Run(absl::Hours(1), [&] { return world->Complete() && world->Witnessed(); }));
+  const Position newest = world->origin().size();
+  world->RollBack(old);
+  EXPECT_TRUE(world->Run(absl::Seconds(2), [&] { return world->shown_ahead() == newest; }));
+  EXPECT_FALSE(world->confirmed());
+  EXPECT_EQ(world->self_fork(), "");
+
+  // It does not listen, and signs other entries in place of those that it lost.
+  while (world->origin().size() < newest) world->Append(3);
+  world->RollBack(world->origin().size());  // a restart brings the links up again
+  ASSERT_TRUE(world->Run(absl::Seconds(2), [&] { return !world->self_fork().empty(); }));
+  auto pair = proof::ParseCheckpointPair(world->self_fork());
+  ASSERT_THAT(pair, IsOk());
+  EXPECT_THAT(proof::VerifyCheckpointPair(*pair, world->origin().signer().verifier()),
+              IsOkAndHolds(proof::PairVerdict::kFork));
+}
+
+TEST_P(RandomWorldTest, FromAMirrorEverythingComesBack) {
+  polku::testing::SeededGenerator random(seed_);
+  World world(seed_, {kKela, kProvider}, 100'000, {1});
+  world.faults = {.loss = 0.05, .duplication = 0.05, .reordering = 0.02, .restarts = 0.05};
+  AppendFor(world, 40);
+  if (HasFatalFailure()) return;
+  ASSERT_TRUE(world.Run(absl::Hours(2), [&] { return world.Complete(); }));
+  SubscriberOptions options{.own_agency = kOulu, .origin_key = world.origin().signer().verifier()};
+  options.mirror = true;
+  Follower recovered(world.origin(), options);
+  uint64_t next = 0;
+  while (next < world.origin().size().value()) {
+    auto message = CutWhole(world.engine(1), world.number(1), kOrigin, kOulu, Position(next),
+                            world.origin().size(), 1 + random.Below(5'000), nullptr);
+    ASSERT_THAT(message, IsOk());
+    next += message->batch.count();
+    recovered.Deliver(*std::move(message));
+    ASSERT_THAT(recovered.alarms, ::testing::IsEmpty());
+  }
+  ASSERT_EQ(recovered.size(), world.origin().size());
+  EXPECT_EQ(recovered.head().frontier, world.origin().frontier());
+  ExpectWhole(world.origin(), "nobody", recovered.engine(), recovered.number(),
+              recovered.size());
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomWorldTest, ::testing::Range(uint64_t{0}, uint64_t{6}));
 
 }  // namespace
 }  // namespace polku::replica
