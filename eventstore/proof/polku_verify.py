@@ -26,8 +26,8 @@ from collections import namedtuple
 from fractions import Fraction
 
 EXIT_OK, EXIT_USAGE, EXIT_UNREADABLE, EXIT_PROBLEMS = 0, 2, 3, 5
-MAX_NOTE, MAX_PROOF_FILE, MAX_POLICY, MAX_BUNDLE = 64 << 10, 256 << 10, 1 << 20, 256 << 20
-MAX_LEAF, MAX_SECTION, MAX_PATH = 65535, 1 << 20, 63
+MAX_NOTE, MAX_PROOF_FILE, MAX_POLICY, MAX_BUNDLE = 64 << 10, 256 << 10, 256 << 10, 256 << 20
+MAX_LEAF, MAX_SECTION, MAX_HASHES = 65535, 1 << 20, 64
 TILE_WIDTH, HASH_BYTES = 256, 32
 LEAF_PREFIX = b"polku/leaf/v1\0"
 GENESIS = "polku.event.v1.Genesis"
@@ -340,6 +340,11 @@ class Policy:
         needed, members = self.groups[name]
         return sum(self.reached(member, cosigners) for member in members) >= needed
 
+    def without_witnesses(self):
+        policy = Policy()
+        policy.logs, policy.quorum = self.logs, "none"
+        return policy
+
     def quorum_of(self, key_names):
         """Whether the witnesses with these key names are the quorum."""
         return self.reached(self.quorum, {n for n, k in self.witnesses.items() if k.name in key_names})
@@ -497,8 +502,8 @@ def check_consistency(size1, size2, root1, root2, proof):
 
 
 def parse_hash_lines(lines):
-    if len(lines) > MAX_PATH:
-        raise Unreadable(f"more than {MAX_PATH} hashes")
+    if len(lines) > MAX_HASHES:
+        raise Unreadable(f"more than {MAX_HASHES} hashes")
     return [decode_base64(line, HASH_BYTES) for line in lines]
 
 
@@ -940,8 +945,6 @@ class BundleCheck:
         self.check_sequence(origin, [(p, h) for p, h in zip(positions, headers) if h])
         if verdict is None:
             return fact
-        if not verdict.quorum:
-            self.problem("quorum", origin, None, "fewer witnesses than the policy asks for cosigned its checkpoint")
         witnessed = [(verdict.checkpoint.size, verdict.cosigned)]
         sizes = []
         for cosigned in log["cosigned"]:
@@ -951,6 +954,9 @@ class BundleCheck:
                 witnessed.append((found.checkpoint.size, found.cosigned))
         if not ascending([0] + sizes) or verdict.checkpoint.size in sizes:
             self.problem("bundle", origin, None, "the cosigned checkpoints do not ascend by size, each size once")
+        end = max(positions, default=0) + 1  # a witness counts whose word covers all the events here
+        if not self.policy.quorum_of({name for size, by in witnessed if size >= end for name in by}):
+            self.problem("quorum", origin, None, "fewer witnesses than the policy asks for stand behind its events")
         if self.bundle["known_to"] and self.known_at is not None:
             self.check_known_to(origin, positions, headers, witnessed)
         fact.update(size=verdict.checkpoint.size, root=verdict.checkpoint.root.hex(),
@@ -1060,7 +1066,7 @@ class BundleCheck:
 
 
 def check_hashes(hashes):
-    if len(hashes) > MAX_PATH or any(len(h) != HASH_BYTES for h in hashes):
+    if len(hashes) > MAX_HASHES or any(len(h) != HASH_BYTES for h in hashes):
         raise Refused("proof", "a proof has a hash of another length, or too many")
 
 
@@ -1328,16 +1334,18 @@ def signature_lines(note):
 
 
 def verify_pair(options, policy):
-    """README "Checkpoint pairs": with a prefix evidence of a fork, without one a proof of consistency."""
+    """README "Checkpoint pairs": with a prefix evidence of a fork, without one a proof of consistency. Both notes
+    by the same key; cosignatures are not judged."""
     report = Report("checkpoint pair")
     prefix, proof, older_note, newer_note = parse_checkpoint_pair(
         decode_utf8(read_file(options.file, MAX_PROOF_FILE)))
     needs_keys(policy, signature_lines(older_note) + signature_lines(newer_note))
+    policy = policy.without_witnesses()
     try:
         older, newer = policy.check(older_note), policy.check(newer_note)
         old, new = older.checkpoint, newer.checkpoint
-        if old.origin != new.origin:
-            raise Refused("proof", "the checkpoints are of two logs")
+        if older.log_key != newer.log_key:
+            raise Refused("proof", "the checkpoints are not signed by the same key")
         if prefix == old.root:
             raise Refused("proof", "the prefix is the older checkpoint's root: there is no contradiction")
         check_consistency(old.size, new.size, old.root if prefix is None else prefix, new.root, proof)

@@ -414,7 +414,7 @@ class InclusionTest(ToolTest):
         for content in ("", self.note, "c2sp.org/tlog-proof@v2\n" + rest, head + "\n" + rest.replace("index 6", "index 06"),
                         head + "\n" + rest.replace("index 6", "Index 6"), head + "\nextra ?\n" + rest, head + "\nextra \n" + rest, self.good.split("\n\n")[0],
                         head + "\nindex 6\n" + maker.b64(b"short") + "\n\n" + self.note, b"\xff" + self.good.encode(),
-                        maker.inclusion_file(6, [bytes(32)] * 64, self.note), head + "\n" + rest.replace("\nindex 6", "")[8:]):
+                        maker.inclusion_file(6, [bytes(32)] * 65, self.note), head + "\n" + rest.replace("\nindex 6", "")[8:]):
             self.run_tool("proof", self.put("p", content), "--leaf", self.leaf, "--policy", self.policy, code=3)
 
     def test_without_keys_it_says_whose_are_needed(self):
@@ -476,10 +476,18 @@ class PairTest(ToolTest):
                 (self.note(7).replace("\n7\n", "\n6\n"), self.note(13), proof)):
             self.check(*arguments, code=5)
 
+    def test_cosignatures_are_not_judged_but_the_key_must_be_the_same(self):
+        older = self.note(7) + W1.line("of something else", T0)
+        self.check(older, self.note(13), maker.consistency(7, self.hashes), code=0, verdict="consistent")
+        second = maker.NamedKey(LOG.name, 1, maker.SecretKey(b"second key of the log"))
+        self.policy = self.put("policy", maker.policy_text([LOG, second]))
+        newer = maker.note(second, 13, pv.tree_root(self.hashes))
+        self.check(self.note(7), newer, maker.consistency(7, self.hashes), code=5)
+
     def test_malformed_files_are_not_readable(self):
         good = maker.pair_file(self.note(7), self.note(13), maker.consistency(7, self.hashes))
         for content in ("", good.replace("/v1", "/v2", 1), good[:-1], good + "\n\u2014 x AAAA", "polku/checkpoint-pair/v1\n\n" + self.note(7),
-                        good.replace("\n", "\nprefix x\n", 1), maker.pair_file(self.note(7), self.note(13), [bytes(32)] * 64)):
+                        good.replace("\n", "\nprefix x\n", 1), maker.pair_file(self.note(7), self.note(13), [bytes(32)] * 65)):
             self.run_tool("pair", self.put("pair", content), "--policy", self.policy, code=3)
 
 
@@ -725,10 +733,10 @@ class BundleTest(ToolTest):
         self.log["checkpoint"] = maker.note(LOG, 20, root, [(W1, T0)], signed=False)
         self.assertIn(("checkpoint", None), self.problems("bundle", self.write(self.bundle())))
 
-    def test_a_quorum_is_that_of_the_logs_own_checkpoint(self):
-        for quorum, code in (("b", 5), ("a", 0), ("none", 0)):
+    def test_a_quorum_counts_witnesses_whose_checkpoints_cover_the_events(self):
+        for quorum, chosen, code in (("b", (3, 7), 0), ("b", (3, 34), 0), ("b", (3, 35), 5), ("a", (3, 36), 0)):
             policy = maker.policy_text([LOG], [("a", W1), ("b", W2)], quorum)
-            self.run_tool("bundle", self.write(self.bundle(policy=policy)), code=code)
+            self.run_tool("bundle", self.write(self.bundle(policy=policy, logs=[self.evidence(chosen=chosen)])), code=code)
 
     def test_what_an_agency_knew_is_shown_by_its_own_cosignature(self):
         at = {seconds: pv.shown_time(T0 + seconds) for seconds in (-1, 0, 60, 100)}
@@ -752,6 +760,33 @@ class BundleTest(ToolTest):
                         text.replace('"logs": [', '"logs": [[], '), text.replace('"made_at": "', '"made_at": "\\ud800'),
                         text + "x", b"\xff" + text.encode()):
             self.run_tool("bundle", self.put("b", content), "--policy", self.policy, code=3)
+
+
+class GoldenTest(ToolTest):
+    """The files that the C++ room froze (tests/proof/golden), and one that neither made."""
+
+    GOLDEN = maker.ROOT / "tests/proof/golden"
+
+    def test_frozen_notes_proofs_and_pairs(self):
+        keys = ("--policy", self.GOLDEN / "trust.policy")
+        self.run_tool("note", self.GOLDEN / "cosigned.note", *keys, code=0)
+        self.run_tool("note", self.GOLDEN / "checkpoint.note", *keys, code=5, expect=["quorum"])
+        self.run_tool("pair", self.GOLDEN / "consistent.checkpoint-pair", *keys, code=0)
+        for name in ("fork", "fork-of-one-size"):
+            self.run_tool("pair", self.GOLDEN / f"{name}.checkpoint-pair", *keys, code=5, expect=["PROBLEM fork"])
+        key = ("--key", (self.GOLDEN / "origin.vkey").read_text().strip())
+        for name, index in (("inclusion", 123), ("inclusion-extra", 0)):
+            leaf = pv.leaf_hash(b"leaf %d" % index).hex()
+            self.run_tool("proof", self.GOLDEN / f"{name}.tlog-proof", "--leaf-hash", leaf, *key, code=0)
+
+    def test_a_public_witness_of_a_public_log(self):
+        witness = (self.GOLDEN / "public/remora.vkey").read_text().strip()
+        policy = pv.policy_of_keys([witness])
+        note = (self.GOLDEN / "public/arche2025h1.note").read_text()
+        times = policy.check(note, needs_log=False).cosigned["remora.n621.de"]
+        self.assertEqual([pv.shown_time(time) for time in times], ["2026-05-23T21:50:24Z"])
+        with self.assertRaises(pv.Refused):
+            policy.check(note.replace("1432088532", "2432088532"), needs_log=False)
 
 
 class PythonTest(unittest.TestCase):
