@@ -28,6 +28,9 @@ INSTANCES = {
     "tarkastaja-audit": (AUDITOR, "audit"),
 }
 
+# Who keeps all of whose log, sealed as it is, so that its origin can fetch back what it lost.
+MIRRORS = {"tarkastaja-audit": ["oulu-referral"]}
+
 # Authors: an agency's own system, with a CURVE key of its own.
 AUTHORS = {"oulu": OULU, "hyvinvointi": WELLBEING, "toimintatupa": PROVIDER, "kela": KELA}
 
@@ -109,14 +112,21 @@ class Cluster:
         for peer in INSTANCES:
             if peer == name or peer == "tarkastaja-audit":
                 continue
+            mirror = "\n  mirror: true" if peer in MIRRORS.get(name, []) else ""
             lines.append(
                 f'peers {{\n  origin: "{self.origin(peer)}"\n'
                 f'  address: "tcp://127.0.0.1:{self.ports[peer]}"\n'
                 f'  curve_key: "{self._public(f"{peer}/keys/curve.public")}"\n'
-                f'  signing_key: "{self._public(f"{peer}/keys/signing.public")}"\n}}'
+                f'  signing_key: "{self._public(f"{peer}/keys/signing.public")}"{mirror}\n}}'
             )
         for peer, (agency, _) in INSTANCES.items():
+            if agency != INSTANCES[name][0]:
+                key = self._public(f"{peer}/keys/cosigning.public")
+                lines.append(f'witnesses {{ agency: "{agency}" cosigning_key: "{key}" }}')
+        for peer, (agency, _) in INSTANCES.items():
             rights = "rights: RIGHT_OPERATE" if peer == name else "rights: RIGHT_REPLICATE"
+            if name in MIRRORS.get(peer, []):
+                rights += " rights: RIGHT_MIRROR"
             lines.append(self._principal(agency, f"{peer}/keys/curve.public", rights))
         for author, agency in AUTHORS.items():
             own = agency == INSTANCES[name][0]
