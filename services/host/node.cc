@@ -616,13 +616,23 @@ class NodeImpl : public Node {
     POLKU_ASSIGN_OR_RETURN(const auto known, options_.engine.IndexGet(log::EventIndexKey(
                                                  plain.entry.id, plain.entry.author_agency)));
     if (!known) return std::optional<log::Receipt>();
+    // A commitment names its log, so a repeat of an earlier epoch's event is committed to as there. What
+    // is malformed the log tells.
+    Position position;
+    Revision revision;
+    LogNumber number;
+    const auto origin = log::ParseEventIndexValue(*known, position, revision, number)
+                            ? origins_.find(number.value())
+                            : origins_.end();
     log::AppendRequest request;
     request.entries.push_back(plain.entry);
     for (const auto& section : plain.sections) {
       auto key = options_.keystore.Get({plain.entry.case_id, section.kind});
       Hash commitment;
       if (key.ok()) {
-        commitment = Commit(SecretFor(*key, plain.entry, section.kind), plain.entry, section);
+        commitment = vault::CommitSection(SecretFor(*key, plain.entry, section.kind),
+                                          origin == origins_.end() ? own_origin_ : origin->second,
+                                          plain.entry.id, section.kind, section.plaintext);
       } else if (key.status().code() != absl::StatusCode::kNotFound) {
         return key.status();
       }
