@@ -17,8 +17,10 @@
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
+#include "eventstore/log/group.h"
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 
@@ -34,7 +36,10 @@ constexpr std::string_view kUsage =
     "  --directory D  where to make (and remove) the databases, default the working directory\n"
     "  --json         one JSON object instead of a table\n"
     "Every append is synced. 'raw' writes the same groups, checkpoints, heads and index entries\n"
-    "with plain RocksDB WriteBatches of the same size and sync, in turns with the log.\n";
+    "with plain RocksDB WriteBatches of the same size and sync, in turns with the log.\n"
+    "'without' is each append less the time of its hashes, root and signature, made once more, and\n"
+    "with the time of its commit exchanged for that of the same commit without nodes and note,\n"
+    "written to a second engine; all in turns.\n";
 
 [[noreturn]] void Die(std::string_view what) {
   std::cerr << "polku-log-bench: " << what << "\n";
@@ -49,13 +54,23 @@ T Must(absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-// Passes everything on and keeps the last commit, so that raw RocksDB can write the same bytes.
+struct RecordedCommit {
+  log::CommitBatch batch;
+  double micros = 0;  // what committing it took
+};
+
+// Passes everything on and keeps the commits, so that others can write the same bytes.
 class RecordingEngine final : public log::Engine {
  public:
   explicit RecordingEngine(log::Engine& inner) : inner_(inner) {}
   absl::Status Commit(const log::CommitBatch& batch) override {
-    if (record_) recorded_.push_back(batch);
-    return inner_.Commit(batch);
+    if (!record_) return inner_.Commit(batch);
+    RecordedCommit& recorded = recorded_.emplace_back();
+    recorded.batch = batch;
+    const auto start = Clock::now();
+    absl::Status status = inner_.Commit(batch);
+    recorded.micros = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    return status;
   }
   absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
     return inner_.ReadHead(log);
@@ -109,12 +124,12 @@ class RecordingEngine final : public log::Engine {
   }
 
   void Record(bool on) { record_ = on; }
-  std::vector<log::CommitBatch> Take() { return std::exchange(recorded_, {}); }
+  std::vector<RecordedCommit> Take() { return std::exchange(recorded_, {}); }
 
  private:
   log::Engine& inner_;
   bool record_ = false;
-  std::vector<log::CommitBatch> recorded_;
+  std::vector<RecordedCommit> recorded_;
 };
 
 // What somebody would write who wants these bytes in RocksDB and nothing else.
@@ -165,6 +180,57 @@ class RawStore {
   rocksdb::DB* db_ = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
   rocksdb::WriteBatch batch_;
+};
+
+// What the tree and the signature add to an append, measured on the very commits of the log: its leaf
+// and node hashes, root and signature made once more, and the commit written to a second engine without
+// nodes and without a checkpoint note.
+class WithoutTree {
+ public:
+  WithoutTree(const std::string& directory, const proof::Signer& signer) : signer_(signer) {
+    rocks::EngineOptions options;
+    options.directory = directory;
+    engine_ = Must(rocks::OpenEngine(options));
+  }
+  struct Cost {
+    double tree_micros = 0;  // hashes and signature
+    double commit_micros = 0;
+  };
+  Cost Write(const log::CommitBatch& commit) {
+    std::vector<log::GroupView> views;
+    for (const log::StoredGroup& group : commit.groups) {
+      views.push_back(Must(log::GroupView::Parse(group.entries, {})));
+    }
+    Cost cost;
+    auto start = Clock::now();
+    std::vector<proof::Node> nodes;
+    std::vector<log::KeyValue> index;
+    for (const log::GroupView& view : views) {
+      for (const log::GroupItem& item : view.items()) {
+        frontier_.AppendLeafHash(proof::LeafHash(item.leaf), &nodes);
+      }
+    }
+    const Hash root = frontier_.Root();
+    const std::string note = signer_.Sign({signer_.verifier().name(), frontier_.size(), root});
+    log::AddNodes(commit.log, nodes, index);
+    cost.tree_micros = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    if (note != commit.checkpoint) Die("the tree made again is not that of the log");
+
+    log::CommitBatch bare = commit;
+    bare.checkpoint = "-";
+    std::erase_if(bare.index, [](const log::KeyValue& entry) { return entry.first[0] == 'n'; });
+    if (bare.index.size() + index.size() != commit.index.size()) Die("the nodes are not the log's");
+    start = Clock::now();
+    const absl::Status status = engine_->Commit(bare);
+    cost.commit_micros = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+    if (!status.ok()) Die(status.ToString());
+    return cost;
+  }
+
+ private:
+  const proof::Signer& signer_;
+  proof::Frontier frontier_;
+  std::unique_ptr<log::Engine> engine_;
 };
 
 // Processor time of this thread: what a busy machine changes least.
@@ -245,6 +311,11 @@ struct Line {
   std::string name;
   Series polku;
   Series raw;
+  Series without;     // the same appends without tree and signature
+  double tree_micros = 0;  // in all
+  double TreePerEvent() const { return tree_micros / static_cast<double>(without.events); }
+  // Of the medians.
+  double TreeRatio() { return polku.Percentile(0.5) / without.Percentile(0.5); }
 };
 
 int Run(int argc, char** argv) {
@@ -285,19 +356,22 @@ int Run(int argc, char** argv) {
   options.directory = directory + "/log";
   auto engine = Must(rocks::OpenEngine(options));
   RecordingEngine recording(*engine);
+  recording.Record(true);
   auto log = Must(log::Log::Open(
       recording, {Must(OriginName::Parse(kOrigin)), SystemClock(), SystemRandom(), signer.get()},
       std::string(32, 'k')));
   RawStore raw(directory + "/raw");
+  WithoutTree without(directory + "/without", *signer);
+  for (const RecordedCommit& commit : recording.Take()) without.Write(commit.batch);
   EntryMaker maker;
 
   std::vector<Line> lines;
   for (const Shape& shape : kShapes) {
     Line& line = lines.emplace_back();
     line.name = shape.name;
-    // Turns of about 50 ms each, so that both meet the same disk and the same neighbours.
+    // Turns of about 50 ms each, so that all meet the same disk and the same neighbours.
     while (line.polku.seconds < seconds) {
-      recording.Record(true);
+      std::vector<double> appends;
       for (double turn = 0; turn < 0.05;) {
         const std::vector<log::AppendRequest> requests = MakeRequests(maker, shape);
         const double cpu = ThreadCpuMicros();
@@ -308,15 +382,26 @@ int Run(int argc, char** argv) {
         for (const log::AppendResult& result : results) Must(result.status);
         line.polku.Add(shape.requests * shape.entries, took);
         turn += std::chrono::duration<double>(took).count();
+        appends.push_back(std::chrono::duration<double, std::micro>(took).count());
       }
-      for (const log::CommitBatch& commit : recording.Take()) {
+      const std::vector<RecordedCommit> commits = recording.Take();
+      if (commits.size() != appends.size()) Die("an append took more than one commit");
+      for (const RecordedCommit& commit : commits) {
         const double cpu = ThreadCpuMicros();
         const auto start = Clock::now();
-        raw.Write(commit);
-        line.raw.Add(commit.new_size.value() - commit.expected_size.value(), Clock::now() - start);
+        raw.Write(commit.batch);
+        line.raw.Add(shape.requests * shape.entries, Clock::now() - start);
         line.raw.cpu_micros += ThreadCpuMicros() - cpu;
       }
-      recording.Record(false);
+      for (size_t i = 0; i < commits.size(); ++i) {
+        const WithoutTree::Cost cost = without.Write(commits[i].batch);
+        line.tree_micros += cost.tree_micros;
+        const double micros =
+            appends[i] - commits[i].micros - cost.tree_micros + cost.commit_micros;
+        line.without.Add(shape.requests * shape.entries,
+                         std::chrono::duration_cast<Clock::duration>(
+                             std::chrono::duration<double, std::micro>(micros)));
+      }
     }
   }
 
@@ -345,11 +430,14 @@ int Run(int argc, char** argv) {
       std::printf(
           "%s{\"shape\":\"%s\",\"events_per_second\":%.0f,\"p50_us\":%.1f,\"p99_us\":%.1f,"
           "\"raw_events_per_second\":%.0f,\"raw_p50_us\":%.1f,\"raw_p99_us\":%.1f,"
-          "\"cpu_us_per_event\":%.2f,\"raw_cpu_us_per_event\":%.2f,\"ratio\":%.3f}",
+          "\"cpu_us_per_event\":%.2f,\"raw_cpu_us_per_event\":%.2f,\"ratio\":%.3f,"
+          "\"without_tree_events_per_second\":%.0f,\"without_tree_p50_us\":%.1f,"
+          "\"tree_and_signature_us_per_event\":%.2f,\"tree_ratio\":%.3f}",
           i == 0 ? "" : ",", line.name.c_str(), line.polku.PerSecond(), line.polku.Percentile(0.5),
           line.polku.Percentile(0.99), line.raw.PerSecond(), line.raw.Percentile(0.5),
           line.raw.Percentile(0.99), line.polku.CpuPerEvent(), line.raw.CpuPerEvent(),
-          line.polku.PerSecond() / line.raw.PerSecond());
+          line.polku.PerSecond() / line.raw.PerSecond(), line.without.PerSecond(),
+          line.without.Percentile(0.5), line.TreePerEvent(), line.TreeRatio());
     }
     std::printf("],\"replay_events_per_second\":%.0f,\"log_events\":%llu}\n", replay.PerSecond(),
                 static_cast<unsigned long long>(log->size().value()));
@@ -366,7 +454,17 @@ int Run(int argc, char** argv) {
                 line.raw.Percentile(0.5), line.raw.Percentile(0.99), line.raw.CpuPerEvent(),
                 line.polku.PerSecond() / line.raw.PerSecond());
   }
-  std::printf("replay, headers parsed and checked: %.0f events/s over %llu events\n",
+  std::printf(
+      "\nthe same appends with and without the tree: without hashes, nodes, root, signature and note; "
+      "medians in microseconds\n");
+  std::printf("%-15s %10s %10s %7s   %22s\n", "", "with", "without", "ratio",
+              "hashes, signature/event");
+  for (Line& line : lines) {
+    std::printf("%-15s %10.1f %10.1f %7.3f   %22.2f\n", line.name.c_str(),
+                line.polku.Percentile(0.5), line.without.Percentile(0.5), line.TreeRatio(),
+                line.TreePerEvent());
+  }
+  std::printf("\nreplay, headers parsed and checked: %.0f events/s over %llu events\n",
               replay.PerSecond(), static_cast<unsigned long long>(log->size().value()));
   return 0;
 }

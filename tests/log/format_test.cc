@@ -7,6 +7,10 @@
 #include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
 #include "eventstore/log/index.h"
+#include "eventstore/log/memory_engine.h"
+#include "eventstore/log/records.h"
+#include "eventstore/log/tree.h"
+#include "eventstore/proof/note.h"
 #include "tests/log/log_fixture.h"
 
 namespace polku::log {
@@ -101,6 +105,33 @@ std::map<std::string, std::string> Example() {
   example["event-index-value"] = EventIndexValue(Position(6), Revision(4));
   example["timer-index-key"] =
       TimerIndexKey(absl::CivilDay(2025, 3, 3), *CaseId::FromBytes(case_id));
+  example["earlier-epoch-event-index-value"] = EventIndexValue(Position(6), Revision(4), log);
+  example["node-index-key"] = NodeIndexKey(log, 8, 1);
+  example["node-index-value"] = Sha256("node").view();
+
+  KeptCosignature kept;
+  kept.witness = "FI/MUN/0187690-1/oulu/referral/witness";
+  kept.time = absl::FromUnixSeconds(1'741'000'060);
+  kept.size = Position(8);
+  kept.root = head.frontier.Root();
+  const proof::VerifierKey witness(kept.witness, *proof::Ed25519Public::FromBytes(std::string(32, '\x11')),
+                                   proof::KeyUse::kCosignature);
+  std::string signature;
+  AppendBigEndian64(signature, 1'741'000'060);
+  signature.append(64, '\x22');
+  kept.line = proof::FormatSignatureLine({kept.witness, witness.key_id(), signature});
+  kept.proven_to = Position(9);
+  kept.consistency = {Sha256("proof")};
+  const auto engine = MakeMemoryEngine();
+  EXPECT_THAT(KeepCosignatures(*engine, log, {kept}), IsOk());
+  EXPECT_THAT(KeepFork(*engine, log, absl::FromUnixSeconds(1'741'000'061), "pair"), IsOk());
+  const auto records = engine->RecordScan("");
+  const auto cosignature = records->Next();
+  const auto fork = records->Next();
+  EXPECT_TRUE(cosignature.ok() && *cosignature && fork.ok() && *fork);
+  example["cosignature-record-key"] = (*cosignature)->first;
+  example["cosignature-record-value"] = (*cosignature)->second;
+  example["fork-record-key"] = (*fork)->first;
   return example;
 }
 
@@ -134,6 +165,43 @@ TEST(Format, TheWorkedExampleOfFormatMdIsReadBack) {
   CaseId case_id;
   ASSERT_TRUE(ParseTimerIndexKey(blocks["timer-index-key"], day, case_id));
   EXPECT_EQ(day, absl::CivilDay(2025, 3, 3));
+  Position position;
+  Revision revision;
+  LogNumber log;
+  ASSERT_TRUE(ParseEventIndexValue(blocks["event-index-value"], position, revision, log));
+  EXPECT_EQ(log, kOwnLog);
+  ASSERT_TRUE(
+      ParseEventIndexValue(blocks["earlier-epoch-event-index-value"], position, revision, log));
+  EXPECT_EQ(position, Position(6));
+  EXPECT_EQ(revision, Revision(4));
+  EXPECT_EQ(log, LogNumber(2));
+  const auto engine = MakeMemoryEngine();
+  const std::vector<KeyValue> records = {
+      {blocks["cosignature-record-key"], blocks["cosignature-record-value"]},
+      {blocks["fork-record-key"], "pair"}};
+  ASSERT_THAT(engine->WriteRecords(records, false), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto cosignatures, NewestCosignatures(*engine, log));
+  ASSERT_EQ(cosignatures.size(), 1u);
+  EXPECT_EQ(cosignatures[0].root, head.frontier.Root());
+  EXPECT_EQ(cosignatures[0].proven_to, Position(9));
+  ASSERT_OK_AND_ASSIGN(const auto forks, Forks(*engine, log));
+  ASSERT_EQ(forks.size(), 1u);
+  EXPECT_EQ(forks[0].found_at, absl::FromUnixSeconds(1'741'000'061));
+}
+
+TEST(Format, AnEventIndexValueIsReadOnlyWhenWhole) {
+  Position position;
+  Revision revision;
+  LogNumber log;
+  const std::string value = EventIndexValue(Position(6), Revision(300), LogNumber(2));
+  EXPECT_TRUE(ParseEventIndexValue(value, position, revision, log));
+  for (const size_t size : {0, 7, 8, 9, 11, 13}) {
+    EXPECT_FALSE(ParseEventIndexValue(value.substr(0, size), position, revision, log)) << size;
+  }
+  EXPECT_FALSE(ParseEventIndexValue(value + "x", position, revision, log));
+  EXPECT_FALSE(ParseEventIndexValue(value.substr(0, 10) + std::string(4, '\0'), position, revision,
+                                    log))
+      << "the own log is never written out";
 }
 
 TEST(Format, ATimerKeyIsReadOnlyWhenWhole) {

@@ -8,7 +8,9 @@
 
 #include "eventstore/log/index.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/tree.h"
 #include "tests/log/engine_conformance.h"
+#include "tests/log/probe_engine.h"
 
 namespace polku::log {
 
@@ -79,6 +81,10 @@ class LogConformance : public ::testing::TestWithParam<EngineParam> {
     ASSERT_THAT(checkpoint, testing::IsOk());
     EXPECT_EQ(checkpoint->size, log_->size());
     EXPECT_EQ(checkpoint->root, NaiveRoot(leaves, 0, leaves.size()));
+    TreeReader tree(engine(), kOwnLog);
+    for (const size_t size : {size_t{0}, leaves.size() / 3, leaves.size() / 2, leaves.size()}) {
+      EXPECT_THAT(tree.Root(Position(size)), testing::IsOkAndHolds(NaiveRoot(leaves, 0, size)));
+    }
     for (const auto& [receiver, number] : numbers) {
       std::string value;
       AppendBigEndian64(value, number);
@@ -600,6 +606,361 @@ TEST_P(LogConformance, AnInterruptedReindexKeepsTheLogFromOpening) {
   const AppendResult again = AppendOne(*log_, One(TestEntry(1, 5)));
   ASSERT_THAT(again.status, IsOk());
   EXPECT_TRUE(again.receipts[0].repeated);
+}
+
+TEST_P(LogConformance, AStoreWithIndexVersionOneIsOpenedAfterAReindex) {
+  AppendRequest request;
+  for (uint64_t id = 1; id <= 700; ++id) request.entries.push_back(TestEntry(id, id % 3));
+  ASSERT_THAT(AppendOne(*log_, request).status, IsOk());
+  log_.reset();
+  const std::map<std::string, std::string> index = WholeIndex(engine());
+  std::vector<std::string> nodes;
+  for (const auto& [key, value] : index) {
+    if (key[0] == 'n') nodes.push_back(key);
+  }
+  ASSERT_EQ(nodes.size(), 3u) << "two of level 8, one of level 9";
+  const KeyValue version_one(kIndexVersionKey, "\x01");
+  ASSERT_THAT(engine().WriteIndex({&version_one, 1}, nodes), IsOk());
+  home_->Reopen();
+  EXPECT_THAT(Log::Open(engine(), Options(), kTestCurveKey),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("polku reindex")));
+  EXPECT_THAT(
+      ReplicaLog::Open(engine(), *OriginName::Parse("FI/MUN/0187690-1/oulu/attendance/1")),
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("polku reindex")));
+  ASSERT_THAT(RebuildIndex(engine(), nullptr), IsOk());
+  EXPECT_EQ(WholeIndex(engine()), index);
+  OpenLog();
+  CheckWholeLog();
+}
+
+// What a mirror, or a replica, has of a log, as batches to be stored.
+inline VerifiedBatch BatchOf(const std::vector<CommitBatch>& commits, size_t begin, size_t end) {
+  VerifiedBatch batch;
+  batch.first = commits[begin].expected_size;
+  if (begin > 0) batch.head = *LogHead::Parse(commits[begin - 1].head);
+  proof::Frontier frontier = batch.head.frontier;
+  for (size_t i = begin; i < end; ++i) {
+    for (const StoredGroup& group : commits[i].groups) {
+      batch.groups.push_back(group);
+      const GroupView view = *GroupView::Parse(group.entries, {});
+      for (const GroupItem& item : view.items()) {
+        frontier.AppendLeafHash(proof::LeafHash(item.leaf), &batch.nodes);
+      }
+    }
+  }
+  batch.head = *LogHead::Parse(commits[end - 1].head);
+  EXPECT_EQ(frontier, batch.head.frontier);
+  batch.checkpoint = commits[end - 1].checkpoint;
+  return batch;
+}
+
+// A log of some hundred entries in several commits, written to `engine`.
+inline void Grow(Log& log) {
+  uint64_t id = 1;
+  for (const uint64_t entries : {1, 40, 300, 1, 700, 25}) {
+    AppendRequest request;
+    for (uint64_t i = 0; i < entries; ++i, ++id) {
+      NewEntry entry = TestEntry(id, id % 11);
+      if (id % 3 == 0) entry.sections = {TestSection(SectionKind::kService, Str("s", id))};
+      if (id % 2 == 0) entry.disclosures.push_back({"FI/COM/1/a", {}, Position(0)});
+      if (id % 100 == 0) entry.disclosures.push_back({"FI/COM/1/b", {}, Position(0)});
+      request.entries.push_back(std::move(entry));
+    }
+    ASSERT_THAT(AppendOne(log, request).status, IsOk());
+  }
+}
+
+TEST_P(LogConformance, AMirrorGivesBackWhatALogLost) {
+  const auto whole_home = GetParam().make();
+  ProbeEngine whole(whole_home->engine());
+  {
+    ASSERT_OK_AND_ASSIGN(auto log, Log::Open(whole, Options(), kTestCurveKey));
+    Grow(*log);
+  }
+  const std::vector<CommitBatch>& commits = whole.commits();
+  ASSERT_EQ(commits.size(), 7u);
+  const auto index = WholeIndex(whole);
+  for (size_t kept = 0; kept < commits.size(); ++kept) {
+    SCOPED_TRACE(kept);
+    log_.reset();
+    home_ = GetParam().make();
+    for (size_t i = 0; i < kept; ++i) ASSERT_THAT(engine().Commit(commits[i]), IsOk());
+    // Without a CURVE key: of an empty store the Genesis comes back too.
+    ASSERT_OK_AND_ASSIGN(log_, Log::Open(engine(), Options(), ""));
+    const size_t middle = (kept + commits.size() + 1) / 2;
+    ASSERT_THAT(log_->Recover(BatchOf(commits, kept, middle)), IsOk());
+    EXPECT_EQ(log_->checkpoint(), commits[middle - 1].checkpoint);
+    if (middle < commits.size()) {
+      ASSERT_THAT(log_->Recover(BatchOf(commits, middle, commits.size())), IsOk());
+    }
+    EXPECT_EQ(WholeIndex(engine()), index);
+    CheckWholeLog();
+    for (int round = 0; round < 2; ++round) {
+      // Repeats are known, revisions and running numbers go on.
+      const AppendResult repeat = AppendOne(*log_, One(TestEntry(1, 1)));
+      ASSERT_THAT(repeat.status, IsOk());
+      EXPECT_TRUE(repeat.receipts[0].repeated);
+      NewEntry next = TestEntry(5'000 + static_cast<uint64_t>(round), 3);
+      next.disclosures.push_back({"FI/COM/1/a", {}, Position(0)});
+      ASSERT_THAT(AppendOne(*log_, One(next)).status, IsOk());
+      CheckWholeLog();
+      Reopen();
+    }
+  }
+}
+
+TEST_P(LogConformance, OnlyTheWholeContinuationThatItsOwnKeySignedIsRecoveredAndOnlyBeforeAppends) {
+  const auto whole_home = GetParam().make();
+  ProbeEngine whole(whole_home->engine());
+  {
+    ASSERT_OK_AND_ASSIGN(auto log, Log::Open(whole, Options(), kTestCurveKey));
+    Grow(*log);
+  }
+  const std::vector<CommitBatch>& commits = whole.commits();
+  log_.reset();
+  home_ = GetParam().make();
+  ProbeEngine probe(engine());
+  for (size_t i = 0; i < 3; ++i) ASSERT_THAT(probe.Commit(commits[i]), IsOk());
+  ASSERT_OK_AND_ASSIGN(log_, Log::Open(probe, Options(), ""));
+  const Position before = log_->size();
+  const auto index = WholeIndex(engine());
+  const auto refused = [&](const VerifiedBatch& batch, absl::StatusCode code,
+                           std::string_view why) {
+    EXPECT_THAT(log_->Recover(batch), StatusIs(code, HasSubstr(std::string(why))));
+    EXPECT_EQ(log_->size(), before);
+    EXPECT_EQ(WholeIndex(engine()), index);
+  };
+  const VerifiedBatch good = BatchOf(commits, 3, 5);
+  refused(BatchOf(commits, 4, 5), absl::StatusCode::kFailedPrecondition, "expected");
+  refused(BatchOf(commits, 2, 5), absl::StatusCode::kFailedPrecondition, "expected");
+
+  // A leaf written anew, with its checksum right; or not all leaves.
+  const auto rewritten = [&](const std::function<void(GroupWriter&, const GroupView&)>& write) {
+    VerifiedBatch batch = good;
+    StoredGroup& group = batch.groups[0];
+    GroupWriter writer;
+    write(writer, *GroupView::Parse(group.entries, group.blobs));
+    GroupWriter::Encoded encoded = std::move(writer).Finish();
+    group.entries = std::move(encoded.entries);
+    group.blobs = std::move(encoded.blobs);
+    return batch;
+  };
+  refused(rewritten([](GroupWriter& writer, const GroupView& group) {
+            for (const GroupItem& item : group.items()) {
+              std::string leaf(item.leaf);
+              leaf[20] ^= 1;  // in the random part
+              writer.AddLeaf(leaf);
+            }
+          }),
+          absl::StatusCode::kInvalidArgument, "not those of their checkpoint");
+  refused(rewritten([](GroupWriter& writer, const GroupView& group) {
+            for (const GroupItem& item : group.items()) {
+              writer.AddWithheld({0, proof::LeafHash(item.leaf)});
+            }
+          }),
+          absl::StatusCode::kInvalidArgument, "mirror");
+  refused(rewritten([](GroupWriter& writer, const GroupView& group) {
+            for (const GroupItem& item : group.items()) {
+              writer.AddLeaf(item.leaf);
+              writer.AddBlob(SectionKind::kService, std::string(32, 's'), "blob");
+            }
+          }),
+          absl::StatusCode::kInvalidArgument, "secret");
+  VerifiedBatch batch = good;
+  batch.groups.pop_back();
+  refused(batch, absl::StatusCode::kInvalidArgument, "not those of their checkpoint");
+  batch = good;
+  batch.checkpoint = commits[5].checkpoint;
+  refused(batch, absl::StatusCode::kInvalidArgument, "not those of their checkpoint");
+  const auto other = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
+  batch.checkpoint = other->Sign(
+      {std::string(kTestOrigin), good.head.frontier.size(), good.head.frontier.Root()});
+  refused(batch, absl::StatusCode::kInvalidArgument, "recovered checkpoint");
+  batch = good;
+  batch.groups[0].entries[20] ^= 1;
+  refused(batch, absl::StatusCode::kDataLoss, "");
+  // Signed indeed, but no log of ours: its order goes back.
+  event::v1::Header header;
+  {
+    EntryFetcher fetcher(whole);
+    ASSERT_OK_AND_ASSIGN(const EntryView first, fetcher.Fetch(kOwnLog, Position(1), false));
+    header = *first.header;
+  }
+  GroupWriter writer;
+  const std::string leaf = MakeLeaf(std::string(32, 'r'), header.SerializeAsString());
+  writer.AddLeaf(leaf);
+  batch = VerifiedBatch{.first = before, .head = *LogHead::Parse(commits[2].head)};
+  batch.head.frontier.AppendLeafHash(proof::LeafHash(leaf));
+  batch.groups.push_back({before, std::move(writer).Finish().entries, {}});
+  batch.checkpoint = signer_->Sign(
+      {std::string(kTestOrigin), batch.head.frontier.size(), batch.head.frontier.Root()});
+  refused(batch, absl::StatusCode::kInvalidArgument, "order");
+
+  probe.FailCommit(absl::ResourceExhaustedError("full"));
+  refused(good, absl::StatusCode::kResourceExhausted, "full");
+  ASSERT_THAT(log_->Recover(good), IsOk()) << "there is room again";
+  EXPECT_EQ(log_->size(), good.head.frontier.size());
+  probe.FailCommit(absl::UnavailableError("the disk is gone"));
+  EXPECT_THAT(log_->Recover(BatchOf(commits, 5, 7)),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("the disk is gone")));
+  EXPECT_THAT(log_->Recover(BatchOf(commits, 5, 7)), StatusIs(absl::StatusCode::kUnavailable))
+      << "nobody knows what is on disk";
+  ASSERT_OK_AND_ASSIGN(log_, Log::Open(probe, Options(), ""));
+  EXPECT_EQ(log_->size(), good.head.frontier.size()) << "whole batches or nothing";
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(1, 1))).status, IsOk());
+  EXPECT_THAT(log_->Recover(BatchOf(commits, 5, 7)),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("appended")));
+
+  log_.reset();
+  home_ = GetParam().make();
+  OpenLog();
+  EXPECT_THAT(log_->Recover(BatchOf(commits, 1, 3)),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("appended")))
+      << "the Genesis that was just written is another one";
+}
+
+TEST_P(LogConformance, EventsOfEarlierEpochsAreRepeatsForEver) {
+  const auto first_home = GetParam().make();
+  ProbeEngine first(first_home->engine());
+  {
+    ASSERT_OK_AND_ASSIGN(auto log, Log::Open(first, Options(), kTestCurveKey));
+    Grow(*log);
+  }
+  const OriginName second_origin = *OriginName::Make(kTestAgency, "referral", 2);
+  const OriginName other_service = *OriginName::Parse("FI/MUN/0187690-1/oulu/attendance/1");
+  const auto second_signer =
+      proof::Signer::Generate(second_origin.text(), proof::KeyUse::kCheckpoint);
+  LogOptions options = Options();
+  options.origin = second_origin;
+  options.signer = second_signer.get();
+  options.predecessor = Predecessor{.origin = std::string(kTestOrigin),
+                                    .checkpoint = first.commits()[4].checkpoint,
+                                    .held_size = 1'043,
+                                    .known_size = 1'068,
+                                    .reason = "the disk was lost"};
+  // The old log may come in before the Genesis, after it, or in parts on both sides.
+  for (const size_t before_genesis : {0, 3, 7}) {
+    SCOPED_TRACE(before_genesis);
+    log_.reset();
+    home_ = GetParam().make();
+    ASSERT_OK_AND_ASSIGN(auto other, ReplicaLog::Open(engine(), other_service));
+    VerifiedBatch foreign = BatchOf(first.commits(), 0, 1);
+    foreign.head.origin = other_service.text();
+    ASSERT_THAT(other->Append(foreign), IsOk());
+    ASSERT_OK_AND_ASSIGN(auto replica,
+                         ReplicaLog::Open(engine(), *OriginName::Parse(kTestOrigin)));
+    const auto store = [&](size_t begin, size_t end) {
+      if (begin >= end) return;
+      ASSERT_THAT(replica->Append(BatchOf(first.commits(), begin, end)), IsOk());
+    };
+    store(0, before_genesis);
+    ASSERT_OK_AND_ASSIGN(log_, Log::Open(engine(), options, kTestCurveKey));
+    store(before_genesis, 5);
+    if (before_genesis < 6) store(std::max<size_t>(5, before_genesis), 7);
+
+    EntryFetcher fetcher(engine());
+    ASSERT_OK_AND_ASSIGN(const EntryView genesis_entry,
+                         fetcher.Fetch(kOwnLog, Position(0), false));
+    event::v1::Genesis genesis;
+    ASSERT_TRUE(genesis.ParseFromString(genesis_entry.header->control()));
+    EXPECT_EQ(genesis.origin(), second_origin.text());
+    EXPECT_EQ(genesis.predecessor().origin(), kTestOrigin);
+    EXPECT_EQ(genesis.predecessor().checkpoint(), options.predecessor->checkpoint);
+    EXPECT_EQ(genesis.predecessor().held_size(), 1'043u);
+    EXPECT_EQ(genesis.predecessor().known_size(), 1'068u);
+    EXPECT_EQ(genesis.predecessor().reason(), "the disk was lost");
+
+    for (int round = 0; round < 2; ++round) {
+      for (const uint64_t id : {1, 3, 300, 1'067}) {
+        NewEntry entry = TestEntry(id, id % 11);
+        if (id % 3 == 0) entry.sections = {TestSection(SectionKind::kService, Str("s", id))};
+        ASSERT_OK_AND_ASSIGN(const auto found, log_->FindRepeat(One(entry)));
+        ASSERT_TRUE(found.has_value()) << id;
+        const AppendResult result = AppendOne(*log_, One(entry));
+        ASSERT_THAT(result.status, IsOk());
+        for (const Receipt& receipt : {found->at(0), result.receipts.at(0)}) {
+          EXPECT_TRUE(receipt.repeated);
+          EXPECT_EQ(receipt.log, replica->number());
+          EXPECT_EQ(receipt.position, Position(id));
+          ASSERT_OK_AND_ASSIGN(const EntryView stored,
+                               fetcher.Fetch(receipt.log, receipt.position, false));
+          EXPECT_EQ(receipt.leaf_hash, proof::LeafHash(stored.leaf));
+          EXPECT_EQ(receipt.order, Order(stored.header->order()));
+          EXPECT_EQ(receipt.revision, Revision(stored.header->case_revision()));
+        }
+        entry.author_official = "somebody else";
+        EXPECT_THAT(AppendOne(*log_, One(entry)).status,
+                    StatusIs(absl::StatusCode::kAlreadyExists));
+      }
+      const AppendResult fresh =
+          AppendOne(*log_, One(TestEntry(9'000 + static_cast<uint64_t>(round), 1)));
+      ASSERT_THAT(fresh.status, IsOk());
+      EXPECT_EQ(fresh.receipts[0].log, kOwnLog);
+      EXPECT_EQ(fresh.receipts[0].revision, Revision(static_cast<uint64_t>(round) + 1))
+          << "revisions count within a log";
+      const auto index = WholeIndex(engine());
+      ASSERT_THAT(RebuildIndex(engine(), nullptr), IsOk());
+      EXPECT_EQ(WholeIndex(engine()), index);
+      log_.reset();
+      home_->Reopen();
+      // The epoch that has been opened before takes no other's predecessor.
+      options.predecessor->reason = "ignored";
+      ASSERT_OK_AND_ASSIGN(log_, Log::Open(engine(), options, kTestCurveKey));
+      options.predecessor->reason = "the disk was lost";
+      ASSERT_OK_AND_ASSIGN(replica, ReplicaLog::Open(engine(), *OriginName::Parse(kTestOrigin)));
+    }
+  }
+}
+
+TEST_P(LogConformance, AnEventOfSeveralEpochsIsThatOfTheNewest) {
+  // Epochs 1 and 2 each took the same event: the second did not hold the first.
+  std::vector<std::vector<CommitBatch>> epochs;
+  std::vector<OriginName> origins;
+  for (const uint32_t epoch : {1, 2, 3}) {
+    origins.push_back(*OriginName::Make(kTestAgency, "referral", epoch));
+    const auto home = GetParam().make();
+    ProbeEngine engine(home->engine());
+    const auto signer =
+        proof::Signer::Generate(origins.back().text(), proof::KeyUse::kCheckpoint);
+    LogOptions options = Options();
+    options.origin = origins.back();
+    options.signer = signer.get();
+    ASSERT_OK_AND_ASSIGN(auto log, Log::Open(engine, options, kTestCurveKey));
+    ASSERT_THAT(AppendOne(*log, One(TestEntry(epoch, 1))).status, IsOk());
+    if (epoch < 3) {
+      ASSERT_THAT(AppendOne(*log, One(TestEntry(77, 1))).status, IsOk());
+    }
+    epochs.push_back(engine.commits());
+  }
+  for (const bool oldest_first : {true, false}) {
+    const auto home = GetParam().make();
+    for (const CommitBatch& commit : epochs[2]) {
+      ASSERT_THAT(home->engine().Commit(commit), IsOk());
+    }
+    std::vector<size_t> order = {0, 1};
+    if (!oldest_first) std::reverse(order.begin(), order.end());
+    LogNumber of_second;
+    for (const size_t i : order) {
+      ASSERT_OK_AND_ASSIGN(auto replica, ReplicaLog::Open(home->engine(), origins[i]));
+      ASSERT_THAT(replica->Append(BatchOf(epochs[i], 0, epochs[i].size())), IsOk());
+      if (i == 1) of_second = replica->number();
+    }
+    const auto found = [&](uint64_t id) {
+      const auto value = home->engine().IndexGet(EventIndexKey(TestEvent(id), kTestAgency));
+      Position position;
+      Revision revision;
+      LogNumber log(99);
+      EXPECT_TRUE(value.ok() && *value && ParseEventIndexValue(**value, position, revision, log));
+      return log;
+    };
+    EXPECT_EQ(found(77), of_second);
+    EXPECT_EQ(found(3), kOwnLog);
+    EXPECT_EQ(found(2), of_second);
+    EXPECT_NE(found(1), of_second);
+    const auto index = WholeIndex(home->engine());
+    ASSERT_THAT(RebuildIndex(home->engine(), nullptr), IsOk());
+    EXPECT_EQ(WholeIndex(home->engine()), index);
+  }
 }
 
 TEST_P(LogConformance, CaseEntriesListsACaseInOrder) {

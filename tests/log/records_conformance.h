@@ -82,8 +82,11 @@ TEST_P(RecordsConformance, ACosignatureIsReadBackWithALineThatVerifiesAlsoAfterA
         found->line);
     EXPECT_THAT(proof::VerifyCosignature(note, signers_[kWitnessA]->verifier()),
                 testing::IsOkAndHolds(kept.time));
-    if (round == 0) home_->Reopen();
-    if (round == 1) ASSERT_THAT(RebuildIndex(engine(), nullptr), IsOk());
+    if (round == 0) {
+      home_->Reopen();
+    } else {
+      ASSERT_THAT(RebuildIndex(engine(), nullptr), IsOk());
+    }
   }
   ASSERT_THAT(KeepCosignatures(engine(), LogNumber(3), {}), IsOk());
   EXPECT_EQ(All(LogNumber(3)).size(), 1u);
@@ -199,9 +202,10 @@ TEST_P(RecordsConformance, AnUnfitCosignatureIsRefusedAndNothingIsWritten) {
   bad = good;
   bad.proven_to = Position(4);
   refused(bad);
-  refused(Kept(kWitnessA, 100, 5, 9, 64));
+  refused(Kept(kWitnessA, 100, 5, 9, proof::kMaxProofHashes + 1));
   EXPECT_TRUE(All(kOwnLog).empty());
-  EXPECT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 100, 5, 9, 63)}), IsOk());
+  EXPECT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 100, 5, 9, proof::kMaxProofHashes)}),
+              IsOk());
 }
 
 TEST_P(RecordsConformance, AMalformedRecordIsNamedByWhateverMeetsIt) {
@@ -215,7 +219,7 @@ TEST_P(RecordsConformance, AMalformedRecordIsNamedByWhateverMeetsIt) {
       {"empty", ""},
       {"short", value.substr(1)},
       {"odd", value + "x"},
-      {"64 hashes", value + std::string(64 * 32, 'h')},
+      {"too many hashes", value + std::string((proof::kMaxProofHashes + 1) * 32, 'h')},
       {"backwards", backwards}};
   const auto met = [&](const std::string& named) {
     const auto is_named = StatusIs(absl::StatusCode::kDataLoss, HasSubstr(named));

@@ -213,6 +213,34 @@ TEST(TreeReader, ABrokenGroupIsNamed) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr("log 0 position 4")));
 }
 
+TEST(RebuildIndex, OfAnAlteredLogIsRefusedAndLeavesTheIndexAsItWas) {
+  OwnLog log;
+  log.Commit(3);
+  log.Commit(300);
+  auto altered = MakeMemoryEngine();
+  for (CommitBatch batch : log.probe().commits()) {
+    if (batch.expected_size == Position(1)) {
+      // One leaf written anew, with the right checksum.
+      ASSERT_OK_AND_ASSIGN(const GroupView group, GroupView::Parse(batch.groups[0].entries, {}));
+      GroupWriter writer;
+      for (const GroupItem& item : group.items()) {
+        std::string leaf(item.leaf);
+        if (item.offset == 1) leaf[20] ^= 1;
+        writer.AddLeaf(leaf);
+      }
+      batch.groups[0].entries = std::move(writer).Finish().entries;
+    }
+    ASSERT_THAT(altered->Commit(batch), IsOk());
+  }
+  const auto index = WholeIndex(*altered);
+  EXPECT_THAT(RebuildIndex(*altered, nullptr),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("altered")));
+  EXPECT_EQ(WholeIndex(*altered), index);
+  TreeReader reader(*altered, kOwnLog);
+  EXPECT_THAT(reader.Inclusion(Position(1), Position(304)),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("polku reindex")));
+}
+
 // ---- Replicas ----
 
 std::string Leaf(uint64_t position) {

@@ -54,6 +54,13 @@ class SmallDisk {
   void Free() { unlink((path_ + "/ballast").c_str()); }
 
   log::AppendResult AppendAgain(uint64_t id) {
+    // Records fill a memory table of their own meanwhile.
+    std::string key = "c";
+    AppendBigEndian64(key, id);
+    const log::KeyValue record(key, std::string(500, 'r'));
+    if (absl::Status status = engine_->WriteRecords({&record, 1}, id % 8 == 0); !status.ok()) {
+      return {.status = std::move(status)};
+    }
     log::AppendRequest request = log::One(log::TestEntry(id, id % 5));
     request.entries[0].sections = {log::TestSection(SectionKind::kService, "s", 20'000)};
     return log::AppendOne(*log_, request);
@@ -62,6 +69,16 @@ class SmallDisk {
     const log::AppendResult result = AppendAgain(id);
     if (result.status.ok()) acknowledged.push_back(id);
     return result.status;
+  }
+  // One record for every acknowledged entry.
+  void CheckRecords() {
+    for (const uint64_t id : acknowledged) {
+      std::string key = "c";
+      AppendBigEndian64(key, id);
+      const auto record = engine_->RecordGet(key);
+      ASSERT_THAT(record, IsOk());
+      EXPECT_TRUE(record->has_value()) << "the record before entry " << id << " is lost";
+    }
   }
   std::vector<uint64_t> Held() {
     std::vector<uint64_t> held;
@@ -125,6 +142,7 @@ TEST_F(DiskFull, AppendsAreRefusedAndGoOnWhenThereIsRoomWithoutReopening) {
   }
   disk_->Open();
   EXPECT_EQ(disk_->Held(), disk_->acknowledged);
+  disk_->CheckRecords();
   const log::AppendResult repeated = disk_->AppendAgain(disk_->acknowledged.back());
   ASSERT_THAT(repeated.status, IsOk());
   EXPECT_TRUE(repeated.receipts[0].repeated);
@@ -138,6 +156,7 @@ TEST_F(DiskFull, ALogThatFillsTheDiskItselfStopsInTimeToBeClosedAndOpenedAgain) 
   for (int round = 0; round < 3; ++round) {
     disk_->Open();
     EXPECT_EQ(disk_->Held(), disk_->acknowledged);
+    disk_->CheckRecords();
   }
 }
 
@@ -167,6 +186,7 @@ TEST_F(DiskFull, WhenOthersTakeTheReserveTooTheLogStopsAndOpensAgainWithEverythi
   // The one that failed may have reached the disk all the same; its author was told to ask again.
   if (held.size() == disk_->acknowledged.size() + 1) held.pop_back();
   EXPECT_EQ(held, disk_->acknowledged);
+  disk_->CheckRecords();
   EXPECT_THAT(disk_->Append(5'000), IsOk());
 }
 

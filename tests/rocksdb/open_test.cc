@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -135,6 +136,63 @@ TEST(Open, AnotherFormatOrAForeignDatabaseIsRefusedUntouched) {
   ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
   delete db;
   EXPECT_THAT(OpenEngine(At(foreign.path())), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST(Open, ADatabaseFromBeforeRecordsGetsThemWhenOpenedForWritingAndIsReadWithout) {
+  const TempDirectory directory;
+  const auto signer =
+      proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
+  const auto open_log = [&](log::Engine& engine) {
+    return log::Log::Open(
+        engine,
+        {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(), signer.get()},
+        log::kTestCurveKey);
+  };
+  {
+    ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
+    ASSERT_OK_AND_ASSIGN(auto log, open_log(*engine));
+    ASSERT_THAT(log::AppendOne(*log, log::One(log::TestEntry(1, 5))).status, IsOk());
+  }
+  {
+    rocksdb::Options options;
+    std::vector<std::string> names;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, directory.path(), &names).ok());
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    for (const std::string& name : names) families.emplace_back(name, options);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(options, directory.path(), families, &handles, &db).ok());
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == "records") {
+        EXPECT_TRUE(db->DropColumnFamily(handles[i]).ok());
+      }
+      db->DestroyColumnFamilyHandle(handles[i]).PermitUncheckedError();
+    }
+    delete db;
+    ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(options, directory.path(), &names).ok());
+    ASSERT_EQ(std::count(names.begin(), names.end(), "records"), 0);
+  }
+  const log::KeyValue record("c1", "kept");
+  {
+    ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path(), OpenMode::kReadOnly)));
+    EXPECT_THAT(engine->RecordGet("c1"), testing::IsOkAndHolds(std::optional<std::string>()));
+    EXPECT_THAT(engine->RecordFloor("c", "2"),
+                testing::IsOkAndHolds(std::optional<log::KeyValue>()));
+    EXPECT_THAT(engine->RecordScan("")->Next(),
+                testing::IsOkAndHolds(std::optional<log::KeyValue>()));
+    EXPECT_THAT(engine->WriteRecords({&record, 1}, true),
+                StatusIs(absl::StatusCode::kFailedPrecondition));
+    log::EntryFetcher fetcher(*engine);
+    EXPECT_THAT(fetcher.Fetch(kOwnLog, Position(1), true), IsOk());
+  }
+  {
+    ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
+    ASSERT_THAT(engine->WriteRecords({&record, 1}, true), IsOk());
+    ASSERT_OK_AND_ASSIGN(auto log, open_log(*engine));
+    EXPECT_EQ(log->size(), Position(2));
+  }
+  ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path(), OpenMode::kReadOnly)));
+  EXPECT_THAT(engine->RecordGet("c1"), testing::IsOkAndHolds(std::optional<std::string>("kept")));
 }
 
 TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
