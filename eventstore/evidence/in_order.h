@@ -22,14 +22,15 @@ inline size_t ThreadsFor(size_t asked) {
 }
 
 // `work(i)` for each i below `count` on `threads` threads; `take(i, result)` on the calling thread, ascending. At
-// most four results a thread wait to be taken, so memory does not grow with `count`. `tick` is called on the
-// calling thread at least four times a second; when it returns false, work not yet begun is left out and the
-// answer is false.
+// most `window` results wait to be taken (0: four a thread), so memory does not grow with `count`. `tick` is
+// called on the calling thread at least four times a second; when it returns false, work not yet begun is left
+// out and the answer is false.
 template <typename Result>
 bool InOrder(size_t count, size_t threads, const std::function<Result(size_t)>& work,
-             const std::function<void(size_t, Result)>& take, const std::function<bool()>& tick) {
+             const std::function<void(size_t, Result)>& take, const std::function<bool()>& tick,
+             size_t window = 0) {
   constexpr std::chrono::milliseconds kTick(250);
-  const size_t window = 4 * threads;
+  if (window == 0) window = 4 * threads;
   std::mutex mu;
   std::condition_variable wake_workers;
   std::condition_variable wake_taker;

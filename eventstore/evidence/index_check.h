@@ -31,6 +31,7 @@ struct IndexedLog {
   uint64_t run = 4096;  // positions a sum
   bool own = false;
   bool events = false;  // its events are in the event index: the own log and its earlier epochs
+  uint32_t epoch = 0;   // of events in several epochs the index has the newest
 };
 
 class IndexCheck {
@@ -68,7 +69,7 @@ class IndexCheck {
   State* Find(LogNumber log);
   bool IsLeftOut(const State& state, Position position) const;
   void Add(State& state, Kind kind, Position position, std::string_view bytes, bool stored);
-  Scan ScanPrefix(Kind kind, uint8_t byte);
+  Scan ScanPrefix(Kind kind, const std::string& prefix);
   void Explain(const Selected& selected, std::vector<Problem>& problems);
   bool Held(LogNumber log);
   bool Beyond(LogNumber log, Position position);

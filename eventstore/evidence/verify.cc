@@ -435,7 +435,8 @@ class Verifier {
       const bool earlier_epoch = own.ok() && name.ok() && name->agency() == own->agency() &&
                                  name->service() == own->service() && name->epoch() < own->epoch();
       indexed.push_back({state.scan.number, state.scan.origin, state.scan.size, state.run,
-                         state.scan.own, state.scan.own || earlier_epoch});
+                         state.scan.own, state.scan.own || earlier_epoch,
+                         name.ok() ? name->epoch() : 0});
     }
     index_ = std::make_unique<IndexCheck>(engine_, std::move(indexed), SystemRandom());
   }
