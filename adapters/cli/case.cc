@@ -16,8 +16,6 @@
 namespace polku::cli {
 namespace {
 
-constexpr size_t kLabelWidth = 28;  // FieldLabel is no longer: tests/cli/labels_test.cc
-
 // "Läsnäolomerkintä (FI/…/attendance/1 #12)"
 std::string PlaceText(std::string_view origin, Position position, std::string_view type,
                       Language language) {
@@ -69,46 +67,17 @@ std::string BasisJson(const audit::KnownTo& known) {
   return json + "]}";
 }
 
-// The merged order is for machines; a person is told the day, the step and who.
-void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
-                Language language, bool brief, bool causes, Io& io) {
-  constexpr std::string_view kIndent = "            ";  // under the label
-  const std::string recorded = LocalTime(event.recorded_at());
-  std::optional<absl::CivilDay> valid;
-  if (event.body != nullptr && !event.control()) valid = audit::ValidDay(*event.body);
-  const std::string day = valid ? FormatDay(*valid) : recorded.substr(0, recorded.find(' '));
-  io.out << day << "  " << Plain(EventLabel(event.header.type(), language)) << "  ·  "
-         << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
-  if (!event.header.author_official().empty()) {
-    io.out << ", " << Label(Word::kOfficial, language) << " "
-           << Plain(event.header.author_official());
-  }
-  io.out << "  (" << Label(Word::kRecorded, language) << " " << recorded << ")"
-         << (brief ? "" : "\n");
-  if (event.body != nullptr && !brief) {
-    for (const auto& [name, value] : RenderFields(*event.body, agreement, language)) {
-      io.out << kIndent << PadTo(name, kLabelWidth) << " " << value << "\n";
-    }
-  }
-  if (!event.sealed.empty()) {
-    std::string sections;
-    for (SectionKind kind : kAllSectionKinds) {
-      if (!event.sealed.has(kind)) continue;
-      sections += Str(sections.empty() ? "" : ", ", SectionLabel(kind, language));
-    }
-    io.out << (brief ? std::string_view("  ") : kIndent)
-           << (event.opened.empty() ? Label(Word::kHeaderOnly, language)
-                                    : Label(Word::kSealed, language))
-           << ": " << sections << (brief ? "" : "\n");
-  }
+void PrintCaseEvent(const audit::Event& event, const config::v1::Agreement& agreement,
+                    Language language, bool brief, bool causes, Io& io) {
+  PrintEvent(event, agreement, language, brief, io);
   if (!event.knowledge->concurrent.empty()) {
-    io.out << (brief ? std::string_view("  ") : kIndent) << "∥ " << Label(Word::kConcurrent, language)
+    io.out << (brief ? std::string_view("  ") : kEventIndent) << "∥ " << Label(Word::kConcurrent, language)
            << ": " << ConcurrentText(*event.knowledge, language) << (brief ? "" : "\n");
   }
   if (brief) io.out << "\n";
   if (!causes) return;
   for (const audit::KnownEntry& known : event.knowledge->known) {
-    io.out << kIndent << Label(Word::kKnew, language) << ": "
+    io.out << kEventIndent << Label(Word::kKnew, language) << ": "
            << PlaceText(known.origin, known.position, known.type, language) << "\n";
   }
 }
@@ -183,7 +152,7 @@ ExitCode RunCase(const Args& args, Io& io) {
           POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
           io.out << json << "\n";
         } else {
-          PrintEvent(event, agreement, *language, args.Has("brief"), args.Has("causes"), io);
+          PrintCaseEvent(event, agreement, *language, args.Has("brief"), args.Has("causes"), io);
           fold.Add(event);
         }
         return absl::OkStatus();

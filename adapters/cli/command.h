@@ -34,6 +34,8 @@ Command ReplayCommand();
 Command StatusCommand();
 Command SummaryCommand();
 Command ReindexCommand();
+Command ProveCommand();
+Command BundleCommand();
 Command RecoverCommand();
 Command NewEpochCommand();
 Command VersionCommand();

@@ -164,6 +164,40 @@ std::vector<std::pair<std::string, std::string>> RenderFields(
   return lines;
 }
 
+// The merged order is for machines; a person is told the day, the step and who.
+void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
+                Language language, bool brief, Io& io) {
+  constexpr size_t kLabelWidth = 28;  // FieldLabel is no longer: tests/cli/labels_test.cc
+  const std::string recorded = LocalTime(event.recorded_at());
+  std::optional<absl::CivilDay> valid;
+  if (event.body != nullptr && !event.control()) valid = audit::ValidDay(*event.body);
+  const std::string day = valid ? FormatDay(*valid) : recorded.substr(0, recorded.find(' '));
+  io.out << day << "  " << Plain(EventLabel(event.header.type(), language)) << "  ·  "
+         << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
+  if (!event.header.author_official().empty()) {
+    io.out << ", " << Label(Word::kOfficial, language) << " "
+           << Plain(event.header.author_official());
+  }
+  io.out << "  (" << Label(Word::kRecorded, language) << " " << recorded << ")"
+         << (brief ? "" : "\n");
+  if (event.body != nullptr && !brief) {
+    for (const auto& [name, value] : RenderFields(*event.body, agreement, language)) {
+      io.out << kEventIndent << PadTo(name, kLabelWidth) << " " << value << "\n";
+    }
+  }
+  if (!event.sealed.empty()) {
+    std::string sections;
+    for (SectionKind kind : kAllSectionKinds) {
+      if (!event.sealed.has(kind)) continue;
+      sections += Str(sections.empty() ? "" : ", ", SectionLabel(kind, language));
+    }
+    io.out << (brief ? std::string_view("  ") : kEventIndent)
+           << (event.opened.empty() ? Label(Word::kHeaderOnly, language)
+                                    : Label(Word::kSealed, language))
+           << ": " << sections << (brief ? "" : "\n");
+  }
+}
+
 std::string RenderMoney(const audit::Money& money, Language language) {
   const std::string_view sealed = Label(Word::kSealed, language);
   if (money.visible == 0) return money.sealed == 0 ? "-" : std::string(sealed);

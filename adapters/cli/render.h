@@ -3,12 +3,15 @@
 #define POLKU_ADAPTERS_CLI_RENDER_H_
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
 #include "google/protobuf/message.h"
 #include "polku/config/v1/agreement.pb.h"
+#include "services/audit/history.h"
 #include "services/audit/summary.h"
 
 namespace polku::cli {
@@ -18,6 +21,13 @@ namespace polku::cli {
 std::vector<std::pair<std::string, std::string>> RenderFields(
     const google::protobuf::Message& message, const config::v1::Agreement& agreement,
     Language language);
+
+// What stands under an event's first line is set in by this.
+inline constexpr std::string_view kEventIndent = "            ";
+// The event as a timeline shows it: day, step and who; its content unless `brief`; what is sealed of it. A
+// brief one's line is not ended.
+void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
+                Language language, bool brief, Io& io);
 
 // "9.00 €", with what is sealed: "9.00 € + 2 sealed", "sealed", "-".
 std::string RenderMoney(const audit::Money& money, Language language);

@@ -193,15 +193,15 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
   std::set<std::string_view> at_anchor;
   for (const auto& [key, word] : words) {
     if (word.kept.size != anchor.checkpoint.size || word.kept.root != anchor.checkpoint.root) continue;
+    // By time, so the first of a witness is its earliest; its later ones add nothing.
+    if (!at_anchor.insert(word.kept.witness).second && !word.required) continue;
     POLKU_ASSIGN_OR_RETURN(anchor.note, proof::AddSignatures(anchor.note, word.kept.line));
     anchor.cosigned.push_back({word.line.key, word.line.time, word.kept.size});
-    at_anchor.insert(word.kept.witness);
   }
   log::TreeReader tree(engine, number);
   std::map<Position, OtherCheckpoint> others;
   for (const auto& [key, word] : words) {
     if (word.kept.size == anchor.checkpoint.size) continue;
-    // By time, so the first of a witness is its earliest; its later ones add nothing.
     if (!word.required && !at_anchor.insert(word.kept.witness).second) continue;
     auto proof = ProveCosigned(tree, word.kept, anchor.checkpoint.size);
     const proof::Checkpoint cosigned{

@@ -154,12 +154,12 @@ class Maker {
       cosigned->set_checkpoint(other.note);
       PutHashes(other.consistency, *cosigned->mutable_consistency());
     }
-    size_t at_anchor = 0;
+    std::set<std::string_view> covering;
     for (const AnchorCosignature& cosignature : anchor.cosigned) {
       witnesses_.insert(cosignature.key);
-      if (cosignature.size == anchor.checkpoint.size) ++at_anchor;
+      if (cosignature.size >= covers) covering.insert(cosignature.key->name());
     }
-    threshold_ = std::min(threshold_, at_anchor);
+    threshold_ = std::min(threshold_, covering.size());
     logs_.push_back(key->second);
     *bundle_.add_logs() = std::move(evidence);
     return absl::OkStatus();
@@ -403,13 +403,16 @@ class Verifier {
     auto& told = report_.logs.emplace_back();
     told.origin = log.origin();
     received_ = Position();
+    last_cosigned_ = Position();
+    counted_.clear();
     const bool readable = ReadCheckpoint(log, told);
     for (int i = 0; i < log.cosigned_size(); ++i) {
       ReadCosigned(log.cosigned(i), i, readable, told);
     }
     std::sort(told.cosigned.begin(), told.cosigned.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.size, a.name) < std::tie(b.size, b.name);
+      return std::tie(a.size, a.name, a.time) < std::tie(b.size, b.name, b.time);
     });
+    CheckQuorum(log, told);
     if (log.events().empty()) Add(ProblemKind::kBundle, "no event of this log is in it");
     last_order_ = 0;
     revisions_.clear();
@@ -453,12 +456,27 @@ class Verifier {
       Add(ProblemKind::kCosignature, Str("its checkpoint: ", ToStd(verdict.status().message())));
       return true;
     }
-    for (const auto& [name, time] : verdict->cosigned) Cosigned(name, time, read->size, told);
-    told.quorum = verdict->quorum;
-    if (!told.quorum) {
-      Add(ProblemKind::kCosignature, "fewer witnesses cosigned its checkpoint than the policy requires");
+    for (const auto& witness : policy()->witnesses()) {
+      const auto times = TimesOf(*note, witness.key);
+      for (const absl::Time time : times.value_or(std::vector<absl::Time>())) {
+        Cosigned(witness, time, read->size, told);
+      }
     }
     return true;
+  }
+
+  // What each line of that key says: of several times the earliest is worth most.
+  static absl::StatusOr<std::vector<absl::Time>> TimesOf(const proof::Note& note,
+                                                         const proof::VerifierKey& key) {
+    std::vector<absl::Time> times;
+    for (const auto& line : note.signatures) {
+      if (line.name != key.name() || line.key_id != key.key_id()) continue;
+      POLKU_ASSIGN_OR_RETURN(
+          const absl::Time time,
+          proof::VerifyCosignature(Str(note.body, "\n", proof::FormatSignatureLine(line)), key));
+      times.push_back(time);
+    }
+    return times;
   }
 
   // By any of the keys that the policy lists for the log.
@@ -497,11 +515,29 @@ class Verifier {
     }
   }
 
-  void Cosigned(const std::string& name, absl::Time time, Position size, BundleReport::Log& told) {
-    told.cosigned.push_back({name, time, size});
+  void Cosigned(const proof::PolicyWitness& witness, absl::Time time, Position size,
+                BundleReport::Log& told) {
+    told.cosigned.push_back({witness.key.name(), time, size});
+    counted_.emplace_back(witness.name, size);
     if (bundle_.has_known_to() && known_at_ && time <= *known_at_ &&
-        AgencyOfWitness(name) == bundle_.known_to().agency()) {
+        AgencyOfWitness(witness.key.name()) == bundle_.known_to().agency()) {
       received_ = std::max(received_, size);
+    }
+  }
+
+  // A witness counts when it cosigned a checkpoint that covers all events here, those being shown to be
+  // of one history.
+  void CheckQuorum(const v1::LogEvidence& log, BundleReport::Log& told) {
+    if (policy() == nullptr) return;
+    Position covers;
+    for (const auto& event : log.events()) covers = std::max(covers, Position(event.position()).next());
+    std::set<std::string, std::less<>> witnesses;
+    for (const auto& [name, size] : counted_) {
+      if (size >= covers) witnesses.insert(name);
+    }
+    told.quorum = policy()->Quorum(std::move(witnesses));
+    if (!told.quorum) {
+      Add(ProblemKind::kCosignature, "fewer witnesses stand behind these events than the policy requires");
     }
   }
 
@@ -539,24 +575,22 @@ class Verifier {
     if (policy() == nullptr) return;
     bool by_somebody = false;
     for (const auto& witness : policy()->witnesses()) {
-      const auto time = proof::VerifyCosignature(cosigned.checkpoint(), witness.key);
-      if (absl::IsNotFound(time.status())) continue;
-      by_somebody = true;
-      if (!time.ok()) {
-        Add(ProblemKind::kCosignature, Str(place(), ToStd(time.status().message())));
-      } else if (connected) {
-        Cosigned(witness.key.name(), *time, read->size, told);
+      const auto times = TimesOf(*note, witness.key);
+      if (!times.ok()) {
+        Add(ProblemKind::kCosignature, Str(place(), ToStd(times.status().message())));
+        by_somebody = true;
+        continue;
       }
+      by_somebody = by_somebody || !times->empty();
+      if (!connected) continue;
+      for (const absl::Time time : *times) Cosigned(witness, time, read->size, told);
     }
     // A witness that only the bundle names counts for nothing, but its word must be one.
-    if (readers_ != nullptr && own_) {
+    if (readers_ != nullptr && own_ && !by_somebody) {
       for (const auto& witness : own_->witnesses()) {
-        const auto time = proof::VerifyCosignature(cosigned.checkpoint(), witness.key);
-        if (absl::IsNotFound(time.status())) continue;
-        if (!time.ok() && !by_somebody) {
-          Add(ProblemKind::kCosignature, Str(place(), ToStd(time.status().message())));
-        }
-        by_somebody = true;
+        const auto times = TimesOf(*note, witness.key);
+        if (!times.ok()) Add(ProblemKind::kCosignature, Str(place(), ToStd(times.status().message())));
+        by_somebody = by_somebody || !times.ok() || !times->empty();
       }
     }
     if (!by_somebody) {
@@ -762,6 +796,7 @@ class Verifier {
   std::string origin_;
   Position received_;       // so many entries the agency of known_to says to have received
   Position last_cosigned_;
+  std::vector<std::pair<std::string, Position>> counted_;  // by name within the policy
   uint64_t last_order_ = 0;
   std::map<std::string, uint64_t> revisions_;  // by case id
 

@@ -71,8 +71,8 @@ struct BundleReport {
   struct Log {
     std::string origin;
     proof::Checkpoint checkpoint;         // size 0: it does not even parse
-    std::vector<Cosignature> cosigned;    // of any checkpoint in the bundle, ascending by (size, name)
-    bool quorum = false;
+    std::vector<Cosignature> cosigned;    // of any checkpoint in the bundle, ascending by (size, name, time)
+    bool quorum = false;                  // of witnesses whose word covers all its events here
   };
   std::vector<Log> logs;  // as in the bundle
   bool own_policy = false;

@@ -184,7 +184,7 @@ absl::StatusOr<Policy::Verdict> Policy::Check(std::string_view note) const {
     return Error(absl::StatusCode::kUnauthenticated, "policy: not signed by the listed key of ",
                  origin);
   }
-  Names witnessed;  // policy names of witnesses and groups
+  Names witnessed;
   for (const PolicyWitness& witness : witnesses_) {
     const absl::StatusOr<absl::Time> time = VerifyCosignature(note, witness.key);
     if (absl::IsNotFound(time.status())) continue;
@@ -193,14 +193,18 @@ absl::StatusOr<Policy::Verdict> Policy::Check(std::string_view note) const {
     latest = std::max(latest, *time);
     witnessed.insert(witness.name);
   }
+  verdict.quorum = Quorum(std::move(witnessed));
+  return verdict;
+}
+
+bool Policy::Quorum(Names witnesses) const {
   for (const Group& group : groups_) {
     const auto count = std::count_if(
         group.members.begin(), group.members.end(),
-        [&witnessed](const std::string& name) { return witnessed.find(name) != witnessed.end(); });
-    if (static_cast<size_t>(count) >= group.needed) witnessed.insert(group.name);
+        [&witnesses](const std::string& name) { return witnesses.find(name) != witnesses.end(); });
+    if (static_cast<size_t>(count) >= group.needed) witnesses.insert(group.name);
   }
-  verdict.quorum = quorum_.empty() || witnessed.find(quorum_) != witnessed.end();
-  return verdict;
+  return quorum_.empty() || witnesses.find(quorum_) != witnesses.end();
 }
 
 }  // namespace polku::proof

@@ -51,6 +51,9 @@ class Policy {
   // Unauthenticated: not signed by a listed log of that origin, or a cosignature of a listed key
   // that does not verify. A missing quorum is not an error here.
   absl::StatusOr<Verdict> Check(std::string_view note) const;
+  // Whether the quorum is reached when these have cosigned, by their names within the policy: for who
+  // knows it of several checkpoints, consistent with each other, that cover the same entries.
+  bool Quorum(std::set<std::string, std::less<>> witnesses) const;
 
  private:
   struct Group {

@@ -28,6 +28,24 @@ absl::StatusOr<vault::SectionSecret> Opener::SecretOf(const log::EntryView& entr
   return vault::UnwrapSecret(key, commitment, blob.secret);
 }
 
+absl::StatusOr<std::optional<vault::SectionSecret>> Opener::Secret(const log::EntryView& entry,
+                                                                   const log::BlobView& blob) {
+  if (entry.log != kOwnLog && blob.secret.empty()) return std::optional<vault::SectionSecret>();
+  const auto case_id = CaseId::FromBytes(entry.header->case_id());
+  const auto event_id = EventId::FromBytes(entry.header->event_id());
+  for (const auto& committed : entry.header->commitments()) {
+    if (static_cast<SectionKind>(committed.kind()) != blob.kind) continue;
+    const auto commitment = Hash::FromBytes(committed.commitment());
+    if (!case_id || !event_id || !commitment) break;
+    auto secret = SecretOf(entry, blob, *case_id, *event_id, *commitment);
+    if (absl::IsNotFound(secret.status())) return std::optional<vault::SectionSecret>();
+    if (!secret.ok()) return secret.status();
+    return std::optional(*std::move(secret));
+  }
+  return Error(absl::StatusCode::kDataLoss, "section ", SectionKindName(blob.kind), " of entry ",
+               entry.position.value(), " has no well-formed commitment");
+}
+
 absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::string_view origin,
                                          SectionSet only) {
   OpenedEvent event;

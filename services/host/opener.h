@@ -3,6 +3,7 @@
 #define POLKU_SERVICES_HOST_OPENER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,11 @@ class Opener {
   // DataLoss: a blob was altered; the message names origin and position.
   absl::StatusOr<OpenedEvent> Open(const log::EntryView& entry, std::string_view origin,
                                    SectionSet only = AllSections());
+
+  // The secret of one stored section of the entry; nullopt when this agency may not open it: it is a
+  // mirror's, or there is no key for it. DataLoss: the stored secret was altered.
+  absl::StatusOr<std::optional<vault::SectionSecret>> Secret(const log::EntryView& entry,
+                                                             const log::BlobView& blob);
 
   // The secret of one section of an own entry (eventstore/replica hands it to entitled receivers).
   absl::StatusOr<vault::SectionSecret> OwnSecret(const event::v1::Header& header,

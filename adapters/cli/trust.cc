@@ -1,0 +1,77 @@
+#include "adapters/cli/trust.h"
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "adapters/cli/output.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/status.h"
+
+namespace polku::cli {
+namespace {
+
+constexpr size_t kMaxKeyFileBytes = 4'096;
+constexpr size_t kMaxPolicyFileBytes = 1 << 20;
+
+absl::StatusOr<proof::VerifierKey> ReadKey(const std::string& path, proof::KeyUse use) {
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
+  auto key = proof::VerifierKey::Parse(TrimEnd(text), use);
+  if (!key.ok()) return Annotate(key.status(), path);
+  return key;
+}
+
+}  // namespace
+
+absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
+  Trust trust;
+  POLKU_ASSIGN_OR_RETURN(auto own, ReadKey(Str(config.keys_directory, "/signing.public"),
+                                           proof::KeyUse::kCheckpoint));
+  if (own.name() != config.origin.text()) {
+    return Error(absl::StatusCode::kFailedPrecondition, config.keys_directory,
+                 "/signing.public is the key of ", own.name(), ", not of ", config.origin.text());
+  }
+  trust.keys.emplace(config.origin.text(), std::move(own));
+  for (const auto& peer : config.peers) trust.keys.emplace(peer.origin.text(), peer.signing_key);
+  for (const auto& witness : config.witnesses) trust.witnesses.push_back(witness.key);
+  auto cosigning =
+      ReadKey(Str(config.keys_directory, "/cosigning.public"), proof::KeyUse::kCosignature);
+  if (cosigning.ok()) {
+    trust.witnesses.push_back(*std::move(cosigning));
+  } else if (!absl::IsNotFound(cosigning.status())) {
+    return cosigning.status();
+  }
+  return trust;
+}
+
+absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_view origin) {
+  const auto key = trust.keys.find(origin);
+  if (key != trust.keys.end()) return &key->second;
+  return Error(absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
+               " is not known; the configuration's peers name those of other services (signing_key)");
+}
+
+evidence::SecretFn SecretsOf(audit::Store& store) {
+  const auto mutex = std::make_shared<std::mutex>();
+  return [mutex, &store](const log::EntryView& entry, std::string_view,
+                         const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
+    const std::lock_guard lock(*mutex);
+    POLKU_ASSIGN_OR_RETURN(const auto secret, store.opener().Secret(entry, blob));
+    if (!secret) return std::optional<std::string>();
+    return std::optional(std::string(secret->secret_bytes()));
+  };
+}
+
+absl::StatusOr<proof::Policy> LoadPolicy(const std::string& path) {
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxPolicyFileBytes));
+  auto policy = proof::Policy::Parse(text);
+  if (!policy.ok()) return Annotate(policy.status(), path);
+  return policy;
+}
+
+std::string CosignedText(std::string_view key_name, absl::Time time, Position size) {
+  return Str(Plain(key_name), "  ", LocalTime(time), "  entries 0-", size.value() - 1);
+}
+
+}  // namespace polku::cli

@@ -1,0 +1,44 @@
+// What a service's configuration says of whom to believe and what it may open: for the commands that
+// prove and verify.
+#ifndef POLKU_ADAPTERS_CLI_TRUST_H_
+#define POLKU_ADAPTERS_CLI_TRUST_H_
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/evidence/verify.h"
+#include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/policy.h"
+#include "services/audit/store.h"
+#include "services/host/config.h"
+
+namespace polku::cli {
+
+struct Trust {
+  std::map<std::string, proof::VerifierKey, std::less<>> keys;  // by origin: the own one and the peers'
+  // The configuration's witnesses, and the service's own cosigning key where it has one.
+  std::vector<proof::VerifierKey> witnesses;
+};
+// Reads signing.public and cosigning.public of the keys directory. NotFound / InvalidArgument name the
+// file.
+absl::StatusOr<Trust> LoadTrust(const host::Config& config);
+
+// FailedPrecondition, saying where keys come from, when the origin's key is not among them.
+absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_view origin);
+
+// Sections with the store's keystore; safe to call from several threads. `store` is borrowed.
+evidence::SecretFn SecretsOf(audit::Store& store);
+
+// A policy file (C2SP tlog-policy). InvalidArgument names the file and the line.
+absl::StatusOr<proof::Policy> LoadPolicy(const std::string& path);
+
+// "FI/GOV/…/witness  2025-03-31 12:00  entries 0-22"
+std::string CosignedText(std::string_view key_name, absl::Time time, Position size);
+
+}  // namespace polku::cli
+
+#endif  // POLKU_ADAPTERS_CLI_TRUST_H_
