@@ -1427,7 +1427,8 @@ def print_value(name, value, depth=1):
     """A fact as indented lines."""
     indent = "  " * depth
     if isinstance(value, dict):
-        print(f"{indent}{name}:")
+        if value:
+            print(f"{indent}{name}:")
         for key, part in value.items():
             print_value(key, part, depth + 1)
     elif isinstance(value, list):
