@@ -1,12 +1,15 @@
 #include "eventstore/replica/witness_book.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "eventstore/base/status.h"
 
 namespace polku::replica {
 namespace {
+
+constexpr size_t kMaxRecentRoots = 1'024;
 
 class WitnessBookImpl final : public WitnessBook {
  public:
@@ -18,6 +21,13 @@ class WitnessBookImpl final : public WitnessBook {
         if (!newest_[i].has_value() || newest_[i]->size < cosignature.size) newest_[i] = cosignature;
       }
     }
+  }
+
+  void OnCommitted(std::string_view note) override {
+    const absl::StatusOr<ClaimedCheckpoint> own = ParseClaimed(note);
+    if (!own.ok()) return;
+    recent_roots_[own->checkpoint.size] = own->checkpoint.root;
+    if (recent_roots_.size() > kMaxRecentRoots) recent_roots_.erase(recent_roots_.begin());
   }
 
   Outcome OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign, Position size,
@@ -51,15 +61,19 @@ class WitnessBookImpl final : public WitnessBook {
       outcome.ahead = checkpoint;
       return outcome;
     }
-    const absl::StatusOr<PrefixProof> own = OwnAt(checkpoint.size, size, note);
-    if (!own.ok()) {
+    const absl::StatusOr<Hash> own_root = RootAt(checkpoint.size, size, note);
+    if (!own_root.ok()) {
       return Rejected(Str("our root at ", checkpoint.size.value(), " entries cannot be read: ",
-                          ToStd(own.status().message())));
+                          ToStd(own_root.status().message())));
     }
-    if (own->root != checkpoint.root) {
+    if (*own_root != checkpoint.root) {
       if (!SignedByUs(*claimed)) return Rejected("its root is not ours and not signed by our key");
       Outcome outcome;
-      outcome.self_fork = ForkEvidence(cosign.checkpoint(), note, &*own, options_.own_key);
+      absl::StatusOr<PrefixProof> prefix = PrefixProof();
+      if (checkpoint.size < size) prefix = options_.prefix(checkpoint.size);
+      if (prefix.ok()) {
+        outcome.self_fork = ForkEvidence(cosign.checkpoint(), note, &*prefix, options_.own_key);
+      }
       if (outcome.self_fork.empty()) outcome.rejected = "its root is not ours, and no proof of it";
       return outcome;
     }
@@ -128,10 +142,16 @@ class WitnessBookImpl final : public WitnessBook {
     return line != nullptr && VerifyLine(claimed, *line, options_.own_key);
   }
 
-  absl::StatusOr<PrefixProof> OwnAt(Position at, Position size, std::string_view note) const {
-    if (at < size) return options_.prefix(at);
+  absl::StatusOr<Hash> RootAt(Position at, Position size, std::string_view note) const {
+    if (const auto recent = recent_roots_.find(at); recent != recent_roots_.end()) {
+      return recent->second;
+    }
+    if (at < size) {
+      POLKU_ASSIGN_OR_RETURN(const PrefixProof prefix, options_.prefix(at));
+      return prefix.root;
+    }
     POLKU_ASSIGN_OR_RETURN(const ClaimedCheckpoint present, ParseClaimed(note));
-    return PrefixProof{present.checkpoint.root, {}};
+    return present.checkpoint.root;
   }
 
   // Constant after construction.
@@ -139,6 +159,7 @@ class WitnessBookImpl final : public WitnessBook {
 
   std::vector<std::optional<log::KeptCosignature>> newest_;  // by witness: its largest
   bool confirmed_ = false;
+  std::map<Position, Hash> recent_roots_;  // of the own log, at most kMaxRecentRoots
 };
 
 }  // namespace

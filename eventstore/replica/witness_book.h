@@ -35,6 +35,10 @@ class WitnessBook {
                                            const std::vector<log::KeptCosignature>& kept);
   virtual ~WitnessBook() = default;
 
+  // The own log has a new checkpoint. Cosignatures of those told lately (1,024) are checked without
+  // reading the log; any other is, too, by `prefix`.
+  virtual void OnCommitted(std::string_view note) = 0;
+
   struct Outcome {
     std::optional<log::KeptCosignature> keep;
     // The own key signed another history than this log's: it was opened from an old copy and has gone on

@@ -651,6 +651,7 @@ class Host {
   void Announce() {
     if (announced_ && *announced_ == node_->size()) return;
     announced_ = node_->size();
+    witnessing_->OnCommitted();
     Apply(*publisher_,
           publisher_->OnCommitted(node_->size(), node_->checkpoint(), SteadyNow()));
   }

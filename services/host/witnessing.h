@@ -60,6 +60,8 @@ class Witnessing {
   Taken OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign);
   // A Pull of the own log beyond its end.
   void OnPullBeyond(std::string_view agency, Position next);
+  // The own log has a new checkpoint: cosignatures of it will be checked without reading the log.
+  void OnCommitted() { book_->OnCommitted(options_.checkpoint()); }
   // A checkpoint of the own log as a peer was shown it.
   void OnOwnSeen(std::string_view peer, std::string_view note);
   // Not empty: the log is an old copy; nothing may be appended before the next start. Says what to do.

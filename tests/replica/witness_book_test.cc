@@ -126,6 +126,26 @@ TEST_F(WitnessBookTest, ALateCosignatureOfAnEarlierSizeCounts) {
   EXPECT_THAT(book_->AgenciesCovering(Position(9)), ElementsAre(kKela));
 }
 
+TEST_F(WitnessBookTest, RecentCheckpointsAreCheckedWithoutReadingTheLog) {
+  const Position before = origin_.size();
+  for (int i = 0; i < 1'030; ++i) {
+    Append(1);
+    book_->OnCommitted(origin_.checkpoint());
+  }
+  EXPECT_TRUE(CosignAt(before.value() + 3).keep.has_value());
+  EXPECT_EQ(prefixes_asked_, 1) << "too long ago to be remembered";
+  EXPECT_TRUE(CosignAt(before.value() + 10).keep.has_value());
+  EXPECT_TRUE(CosignAt(before.value() + 1'030).keep.has_value());
+  EXPECT_EQ(prefixes_asked_, 1);
+  // What is remembered decides as the log does.
+  Make({});
+  book_->OnCommitted(NoteAt(origin_, Position(9)));
+  auto other = origin_.OldCopy(Position(8), 7);
+  other->AddRandomEvent({kKela});
+  other->Commit();
+  EXPECT_NE(Cosign(kKela, AddLine(other->checkpoint(), *kela_, time_)).self_fork, "");
+}
+
 TEST_F(WitnessBookTest, ARepeatSaysNothingNewAndAnOlderOneIsNotTaken) {
   CosignAt(8);
   EXPECT_FALSE(CosignAt(8).keep.has_value());
