@@ -442,10 +442,10 @@ def root_from_path(index, size, leaf, path):
     """PATH of section 2.1.1, upwards: the root that a leaf's hash and its path give."""
     if size == 1:
         if path:
-            raise Refused("proof", "the inclusion proof is too long")
+            raise Refused("inclusion", "the inclusion proof is too long")
         return leaf
     if not path:
-        raise Refused("proof", "the inclusion proof is too short")
+        raise Refused("inclusion", "the inclusion proof is too short")
     k = split(size)
     if index < k:
         return node_hash(root_from_path(index, k, leaf, path[:-1]), path[-1])
@@ -455,11 +455,11 @@ def root_from_path(index, size, leaf, path):
 def check_inclusion(index, size, leaf, path, root):
     """Section 2.1.1; `path` from the leaf's sibling to the root's child."""
     if len(leaf) != HASH_BYTES:
-        raise Refused("proof", "the leaf hash has not 32 bytes")
+        raise Refused("inclusion", "the leaf hash has not 32 bytes")
     if index >= size:
-        raise Refused("proof", f"the index {index} is not below the tree's size {size}")
+        raise Refused("inclusion", f"the index {index} is not below the tree's size {size}")
     if root_from_path(index, size, leaf, path) != root:
-        raise Refused("proof", "the inclusion proof leads to another root")
+        raise Refused("inclusion", "the inclusion proof leads to another root")
 
 
 def roots_from_proof(old, new, proof, whole, old_root):
@@ -467,13 +467,13 @@ def roots_from_proof(old, new, proof, whole, old_root):
     these `old` leaves are the whole old tree, whose root the verifier has."""
     if old == new and whole:
         if proof:
-            raise Refused("proof", "the consistency proof is too long")
+            raise Refused("consistency", "the consistency proof is too long")
         return old_root, old_root
     if not proof:
-        raise Refused("proof", "the consistency proof is too short")
+        raise Refused("consistency", "the consistency proof is too short")
     if old == new:
         if len(proof) != 1:
-            raise Refused("proof", "the consistency proof is too long")
+            raise Refused("consistency", "the consistency proof is too long")
         return proof[0], proof[0]
     k = split(new)
     if old <= k:
@@ -487,15 +487,15 @@ def check_consistency(size1, size2, root1, root2, proof):
     """Section 2.1.2. Size 0, which it leaves open: an empty proof and the empty tree's root are right,
     anything else is refused."""
     if size1 > size2:
-        raise Refused("proof", f"the older size {size1} is above the newer {size2}")
+        raise Refused("consistency", f"the older size {size1} is above the newer {size2}")
     if size1 == 0:
         if root1 != EMPTY_ROOT or (size2 == 0 and root2 != EMPTY_ROOT):
-            raise Refused("proof", "the root of size 0 is not that of the empty tree")
+            raise Refused("consistency", "the root of size 0 is not that of the empty tree")
         if proof:
-            raise Refused("proof", "a consistency proof from size 0 must be empty")
+            raise Refused("consistency", "a consistency proof from size 0 must be empty")
         return
     if roots_from_proof(size1, size2, proof, True, root1) != (root1, root2):
-        raise Refused("proof", "the consistency proof leads to other roots")
+        raise Refused("consistency", "the consistency proof leads to other roots")
 
 
 # ---- Proof files -------------------------------------------------------------------------------
@@ -873,6 +873,7 @@ class BundleCheck:
             report.problem("bundle", None, None, f"its policy: {error}")
         self.policy = policy or self.own
         self.schemas, self.opened_schemas = {}, set()  # SHA-256 -> Schemas
+        self.headers, self.leaves = [], {}  # (origin, position, header); (origin, position) -> leaf hash
         self.events = self.sections = 0
 
     def problem(self, kind, origin, position, what):
@@ -892,6 +893,7 @@ class BundleCheck:
         self.check_frame()
         self.read_schemas()
         logs = [self.check_log(log) for log in self.bundle["logs"]]
+        self.check_causes()
         for digest in set(self.schemas) - self.opened_schemas:
             self.problem("schema", None, None, f"the schema {digest.hex()} belongs to no opened event here")
         self.report.facts.update(events=self.events, sections=self.sections, logs=logs)
@@ -911,6 +913,14 @@ class BundleCheck:
         origins = [log["origin"] for log in bundle["logs"]]
         if not origins or not ascending([origin.encode() for origin in origins]):
             self.problem("bundle", None, None, "the logs do not ascend by origin, or there are none")
+
+    def check_causes(self):
+        """A cause whose place is an event of the file names that event's leaf: its author saw the same."""
+        for origin, position, header in self.headers:
+            for cause in header.causes:
+                shown = self.leaves.get((cause["origin"], cause["position"]))
+                if shown not in (None, cause["leaf_hash"]):
+                    self.problem("cause", origin, position, f"it was caused by another entry than the one shown of {cause['origin']}")
 
     @staticmethod
     def check_time(kind, name, text):
@@ -942,6 +952,7 @@ class BundleCheck:
         if not positions or not ascending(positions):
             self.problem("bundle", origin, None, "the events do not ascend by position, or there are none")
         headers = [self.check_event(origin, event, verdict) for event in log["events"]]
+        opened = [[section["kind"] for section in event["opened"]] for event in log["events"]]
         self.check_sequence(origin, [(p, h) for p, h in zip(positions, headers) if h])
         if verdict is None:
             return fact
@@ -956,9 +967,9 @@ class BundleCheck:
             self.problem("bundle", origin, None, "the cosigned checkpoints do not ascend by size, each size once")
         end = max(positions, default=0) + 1  # a witness counts whose word covers all the events here
         if not self.policy.quorum_of({name for size, by in witnessed if size >= end for name in by}):
-            self.problem("quorum", origin, None, "fewer witnesses than the policy asks for stand behind its events")
+            self.problem("cosignature", origin, None, "fewer witnesses than the policy asks for stand behind its events")
         if self.bundle["known_to"] and self.known_at is not None:
-            self.check_known_to(origin, positions, headers, witnessed)
+            self.check_known_to(origin, list(zip(positions, headers, opened)), witnessed)
         fact.update(size=verdict.checkpoint.size, root=verdict.checkpoint.root.hex(),
                     key=verdict.log_key.vkey, cosigned=latest_times(witnessed))
         return fact
@@ -971,6 +982,9 @@ class BundleCheck:
             raise Refused("checkpoint", "the checkpoint is of another log")
         if self.own:
             self.own.check(note, needs_log)
+            mine = {key.public for key in self.policy.logs if key.name == origin}
+            if not {key.public for key in self.own.logs if key.name == origin} <= mine:
+                raise Refused("checkpoint", "the bundle names another key for this log than the policy given")
             named = {(key.name, key.id) for key in self.own.logs + list(self.own.witnesses.values())}
             if any((line.name, line.id) not in named for line in verdict.checkpoint.signatures):
                 raise Refused("bundle", "a checkpoint has a line by a key that the bundle does not name")
@@ -995,11 +1009,13 @@ class BundleCheck:
         """One event: in the tree at its position, well-formed, its opened sections those it commits to."""
         position, leaf = event["position"], event["leaf"]
         self.events += 1
+        self.leaves[(origin, position)] = leaf_hash(leaf)
         if verdict is not None:
             self.attempt(origin, position, self.check_path, event, verdict.checkpoint)
         header = self.attempt(origin, position, parse_leaf, leaf)
         if header is None:
             return None
+        self.headers.append((origin, position, header))
         if self.bundle["case_id"] and header.case_id.hex() != self.bundle["case_id"]:
             self.problem("bundle", origin, position, "the event is not of the case that the bundle names")
         if event["opened"] and header.schema_hash:
@@ -1023,10 +1039,9 @@ class BundleCheck:
                 self.problem("order", origin, position, "its order is not above that of the event before")
             order = header.order
             if header.case_id:
-                before, revision = newest.get(header.case_id, (0, 0))
-                if not 1 <= header.case_revision - revision <= position - before:
+                if not newest.get(header.case_id, 0) < header.case_revision <= position:
                     self.problem("revision", origin, position, "its case revision does not fit its place")
-                newest[header.case_id] = (position, header.case_revision)
+                newest[header.case_id] = header.case_revision
 
     def check_path(self, event, checkpoint):
         check_hashes(event["inclusion"])
@@ -1046,28 +1061,29 @@ class BundleCheck:
             raise Refused("section", f"{name} is not what the entry commits to")
         self.sections += 1
 
-    def check_known_to(self, origin, positions, headers, witnessed):
+    def check_known_to(self, origin, events, witnessed):
         """bundle.proto KnownTo: the agency's own cosignature, by then, covers each event of a log that is not
         its own, and each was disclosed to it (control entries are disclosed to all)."""
         agency, at = self.bundle["known_to"]["agency"], self.known_at
         if agency_of_origin(origin) == agency:  # its own log needs no cosignature: what counts is when it wrote it
-            for position, header in zip(positions, headers):
+            for position, header, _ in events:
                 if header and header.recorded_at_us > at * 1_000_000:
                     self.problem("known-to", origin, position, f"{agency} recorded it after that time")
             return
         end = max((size for size, cosigned in witnessed for name, times in cosigned.items()
                    if agency_of_witness(name) == agency and min(times) <= at), default=0)
-        for position, header in zip(positions, headers):
+        for position, header, opened in events:
             if position >= end:
-                self.problem("known-to", origin, position,
-                             f"no cosignature of {agency} by that time covers it")
-            if header and not header.control and agency not in [d["receiver"] for d in header.disclosures]:
-                self.problem("known-to", origin, position, f"it was not disclosed to {agency}")
+                self.problem("known-to", origin, position, f"no cosignature of {agency} by that time covers it")
+            if header and not header.control:
+                given = [d["sections"] for d in header.disclosures if d["receiver"] == agency]
+                if not given or not set(opened) <= set(given[0]):
+                    self.problem("known-to", origin, position, f"it, or a section opened here, was not disclosed to {agency}")
 
 
 def check_hashes(hashes):
     if len(hashes) > MAX_HASHES or any(len(h) != HASH_BYTES for h in hashes):
-        raise Refused("proof", "a proof has a hash of another length, or too many")
+        raise Refused("inclusion", "a proof has a hash of another length, or too many")
 
 
 def latest_times(witnessed):
@@ -1130,7 +1146,7 @@ class ExportCheck:
         if published is not None and (key is None or key.public != verdict.log_key.public):
             self.problem("checkpoint", None, "log.pub is not the key that signed the checkpoint")
         if not verdict.quorum:
-            self.problem("quorum", None, "fewer witnesses than the policy asks for stand behind the checkpoint")
+            self.problem("cosignature", None, "fewer witnesses than the policy asks for stand behind the checkpoint")
         self.check_tree(checkpoint)
         self.find_strays()
         self.report.facts.update(checkpoint_facts(verdict), tiles=self.tiles, bundles=self.bundles,
@@ -1263,7 +1279,7 @@ def check_note(policy, note, report):
         report.problem(refusal.kind, None, None, str(refusal))
         return None
     if not verdict.quorum:
-        report.problem("quorum", verdict.checkpoint.origin, None,
+        report.problem("cosignature", verdict.checkpoint.origin, None,
                        "fewer witnesses than the policy asks for stand behind the checkpoint")
     report.facts.update(checkpoint_facts(verdict))
     return verdict
@@ -1345,9 +1361,9 @@ def verify_pair(options, policy):
         older, newer = policy.check(older_note), policy.check(newer_note)
         old, new = older.checkpoint, newer.checkpoint
         if older.log_key != newer.log_key:
-            raise Refused("proof", "the checkpoints are not signed by the same key")
+            raise Refused("consistency", "the checkpoints are not signed by the same key")
         if prefix == old.root:
-            raise Refused("proof", "the prefix is the older checkpoint's root: there is no contradiction")
+            raise Refused("consistency", "the prefix is the older checkpoint's root: there is no contradiction")
         check_consistency(old.size, new.size, old.root if prefix is None else prefix, new.root, proof)
     except Refused as refusal:
         report.problem(refusal.kind, None, None, f"it proves neither consistency nor a fork: {refusal}")

@@ -188,7 +188,7 @@ class Entry:
     (give `control`), then one case's events with revisions 1, 2, 3 …"""
 
     def __init__(self, origin, number, case=b"c" * 16, sections=None, receivers=(), schema=b"",
-                 kind="polku.test.v1.Happened", control=b""):
+                 kind="polku.test.v1.Happened", control=b"", given=None):
         self.event_id = hashlib.sha256(f"event {origin} {number}".encode()).digest()[:16]
         self.sections = {}
         commitments = []
@@ -197,7 +197,7 @@ class Entry:
             self.sections[section] = (secret, plaintext)
             made = pv.section_commitment(secret, origin, self.event_id, section, plaintext)
             commitments.append(message(f1=section, f2=made))
-        disclosures = [message(f1=receiver, f2=sorted(sections or {}), f4=number + 1)
+        disclosures = [message(f1=receiver, f2=sorted(given or sections or {}), f4=number + 1)
                        for receiver in sorted(receivers)]
         self.header = message(f1=self.event_id, f2=kind, f3=origin.rsplit("/", 2)[0], f4="o-1")
         if control:

@@ -21,6 +21,7 @@ VECTORS = maker.ROOT / "tests/vectors/merkle"
 LOG = maker.NamedKey("FI/MUN/0187690-1/oulu/referral/1", 1)
 W1 = maker.NamedKey("FI/GOV/0245437-2/kela/compensation/witness", 4)
 W2 = maker.NamedKey("FI/ORG/9999992-5/toimintatupa/attendance/witness", 4)
+IMPOSTOR = maker.NamedKey("FI/MUN/0187690-1/oulu/referral/1", 1, maker.SecretKey(b"impostor"))
 STRANGER = maker.NamedKey("FI/ORG/9999992-5/stranger/x/witness", 4)
 T0 = 1_763_000_000
 
@@ -400,14 +401,14 @@ class InclusionTest(ToolTest):
         path = maker.path(6, self.hashes)
         for content in (maker.inclusion_file(7, path, self.note), maker.inclusion_file(6, path[:-1], self.note),
                         maker.inclusion_file(6, path, wrong_root)):
-            self.assertEqual(self.problems("proof", self.put("p", content), "--leaf", self.leaf)[0][0], "proof")
-        self.assertEqual(self.problems("proof", self.put("p", self.good), "--leaf-hash", "00" * 32), [("proof", 6)])
+            self.assertEqual(self.problems("proof", self.put("p", content), "--leaf", self.leaf)[0][0], "inclusion")
+        self.assertEqual(self.problems("proof", self.put("p", self.good), "--leaf-hash", "00" * 32), [("inclusion", 6)])
         forged = self.good.replace("\n11\n", "\n12\n")
         self.assertEqual(self.problems("proof", self.put("p", forged), "--leaf", self.leaf), [("checkpoint", None)])
 
     def test_a_missing_quorum_is_a_problem(self):
         self.policy = self.put("strict", maker.policy_text([LOG], [("a", W1), ("b", W2)], "b"))
-        self.assertEqual(self.problems("proof", self.put("p", self.good), "--leaf", self.leaf), [("quorum", None)])
+        self.assertEqual(self.problems("proof", self.put("p", self.good), "--leaf", self.leaf), [("cosignature", None)])
 
     def test_malformed_files_are_not_readable(self):
         head, rest = self.good.split("\n", 1)
@@ -664,10 +665,10 @@ class BundleTest(ToolTest):
             holder[i], holder[j] = holder[j], holder[i]
 
         for act, expected in (
-                (lambda m: flip(first(m), "leaf"), ("proof", 3)),
-                (lambda m: first(m).update(position="4"), ("proof", 4)),
-                (lambda m: first(m)["inclusion"].pop(), ("proof", 3)),
-                (lambda m: first(m)["inclusion"].append("AAAA"), ("proof", 3)),
+                (lambda m: flip(first(m), "leaf"), ("inclusion", 3)),
+                (lambda m: first(m).update(position="4"), ("inclusion", 4)),
+                (lambda m: first(m)["inclusion"].pop(), ("inclusion", 3)),
+                (lambda m: first(m)["inclusion"].append("AAAA"), ("inclusion", 3)),
                 (lambda m: swap(m["logs"][0]["events"], 0, 1), ("bundle", None)),
                 (lambda m: first(m)["opened"][0].update(kind=2), ("section", 3)),
                 (lambda m: flip(first(m)["opened"][0], "secret"), ("section", 3)),
@@ -679,6 +680,8 @@ class BundleTest(ToolTest):
                 (lambda m: m.update(case_id="00" * 16), ("bundle", 3)), (lambda m: m.update(case_id="x"), ("bundle", None)),
                 (lambda m: m.update(made_by="somebody"), ("bundle", None)), (lambda m: m.update(made_at="now"), ("bundle", None)),
                 (lambda m: m.update(policy="quorum x\n"), ("bundle", None)),
+                (lambda m: m.update(policy=m["policy"].replace(LOG.vkey, IMPOSTOR.vkey)), ("checkpoint", None)),
+                (lambda m: m.update(policy=m["policy"] + f"log {IMPOSTOR.vkey}\n"), ("checkpoint", None)),
                 (lambda m: m.update(known_to={"agency": "kela", "at": "2026-01-01T00:00:00Z"}), ("known-to", None)),
                 (lambda m: m.update(known_to={"agency": "FI/GOV/0245437-2/kela", "at": "then"}), ("known-to", None)),
                 (lambda m: m["schemas"].append(m["schemas"][0]), ("schema", None)),
@@ -688,13 +691,31 @@ class BundleTest(ToolTest):
                 (lambda m: m["logs"].append(m["logs"][0]), ("bundle", None)),
                 (lambda m: m["logs"][0].update(events=[]), ("bundle", None)),
                 (lambda m: m["logs"][0].update(origin="FI/MUN/0187690-1/oulu/referral/2"), ("checkpoint", None)),
-                (lambda m: m["logs"][0].update(checkpoint=maker.note(LOG, 40, bytes(32))), ("proof", 3)),
+                (lambda m: m["logs"][0].update(checkpoint=maker.note(LOG, 40, bytes(32))), ("inclusion", 3)),
                 (lambda m: m["logs"][0].update(checkpoint="x"), ("checkpoint", None)),
                 (lambda m: m["logs"][0]["cosigned"][0]["consistency"].pop(), ("cosignature", None)),
                 (lambda m: m["logs"][0]["cosigned"][0].update(checkpoint=maker.note(LOG, 20, bytes(32), [(W1, T0)])),
                  ("cosignature", None)),
                 (lambda m: m["logs"][0]["cosigned"][0].update(checkpoint=maker.note(LOG, 20, bytes(32))), ("cosignature", None))):
             self.assertIn(expected, self.problems("bundle", self.write(altered(act))), expected)
+
+    def test_a_section_that_the_agency_was_not_given_is_not_known_to_it(self):
+        digest = hashlib.sha256(self.schema).digest()
+        self.entries[3] = maker.Entry(LOG.name, 3, self.CASE, {1: b"", 4: b""}, ["FI/GOV/0245437-2/kela"], digest, given=[1])
+        self.log = self.evidence(chosen=(3,))
+        known = ("FI/GOV/0245437-2/kela", pv.shown_time(T0 + 100))
+        self.assertEqual(self.problems("bundle", self.write(self.bundle(known_to=known))), [("known-to", 3)])
+        self.log["events"][0]["opened"].pop()
+        self.run_tool("bundle", self.write(self.bundle(known_to=known)), "--policy", self.policy, code=0)
+
+    def test_a_cause_that_is_shown_otherwise_is_found(self):
+        cause = maker.message(f1=LOG.name, f2=3, f3=pv.leaf_hash(self.entries[3].leaf))
+        self.entries[7].leaf += maker.message(f9=cause)
+        self.log = self.evidence()
+        self.run_tool("bundle", self.write(self.bundle()), "--policy", self.policy, code=0)
+        self.entries[7].leaf += maker.message(f9=maker.message(f1=LOG.name, f2=3, f3=bytes(32)))
+        self.log = self.evidence()
+        self.assertEqual(self.problems("bundle", self.write(self.bundle())), [("cause", 7)])
 
     def test_an_origin_that_broke_its_own_rules_is_found(self):
         digest = hashlib.sha256(self.schema).digest()
@@ -770,7 +791,7 @@ class GoldenTest(ToolTest):
     def test_frozen_notes_proofs_and_pairs(self):
         keys = ("--policy", self.GOLDEN / "trust.policy")
         self.run_tool("note", self.GOLDEN / "cosigned.note", *keys, code=0)
-        self.run_tool("note", self.GOLDEN / "checkpoint.note", *keys, code=5, expect=["quorum"])
+        self.run_tool("note", self.GOLDEN / "checkpoint.note", *keys, code=5, expect=["fewer witnesses"])
         self.run_tool("pair", self.GOLDEN / "consistent.checkpoint-pair", *keys, code=0)
         for name in ("fork", "fork-of-one-size"):
             self.run_tool("pair", self.GOLDEN / f"{name}.checkpoint-pair", *keys, code=5, expect=["PROBLEM fork"])
