@@ -871,6 +871,7 @@ TEST_P(LogConformance, EventsOfEarlierEpochsAreRepeatsForEver) {
     EXPECT_EQ(genesis.predecessor().reason(), "the disk was lost");
 
     for (int round = 0; round < 2; ++round) {
+      EntryFetcher held(engine());
       for (const uint64_t id : {1, 3, 300, 1'067}) {
         NewEntry entry = TestEntry(id, id % 11);
         if (id % 3 == 0) entry.sections = {TestSection(SectionKind::kService, Str("s", id))};
@@ -883,7 +884,7 @@ TEST_P(LogConformance, EventsOfEarlierEpochsAreRepeatsForEver) {
           EXPECT_EQ(receipt.log, replica->number());
           EXPECT_EQ(receipt.position, Position(id));
           ASSERT_OK_AND_ASSIGN(const EntryView stored,
-                               fetcher.Fetch(receipt.log, receipt.position, false));
+                               held.Fetch(receipt.log, receipt.position, false));
           EXPECT_EQ(receipt.leaf_hash, proof::LeafHash(stored.leaf));
           EXPECT_EQ(receipt.order, Order(stored.header->order()));
           EXPECT_EQ(receipt.revision, Revision(stored.header->case_revision()));

@@ -153,5 +153,76 @@ TEST(Crash, EveryAcknowledgedEntryIsThereOnceAfterKillAtAnyInstant) {
   std::cout << acknowledged.size() << " acknowledged entries survived " << kKills << " kills\n";
 }
 
+// Writes records without a sync between synced appends and tells how many came before each append.
+[[noreturn]] void RunRecordsChild(const std::string& directory, const std::string& key,
+                                  uint64_t first, int acks) {
+  auto engine = OpenEngine(At(directory));
+  const auto signer = proof::Signer::Parse(key, proof::KeyUse::kCheckpoint);
+  if (!engine.ok() || !signer.ok()) _exit(10);
+  auto log = log::Log::Open(
+      **engine, {*OriginName::Parse(kTestOrigin), SystemClock(), SystemRandom(), signer->get()},
+      log::kTestCurveKey);
+  if (!log.ok()) _exit(11);
+  for (uint64_t n = first;; ++n) {
+    std::string name = "c";
+    AppendBigEndian64(name, n);
+    const log::KeyValue record(name, std::string(1 + n % 2'000, 'r'));
+    if (!(*engine)->WriteRecords({&record, 1}, /*sync=*/false).ok()) _exit(12);
+    if (n % 5 != 0) continue;
+    if (!log::AppendOne(**log, log::One(log::TestEntry(n, n % 17))).status.ok()) _exit(13);
+    if (write(acks, &n, sizeof n) != sizeof n) _exit(14);
+  }
+}
+
+TEST(CrashChild, DISABLED_KeepsRecordsUntilKilled) {
+  RunRecordsChild(ChildArgument("CHILD_DIRECTORY"), ChildArgument("CHILD_KEY"),
+                  std::strtoull(ChildArgument("CHILD_FIRST_ID").c_str(), nullptr, 10),
+                  std::atoi(ChildArgument("CHILD_ACKS").c_str()));
+}
+
+TEST(Crash, RecordsWrittenBeforeAnAcknowledgedAppendAreThereAfterAKillAndNoneIsMissingBetween) {
+  testing::SeededGenerator generator(testing::TestSeed());
+  const TempDirectory directory;
+  const std::string key =
+      proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint)->SecretText();
+  uint64_t held = 0;
+  uint64_t acknowledged = 0;
+  for (int round = 0; round < 5; ++round) {
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const pid_t child = SpawnTest("CrashChild.DISABLED_KeepsRecordsUntilKilled",
+                                  {{"CHILD_DIRECTORY", directory.path()},
+                                   {"CHILD_KEY", key},
+                                   {"CHILD_FIRST_ID", std::to_string(held + 1)},
+                                   {"CHILD_ACKS", std::to_string(pipe_ends[1])}});
+    ASSERT_GE(child, 0);
+    close(pipe_ends[1]);
+    std::thread reader([&] {
+      uint64_t n = 0;
+      while (read(pipe_ends[0], &n, sizeof n) == sizeof n) acknowledged = n;
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(200'000 + generator.Below(400'000)));
+    ASSERT_EQ(kill(child, SIGKILL), 0);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself, code " << WEXITSTATUS(status);
+    reader.join();
+    close(pipe_ends[0]);
+
+    ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(directory.path())));
+    held = 0;
+    auto records = engine->RecordScan("c");
+    while (true) {
+      ASSERT_OK_AND_ASSIGN(const auto record, records->Next());
+      if (!record) break;
+      ++held;
+      ASSERT_EQ(ReadBigEndian64(record->first.data() + 1), held) << "one is missing";
+      EXPECT_EQ(record->second.size(), 1 + held % 2'000);
+    }
+    EXPECT_GE(held, acknowledged);
+  }
+  EXPECT_GT(acknowledged, 20u) << "the children got nowhere: the test proved nothing";
+}
+
 }  // namespace
 }  // namespace polku::rocks
