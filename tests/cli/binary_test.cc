@@ -105,7 +105,9 @@ TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
   EXPECT_THAT(made.out, HasSubstr("peers { origin: \"FI/MUN/0187690-1/oulu/referral/1\""));
   EXPECT_THAT(made.out, HasSubstr("signing_key: \"FI/MUN/0187690-1/oulu/referral/1+"));
   EXPECT_THAT(made.out, HasSubstr("principals { agency: \"FI/MUN/0187690-1/oulu\""));
-  for (const char* secret : {"curve.secret", "signing.secret", "master.key"}) {
+  EXPECT_THAT(made.out, HasSubstr("witnesses { agency: \"FI/MUN/0187690-1/oulu\" cosigning_key: "
+                                  "\"FI/MUN/0187690-1/oulu/referral/witness+"));
+  for (const char* secret : {"curve.secret", "signing.secret", "cosigning.secret", "master.key"}) {
     const auto mode = std::filesystem::status(dir.At(std::string("keys/") + secret)).permissions();
     EXPECT_EQ(mode & std::filesystem::perms(0077), std::filesystem::perms::none) << secret;
     EXPECT_THAT(made.out, Not(HasSubstr(ReadAll(dir.At(std::string("keys/") + secret)))));
@@ -117,6 +119,32 @@ TEST(KeygenTest, AServicesKeysAreWrittenAndItsPublicPartsPrinted) {
   auto show = command;
   show.push_back("--show");
   EXPECT_EQ(RunPolku(show).out, made.out);
+}
+
+TEST(KeygenTest, AnOlderServicesKeysGetTheirCosigningKeyAndNothingElseChanges) {
+  TempDir dir;
+  const std::vector<std::string> command = {"keygen", "--dir", dir.At("keys"), "--origin",
+                                            "FI/MUN/0187690-1/oulu/referral/1"};
+  ASSERT_EQ(RunPolku(command).code, 0);
+  const std::string signing = ReadAll(dir.At("keys/signing.secret"));
+  std::filesystem::remove(dir.At("keys/cosigning.secret"));
+  std::filesystem::remove(dir.At("keys/cosigning.public"));
+  const auto with = [&](std::vector<std::string> more) {
+    auto arguments = command;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return RunPolku(arguments);
+  };
+  const Result shown = with({"--show"});
+  EXPECT_EQ(shown.code, 3);
+  EXPECT_THAT(shown.err, HasSubstr("--add-cosigning"));
+  EXPECT_EQ(with({"--show", "--add-cosigning"}).code, 2);
+  EXPECT_EQ(RunPolku({"keygen", "--author", "--dir", dir.At("keys"), "--add-cosigning"}).code, 2);
+  const Result added = with({"--add-cosigning"});
+  EXPECT_EQ(added.code, 0) << added.err;
+  EXPECT_THAT(added.out, HasSubstr("oulu/referral/witness+"));
+  EXPECT_EQ(ReadAll(dir.At("keys/signing.secret")), signing);
+  EXPECT_EQ(with({"--add-cosigning"}).code, 3);
+  EXPECT_EQ(with({"--show"}).out, added.out);
 }
 
 TEST(KeygenTest, AnAuthorHasACurveKeyAlone) {

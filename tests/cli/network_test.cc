@@ -1,4 +1,5 @@
 // The real binary against a real socket that answers as the test says.
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -6,10 +7,15 @@
 #include <vector>
 
 #include "eventstore/base/file.h"
+#include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/merkle.h"
+#include "eventstore/proof/merkle_proof.h"
+#include "eventstore/proof/proof_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/cli/run_polku.h"
 #include "tests/client/fake_service.h"
+#include "tests/support/status_matchers.h"
 
 namespace polku::cli {
 namespace {
@@ -238,6 +244,168 @@ TEST_F(NetworkTest, StatusShowsPositionsLagAndHealth) {
     return std::vector{FakeService::ErrorAnswer(request, exchange::v1::ERROR_CODE_NOT_ENTITLED)};
   });
   EXPECT_EQ(RunPolku({"status", "--as", profile_}).code, 1);
+}
+
+// ---- Durability ----
+
+// A log of 8 entries in which the published event is at position 5, with true proofs.
+struct ProvenLog {
+  ProvenLog() {
+    for (int i = 0; i < 8; ++i) leaves.push_back(proof::LeafHash("leaf " + std::to_string(i)));
+    proof::Frontier frontier;
+    for (const Hash& leaf : leaves) frontier.AppendLeafHash(leaf);
+    note = signer->Sign({"FI/MUN/0187690-1/oulu/referral/1", Position(8), frontier.Root()});
+  }
+  Hash Subtree(uint8_t level, uint64_t index) const {
+    if (level == 0) return leaves.at(index);
+    return proof::NodeHash(Subtree(level - 1, 2 * index), Subtree(level - 1, 2 * index + 1));
+  }
+  std::unique_ptr<proof::Signer> signer =
+      proof::Signer::Generate("FI/MUN/0187690-1/oulu/referral/1", proof::KeyUse::kCheckpoint);
+  std::vector<Hash> leaves;
+  std::string note;
+};
+
+TEST_F(NetworkTest, PublishWaitsForWitnessesAndWritesProofs) {
+  const ProvenLog log;
+  exchange::v1::Offer offered;
+  int witnesses = 2;
+  bool spoiled = false, with_proof = true;
+  Serve([&](const Envelope& request) {
+    offered = request.offer();
+    Envelope answer = FakeService::Receipts(request, 5);
+    auto* told = answer.mutable_offer_answer();
+    for (int i = 0; i < witnesses; ++i) {
+      told->add_witnessed_by(i == 0 ? "FI/GOV/0246246-0/kela" : "FI/GOV/9999993-3/tarkastaja");
+    }
+    if (with_proof) told->set_checkpoint(log.note);
+    auto* receipt = told->mutable_receipts(0);
+    receipt->set_leaf_hash(std::string(log.leaves[spoiled ? 6 : 5].view()));
+    const auto hashes = proof::MakeInclusionProof(
+        Position(5), Position(8),
+        [&](uint8_t level, uint64_t index) -> absl::StatusOr<Hash> {
+          return log.Subtree(level, index);
+        });
+    for (const Hash& hash : *hashes) receipt->add_inclusion_proof(std::string(hash.view()));
+    return std::vector{answer};
+  });
+  const std::string event = dir_.Write("event.json", kEvent);
+  const std::string proofs = dir_.At("proofs");
+  const std::vector<std::string> command = {"publish", "--as", profile_, "--witnesses", "2",
+                                            "--wait", "3", "--proof", proofs, event};
+  const Result done = RunPolku(command);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(offered.witnesses(), 2u);
+  EXPECT_EQ(offered.witness_timeout_ms(), 3'000u);
+  EXPECT_TRUE(offered.want_proof());
+  EXPECT_THAT(done.out, HasSubstr("witnessed by FI/GOV/0246246-0/kela, FI/GOV/9999993-3/tarkastaja"));
+  const std::string file =
+      proofs + "/" + FormatEventId(*EventId::FromBytes(offered.events(0).event_id())) + ".tlog-proof";
+  EXPECT_THAT(done.out, HasSubstr("proof " + file));
+  ASSERT_OK_AND_ASSIGN(const auto parsed, proof::ParseInclusionFile(ReadAll(file)));
+  EXPECT_THAT(proof::VerifyInclusionFile(parsed, log.leaves[5], log.signer->verifier()),
+              testing::IsOk());
+
+  // Fewer than asked: recorded, told, exit code 4; the same command again replaces the proof.
+  witnesses = 1;
+  const Result fewer = RunPolku(command);
+  EXPECT_EQ(fewer.code, 4);
+  EXPECT_THAT(fewer.out, HasSubstr("recorded at position 5"));
+  EXPECT_THAT(fewer.err, HasSubstr("RECORDED, but 1 of 2 agencies"));
+  auto json = command;
+  json.push_back("--json");
+  EXPECT_THAT(RunPolku(json).out, HasSubstr("\"witnessed_by\":[\"FI/GOV/0246246-0/kela\"],"
+                                            "\"unconfirmed\":false,\"proofs\":[\"" + file));
+
+  // A proof that does not hold is not kept for one.
+  witnesses = 2;
+  std::filesystem::remove(file);
+  spoiled = true;
+  const Result wrong = RunPolku(command);
+  EXPECT_EQ(wrong.code, 5);
+  EXPECT_THAT(wrong.err, HasSubstr("the events are recorded"));
+  EXPECT_FALSE(std::filesystem::exists(file));
+  with_proof = false;
+  const Result none = RunPolku(command);
+  EXPECT_EQ(none.code, 4);
+  EXPECT_THAT(none.err, HasSubstr("without a proof"));
+
+  EXPECT_EQ(RunPolku({"publish", "--as", profile_, "--wait", "3", event}).code, 2);
+  EXPECT_EQ(RunPolku({"publish", "--as", profile_, "--witnesses", "1", "--wait", "61", event}).code, 2);
+}
+
+TEST_F(NetworkTest, AnUnconfirmedReceiptIsTold) {
+  Serve([](const Envelope& request) {
+    Envelope answer = FakeService::Receipts(request, 5);
+    answer.mutable_offer_answer()->set_unconfirmed(true);
+    return std::vector{answer};
+  });
+  const Result done =
+      RunPolku({"publish", "--as", profile_, dir_.Write("event.json", kEvent)});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_THAT(done.err, HasSubstr("unconfirmed"));
+}
+
+TEST_F(NetworkTest, StatusShowsWhoStandsBehindTheLogAndWritesEvidence) {
+  int forks = 0;
+  uint64_t problems = 0;
+  Serve([&](const Envelope& request) {
+    Envelope answer = FakeService::AnswerTo(request);
+    auto* status = answer.mutable_status_answer();
+    status->set_origin("FI/MUN/0187690-1/oulu/referral/1");
+    status->set_size(100);
+    status->set_health("ok");
+    status->set_confirmed(true);
+    const auto witness = [&](const char* agency, const char* service, uint64_t size) {
+      auto* told = status->add_witnesses();
+      told->set_agency(agency);
+      told->set_name(std::string(agency) + "/" + service + "/witness");
+      told->set_cosigned_size(size);
+      told->set_cosigned_at_us(size == 0 ? 0 : 1'741'000'000'000'000);
+    };
+    witness("FI/GOV/0246246-0/kela", "compensation", 100);
+    witness("FI/MUN/9999991-7/hyvinvointi", "assessment", 100);
+    witness("FI/MUN/9999991-7/hyvinvointi", "compensation", 90);
+    witness("FI/ORG/9999992-5/toimintatupa", "attendance", 41);
+    witness("FI/MUN/0187690-1/oulu", "attendance", 3);  // its own: not another agency
+    for (const char* service : {"assessment", "compensation"}) {
+      auto* subscriber = status->add_subscribers();
+      subscriber->set_agency("FI/MUN/9999991-7/hyvinvointi");
+      subscriber->set_name(std::string("FI/MUN/9999991-7/hyvinvointi/") + service + "/witness");
+    }
+    for (int i = 0; i < forks; ++i) {
+      auto* fork = status->add_forks();
+      fork->set_origin("FI/GOV/0246246-0/kela/compensation/1");
+      fork->set_found_at_us(1'741'000'000'000'000);
+      fork->set_pair("pair " + std::to_string(i) + "\n");
+    }
+    status->mutable_verification()->set_finished_at_us(1'741'000'000'000'000);
+    status->mutable_verification()->set_entries(321);
+    status->mutable_verification()->set_problems(problems);
+    return std::vector{answer};
+  });
+  const Result text = RunPolku({"status", "--as", profile_});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("2 of 3 agencies behind entry 99, the newest; all behind entry 40"));
+  EXPECT_THAT(text.out, HasSubstr("FI/MUN/9999991-7/hyvinvointi/assessment/witness"));
+  EXPECT_THAT(text.out, HasSubstr("321 entries"));
+  const Result json = RunPolku({"status", "--as", profile_, "--json"});
+  EXPECT_THAT(json.out, HasSubstr("\"witness_agencies\":3,\"agencies_behind_newest\":2,"
+                                  "\"confirmed\":true,\"forks\":[]"));
+
+  const std::string evidence = dir_.At("evidence");
+  EXPECT_THAT(RunPolku({"status", "--as", profile_, "--evidence", evidence}).out,
+              HasSubstr("nothing was written"));
+  forks = 2;
+  for (int again = 0; again < 2; ++again) {
+    const Result forked = RunPolku({"status", "--as", profile_, "--evidence", evidence});
+    EXPECT_EQ(forked.code, 5) << forked.err;
+    EXPECT_THAT(forked.out, HasSubstr("FORKS"));
+  }
+  EXPECT_EQ(ReadAll(evidence + "/FI_GOV_0246246-0_kela_compensation_1-2.checkpoint-pair"), "pair 1\n");
+  forks = 0;
+  problems = 1;
+  EXPECT_EQ(RunPolku({"status", "--as", profile_}).code, 5);
 }
 
 }  // namespace

@@ -203,6 +203,29 @@ TEST_F(ClientTest, SilenceIsADeadlineAndTheNextRequestStillWorks) {
   EXPECT_EQ(answer.receipts(0).position(), 1u);
 }
 
+TEST_F(ClientTest, AnOfferThatWaitsForWitnessesHasItsWaitOnTopOfTheTimeout) {
+  // Answers when the time for witnesses is over, as a service does that got too few.
+  const auto service = Service([](const Envelope& request) {
+    absl::SleepFor(absl::Milliseconds(request.offer().witness_timeout_ms()));
+    auto answer = FakeService::Receipts(request, 7);
+    answer.mutable_offer_answer()->add_witnessed_by("FI/GOV/0246246-0/kela");
+    return std::vector{answer};
+  });
+  ASSERT_OK_AND_ASSIGN(const auto client,
+                       Client::Connect(Options(*service, absl::Milliseconds(500))));
+  Offer offer = SomeOffer();
+  offer.set_witnesses(2);
+  offer.set_witness_timeout_ms(900);
+  ASSERT_OK_AND_ASSIGN(const auto answer, client->Publish(offer));
+  EXPECT_EQ(answer.witnessed_by_size(), 1);
+  ASSERT_THAT(client->OfferAsync(offer), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto next, client->NextAnswer());
+  EXPECT_EQ(next.second.receipts_size(), 1);
+  // What asks for none is not waited for longer.
+  offer.set_witnesses(0);
+  EXPECT_THAT(client->Publish(offer), StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
 TEST_F(ClientTest, AServiceThatDiesAmidARequestIsToldSoonerThanTheTimeout) {
   std::unique_ptr<FakeService> service =
       Service([](const Envelope&) { return std::vector<Envelope>(); });

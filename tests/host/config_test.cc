@@ -60,7 +60,9 @@ class ConfigTest : public ::testing::Test {
       principals { agency: "FI/GOV/0246246-0/kela" curve_key: ")", author_curve_, R"("
         rights: RIGHT_PUBLISH rights: RIGHT_OPERATE }
       principals { agency: "FI/MUN/0187690-1/oulu" curve_key: ")", peer_curve_, R"("
-        rights: RIGHT_REPLICATE }
+        rights: RIGHT_REPLICATE rights: RIGHT_MIRROR }
+      witnesses { agency: "FI/GOV/0246246-0/kela" cosigning_key: ")", witness_, R"(" }
+      verify_every_hours: 6
       limits { cached_cases: 5 replication_credit_bytes: 2097152 block_cache_bytes: 1048576 }
       business_date: "2025-03-31")");
     good_.agreement = R"(
@@ -95,6 +97,10 @@ class ConfigTest : public ::testing::Test {
   std::string root_;
   const std::string peer_curve_ = zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key);
   const std::string author_curve_ = zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key);
+  const std::string witness_ =
+      proof::Signer::Generate(Str(kKela, "/compensation/witness"), proof::KeyUse::kCosignature)
+          ->verifier()
+          .Format();
   const std::unique_ptr<proof::Signer> signer_ =
       proof::Signer::Generate(Str(kKela, "/compensation/1"), proof::KeyUse::kCheckpoint);
   Files good_;
@@ -125,6 +131,13 @@ TEST_F(ConfigTest, AGoodConfigurationLoadsWithPathsRelativeToItsFile) {
   EXPECT_FALSE(reader.may_publish);
   EXPECT_TRUE(reader.may_replicate);
   EXPECT_FALSE(reader.may_operate);
+  EXPECT_TRUE(reader.may_mirror);
+  EXPECT_FALSE(author.may_mirror);
+  ASSERT_EQ(config.witnesses.size(), 1u);
+  EXPECT_EQ(config.witnesses[0].agency, kKela);
+  EXPECT_EQ(config.witnesses[0].key.Format(), witness_);
+  EXPECT_EQ(config.verify_every, absl::Hours(6));
+  EXPECT_FALSE(config.peers[0].mirror);
   EXPECT_EQ(config.cached_cases, 5u);
   EXPECT_EQ(config.replication_credit_bytes, 2'097'152u);
   EXPECT_EQ(config.block_cache_bytes, 1'048'576u);
@@ -139,6 +152,30 @@ TEST_F(ConfigTest, WhatIsLeftOutHasTheDefaultsOfItsComments) {
   EXPECT_EQ(config.replication_credit_bytes, 8u << 20);
   EXPECT_EQ(config.block_cache_bytes, 64u << 20);
   EXPECT_FALSE(config.business_date.has_value());
+}
+
+TEST_F(ConfigTest, VerificationIsDailyAndAnAuditServicesWithoutAPause) {
+  Replace(good_.service, "verify_every_hours: 6", "");
+  ASSERT_OK_AND_ASSIGN(const Config daily, Load(good_));
+  EXPECT_EQ(daily.verify_every, absl::Hours(24));
+  Replace(good_.service, "origin: \"FI/MUN/0187690-1/oulu/referral/1\"\n",
+          "origin: \"FI/MUN/0187690-1/oulu/audit/1\"\n");
+  ASSERT_OK_AND_ASSIGN(const Config audit, Load(good_, "audit"));
+  EXPECT_EQ(audit.verify_every, absl::ZeroDuration());
+}
+
+TEST_F(ConfigTest, APeerMayBeMirroredAndAServiceOfTheOwnAgencyMayBeAWitness) {
+  Replace(good_.service, "address: \"tcp://kela.example:7411\"",
+          "mirror: true address: \"tcp://kela.example:7411\"");
+  const std::string own =
+      proof::Signer::Generate(Str(kOwn, "/attendance/witness"), proof::KeyUse::kCosignature)
+          ->verifier()
+          .Format();
+  Replace(good_.service, "verify_every_hours: 6",
+          Str("witnesses { agency: \"", kOwn, "\" cosigning_key: \"", own, "\" }"));
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  EXPECT_TRUE(config.peers[0].mirror);
+  EXPECT_EQ(config.witnesses.size(), 2u);
 }
 
 TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
@@ -157,6 +194,15 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
   const std::string second_peer = Str(R"(peers {
         origin: "FI/GOV/0246246-0/kela/compensation/1" address: "tcp://x:1"
         curve_key: ")", peer_curve_, R"(" signing_key: ")", vkey, R"(" } business_date)");
+  const auto cosigning = [](std::string_view name, proof::KeyUse use) {
+    return proof::Signer::Generate(std::string(name), use)->verifier().Format();
+  };
+  const std::string self = cosigning(Str(kOwn, "/referral/witness"), proof::KeyUse::kCosignature);
+  const std::string witness_line =
+      Str("witnesses { agency: \"FI/GOV/0246246-0/kela\" cosigning_key: \"", witness_, "\" }");
+  const auto witness = [](std::string_view agency, std::string_view key) {
+    return Str("witnesses { agency: \"", agency, "\" cosigning_key: \"", key, "\" }");
+  };
   const std::vector<Mistake> mistakes = {
       // The file itself.
       {service, "listen:", "lissten:", {"service.textproto:3:", "lissten", "ServiceConfig"}},
@@ -229,13 +275,25 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
       {service, vkey, "", {"peers[0]", "signing_key"}},
       {service, vkey, other_vkey, {"peers[0]", "signing_key", "compensation/2", "compensation/1"}},
       // Principals.
-      {service, "agency: \"FI/GOV/0246246-0/kela\"", "agency: \"kela\"", {"principals[0]"}},
-      {service, "agency: \"FI/GOV/0246246-0/kela\"", "", {"principals[0]"}},
+      {service, "principals { agency: \"FI/GOV/0246246-0/kela\"", "principals { agency: \"kela\"", {"principals[0]"}},
+      {service, "principals { agency: \"FI/GOV/0246246-0/kela\"", "principals { ", {"principals[0]"}},
       {service, author_curve_, "", {"principals[0]", "curve_key"}},
       {service, author_curve_, peer_curve_, {"principals[1]", "twice"}},
-      {service, "rights: RIGHT_REPLICATE", "", {"principals[1]", "rights"}},
+      {service, "rights: RIGHT_REPLICATE rights: RIGHT_MIRROR", "", {"principals[1]", "rights"}},
       {service, "rights: RIGHT_REPLICATE", "rights: RIGHT_UNSPECIFIED", {"principals[1]", "right 0"}},
       {service, "rights: RIGHT_REPLICATE", "rights: 9", {"principals[1]", "right 9"}},
+      // Witnesses.
+      {service, witness_line, witness("kela", witness_), {"witnesses[0]"}},
+      {service, witness_line, witness(kKela, ""), {"witnesses[0]", "cosigning.public"}},
+      {service, witness_line, witness(kKela, witness_.substr(1)), {"witnesses[0]", "cosigning_key"}},
+      {service, witness_line, witness(kKela, vkey), {"witnesses[0]", "cosigning_key"}},
+      {service, witness_line, witness(kOwn, witness_), {"witnesses[0]", "compensation/witness", "FI/MUN/0187690-1/oulu"}},
+      {service, witness_line, witness(kKela, cosigning(Str(kKela, "/witness"), proof::KeyUse::kCosignature)), {"witnesses[0]", "AGENCY/SERVICE/witness"}},
+      {service, witness_line, witness(kKela, cosigning(Str(kKela, "/a/b/witness"), proof::KeyUse::kCosignature)), {"witnesses[0]"}},
+      {service, witness_line, witness(kKela, cosigning(Str(kKela, "/compensation/1"), proof::KeyUse::kCosignature)), {"witnesses[0]"}},
+      {service, witness_line, witness(kOwn, self), {"witnesses[0]", "itself"}},
+      {service, "verify_every_hours: 6", witness_line, {"witnesses[1]", "twice"}},
+      {service, "verify_every_hours: 6", witness(kKela, cosigning(Str(kKela, "/compensation/witness"), proof::KeyUse::kCosignature)), {"witnesses[1]", "twice", "old key"}},
       // The rest.
       {service, "2025-03-31", "2025-3-31", {"business_date", "2025-03-31"}},
       {service, "2025-03-31", "2025-02-29", {"business_date"}},

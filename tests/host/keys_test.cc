@@ -27,7 +27,8 @@ using testing::StatusIs;
 constexpr std::string_view kOrigin = "FI/MUN/0187690-1/oulu/referral/1";
 constexpr std::string_view kOther = "FI/GOV/0246246-0/kela/compensation/1";
 constexpr const char* kFiles[] = {"curve.secret", "curve.public", "signing.secret",
-                                  "signing.public", "master.key"};
+                                  "signing.public", "cosigning.secret", "cosigning.public",
+                                  "master.key"};
 
 class KeysTest : public ::testing::Test {
  protected:
@@ -77,6 +78,46 @@ TEST_F(KeysTest, NewServiceKeysLoadAndBelongTogether) {
                        proof::VerifierKey::Parse(TrimEnd(Content("signing.public")), proof::KeyUse::kCheckpoint));
   const std::string note = keys.signer->Sign({std::string(kOrigin), Position(1), Hash()});
   EXPECT_THAT(proof::VerifyCheckpoint(note, verifier), IsOk());
+}
+
+TEST_F(KeysTest, TheCosigningKeyIsOfTheServiceWhateverItsEpochAndOfAnotherUse) {
+  ASSERT_THAT(Make(), IsOk());
+  ASSERT_OK_AND_ASSIGN(const ServiceKeys keys, LoadServiceKeys(directory_, kOrigin));
+  EXPECT_EQ(keys.cosigner->verifier().name(), "FI/MUN/0187690-1/oulu/referral/witness");
+  EXPECT_EQ(keys.cosigner->verifier().use(), proof::KeyUse::kCosignature);
+  EXPECT_EQ(Str(keys.cosigner->verifier().Format(), "\n"), Content("cosigning.public"));
+  EXPECT_EQ(WitnessName(*OriginName::Parse("FI/MUN/0187690-1/oulu/referral/7")),
+            keys.cosigner->verifier().name());
+  // The one never passes for the other.
+  std::filesystem::copy_file(At("signing.secret"), At("cosigning.secret"),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(LoadServiceKeys(directory_, kOrigin),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cosigning.secret")));
+}
+
+TEST_F(KeysTest, KeysWithoutACosigningKeyAreToldHowToGetOne) {
+  ASSERT_THAT(Make(), IsOk());
+  const auto before = All();
+  std::filesystem::remove(At("cosigning.secret"));
+  std::filesystem::remove(At("cosigning.public"));
+  EXPECT_THAT(LoadServiceKeys(directory_, kOrigin),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr("cosigning.secret"),
+                             HasSubstr(Str("polku keygen --origin ", kOrigin, " --dir ", directory_,
+                                           " --add-cosigning")))));
+  // Not beside another service's keys, nor where there are none.
+  EXPECT_THAT(AddCosigningKey(directory_, kOther), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(AddCosigningKey(root_, kOrigin), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_FALSE(std::filesystem::exists(At("cosigning.secret")));
+  ASSERT_THAT(AddCosigningKey(directory_, kOrigin), IsOk());
+  EXPECT_THAT(LoadServiceKeys(directory_, kOrigin), IsOk());
+  auto after = All();
+  EXPECT_NE(after["cosigning.secret"], before.at("cosigning.secret"));
+  for (const char* name : {"curve.secret", "signing.secret", "master.key"}) {
+    EXPECT_EQ(after[name], before.at(name)) << name;
+  }
+  EXPECT_THAT(AddCosigningKey(directory_, kOrigin), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_EQ(All(), after);
 }
 
 TEST_F(KeysTest, SecretsAreTheOwnersAloneWhateverTheUmask) {
@@ -129,7 +170,7 @@ TEST_F(KeysTest, TwoGenerationsDiffer) {
 
 TEST_F(KeysTest, ASecretThatOthersMayReadIsRefused) {
   ASSERT_THAT(Make(), IsOk());
-  for (const char* name : {"curve.secret", "signing.secret", "master.key"}) {
+  for (const char* name : {"curve.secret", "signing.secret", "cosigning.secret", "master.key"}) {
     for (const mode_t mode : {0640, 0604, 0620, 0644, 0660}) {
       ASSERT_EQ(chmod(At(name).c_str(), mode), 0);
       EXPECT_THAT(LoadServiceKeys(directory_, kOrigin),
@@ -151,7 +192,7 @@ TEST_F(KeysTest, AnotherOriginsKeyIsRefusedAndBothAreNamed) {
 }
 
 TEST_F(KeysTest, AMissingOrMalformedKeyNamesItsFileAndNotItsContent) {
-  for (const char* name : {"curve.secret", "signing.secret", "master.key"}) {
+  for (const char* name : {"curve.secret", "signing.secret", "cosigning.secret", "master.key"}) {
     std::filesystem::remove_all(directory_);
     ASSERT_THAT(Make(), IsOk());
     const std::string good = Content(name);

@@ -162,6 +162,8 @@ class TestNode {
         random_(testing::SeededRandom(seed)) {
     keys.curve = zeromq::NewCurveKeyPair();
     keys.signer = proof::Signer::Generate(config.origin.text(), proof::KeyUse::kCheckpoint);
+    keys.cosigner =
+        proof::Signer::Generate(WitnessName(config.origin), proof::KeyUse::kCosignature);
     keys.master = vault::MasterKey(std::string(32, 'm'));
   }
 
@@ -208,6 +210,11 @@ class TestNode {
                             .curve_key = other.keys.curve.public_key,
                             .signing_key = other.keys.signer->verifier()});
     return config.peers.size() - 1;
+  }
+  // `other`'s cosignatures count here; before Open.
+  void Trust(const TestNode& other) {
+    config.witnesses.push_back(
+        {std::string(other.config.origin.agency()), other.keys.cosigner->verifier()});
   }
 
   Node& operator*() { return *node_; }
@@ -325,6 +332,7 @@ class TestNode {
 // stored because the engine failed is left for the next time.
 inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_bytes = 4096,
                       int max_batches = 1'000'000) {
+  const bool mirror = to.config.peers[peer].mirror;
   auto subscriber = replica::Subscriber::Make(
       {.origin = from.origin(),
        .own_agency = std::string(to.config.origin.agency()),
@@ -334,7 +342,8 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
              std::vector<vault::KeyName> names;
              for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
              return to.keystore().Ensure(names).status();
-           }},
+           },
+       .mirror = mirror},
       to->replica(peer).head(),
       [&to](const CaseId& case_id, SectionKind kind, const Hash& commitment,
             const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
@@ -354,19 +363,23 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
       if (auto* store = std::get_if<replica::StoreBatch>(&outputs[i])) {
         const absl::Status stored = to->StoreReplica(peer, store->batch);
         if (!stored.ok()) stopped = true;
-        for (auto& more : subscriber->OnStored(stored, to.now)) outputs.push_back(std::move(more));
+        for (auto& more : subscriber->OnStored(stored, to.now, to.now)) outputs.push_back(std::move(more));
       }
     }
   };
-  apply(subscriber->Start(to.now));
+  apply(subscriber->Start(to.now, to.now));
   const Position end = from->size();
   Position next = to->replica(peer).size();
   for (int i = 0; next < end && !stopped && i < max_batches; ++i) {
-    auto cut = replica::CutBatch(from.engine, from.origin(), to.config.origin.agency(), next, end,
-                                 batch_bytes,
-                                 [&from](const event::v1::Header& header, SectionKind kind) {
-                                   return from->opener().OwnSecret(header, kind);
-                                 });
+    const replica::SectionSecretFn secret = [&from](const event::v1::Header& header,
+                                                    SectionKind kind) {
+      return from->opener().OwnSecret(header, kind);
+    };
+    const std::string_view receiver = to.config.origin.agency();
+    auto cut = mirror ? replica::CutWhole(from.engine, kOwnLog, from.origin(), receiver, next, end,
+                                          batch_bytes, secret)
+                      : replica::CutBatch(from.engine, from.origin(), receiver, next, end,
+                                          batch_bytes, secret);
     ASSERT_OK(cut);
     cut->batch.set_session(session);
     next = Position(cut->batch.first_position() + cut->batch.count());

@@ -1,0 +1,86 @@
+// The thread that verifies a running node's store.
+#include "services/host/scrub.h"
+
+#include <chrono>
+#include <thread>
+
+#include "services/host/witnessing.h"
+#include "tests/host/node_fixture.h"
+#include "tests/host/stub_service.h"
+
+namespace polku::host {
+namespace {
+
+using ::testing::HasSubstr;
+
+bool Eventually(const std::function<bool()>& condition) {
+  for (int i = 0; i < 3'000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+class ScrubTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    node_.Open();
+    for (uint64_t i = 0; i < 50; ++i) Publish(i);
+  }
+  void Publish(uint64_t number) {
+    const auto need = Event(NamedEvent(Str("need ", number)), NumberedCase(number),
+                            ParseText<referral::v1::NeedIdentified>(
+                                "identified_on: '2025-01-07' source: NEED_SOURCE_CLIENT "
+                                "municipality_code: '564'"));
+    ASSERT_FALSE(node_.Offer(kOulu, {need}).has_refusal());
+  }
+  Scrub::Options Options(absl::Duration every, const proof::VerifierKey& key) {
+    evidence::VerifyOptions verify{.own_origin = node_.origin()};
+    verify.keys.emplace(node_.origin(), key);
+    return {.engine = node_.engine, .verify = std::move(verify), .every = every};
+  }
+
+  StubService service_;
+  TestNode node_{kOulu, service_, 1};
+};
+
+TEST_F(ScrubTest, AHealthyStoreIsReadAgainAndAgainWhileTheServiceAppends) {
+  Scrub scrub(Options(absl::ZeroDuration(), node_.keys.signer->verifier()));
+  ASSERT_TRUE(Eventually([&] { return scrub.status().finished_at_us() > 0; }));
+  const auto first = scrub.status();
+  EXPECT_GE(first.entries(), 50u);
+  uint64_t number = 1'000;
+  ASSERT_TRUE(Eventually([&] {
+    Publish(++number);
+    return scrub.status().finished_at_us() > first.finished_at_us();
+  }));
+  EXPECT_GT(scrub.status().entries(), first.entries());
+  EXPECT_EQ(scrub.status().problems(), 0u) << scrub.status().first_problem();
+  EXPECT_EQ(scrub.health(), "");
+}
+
+TEST_F(ScrubTest, WhatDoesNotVerifyIsInStatusHealthAndLog) {
+  const auto other = proof::Signer::Generate(node_.origin(), proof::KeyUse::kCheckpoint);
+  ::testing::internal::CaptureStderr();
+  {
+    Scrub scrub(Options(absl::Hours(24), other->verifier()));
+    EXPECT_TRUE(Eventually([&] { return scrub.status().finished_at_us() > 0; }));
+    EXPECT_GT(scrub.status().problems(), 0u);
+    EXPECT_THAT(scrub.status().first_problem(), HasSubstr(node_.origin()));
+    EXPECT_THAT(scrub.health(), HasSubstr("polku verify"));
+  }
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(text, HasSubstr("verification: "));
+  EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 10);
+}
+
+TEST_F(ScrubTest, ItStopsWithinAMomentBetweenPassesAndAmidOne) {
+  for (const absl::Duration every : {absl::ZeroDuration(), absl::Hours(24)}) {
+    const auto start = std::chrono::steady_clock::now();
+    { Scrub scrub(Options(every, node_.keys.signer->verifier())); }
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+  }
+}
+
+}  // namespace
+}  // namespace polku::host
