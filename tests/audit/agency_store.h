@@ -36,10 +36,14 @@ inline CaseId NumberedCase(uint8_t n) {
 
 class AgencyStore {
  public:
-  // `engine` and `keys` are borrowed.
-  AgencyStore(log::Engine& engine, vault::KeyStore& keys, const std::string& origin)
-      : engine_(engine), keys_(keys), origin_(*OriginName::Parse(origin)) {
-    signer_ = proof::Signer::Generate(origin, proof::KeyUse::kCheckpoint);
+  // `engine` and `keys` are borrowed. Without a signer: one of its own.
+  AgencyStore(log::Engine& engine, vault::KeyStore& keys, const std::string& origin,
+              std::unique_ptr<proof::Signer> signer = nullptr)
+      : engine_(engine),
+        keys_(keys),
+        origin_(*OriginName::Parse(origin)),
+        signer_(signer != nullptr ? std::move(signer)
+                                  : proof::Signer::Generate(origin, proof::KeyUse::kCheckpoint)) {
     auto log = log::Log::Open(engine_,
                               {.origin = origin_,
                                .clock = [this] { return now_; },

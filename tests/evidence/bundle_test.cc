@@ -283,6 +283,7 @@ TEST_F(BundleTest, AQuorumCountsWitnessesOfOtherCheckpointsThatCoverTheEvents) {
       scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)},
                     {scene_.kela.ReplicaOf(kOuluOrigin), Position(22)}}));
   *later.mutable_logs(0)->add_cosigned() = bundle.logs(0).cosigned(0);
+  later.set_policy(scene_.Policy(0));
   const auto checkpoint = proof::VerifyCheckpoint(later.logs(0).checkpoint(), scene_.oulu.key());
   ASSERT_OK(checkpoint);
   const auto strict = proof::Policy::Parse(proof::Policy::Format(

@@ -1,0 +1,307 @@
+// `polku prove` and `polku bundle`: the real binary over a store on disk, and offline.
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "eventstore/evidence/bundle.h"
+#include "eventstore/log/records.h"
+#include "eventstore/proof/merkle.h"
+#include "eventstore/proof/proof_file.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "polku/referral/v1/referral.pb.h"
+#include "services/host/keys.h"
+#include "tests/audit/agency_store.h"
+#include "tests/cli/run_polku.h"
+#include "tests/support/status_matchers.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::AgencyStore;
+using audit::NumberedCase;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+constexpr char kOrigin[] = "FI/MUN/0187690-1/oulu/referral/1";
+constexpr char kKela[] = "FI/GOV/0245437-2/kela";
+constexpr char kWitness[] = "FI/GOV/0245437-2/kela/compensation/witness";
+constexpr char kCase1[] = "ca000000000000000000000000000001";
+
+SectionSet Service() {
+  SectionSet set;
+  set.add(SectionKind::kService);
+  return set;
+}
+
+// Entries: 0 Genesis, 1 SchemaAdded, 2 case 1 disclosed to Kela, 3 case 2, 4 case 1. Kela cosigned the first four.
+class EvidenceTest : public ::testing::Test {
+ protected:
+  EvidenceTest() : witness_(proof::Signer::Generate(kWitness, proof::KeyUse::kCosignature)) {
+    EXPECT_OK(host::WriteNewKeys(dir_.At("keys"), kOrigin, SystemRandom()));
+    dir_.Write("agreement.textproto",
+               Str("name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: "
+                   "AGENCY_ROLE_SOCIAL_SERVICES } agencies { name: \"",
+                   kKela, "\" roles: AGENCY_ROLE_BENEFIT_PAYER }\n"));
+    dir_.Write("profile.textproto", "name: \"test\"\n");
+    config_ = dir_.Write(
+        "service.textproto",
+        Str("origin: \"", kOrigin,
+            "\"\nlisten: \"tcp://127.0.0.1:7410\"\ndata_directory: \"data\"\n"
+            "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
+            "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n"
+            "witnesses { agency: \"",
+            kKela, "\" cosigning_key: \"", witness_->verifier().Format(), "\" }\n"));
+
+    auto engine = rocks::OpenEngine({.directory = dir_.At("data")});
+    EXPECT_OK(engine);
+    engine_ = *std::move(engine);
+    auto storage = rocks::OpenKeyStorage(dir_.At("keystore"), rocks::OpenMode::kReadWrite);
+    EXPECT_OK(storage);
+    auto keys = vault::KeyStore::Open(*std::move(storage), *host::LoadMasterKey(dir_.At("keys")),
+                                      SystemRandom());
+    EXPECT_OK(keys);
+    keys_ = *std::move(keys);
+    auto service = host::LoadServiceKeys(dir_.At("keys"), kOrigin);
+    EXPECT_OK(service);
+    vkey_ = service->signer->verifier().Format();
+    store_ = std::make_unique<AgencyStore>(*engine_, *keys_, kOrigin, std::move(service->signer));
+
+    referral::v1::NeedIdentified need;
+    need.set_identified_on("2025-01-07");
+    need.set_social_reasons("rytmi");
+    const auto& schema = service::SchemaFor(*need.GetDescriptor());
+    event::v1::SchemaAdded added;
+    added.set_package(schema.package);
+    added.set_file_descriptor_set(schema.file_descriptor_set);
+    store_->AppendControl(added);
+    first_ = store_->Append(NumberedCase(1), need, Order(), {{kKela, Service(), Position(1)}});
+    old_note_ = store_->log().checkpoint();
+    store_->Append(NumberedCase(2), need);
+    const auto cosigned = proof::VerifyCheckpoint(store_->log().checkpoint(),
+                                                  *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint));
+    EXPECT_OK(cosigned);
+    log::KeptCosignature kept;
+    kept.witness = kWitness;
+    kept.time = store_->now() + absl::Hours(1);
+    kept.size = kept.proven_to = cosigned->size;
+    kept.root = cosigned->root;
+    kept.line = witness_->Cosign(*cosigned, kept.time);
+    EXPECT_OK(log::KeepCosignatures(*engine_, kOwnLog, {kept}));
+    store_->SetTime(store_->now() + absl::Hours(2));
+    store_->Append(NumberedCase(1), need);
+  }
+
+  Result Run(std::vector<std::string> arguments) {
+    arguments.push_back("--config");
+    arguments.push_back(config_);
+    return RunPolku(arguments);
+  }
+
+  TempDir dir_;
+  std::string config_;
+  std::unique_ptr<proof::Signer> witness_;
+  std::unique_ptr<log::Engine> engine_;
+  std::unique_ptr<vault::KeyStore> keys_;
+  std::unique_ptr<AgencyStore> store_;
+  std::string vkey_;
+  std::string old_note_;
+  log::Receipt first_;
+};
+
+TEST_F(EvidenceTest, AnEventIsProvenToACosignedCheckpointThatAnybodyCanVerify) {
+  const std::string id = FormatEventId(first_.id);
+  const Result result = Run({"prove", "--event", id, "--out", dir_.At("a.tlog-proof"), "--leaf",
+                             dir_.At("a.leaf")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(ToHex(first_.leaf_hash.view())));
+  EXPECT_THAT(result.out, HasSubstr(kWitness));
+  const auto file = proof::ParseInclusionFile(ReadAll(dir_.At("a.tlog-proof")));
+  ASSERT_OK(file);
+  const auto key = proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  ASSERT_OK(key);
+  const Hash hash = proof::LeafHash(ReadAll(dir_.At("a.leaf")));
+  EXPECT_EQ(hash, first_.leaf_hash);
+  const auto checkpoint = proof::VerifyInclusionFile(*file, hash, *key);
+  ASSERT_OK(checkpoint);
+  EXPECT_EQ(checkpoint->size, Position(4));  // the newest, 5, is cosigned by nobody
+  EXPECT_OK(proof::VerifyCosignature(file->checkpoint, witness_->verifier()));
+  // By position it is the same file; a file is never overwritten.
+  const Result by_position =
+      Run({"prove", "--position", "2", "--origin", kOrigin, "--out", dir_.At("b.tlog-proof"), "--json"});
+  ASSERT_EQ(by_position.code, 0) << by_position.err;
+  EXPECT_THAT(by_position.out, HasSubstr(Str("\"leaf_hash\":\"", ToHex(first_.leaf_hash.view()), "\"")));
+  EXPECT_EQ(ReadAll(dir_.At("b.tlog-proof")), ReadAll(dir_.At("a.tlog-proof")));
+  EXPECT_EQ(Run({"prove", "--event", id, "--out", dir_.At("a.tlog-proof")}).code, 3);
+  const Result by_case =
+      Run({"prove", "--event", id, "--case", kCase1, "--out", dir_.At("c.tlog-proof")});
+  EXPECT_EQ(by_case.code, 0) << by_case.err;
+}
+
+TEST_F(EvidenceTest, WhatIsNotHeldIsRefusedInWords) {
+  const std::string out = dir_.At("x");
+  const Result unknown =
+      Run({"prove", "--event", "00000000-0000-4000-8000-000000000000", "--out", out});
+  EXPECT_EQ(unknown.code, 3);
+  EXPECT_THAT(unknown.err, HasSubstr("withheld"));
+  EXPECT_EQ(Run({"prove", "--position", "5", "--origin", kOrigin, "--out", out}).code, 3);
+  EXPECT_EQ(Run({"prove", "--position", "1", "--origin", "FI/GOV/0245437-2/kela/compensation/1", "--out",
+                 out}).code, 3);
+  for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
+           {"prove", "--event", "x"},
+           {"prove", "--out", out},
+           {"prove", "--out", out, "--position", "1"},
+           {"prove", "--out", out, "--consistency"},
+           {"prove", "--out", out, "--consistency", "--from", "1", "--event", "x"},
+           {"prove", "--out", out, "--event", "x", "--from", "1"},
+           {"bundle", "--out", out},
+           {"bundle", "--case", kCase1},
+           {"bundle", "--case", kCase1, "--out", out, "--open", "all"},
+           {"bundle", "--case", kCase1, "--out", out, "--at", "2025-01-01"},
+           {"bundle", "show"},
+           {"bundle", "look", out},
+           {"bundle", "verify", out}}) {
+    EXPECT_EQ(Run(wrong).code, 2) << ::testing::PrintToString(wrong);
+  }
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(EvidenceTest, AKeptCheckpointIsComparedWithTheNewest) {
+  const std::string old = dir_.Write("old.note", old_note_);
+  const Result result =
+      Run({"prove", "--consistency", "--old", old, "--out", dir_.At("a.checkpoint-pair")});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto key = proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const auto pair = proof::ParseCheckpointPair(ReadAll(dir_.At("a.checkpoint-pair")));
+  ASSERT_OK(pair);
+  const auto verdict = proof::VerifyCheckpointPair(*pair, *key);
+  ASSERT_OK(verdict);
+  EXPECT_EQ(*verdict, proof::PairVerdict::kConsistent);
+  const Result sizes = Run({"prove", "--consistency", "--from", "3", "--to", "4", "--out",
+                            dir_.At("b.checkpoint-pair"), "--json"});
+  EXPECT_EQ(sizes.code, 0) << sizes.err;
+  EXPECT_THAT(sizes.out, HasSubstr("\"from\":3,\"to\":4,\"verdict\":\"consistent\""));
+  EXPECT_EQ(Run({"prove", "--consistency", "--from", "4", "--to", "3", "--out", dir_.At("c")}).code, 3);
+  EXPECT_EQ(Run({"prove", "--consistency", "--from", "9", "--out", dir_.At("c")}).code, 3);
+  const std::string foreign = dir_.Write(
+      "foreign.note", proof::Signer::Generate(kOrigin, proof::KeyUse::kCheckpoint)
+                          ->Sign({.origin = kOrigin, .size = Position(3), .root = Hash()}));
+  EXPECT_EQ(Run({"prove", "--consistency", "--old", foreign, "--out", dir_.At("c")}).code, 5);
+}
+
+TEST_F(EvidenceTest, ACheckpointThatContradictsTheLogBecomesEvidenceOfAFork) {
+  const auto service = host::LoadServiceKeys(dir_.At("keys"), kOrigin);
+  ASSERT_OK(service);
+  const auto sign = [&](uint64_t size) {
+    return service->signer->Sign(
+        {.origin = kOrigin, .size = Position(size), .root = Sha256("another history")});
+  };
+  const std::string forked = dir_.Write("forked.note", sign(3));
+  const Result result =
+      Run({"prove", "--consistency", "--old", forked, "--out", dir_.At("fork.checkpoint-pair")});
+  EXPECT_EQ(result.code, 5) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("FORK"));
+  const auto pair = proof::ParseCheckpointPair(ReadAll(dir_.At("fork.checkpoint-pair")));
+  ASSERT_OK(pair);
+  const auto verdict =
+      proof::VerifyCheckpointPair(*pair, service->signer->verifier());
+  ASSERT_OK(verdict);
+  EXPECT_EQ(*verdict, proof::PairVerdict::kFork);
+  // One that is ahead of the store: nothing can be compared, and that is told as what it is.
+  const Result ahead = Run({"prove", "--consistency", "--old", dir_.Write("ahead.note", sign(9)),
+                            "--out", dir_.At("ahead")});
+  EXPECT_EQ(ahead.code, 5);
+  EXPECT_THAT(ahead.err, HasSubstr("only 5 are held"));
+}
+
+TEST_F(EvidenceTest, ABundleIsMadeShownAndVerifiedOffline) {
+  const std::string file = dir_.At("case.json");
+  const Result made =
+      Run({"bundle", "--case", kCase1, "--open", "service", "--out", file});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("WARNING: the file holds in clear: service"));
+  EXPECT_THAT(ReadAll(file), Not(HasSubstr(ToBase64("rytmi"))));
+  EXPECT_EQ(std::filesystem::status(file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  // From here on without configuration, data or keys.
+  const Result verified = RunPolku({"bundle", "verify", file});
+  EXPECT_EQ(verified.code, 0) << verified.err;
+  EXPECT_THAT(verified.out, HasSubstr("verified: 2 events of 1 logs, 2 opened sections"));
+  EXPECT_THAT(verified.out, HasSubstr("compare these with what the agencies publish"));
+  const Result shown = RunPolku({"bundle", "show", file, "--lang", "en"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("2025-01-07  Need identified"));
+  EXPECT_THAT(shown.out, HasSubstr("sealed: social"));
+  EXPECT_THAT(shown.out, Not(HasSubstr("rytmi")));
+  const Result json = RunPolku({"bundle", "show", file, "--json"});
+  EXPECT_EQ(json.code, 0) << json.err;
+  EXPECT_THAT(json.out, HasSubstr("\"event\":{\"identified_on\":\"2025-01-07\"}"));
+  EXPECT_THAT(json.out, HasSubstr("{\"bundle\":{\"verified\":true"));
+
+  const auto key = proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const std::string policy =
+      dir_.Write("policy", proof::Policy::Format({*key}, {witness_->verifier()}, 0));
+  const Result trusted = RunPolku({"bundle", "verify", file, "--policy", policy, "--json"});
+  EXPECT_EQ(trusted.code, 0) << trusted.err;
+  EXPECT_THAT(trusted.out, HasSubstr("\"verified\":true,\"own_policy\":true,\"events\":2"));
+  const std::string strict =
+      dir_.Write("strict", proof::Policy::Format({*key}, {witness_->verifier()}, 1));
+  // Kela has not cosigned entry 4 yet.
+  const Result missing = RunPolku({"bundle", "verify", file, "--policy", strict});
+  EXPECT_EQ(missing.code, 5);
+  EXPECT_THAT(missing.out, HasSubstr("PROBLEM cosignature"));
+}
+
+TEST_F(EvidenceTest, NothingIsOpenedUnlessAsked) {
+  const std::string file = dir_.At("case.json");
+  const Result made = Run({"bundle", "--case", kCase1, "--out", file, "--json"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, IsEmpty());
+  EXPECT_THAT(made.out, HasSubstr("\"sections\":0,\"open\":\"\""));
+  const Result shown = RunPolku({"bundle", "show", file, "--lang", "en"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.out, HasSubstr("Need identified"));
+  EXPECT_THAT(shown.out, Not(HasSubstr("2025-01-07")));
+}
+
+TEST_F(EvidenceTest, ABundleShowsWhatAnAgencyHadReceivedByThen) {
+  const std::string file = dir_.At("known.json");
+  const Result none = Run({"bundle", "--case", kCase1, "--known-to", kKela, "--at",
+                           "2025-01-01T00:00:00Z", "--out", file});
+  EXPECT_EQ(none.code, 3);
+  EXPECT_FALSE(std::filesystem::exists(file));
+  const Result made = Run({"bundle", "--case", kCase1, "--known-to", kKela, "--at", "2025-03-04",
+                           "--open", "service,social", "--out", file, "--json"});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("\"events\":1,\"logs\":1,\"sections\":1,\"open\":\"service\""));
+  const Result verified = RunPolku({"bundle", "verify", file});
+  EXPECT_EQ(verified.code, 0) << verified.out;
+  EXPECT_THAT(verified.out, HasSubstr(Str("received by ", kKela)));
+}
+
+TEST_F(EvidenceTest, AnAlteredBundleIsFoundAndAnythingElseIsNoBundle) {
+  const std::string file = dir_.At("case.json");
+  ASSERT_EQ(Run({"bundle", "--case", kCase1, "--open", "service", "--out", file}).code, 0);
+  auto bundle = evidence::ParseBundle(ReadAll(file));
+  ASSERT_OK(bundle);
+  bundle->mutable_logs(0)->mutable_events(0)->mutable_opened(0)->mutable_plaintext()->back() ^= 1;
+  const std::string altered = dir_.Write("altered.json", evidence::FormatBundle(*bundle));
+  const Result verified = RunPolku({"bundle", "verify", altered, "--json"});
+  EXPECT_EQ(verified.code, 5);
+  EXPECT_THAT(verified.out, HasSubstr("{\"kind\":\"section\",\"origin\":\"FI/MUN/0187690-1/oulu/referral/1\","
+                                      "\"position\":2,"));
+  const Result shown = RunPolku({"bundle", "show", altered});
+  EXPECT_EQ(shown.code, 5);
+  EXPECT_THAT(shown.err, HasSubstr("does not verify"));
+  EXPECT_EQ(RunPolku({"bundle", "verify", dir_.Write("other", "{}")}).code, 3);
+  EXPECT_EQ(RunPolku({"bundle", "verify", dir_.At("nothing")}).code, 3);
+}
+
+}  // namespace
+}  // namespace polku::cli
