@@ -154,7 +154,8 @@ TEST(ProofGolden, ACosignatureOfAPublicWitnessVerifies) {
                        VerifierKey::Parse(Line("public/remora.vkey"), KeyUse::kCosignature));
   const std::string note = Golden("public/arche2025h1.note");
   ASSERT_OK_AND_ASSIGN(const absl::Time time, VerifyCosignature(note, witness));
-  EXPECT_EQ(absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone()), "2026-05-23T21:50:24+00:00");
+  EXPECT_EQ(absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone()),
+            "2026-05-23T21:50:24+00:00");
   std::string other = note;
   other[other.find("1432088532")] = '2';
   EXPECT_THAT(VerifyCosignature(other, witness), StatusIs(absl::StatusCode::kUnauthenticated));
