@@ -238,8 +238,13 @@ TEST_F(WitnessBookTest, ATreeThatCannotBeReadAccusesNobody) {
                              .prefix = [](Position) -> absl::StatusOr<PrefixProof> {
                                return absl::DataLossError("group at position 0: damaged");
                              }};
-  book_ = WitnessBook::Make(std::move(options), {});
+  book_ = WitnessBook::Make(options, {});
   ExpectRejected(CosignAt(4), "our root at 4 entries cannot be read: group at position 0");
+  options.prefix = [](Position) -> absl::StatusOr<PrefixProof> {
+    return PrefixProof{Hash(), {Hash(), Hash()}};
+  };
+  book_ = WitnessBook::Make(options, {});
+  ExpectRejected(CosignAt(4), "its root is not ours, and no proof of it");
 }
 
 TEST_F(WitnessBookTest, WhatWasKeptCountsAfterARestartAndConfirmsNothing) {
