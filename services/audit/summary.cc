@@ -112,6 +112,7 @@ std::string_view ServiceStageName(ServiceStage stage) {
 
 struct SummaryFold::CaseFold {
   CaseSummary totals;  // what needs no second look
+  host::TakenEvents counted;
   service::PeriodBook periods;
   service::DayBook days;
   std::map<EventId, bool> breaches;  // flagged → still open
@@ -143,6 +144,7 @@ SummaryFold::SummaryFold(const config::v1::Profile& profile, const std::vector<l
     fold->totals.own = held.number == kOwnLog;
     fold->totals.size = held.head.frontier.size().value();
     by_log_[held.number] = fold.get();
+    several_epochs_.Add(held.head.origin);
     logs_.push_back(std::move(fold));
   }
 }
@@ -164,6 +166,10 @@ void SummaryFold::Add(const Event& event) {
     cases_.push_back(std::make_unique<CaseFold>());
     fold = cases_.back().get();
     fold->totals.case_id = event.case_id;
+  }
+  if (several_epochs_.Has(event.origin) &&
+      !fold->counted.emplace(event.id, event.header.author_agency()).second) {
+    return;
   }
   fold->Add(event);
 }

@@ -18,6 +18,7 @@
 #include "polku/config/v1/profile.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/audit/history.h"
+#include "services/host/epochs.h"
 
 namespace polku::audit {
 
@@ -110,6 +111,7 @@ class SummaryFold {
   std::map<CaseId, CaseFold*> by_case_;
   std::vector<std::unique_ptr<LogFold>> logs_;
   std::map<LogNumber, LogFold*> by_log_;
+  host::SeveralEpochs several_epochs_;
 };
 
 }  // namespace polku::audit

@@ -26,8 +26,11 @@ absl::Status CaseFolds::Evolve(CaseFold& fold, const log::EntryView& entry,
   const std::string& origin = origins_.at(entry.log.value());
   const event::v1::Header& header = *entry.header;
   if (!Concerns(header, origin, own_)) return absl::OkStatus();
+  const bool again =
+      several_epochs_.Has(origin) &&
+      !fold.taken.emplace(*EventId::FromBytes(header.event_id()), header.author_agency()).second;
   // A type this program does not know belongs to no service it runs; the history keeps it.
-  if (const auto* type = service::FindEventType(header.type())) {
+  if (const auto* type = again ? nullptr : service::FindEventType(header.type())) {
     POLKU_ASSIGN_OR_RETURN(const OpenedEvent opened, opener_.Open(entry, origin));
     auto parsed = service::ParseRecordedEvent(*type, opened.bytes);
     // What a peer sealed and committed need not be an event. Then it tells nothing of the case, and
@@ -59,8 +62,17 @@ absl::Status CaseFolds::Evolve(CaseFold& fold, const log::EntryView& entry,
   return absl::OkStatus();
 }
 
+void CaseFolds::FollowOrigins() {
+  if (origins_.size() == known_origins_) return;
+  known_origins_ = origins_.size();
+  several_epochs_ = SeveralEpochs();
+  for (const auto& [number, origin] : origins_) several_epochs_.Add(origin);
+  ForgetAll();
+}
+
 absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
                                          const std::function<void(Order)>& ahead) {
+  FollowOrigins();
   if (auto it = slots_.find(case_id); it != slots_.end()) {
     recency_.splice(recency_.begin(), recency_, it->second->used);
     return &it->second->fold;
@@ -90,6 +102,7 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
 }
 
 absl::Status CaseFolds::Take(const log::EntryView& entry, const CaseId& case_id, Order horizon) {
+  FollowOrigins();
   auto it = slots_.find(case_id);
   if (it == slots_.end()) return absl::OkStatus();
   CaseFold& fold = it->second->fold;

@@ -19,6 +19,7 @@
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
 #include "services/core/service.h"
+#include "services/host/epochs.h"
 #include "services/host/opener.h"
 
 namespace polku::host {
@@ -45,6 +46,7 @@ struct CaseFold {
   };
   std::map<std::string, Newest> newest;  // by origin, other origins only
   std::map<std::string, Position> told;  // by origin: the cause that our last entry named
+  TakenEvents taken;                     // of services with several epochs (epochs.h)
 };
 
 // Whether an entry of the log `origin` is part of the history that `own` decides on: its own and its earlier
@@ -77,6 +79,8 @@ class CaseFolds {
     std::list<CaseId>::iterator used;
   };
   absl::Status Evolve(CaseFold& fold, const log::EntryView& entry, const CaseId& case_id);
+  // A log of another epoch may have come: folds made before did not note what they took.
+  void FollowOrigins();
 
   const service::Service& service_;
   log::Engine& engine_;
@@ -84,6 +88,8 @@ class CaseFolds {
   const absl::flat_hash_map<uint64_t, std::string>& origins_;
   const OriginName own_;
   const size_t capacity_;
+  size_t known_origins_ = 0;
+  SeveralEpochs several_epochs_;
   absl::flat_hash_map<CaseId, std::unique_ptr<Slot>> slots_;
   std::list<CaseId> recency_;  // most recent first
 };

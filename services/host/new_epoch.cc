@@ -272,7 +272,6 @@ absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, bool
     POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
     head.frontier.AppendLeafHash(proof::LeafHash(item.leaf), &nodes);
     head.last_order = Order(header.order());
-    if (own) continue;
     for (const auto& disclosure : header.disclosures()) {
       if (disclosure.receiver() == options_.old.origin.agency()) {
         head.disclosure_number = disclosure.number();

@@ -220,6 +220,24 @@ TEST_F(NewEpochTest, OtherAgenciesLogsComeAlongWithHeadsCheckpointsAndRecords) {
   EXPECT_EQ(refs->size(), 4u);
 }
 
+TEST_F(NewEpochTest, TheOldLogsHeadIsThatOfAReplica) {
+  service_.RunUntil(3);
+  {
+    const auto engine = service_.OpenEngine();
+    const auto log = service_.OpenLog(*engine);
+    for (uint64_t n = 1; n <= 2; ++n) {
+      log::NewEntry entry = log::TestEntry(100 + n, 1);
+      entry.disclosures.push_back({std::string(log::kTestAgency), SectionSet(), Position(0)});
+      ASSERT_OK(log::AppendOne(*log, log::One(entry)).status);
+    }
+  }
+  ASSERT_OK(Open());
+  const auto engine = OpenNext();
+  const auto old = log::ReplicaLog::Open(*engine, service_.config().origin);
+  ASSERT_OK(old);
+  EXPECT_EQ((*old)->head().disclosure_number, 2u) << "what verification reckons from the entries";
+}
+
 TEST_F(NewEpochTest, ALostDiskIsGoneOnFromByItsMarkAlone) {
   const std::string mark = service_.RunUntil(9);
   std::filesystem::remove_all(service_.config().data_directory);
