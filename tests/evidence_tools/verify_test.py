@@ -573,13 +573,18 @@ class ExportTest(ToolTest):
                 (change("checkpoint", lambda x: maker.note(LOG, 301, root).encode()), ("tile", 256)),
                 (change("checkpoint", lambda x: b"no note"), ("checkpoint", None)),
                 (change("checkpoint", lambda x: b"\xff"), ("checkpoint", None)),
-                (change("log.pub", lambda x: impostor.vkey.encode()), ("checkpoint", None)),
-                (change("log.pub", lambda x: b"?"), ("checkpoint", None)),
                 (add("tile/0/002"), ("tile", None)), (add("tile/entries/000.p/1"), ("tile", None)),
                 (add("tile/2/000.p/1"), ("tile", None)), (add("other"), ("tile", None))):
             directory = self.make(300)
             damage(directory)
             self.assertIn(expected, self.problems("export", directory), expected)
+
+    def test_another_log_pub_is_remarked_on_and_does_not_verify_by_itself(self):
+        directory = self.make(3)
+        for content, code in ((maker.NamedKey(LOG.name, 1, maker.SecretKey(b"i" * 32)).vkey, 5), ("?", 3)):
+            (directory / "log.pub").write_text(content + "\n")
+            self.run_tool("export", directory, "--policy", self.policy, code=0, expect=["do not pass it on"])
+            self.run_tool("export", directory, code=code)
 
     def test_what_is_no_export(self):
         self.run_tool("export", self.put("file", "x"), "--policy", self.policy, code=3)
