@@ -182,6 +182,7 @@ class Host {
       verify.keys.emplace(peer.origin.text(), peer.signing_key);
     }
     for (const auto& witness : config_.witnesses) verify.witnesses.push_back(witness.key);
+    verify.witnesses.push_back(keys_.cosigner->verifier());
     scrub_ = std::make_unique<Scrub>(Scrub::Options{
         .engine = engine_, .verify = std::move(verify), .every = config_.verify_every});
     return absl::OkStatus();
@@ -596,6 +597,13 @@ class Host {
                                        SteadyNow(), alarm.what);
                      },
                      [&](replica::SendCosign& send) {
+                       const auto kept = witnessing_->KeepOwnCosignature(
+                           node_->replica(peer).number(), send.cosign,
+                           keys_.cosigner->verifier());
+                       if (!kept.ok()) {
+                         peer_log_.Line(LogLevel::kError, config_.peers[peer].origin.text(),
+                                        SteadyNow(), kept.ToString());
+                       }
                        auto envelope = NewEnvelope();
                        *envelope.mutable_cosign() = std::move(send.cosign);
                        // Unsent: the next store or session says it again.

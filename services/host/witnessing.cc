@@ -323,6 +323,25 @@ absl::Status Witnessing::KeepCosignatures(LogNumber log,
   return log::KeepCosignatures(options_.engine, log, cosignatures);
 }
 
+absl::Status Witnessing::KeepOwnCosignature(LogNumber log, const exchange::v1::Cosign& cosign,
+                                            const proof::VerifierKey& own) {
+  POLKU_ASSIGN_OR_RETURN(const auto claimed, replica::ParseClaimed(cosign.checkpoint()));
+  const auto* line = replica::OnlyLine(claimed, own);
+  Position& kept = own_kept_[log];
+  if (line == nullptr || !line->cosigned_at || claimed.checkpoint.size <= kept) {
+    return absl::OkStatus();
+  }
+  kept = claimed.checkpoint.size;
+  // What is cosigned is what is stored: there is nothing to prove.
+  return KeepCosignatures(log, {{.witness = own.name(),
+                                 .time = *line->cosigned_at,
+                                 .size = claimed.checkpoint.size,
+                                 .root = claimed.checkpoint.root,
+                                 .line = line->text,
+                                 .proven_to = claimed.checkpoint.size,
+                                 .consistency = {}}});
+}
+
 bool Witnessing::IsForked(std::string_view origin) const {
   return std::any_of(forks_.begin(), forks_.end(),
                      [&](const Fork& fork) { return fork.origin == origin; });

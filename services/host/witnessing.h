@@ -84,6 +84,10 @@ class Witnessing {
   absl::Status KeepFork(LogNumber log, std::string_view origin, std::string_view pair);
   absl::Status KeepCosignatures(LogNumber log,
                                 const std::vector<log::KeptCosignature>& cosignatures);
+  // Our own cosignature of a followed log, as it is sent: what we are shown to have had, and when. Nothing
+  // when it says no more than the last one kept in this run.
+  absl::Status KeepOwnCosignature(LogNumber log, const exchange::v1::Cosign& cosign,
+                                  const proof::VerifierKey& own);
   bool IsForked(std::string_view origin) const;
 
   // ---- Telling ----
@@ -122,6 +126,7 @@ class Witnessing {
     std::map<std::string, std::string> lines;  // by the witness's key name
   };
   std::map<Position, Cosigned> recent_;
+  std::map<LogNumber, Position> own_kept_;  // by log: the size of our last cosignature that was kept
   std::string behind_;
   std::map<std::string, std::string> claims_;  // by agency: of more entries than there are, without proof
   std::string fault_;                          // records or tree that cannot be read or written

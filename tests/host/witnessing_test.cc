@@ -368,6 +368,38 @@ TEST_F(WitnessingTest, AForkOfAFollowedLogIsKeptOnceAndBounded) {
   EXPECT_THAT(kept, SizeIs(log::kMaxForksKept));
 }
 
+TEST_F(WitnessingTest, OurOwnCosignaturesAreKeptAsTheyAreSentEachSizeOnce) {
+  Publish(1);
+  const LogNumber followed(3);  // as if the log were another's
+  const auto first = CosignOf(kela_, node_->checkpoint());
+  EXPECT_OK(witnessing_->KeepOwnCosignature(followed, first, kela_.key->verifier()));
+  node_.now += absl::Hours(1);
+  EXPECT_OK(witnessing_->KeepOwnCosignature(followed, CosignOf(kela_, node_->checkpoint()),
+                                            kela_.key->verifier()));
+  Publish(2);
+  node_.now += absl::Hours(1);
+  EXPECT_OK(witnessing_->KeepOwnCosignature(followed, CosignOf(kela_, node_->checkpoint()),
+                                            kela_.key->verifier()));
+  // Another's line is not ours.
+  Publish(3);
+  EXPECT_OK(witnessing_->KeepOwnCosignature(followed, CosignOf(provider_, node_->checkpoint()),
+                                            kela_.key->verifier()));
+  std::vector<uint64_t> sizes;
+  EXPECT_OK(log::VisitCosignatures(node_.engine, followed, [&](const log::KeptCosignature& kept) {
+    EXPECT_EQ(kept.witness, kela_.key->verifier().name());
+    EXPECT_EQ(kept.proven_to, kept.size);
+    sizes.push_back(kept.size.value());
+    return absl::OkStatus();
+  }));
+  EXPECT_THAT(sizes, ElementsAre(node_->size().value() - 2, node_->size().value() - 1));
+  // Between the two, the first is what we had.
+  ASSERT_OK_AND_ASSIGN(
+      const auto then, log::CosignatureAt(node_.engine, followed, kela_.key->verifier().name(),
+                                          node_.now - absl::Minutes(30)));
+  ASSERT_TRUE(then.has_value());
+  EXPECT_EQ(then->size.value(), sizes[0]);
+}
+
 // ---- Heartbeats ----
 
 TEST_F(WitnessingTest, HeartbeatsTellTheNewestCosignatureOfEachWithItsConsistency) {
