@@ -36,6 +36,8 @@ Command SummaryCommand();
 Command ReindexCommand();
 Command ProveCommand();
 Command BundleCommand();
+Command VerifyCommand();
+Command ExportCommand();
 Command RecoverCommand();
 Command NewEpochCommand();
 Command VersionCommand();

@@ -10,7 +10,7 @@ namespace {
 std::vector<Command> Commands() {
   return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),
           CaseCommand(),   ReplayCommand(),  StatusCommand(),  SummaryCommand(),
-          ProveCommand(),   BundleCommand(),
+          VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),
           ReindexCommand(), RecoverCommand(), NewEpochCommand(), VersionCommand()};
 }
 

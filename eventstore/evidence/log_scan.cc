@@ -297,7 +297,14 @@ class Scanner {
           Str("its ", KindName(blob.kind), " section: ", ToStd(secret.status().message())));
       return;
     }
-    if (!*secret) return;
+    if (!*secret) {
+      // An erasure takes the section with its key.
+      if (log_.own) {
+        Add(ProblemKind::kSection, position,
+            Str("its ", KindName(blob.kind), " section is stored, but the keystore has no key for it"));
+      }
+      return;
+    }
     if ((*secret)->size() != vault::SectionSecret::kBytes) {
       Add(ProblemKind::kSection, position, "its secret has the wrong length");
       return;

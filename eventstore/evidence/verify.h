@@ -81,8 +81,8 @@ struct Report {
 };
 inline constexpr size_t kMaxProblems = 1'000;
 
-// A section's secret, when the reader may open it: nullopt when it may not (no key). Called from several
-// threads at a time.
+// A section's secret, when the reader may open it: nullopt when it may not (no key), which in the own log
+// is a problem. Called from several threads at a time.
 using SecretFn = std::function<absl::StatusOr<std::optional<std::string>>(
     const log::EntryView& entry, std::string_view origin, const log::BlobView& blob)>;
 

@@ -1,0 +1,81 @@
+#include <string>
+
+#include "adapters/cli/command.h"
+#include "adapters/cli/output.h"
+#include "adapters/cli/reading.h"
+#include "adapters/cli/trust.h"
+#include "eventstore/base/status.h"
+#include "eventstore/evidence/export.h"
+#include "services/audit/event_json.h"
+
+namespace polku::cli {
+namespace {
+
+absl::StatusOr<evidence::ExportResult> ExportLog(const Args& args, Io& io, std::string& origin) {
+  POLKU_ASSIGN_OR_RETURN(const Reading reading, OpenReading(args));
+  origin = args.GetOr("origin", reading.store->own_origin());
+  const log::HeldLog* held = reading.store->FindLog(origin);
+  if (held == nullptr) {
+    return Error(absl::StatusCode::kNotFound, "no log of ", origin,
+                 " is held here; `polku summary --logs` lists those that are");
+  }
+  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config));
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyOf(trust, origin));
+  ProgressLine progress(io, args.Has("progress"));
+  return evidence::ExportTiles(
+      {.engine = &reading.store->engine(),
+       .log = held->number,
+       .origin = origin,
+       .key = *key,
+       .directory = args.Get("tlog"),
+       .progress = [&](uint64_t done, uint64_t total) {
+         progress.Show(Str("exporting: ", done, " of ", total, " entries"));
+       }});
+}
+
+ExitCode Export(const Args& args, Io& io) {
+  if (!args.Has("tlog")) return FailUsage(io, "where to? give --tlog with a directory");
+  std::string origin;
+  const auto result = ExportLog(args, io, origin);
+  if (!result.ok()) return Fail(io, result.status());
+  if (args.json()) {
+    io.out << "{\"origin\":" << audit::JsonString(origin)
+           << ",\"directory\":" << audit::JsonString(args.Get("tlog"))
+           << ",\"size\":" << result->size.value() << ",\"tiles_written\":" << result->tiles_written
+           << ",\"bundles_written\":" << result->bundles_written
+           << ",\"bundles_left_out\":" << result->bundles_left_out << "}\n";
+    return kExitOk;
+  }
+  io.out << args.Get("tlog") << ": " << Plain(origin) << ", " << result->size.value()
+         << " entries, " << result->tiles_written << " tiles and " << result->bundles_written
+         << " entry bundles written\n";
+  if (result->bundles_left_out > 0) {
+    io.out << "  " << result->bundles_left_out
+           << " bundles are left out: an entry in them is withheld from this agency\n";
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+Command ExportCommand() {
+  return {{.name = "export",
+           .summary = "a log as a directory of C2SP tlog-tiles, for any tool that reads those",
+           .flags = ReadingFlags(
+               {{"tlog", "DIR", "the directory: made, or an earlier export brought up to date"},
+                {"origin", "ORIGIN", "which log; default: the service's own"},
+                {"progress", "", "show progress even when the error stream is no terminal"}}),
+           .details = "Writes `checkpoint`, `tile/…`, `tile/entries/…` and `log.pub` with the origin's key. "
+                      "Entries are headers: no\n"
+                      "section, so no personal data, leaves the store. Each file is written whole or not at "
+                      "all and the\n"
+                      "checkpoint last, so an interrupted export is run again. Works while the service runs. "
+                      "Check it with\n"
+                      "`polku verify DIR` or polku_verify.py.",
+           .examples =
+               "polku export --config oulu-referral.textproto --tlog /srv/tlog/oulu-referral\n"
+               "polku export --config kela.textproto --origin FI/MUN/0187690-1/oulu/referral/1 --tlog out"},
+          Export};
+}
+
+}  // namespace polku::cli

@@ -1,0 +1,561 @@
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "adapters/cli/command.h"
+#include "adapters/cli/output.h"
+#include "adapters/cli/trust.h"
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "eventstore/evidence/export.h"
+#include "eventstore/evidence/verify.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/proof/merkle.h"
+#include "eventstore/proof/note.h"
+#include "eventstore/proof/policy.h"
+#include "eventstore/proof/proof_file.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "services/audit/event_json.h"
+#include "services/host/high_water.h"
+#include "services/host/keys.h"
+#include "services/host/opener.h"
+
+namespace polku::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using audit::JsonString;
+using evidence::Problem;
+using evidence::ProblemKind;
+
+constexpr size_t kMaxKeyFileBytes = 4'096;
+constexpr std::string_view kProofMagic = "c2sp.org/tlog-proof@";
+constexpr std::string_view kPairMagic = "polku/checkpoint-pair/";
+constexpr std::string_view kHighWaterFile = "high-water.note";
+// A running service may replace a file between our listing and our opening of it: over at the next try.
+constexpr int kOpenTries = 3;
+
+// What one target came to.
+struct Outcome {
+  std::string target;
+  std::string what;                       // "store", "export", …
+  std::vector<evidence::LogReport> logs;  // none for single files
+  std::vector<Problem> problems;
+  uint64_t problems_left_out = 0;
+  std::vector<std::string> notes;  // for people: what was and what was not checked
+  std::string own_json;            // of a bundle: printed as it is
+  double seconds = 0;
+  bool entries_timed = false;
+};
+
+struct Keys {
+  std::map<std::string, proof::VerifierKey, std::less<>> logs;
+  std::vector<proof::VerifierKey> witnesses;
+};
+
+// --key files hold vkeys of either use, one a line.
+absl::Status ReadKeyFile(const std::string& path, Keys& keys) {
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
+  std::istringstream lines(text);
+  std::string line;
+  bool any = false;
+  while (std::getline(lines, line)) {
+    const std::string_view vkey = TrimEnd(line);
+    if (vkey.empty() || vkey.front() == '#') continue;
+    any = true;
+    auto log = proof::VerifierKey::Parse(vkey, proof::KeyUse::kCheckpoint);
+    if (log.ok()) {
+      const std::string name = log->name();
+      keys.logs.insert_or_assign(name, *std::move(log));
+      continue;
+    }
+    auto witness = proof::VerifierKey::Parse(vkey, proof::KeyUse::kCosignature);
+    if (!witness.ok()) {
+      return Error(absl::StatusCode::kInvalidArgument, path, ": not a public key as in signing.public or "
+                   "cosigning.public");
+    }
+    keys.witnesses.push_back(*std::move(witness));
+  }
+  if (!any) return Error(absl::StatusCode::kInvalidArgument, path, ": no key in it");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Keys> ReadKeys(const Args& args) {
+  Keys keys;
+  const std::string files = args.Get("key");
+  for (size_t start = 0; start < files.size();) {
+    const size_t end = std::min(files.find(',', start), files.size());
+    POLKU_RETURN_IF_ERROR(ReadKeyFile(files.substr(start, end - start), keys));
+    start = end + 1;
+  }
+  if (args.Has("policy")) {
+    POLKU_ASSIGN_OR_RETURN(const proof::Policy policy, LoadPolicy(args.Get("policy")));
+    for (const auto& key : policy.logs()) keys.logs.insert_or_assign(key.name(), key);
+    for (const auto& witness : policy.witnesses()) keys.witnesses.push_back(witness.key);
+  }
+  return keys;
+}
+
+// ---- Stores ----
+
+struct OpenedStore {
+  std::unique_ptr<log::Engine> engine;
+  std::unique_ptr<vault::KeyStore> keys;
+  std::unique_ptr<host::Opener> opener;
+  std::mutex mu;
+};
+
+// nullptr, and a problem instead, when the database is damaged so that it does not open.
+absl::StatusOr<std::unique_ptr<log::Engine>> OpenForVerification(const std::string& directory,
+                                                                 Outcome& outcome) {
+  for (int attempt = 1;; ++attempt) {
+    auto engine = rocks::OpenEngine({.directory = directory,
+                                     .mode = rocks::OpenMode::kReadOnly,
+                                     .for_verification = true});
+    if (engine.ok()) return *std::move(engine);
+    if (engine.status().code() != absl::StatusCode::kDataLoss) return engine.status();
+    if (attempt == kOpenTries) {
+      outcome.problems.push_back(
+          {ProblemKind::kUnreadable, "", std::nullopt, std::string(ToStd(engine.status().message()))});
+      return std::unique_ptr<log::Engine>();
+    }
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+}
+
+absl::Status OpenKeys(const host::Config& config, OpenedStore& store) {
+  POLKU_ASSIGN_OR_RETURN(
+      auto storage, rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly));
+  POLKU_ASSIGN_OR_RETURN(const vault::MasterKey master, host::LoadMasterKey(config.keys_directory));
+  POLKU_ASSIGN_OR_RETURN(store.keys, vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
+                                                           /*read_only=*/true));
+  store.opener = std::make_unique<host::Opener>(*store.keys, config.origin.text());
+  return absl::OkStatus();
+}
+
+absl::Status RunVerification(log::Engine& engine, evidence::VerifyOptions options, const Args& args,
+                             Io& io, Outcome& outcome) {
+  ProgressLine progress(io, args.Has("progress"));
+  const absl::Time start = absl::Now();
+  options.only_origin = args.Get("origin");
+  options.progress = [&](uint64_t done, uint64_t total) {
+    const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+    const auto rate = static_cast<uint64_t>(seconds > 0 ? static_cast<double>(done) / seconds : 0);
+    progress.Show(Str("verifying: ", done, " of ", total, " entries, ", rate, "/s"));
+  };
+  auto report = evidence::VerifyStore(engine, options);
+  progress.Clear();
+  if (!report.ok()) return report.status();
+  outcome.logs = std::move(report->logs);
+  std::move(report->problems.begin(), report->problems.end(), std::back_inserter(outcome.problems));
+  outcome.problems_left_out = report->problems_left_out;
+  outcome.seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  outcome.entries_timed = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given, const Args& args,
+                                      Io& io) {
+  Outcome outcome{.target = file, .what = "store"};
+  POLKU_ASSIGN_OR_RETURN(const host::Config config, host::LoadConfig(file, ""));
+  POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(config));
+  evidence::VerifyOptions options;
+  options.own_origin = config.origin.text();
+  options.keys = std::move(trust.keys);
+  options.witnesses = std::move(trust.witnesses);
+  for (const auto& [origin, key] : given.logs) options.keys.insert_or_assign(origin, key);
+  options.witnesses.insert(options.witnesses.end(), given.witnesses.begin(), given.witnesses.end());
+  // Before the log is opened, so that a mark that is written meanwhile is not ahead of it.
+  auto mark = ReadFile(Str(config.keys_directory, "/", kHighWaterFile), proof::kMaxNoteBytes);
+  if (mark.ok()) {
+    options.high_water = *std::move(mark);
+  } else if (absl::IsNotFound(mark.status())) {
+    outcome.notes.push_back("no high-water mark beside the signing key: an old copy of the own log would "
+                            "not be noticed here");
+  } else {
+    return mark.status();
+  }
+  OpenedStore store;
+  POLKU_ASSIGN_OR_RETURN(store.engine, OpenForVerification(config.data_directory, outcome));
+  if (store.engine == nullptr) return outcome;
+  if (args.Has("no-open")) {
+    outcome.notes.push_back("sections were not opened (--no-open): their content was not compared with "
+                            "its commitments");
+  } else {
+    POLKU_RETURN_IF_ERROR(OpenKeys(config, store));
+    options.open = [&store](const log::EntryView& entry, std::string_view,
+                            const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
+      const std::lock_guard lock(store.mu);
+      POLKU_ASSIGN_OR_RETURN(const auto secret, store.opener->Secret(entry, blob));
+      if (!secret) return std::optional<std::string>();
+      return std::optional(std::string(secret->secret_bytes()));
+    };
+  }
+  POLKU_RETURN_IF_ERROR(RunVerification(*store.engine, std::move(options), args, io, outcome));
+  return outcome;
+}
+
+absl::StatusOr<Outcome> VerifyDatabase(const std::string& directory, const Keys& given,
+                                       const Args& args, Io& io) {
+  Outcome outcome{.target = directory, .what = "store"};
+  outcome.notes.push_back("without a configuration no section is opened and there is no high-water mark");
+  POLKU_ASSIGN_OR_RETURN(const auto engine, OpenForVerification(directory, outcome));
+  if (engine == nullptr) return outcome;
+  evidence::VerifyOptions options;
+  options.keys = given.logs;
+  options.witnesses = given.witnesses;
+  // The own log is the one the store says is its own.
+  const auto logs = log::HeldLogs(*engine);
+  if (logs.ok() && !logs->empty() && logs->front().number == kOwnLog) {
+    options.own_origin = logs->front().head.origin;
+  }
+  POLKU_RETURN_IF_ERROR(RunVerification(*engine, std::move(options), args, io, outcome));
+  return outcome;
+}
+
+// ---- Exports and single files ----
+
+absl::StatusOr<Outcome> VerifyTiles(const std::string& directory, const Keys& given, const Args& args,
+                                    Io& io) {
+  Outcome outcome{.target = directory, .what = "export"};
+  const auto note = ReadFile(Str(directory, "/checkpoint"), proof::kMaxNoteBytes);
+  if (!note.ok()) return note.status();
+  const proof::VerifierKey* key = nullptr;
+  if (const auto parsed = proof::ParseNote(*note); parsed.ok()) {
+    if (const auto checkpoint = proof::ParseCheckpointBody(parsed->body); checkpoint.ok()) {
+      const auto found = given.logs.find(checkpoint->origin);
+      if (found != given.logs.end()) key = &found->second;
+    }
+  }
+  if (key == nullptr && !given.logs.empty()) {
+    return Error(absl::StatusCode::kFailedPrecondition, directory,
+                 ": none of the keys given is that of this log");
+  }
+  if (key == nullptr) {
+    outcome.notes.push_back("the key was taken from the export itself (log.pub): compare it with what the "
+                            "agency published");
+  }
+  ProgressLine progress(io, args.Has("progress"));
+  const absl::Time start = absl::Now();
+  auto report = evidence::VerifyExport(directory, key, given.witnesses,
+                                       [&](uint64_t done, uint64_t total) {
+                                         progress.Show(Str("verifying: ", done, " of ", total, " entries"));
+                                       });
+  progress.Clear();
+  if (!report.ok()) return report.status();
+  outcome.seconds = absl::ToDoubleSeconds(absl::Now() - start);
+  outcome.entries_timed = true;
+  if (report->bundles_left_out > 0) {
+    outcome.notes.push_back(Str(report->bundles_left_out, " entry bundles are left out: their entries are "
+                                "known by their hashes alone"));
+  }
+  outcome.logs.push_back(std::move(report->log));
+  outcome.problems = std::move(report->problems);
+  return outcome;
+}
+
+absl::StatusOr<const proof::VerifierKey*> KeyFor(std::string_view note, const Keys& given,
+                                                 const std::string& path) {
+  POLKU_ASSIGN_OR_RETURN(const proof::Note parsed, proof::ParseNote(note));
+  POLKU_ASSIGN_OR_RETURN(const proof::Checkpoint checkpoint, proof::ParseCheckpointBody(parsed.body));
+  const auto key = given.logs.find(checkpoint.origin);
+  if (key != given.logs.end()) return &key->second;
+  return Error(absl::StatusCode::kFailedPrecondition, path, ": it is of ", checkpoint.origin,
+               "; give that origin's public key with --key or --policy");
+}
+
+// Adds what witnesses among `given` say of the note.
+absl::Status ReadWitnesses(std::string_view note, const Keys& given, Outcome& outcome) {
+  for (const auto& witness : given.witnesses) {
+    const auto time = proof::VerifyCosignature(note, witness);
+    if (absl::IsNotFound(time.status())) continue;
+    if (!time.ok()) {
+      outcome.problems.push_back({ProblemKind::kCosignature, "", std::nullopt,
+                                  Str(witness.name(), ": ", ToStd(time.status().message()))});
+    } else {
+      outcome.notes.push_back(Str("cosigned by ", witness.name(), " at ", LocalTime(*time)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Outcome> VerifyProof(const std::string& path, const std::string& text,
+                                    const Keys& given, const Args& args) {
+  Outcome outcome{.target = path, .what = "inclusion proof"};
+  POLKU_ASSIGN_OR_RETURN(const proof::InclusionFile file, proof::ParseInclusionFile(text));
+  Hash leaf_hash;
+  if (args.Has("leaf")) {
+    POLKU_ASSIGN_OR_RETURN(const std::string leaf, ReadFile(args.Get("leaf"), log::kMaxLeafBytes));
+    leaf_hash = proof::LeafHash(leaf);
+  } else if (args.Has("leaf-hash")) {
+    const auto bytes = FromHex(args.Get("leaf-hash"));
+    const auto hash = bytes ? Hash::FromBytes(*bytes) : std::nullopt;
+    if (!hash) {
+      return Error(absl::StatusCode::kInvalidArgument, "--leaf-hash is not 64 hexadecimal digits");
+    }
+    leaf_hash = *hash;
+  } else {
+    return Error(absl::StatusCode::kInvalidArgument, path,
+                 ": of which entry? give --leaf with its bytes (`polku prove --leaf`) or --leaf-hash");
+  }
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyFor(file.checkpoint, given, path));
+  const auto checkpoint = proof::VerifyInclusionFile(file, leaf_hash, *key);
+  if (!checkpoint.ok()) {
+    outcome.problems.push_back({absl::IsUnauthenticated(checkpoint.status()) ? ProblemKind::kCheckpoint
+                                                                             : ProblemKind::kRoot,
+                                key->name(), file.index,
+                                std::string(ToStd(checkpoint.status().message()))});
+    return outcome;
+  }
+  outcome.notes.push_back(Str("entry ", file.index.value(), " is in the log of ", checkpoint->origin,
+                              " with ", checkpoint->size.value(), " entries"));
+  POLKU_RETURN_IF_ERROR(ReadWitnesses(file.checkpoint, given, outcome));
+  return outcome;
+}
+
+absl::StatusOr<Outcome> VerifyPair(const std::string& path, const std::string& text,
+                                   const Keys& given) {
+  Outcome outcome{.target = path, .what = "checkpoint pair"};
+  POLKU_ASSIGN_OR_RETURN(const proof::CheckpointPair pair, proof::ParseCheckpointPair(text));
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyFor(pair.older, given, path));
+  const auto verdict = proof::VerifyCheckpointPair(pair, *key);
+  if (!verdict.ok()) {
+    outcome.problems.push_back({ProblemKind::kCheckpoint, key->name(), std::nullopt,
+                                Str("proves nothing: ", ToStd(verdict.status().message()))});
+  } else if (*verdict == proof::PairVerdict::kFork) {
+    outcome.problems.push_back({ProblemKind::kFork, key->name(), std::nullopt,
+                                "the origin signed two histories; this file proves it to anybody who has "
+                                "its public key"});
+  } else {
+    outcome.notes.push_back(
+        Str("the newer checkpoint of ", key->name(), " extends the older one: nothing was removed or altered"));
+  }
+  return outcome;
+}
+
+absl::StatusOr<Outcome> VerifyBundleFile(const std::string& path, const Args& args, Io& io) {
+  Outcome outcome{.target = path, .what = "bundle"};
+  const Command bundle = BundleCommand();
+  std::vector<std::string> arguments = {"verify", path};
+  if (args.Has("policy")) arguments.insert(arguments.end(), {"--policy", args.Get("policy")});
+  if (args.json()) arguments.emplace_back("--json");
+  POLKU_ASSIGN_OR_RETURN(const Args parsed, Args::Parse(bundle.syntax, arguments));
+  std::ostringstream out;
+  std::ostringstream err;
+  Io inner{.in = io.in, .out = out, .err = err};
+  const ExitCode code = bundle.run(parsed, inner);
+  if (code != kExitOk && code != kExitCorrupt) {
+    std::string message(TrimEnd(err.str()));
+    if (message.rfind("polku: ", 0) == 0) message.erase(0, 7);
+    return Error(absl::StatusCode::kInvalidArgument, message);
+  }
+  outcome.own_json = std::string(TrimEnd(out.str()));
+  if (code == kExitCorrupt) {
+    outcome.problems.push_back({ProblemKind::kRoot, "", std::nullopt, "the bundle does not verify"});
+  }
+  return outcome;
+}
+
+absl::StatusOr<Outcome> VerifyTarget(const std::string& target, const Keys& keys, const Args& args,
+                                     Io& io) {
+  std::error_code error;
+  if (fs::is_directory(target, error)) {
+    if (fs::exists(fs::path(target) / "CURRENT", error)) return VerifyDatabase(target, keys, args, io);
+    if (fs::exists(fs::path(target) / "checkpoint", error)) return VerifyTiles(target, keys, args, io);
+    return Error(absl::StatusCode::kInvalidArgument, target,
+                 ": neither a data directory (no CURRENT in it) nor an export (no checkpoint in it)");
+  }
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(target, size_t{256} << 20));
+  const std::string_view view(text);
+  if (view.substr(0, kProofMagic.size()) == kProofMagic) return VerifyProof(target, text, keys, args);
+  if (view.substr(0, kPairMagic.size()) == kPairMagic) return VerifyPair(target, text, keys);
+  const size_t first = view.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && view[first] == '{') return VerifyBundleFile(target, args, io);
+  return Error(absl::StatusCode::kInvalidArgument, target,
+               ": not a data directory, an export, a bundle, a .tlog-proof or a .checkpoint-pair; a service's "
+               "configuration goes to --config");
+}
+
+// ---- What is shown ----
+
+std::string ProblemJson(const Problem& problem) {
+  return Str("{\"kind\":\"", evidence::ProblemName(problem.kind), "\",\"origin\":",
+             JsonString(problem.origin),
+             problem.position ? Str(",\"position\":", problem.position->value()) : std::string(),
+             ",\"what\":", JsonString(problem.what),
+             ",\"remedy\":", JsonString(evidence::ProblemRemedy(problem.kind)), "}");
+}
+
+template <typename Items, typename Format>
+std::string JsonList(const Items& items, Format format) {
+  std::string json = "[";
+  for (const auto& item : items) json += Str(json.size() == 1 ? "" : ",", format(item));
+  return json + "]";
+}
+
+std::string LogJson(const evidence::LogReport& log) {
+  return Str("{\"origin\":", JsonString(log.origin), ",\"entries\":", log.entries, ",\"held\":",
+             log.held, ",\"withheld\":", log.withheld, ",\"sections\":", log.sections,
+             ",\"opened\":", log.opened, ",\"missing_sections\":", log.erased,
+             ",\"checkpoints\":", log.checkpoints, ",\"cosignatures\":", log.cosignatures,
+             ",\"agencies\":",
+             JsonList(log.agencies, [](const std::string& name) { return JsonString(name); }),
+             ",\"root\":\"", log.root.is_zero() ? std::string() : ToHex(log.root.view()),
+             "\",\"key_known\":", log.key_known ? "true" : "false", "}");
+}
+
+std::string OutcomeJson(const Outcome& outcome) {
+  return Str("{\"target\":", JsonString(outcome.target), ",\"what\":", JsonString(outcome.what),
+             ",\"ok\":", outcome.problems.empty() ? "true" : "false",
+             ",\"logs\":", JsonList(outcome.logs, LogJson),
+             ",\"problems\":", JsonList(outcome.problems, ProblemJson),
+             ",\"problems_left_out\":", outcome.problems_left_out, ",\"notes\":",
+             JsonList(outcome.notes, [](const std::string& note) { return JsonString(note); }),
+             ",\"seconds\":", outcome.seconds,
+             outcome.own_json.empty() ? std::string() : Str(",\"bundle\":", outcome.own_json), "}");
+}
+
+void PrintLog(const evidence::LogReport& log, Io& io) {
+  io.out << "  " << Plain(log.origin) << "\n    entries      " << log.entries << " (" << log.held
+         << " held";
+  if (log.withheld > 0) io.out << ", " << log.withheld << " withheld, by their hashes";
+  io.out << ")\n";
+  if (log.sections > 0 || log.erased > 0) {
+    io.out << "    sections     " << log.sections << " stored, " << log.opened
+           << " opened and compared";
+    if (log.erased > 0) io.out << ", " << log.erased << " missing";
+    io.out << "\n";
+  }
+  io.out << "    checkpoints  " << log.checkpoints
+         << (log.key_known ? " signatures and roots verified\n"
+                           : " roots compared; NO KEY is known for this log, signatures are unchecked\n");
+  if (log.agencies.empty()) {
+    io.out << "    behind it    no other agency's cosignature is kept here\n";
+  } else {
+    std::string names;
+    for (const std::string& agency : log.agencies) {
+      names += Str(names.empty() ? "" : ", ", Plain(agency));
+    }
+    io.out << "    behind it    " << log.agencies.size()
+           << (log.agencies.size() == 1 ? " other agency: " : " other agencies: ") << names << " ("
+           << log.cosignatures << " cosignatures)\n";
+  }
+  io.out << "    root         "
+         << (log.root.is_zero() ? std::string("not that of a signed history")
+                                : ToHex(log.root.view()))
+         << "\n";
+}
+
+void PrintOutcome(const Outcome& outcome, Io& io) {
+  io.out << Plain(outcome.target) << " (" << outcome.what << "): "
+         << (outcome.problems.empty()
+                 ? std::string("verified")
+                 : Str(outcome.problems.size() + outcome.problems_left_out, " PROBLEMS"))
+         << "\n";
+  if (!outcome.own_json.empty()) io.out << outcome.own_json << "\n";
+  for (const auto& log : outcome.logs) PrintLog(log, io);
+  for (const std::string& note : outcome.notes) io.out << "  note: " << Plain(note) << "\n";
+  uint64_t entries = 0;
+  for (const auto& log : outcome.logs) entries += log.entries;
+  if (outcome.entries_timed && outcome.seconds > 0) {
+    io.out << "  " << entries << " entries in "
+           << static_cast<uint64_t>(outcome.seconds * 1'000) << " ms\n";
+  }
+  const Problem* last = nullptr;
+  for (const Problem& problem : outcome.problems) {
+    io.out << "  " << (problem.position ? Str("position ", problem.position->value()) : "whole log")
+           << "  " << evidence::ProblemName(problem.kind)
+           << (problem.origin.empty() ? "" : Str("  ", Plain(problem.origin))) << "\n    "
+           << Plain(problem.what) << "\n";
+    // A run of the same sort has one remedy.
+    const bool ends = &problem == &outcome.problems.back() || (&problem + 1)->kind != problem.kind;
+    if (ends) io.out << "    -> " << evidence::ProblemRemedy(problem.kind) << "\n";
+    last = &problem;
+  }
+  if (last != nullptr && outcome.problems_left_out > 0) {
+    io.out << "  and " << outcome.problems_left_out << " more\n";
+  }
+}
+
+ExitCode Verify(const Args& args, Io& io) {
+  if (!args.Has("config") && !args.Has("data") && args.operands().empty()) {
+    return FailUsage(io, "verify what? give --config with a service's configuration, or a data directory, an "
+                         "export, a bundle or a proof file");
+  }
+  const auto keys = ReadKeys(args);
+  if (!keys.ok()) return Fail(io, keys.status());
+  std::vector<Outcome> outcomes;
+  ExitCode code = kExitOk;
+  const auto keep = [&](absl::StatusOr<Outcome> outcome) {
+    if (!outcome.ok()) {
+      // Damage outweighs whatever else went wrong.
+      const ExitCode failed = Fail(io, outcome.status());
+      code = std::max(code, failed);
+      return;
+    }
+    if (!outcome->problems.empty()) code = kExitCorrupt;
+    outcomes.push_back(*std::move(outcome));
+  };
+  if (args.Has("config")) keep(VerifyService(args.Get("config"), *keys, args, io));
+  if (args.Has("data")) keep(VerifyDatabase(args.Get("data"), *keys, args, io));
+  for (const std::string& target : args.operands()) keep(VerifyTarget(target, *keys, args, io));
+  if (args.json()) {
+    if (!outcomes.empty() || code == kExitCorrupt) {
+      io.out << "{\"ok\":" << (code == kExitOk ? "true" : "false")
+             << ",\"targets\":" << JsonList(outcomes, OutcomeJson) << "}\n";
+    }
+    return code;
+  }
+  for (const Outcome& outcome : outcomes) PrintOutcome(outcome, io);
+  return code;
+}
+
+}  // namespace
+
+Command VerifyCommand() {
+  return {
+      {.name = "verify",
+       .summary = "read and verify everything stored: a service's logs, an export, a bundle, a proof",
+       .operands = "[DIRECTORY|FILE…]",
+       .max_operands = 64,
+       .flags =
+           {{"config", "FILE", "a service's configuration: all its logs, with its keys and keystore"},
+            {"data", "DIR", "a data directory alone (as when it is given as DIRECTORY)"},
+            {"key", "FILE[,FILE…]", "public keys to verify by: signing.public, cosigning.public"},
+            {"policy", "FILE", "keys of logs and witnesses to verify by (C2SP tlog-policy)"},
+            {"origin", "ORIGIN", "of a store only that log"},
+            {"no-open", "", "do not open sections: no keystore is needed, contents are not compared"},
+            {"leaf", "FILE", "the entry that a .tlog-proof is of"},
+            {"leaf-hash", "HEX", "its hash instead"},
+            {"progress", "", "show progress even when the error stream is no terminal"}},
+       .details =
+           "Re-reads and re-hashes every stored byte and says everything that is wrong, with the place and "
+           "what to do:\n"
+           "entries, their order and numbers, every root and signature, kept cosignatures, sections against "
+           "their\n"
+           "commitments, indexes, the high-water mark. Nothing is changed; works while the service runs, on "
+           "what is\n"
+           "stored when it starts. Exit code 0: verified, 5: problems. What a target is, is found out from "
+           "what lies\n"
+           "there. Keys are never taken from a store; without --config, give --key or --policy.\n"
+           "eventstore/evidence/README.md has the table of problems; AUDITORS.md says what a success shows.",
+       .examples =
+           "polku verify --config oulu-referral.textproto\n"
+           "polku verify --config kela.textproto --origin FI/COM/0187690-1/yhdistys/attendance/1 --json\n"
+           "polku verify /backup/oulu/data --key oulu/signing.public,kela/cosigning.public\n"
+           "polku verify /media/export case.json --policy agencies.policy\n"
+           "polku verify entry.tlog-proof --leaf entry.leaf --key oulu/signing.public\n"
+           "polku verify fork.checkpoint-pair --key oulu/signing.public"},
+      Verify};
+}
+
+}  // namespace polku::cli
