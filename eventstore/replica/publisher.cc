@@ -16,8 +16,8 @@ using exchange::v1::ErrorCode;
 // Bounds a subscriber's state; fewer than the messages that the transport takes for one peer, so
 // that a healthy peer is seldom found blocked.
 constexpr size_t kMaxCommitsUnderWay = 32;
-// Of one round of heartbeats, which is the same message for all, so many go out in one call: a round to
-// thousands of subscribers is never in memory as a whole.
+// Of one round of heartbeats, which is the same message for all, so many go out in one call: a
+// round to thousands of subscribers is never in memory as a whole.
 constexpr size_t kHeartbeatsPerCall = 64;
 constexpr absl::Duration kHeartbeatPause = absl::Seconds(1);  // between two that tell news
 // News of several witnesses of one commit come together and are told together.
@@ -27,7 +27,8 @@ constexpr size_t kMaxCosignedBytes = 44'000;
 constexpr size_t kMaxSeenBytes = 16'000;
 constexpr size_t kItemOverheadBytes = 8;
 
-// As many of `all` as there is room for, from `cursor` on and around, so that repeated calls come to all.
+// As many of `all` as there is room for, from `cursor` on and around, so that repeated calls come
+// to all.
 template <typename Item, typename SizeFn, typename AddFn>
 void TakeInTurn(const std::vector<Item>& all, size_t most, size_t most_bytes, size_t& cursor,
                 const SizeFn& size_of, const AddFn& add) {
@@ -172,9 +173,9 @@ class PublisherImpl final : public Publisher {
     }
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) {
       return std::tuple(std::string_view(a.agency()), std::string_view(a.name()),
-                        a.acknowledged_size()) <
-             std::tuple(std::string_view(b.agency()), std::string_view(b.name()),
-                        b.acknowledged_size());
+                        a.acknowledged_size()) < std::tuple(std::string_view(b.agency()),
+                                                            std::string_view(b.name()),
+                                                            b.acknowledged_size());
     });
     return result;
   }

@@ -23,9 +23,11 @@ constexpr uint64_t kMaxOverrunBytes = log::kMaxEntryBytes + log::kMaxLeafBytes;
 constexpr size_t kMaxPeerTextBytes = 200;
 constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
 constexpr std::string_view kForked =
-    "the origin has signed two histories: the evidence is kept (polku status --evidence DIR); its log is "
+    "the origin has signed two histories: the evidence is kept (polku status --evidence DIR); its "
+    "log is "
     "followed where it fits ours and not cosigned";
-// A cosignature that the origin's heartbeats do not tell was lost, or it has more witnesses than fit in one.
+// A cosignature that the origin's heartbeats do not tell was lost, or it has more witnesses than
+// fit in one.
 constexpr absl::Duration kRepeatCosign = absl::Seconds(5);
 // Gossip repeats: so many checkpoints that were compared lately are known again without any work.
 constexpr size_t kMaxCompared = 16;
@@ -125,7 +127,8 @@ class SubscriberImpl final : public Subscriber {
     parts_.push_back(std::move(part));
     last_progress_ = now;
     if (!batch.checkpoint().empty()) {
-      // Verified, so it is stored in any case; that the origin signed another of this size is apart.
+      // Verified, so it is stored in any case; that the origin signed another of this size is
+      // apart.
       SignedNote told{batch.checkpoint(),
                       {options_.origin, tip_.frontier.size(), tip_.frontier.Root()}};
       CompareRemembered(told, out);
@@ -459,8 +462,8 @@ class SubscriberImpl final : public Subscriber {
     if (commitment == header.commitments().end())
       return Fault("section ", kind, " has no commitment");
     const bool is_ours =
-        ours != nullptr && std::find(ours->sections().begin(), ours->sections().end(), kind) !=
-                               ours->sections().end();
+        ours != nullptr &&
+        std::find(ours->sections().begin(), ours->sections().end(), kind) != ours->sections().end();
     if (options_.mirror && blob.secret.empty() && (!is_ours || RecoversOwnLog())) {
       return absl::OkStatus();  // sealed, for a key that is not here
     }
@@ -549,8 +552,8 @@ class SubscriberImpl final : public Subscriber {
            std::find(compared_.begin(), compared_.end(), note) != compared_.end();
   }
 
-  // Of what is stored, at an earlier size; proven here once more, so that all that follows from it holds
-  // whatever the callback says. NotFound as it says, or when it does not hold.
+  // Of what is stored, at an earlier size; proven here once more, so that all that follows from it
+  // holds whatever the callback says. NotFound as it says, or when it does not hold.
   absl::StatusOr<PrefixProof> StoredPrefix(Position size) const {
     if (!options_.prefix || storing_.has_value()) return absl::NotFoundError("");
     POLKU_ASSIGN_OR_RETURN(PrefixProof prefix, options_.prefix(size));
@@ -567,7 +570,8 @@ class SubscriberImpl final : public Subscriber {
           (*other)->checkpoint.root == told.checkpoint.root) {
         continue;
       }
-      Forked(ForkEvidence((*other)->note, told.note, nullptr, options_.origin_key), size, size, out);
+      Forked(ForkEvidence((*other)->note, told.note, nullptr, options_.origin_key), size, size,
+             out);
     }
   }
 
@@ -586,7 +590,8 @@ class SubscriberImpl final : public Subscriber {
     if (stored_note_.empty()) return;
     if (size == stored) {
       if (told.checkpoint.root != stored_.frontier.Root()) {
-        Forked(ForkEvidence(stored_note_, told.note, nullptr, options_.origin_key), size, size, out);
+        Forked(ForkEvidence(stored_note_, told.note, nullptr, options_.origin_key), size, size,
+               out);
       }
       return;
     }
@@ -670,7 +675,8 @@ class SubscriberImpl final : public Subscriber {
     }
   }
 
-  // That the checkpoint is of a prefix of what is stored: by the proof that came, or by our own tree.
+  // That the checkpoint is of a prefix of what is stored: by the proof that came, or by our own
+  // tree.
   std::optional<proof::MerkleProof> ProveStored(const proof::Checkpoint& checkpoint,
                                                 const exchange::v1::Cosigned& cosigned,
                                                 const proof::Checkpoint& told) const {
@@ -776,7 +782,7 @@ class SubscriberImpl final : public Subscriber {
   std::string stored_note_;              // its checkpoint; empty: none that the origin's key signed
   std::optional<log::LogHead> storing_;  // handed out, not yet answered
   std::string storing_note_;
-  log::LogHead tip_;                     // after everything that verified in this session
+  log::LogHead tip_;  // after everything that verified in this session
 
   // Of this session, after stored_ and storing_, in order.
   std::vector<Part> ready_;  // covered by ready_checkpoint_
@@ -804,8 +810,8 @@ class SubscriberImpl final : public Subscriber {
   std::optional<SignedNote> smallest_ahead_;
   std::deque<std::string> compared_;  // notes found consistent lately, at most kMaxCompared
   bool forked_ = false;               // for ever
-  exchange::v1::Cosign cosign_;  // the newest said in this run
-  Position cosigned_size_;       // of it
+  exchange::v1::Cosign cosign_;       // the newest said in this run
+  Position cosigned_size_;            // of it
   absl::Time cosign_sent_ = absl::InfinitePast();
 
   struct Witnessed {

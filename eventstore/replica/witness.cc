@@ -34,7 +34,8 @@ absl::StatusOr<ClaimedCheckpoint> ParseClaimed(std::string_view text) {
                                  .text = proof::FormatSignatureLine(signature)};
     if (signature.signature.size() == kCosignatureBytes) {
       const uint64_t seconds = ReadBigEndian64(signature.signature.data());
-      if (seconds >> 63 == 0) line.cosigned_at = absl::FromUnixSeconds(static_cast<int64_t>(seconds));
+      if (seconds >> 63 == 0)
+        line.cosigned_at = absl::FromUnixSeconds(static_cast<int64_t>(seconds));
     }
     claimed.lines.push_back(std::move(line));
   }

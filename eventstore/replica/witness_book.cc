@@ -18,7 +18,8 @@ class WitnessBookImpl final : public WitnessBook {
     for (const log::KeptCosignature& cosignature : kept) {
       for (size_t i = 0; i < newest_.size(); ++i) {
         if (options_.witnesses[i].key.name() != cosignature.witness) continue;
-        if (!newest_[i].has_value() || newest_[i]->size < cosignature.size) newest_[i] = cosignature;
+        if (!newest_[i].has_value() || newest_[i]->size < cosignature.size)
+          newest_[i] = cosignature;
       }
     }
   }
@@ -36,7 +37,8 @@ class WitnessBookImpl final : public WitnessBook {
     const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosign.checkpoint());
     if (!claimed.ok()) return Rejected(std::string(claimed.status().message()));
     const proof::Checkpoint& checkpoint = claimed->checkpoint;
-    if (checkpoint.origin != options_.origin) return Rejected("its checkpoint is of another origin");
+    if (checkpoint.origin != options_.origin)
+      return Rejected("its checkpoint is of another origin");
     if (checkpoint.size == Position(0)) return Rejected("nothing is in its checkpoint");
 
     const ClaimedCheckpoint::Line* line = nullptr;
@@ -63,8 +65,8 @@ class WitnessBookImpl final : public WitnessBook {
     }
     const absl::StatusOr<Hash> own_root = RootAt(checkpoint.size, size, note);
     if (!own_root.ok()) {
-      return Rejected(Str("our root at ", checkpoint.size.value(), " entries cannot be read: ",
-                          ToStd(own_root.status().message())));
+      return Rejected(Str("our root at ", checkpoint.size.value(),
+                          " entries cannot be read: ", ToStd(own_root.status().message())));
     }
     if (*own_root != checkpoint.root) {
       if (!SignedByUs(*claimed)) return Rejected("its root is not ours and not signed by our key");

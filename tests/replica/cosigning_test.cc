@@ -1,5 +1,5 @@
-// What a subscriber signs, which cosignatures of others it keeps, and which contradictions it finds:
-// PROTOCOL.md "Cosigning", "Heartbeat", "Forks".
+// What a subscriber signs, which cosignatures of others it keeps, and which contradictions it
+// finds: PROTOCOL.md "Cosigning", "Heartbeat", "Forks".
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,7 +47,8 @@ class CosigningTest : public ::testing::Test {
   void AppendCommits(int commits) {
     for (int i = 0; i < commits; ++i) Append(1);
   }
-  // After a fork nothing is cosigned, by this process or a later one; entries that fit are still stored.
+  // After a fork nothing is cosigned, by this process or a later one; entries that fit are still
+  // stored.
   void ExpectFollowedWithoutCosigning(Follower& replica) {
     const size_t cosigns = replica.cosigns.size();
     const size_t alarms = replica.alarms.size();
@@ -170,9 +171,10 @@ TEST_F(CosigningTest, AStoredCheckpointThatTheConfiguredKeyDidNotSignIsNotCosign
     return subscriber->Start(time_, time_).size();
   };
   EXPECT_EQ(first_outputs(origin_.checkpoint()), 2u);
-  EXPECT_EQ(first_outputs(SignerFromSeed(kOrigin, 'o')->Sign(
-                {kOrigin, origin_.size(), origin_.frontier().Root()})),
-            1u);
+  EXPECT_EQ(
+      first_outputs(
+          SignerFromSeed(kOrigin, 'o')->Sign({kOrigin, origin_.size(), origin_.frontier().Root()})),
+      1u);
   EXPECT_EQ(first_outputs(origin_.signer().Sign({kOrigin, Position(7), Hash()})), 1u);
   EXPECT_EQ(first_outputs(""), 1u);
 }
@@ -181,7 +183,8 @@ TEST_F(CosigningTest, ACheckpointLongerThanAMessageMayCarryOrWithMoreLinesIsAFau
   Follower replica(origin_, Options());
   BatchMessage message = origin_.Cut(kKela, 0);
   std::string padded = origin_.checkpoint();
-  for (int i = 0; i < 20; ++i) padded += cosigner_->Cosign({kOrigin, origin_.size(), Hash()}, time_);
+  for (int i = 0; i < 20; ++i)
+    padded += cosigner_->Cosign({kOrigin, origin_.size(), Hash()}, time_);
   message.batch.set_checkpoint(padded);
   replica.Deliver(message);
   ASSERT_THAT(replica.alarms, SizeIs(1));
@@ -248,9 +251,8 @@ TEST_F(CosigningTest, WhatIsNotTrustedOrDoesNotVerifyIsDropped) {
   const auto stranger = CosignerOf("FI/ORG/0000009-9/stranger");
   const auto impostor = CosignerOf(kProvider, 'i');
   const exchange::v1::Cosigned honest = MakeCosigned(origin_, Position(4), *provider_, time_);
-  std::vector<exchange::v1::Cosigned> bad = {
-      MakeCosigned(origin_, Position(4), *stranger, time_),
-      MakeCosigned(origin_, Position(4), *impostor, time_)};
+  std::vector<exchange::v1::Cosigned> bad = {MakeCosigned(origin_, Position(4), *stranger, time_),
+                                             MakeCosigned(origin_, Position(4), *impostor, time_)};
   const auto add_note = [&](std::string note) {
     bad.push_back(honest);
     bad.back().set_checkpoint(std::move(note));
@@ -262,9 +264,9 @@ TEST_F(CosigningTest, WhatIsNotTrustedOrDoesNotVerifyIsDropped) {
   const std::string line = provider_->Cosign({kOrigin, Position(5), Hash()}, time_);
   add_note(NoteAt(origin_, Position(4)) + line);
   // Not signed by the origin.
-  add_note(AddLine(SignerFromSeed(kOrigin, 'x')->Sign(
-                       {kOrigin, Position(4),
-                        *log::TreeReader(origin_.engine(), kOwnLog).Root(Position(4))}),
+  add_note(AddLine(SignerFromSeed(kOrigin, 'x')
+                       ->Sign({kOrigin, Position(4),
+                               *log::TreeReader(origin_.engine(), kOwnLog).Root(Position(4))}),
                    *provider_, time_));
   // Two lines of one key: one verification would not do.
   add_note(honest.checkpoint() +
@@ -335,17 +337,17 @@ TEST_F(CosigningTest, AHeartbeatThatTheDiskHasOvertakenIsProvenByTheOwnTree) {
   ASSERT_EQ(replica.kept.size(), prefix.ok() ? 1u : 0u);
   if (prefix.ok()) {
     EXPECT_EQ(replica.kept[0].proven_to, Position(10));
-    EXPECT_THAT(
-        proof::VerifyConsistency(Position(4), Position(10), replica.kept[0].root,
-                                 origin_.frontier().Root(), replica.kept[0].consistency),
-        IsOk());
+    EXPECT_THAT(proof::VerifyConsistency(Position(4), Position(10), replica.kept[0].root,
+                                         origin_.frontier().Root(), replica.kept[0].consistency),
+                IsOk());
   }
 }
 
 TEST_F(CosigningTest, NoMoreThanThirtyTwoOfAHeartbeatAreLookedAt) {
   Follower replica = Replica();
   const auto stranger = CosignerOf("FI/ORG/0000009-9/stranger");
-  std::vector<exchange::v1::Cosigned> many(32, MakeCosigned(origin_, Position(1), *stranger, time_));
+  std::vector<exchange::v1::Cosigned> many(32,
+                                           MakeCosigned(origin_, Position(1), *stranger, time_));
   many.push_back(MakeCosigned(origin_, Position(1), *provider_, time_));
   replica.Heartbeat(origin_.checkpoint(), many);
   EXPECT_THAT(replica.kept, IsEmpty());

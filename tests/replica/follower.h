@@ -1,4 +1,5 @@
-// A replica for tests of one subscriber: stores at once, on a memory engine, and keeps what it said.
+// A replica for tests of one subscriber: stores at once, on a memory engine, and keeps what it
+// said.
 #ifndef POLKU_TESTS_REPLICA_FOLLOWER_H_
 #define POLKU_TESTS_REPLICA_FOLLOWER_H_
 

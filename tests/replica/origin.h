@@ -85,12 +85,15 @@ inline PrefixFn PrefixOf(log::Engine& engine, LogNumber log) {
 class TestOrigin {
  public:
   explicit TestOrigin(uint64_t seed, std::string name = kOrigin, char key_fill = 'k')
-      : random_(seed), name_(std::move(name)), key_fill_(key_fill), signer_(SignerFromSeed(name_, key_fill)) {
+      : random_(seed),
+        name_(std::move(name)),
+        key_fill_(key_fill),
+        signer_(SignerFromSeed(name_, key_fill)) {
     head_.origin = name_;
   }
 
-  // The same origin as it was when it had `size` entries, a size at which it committed; what it does from
-  // then on is its own. The same key signs: how an old copy goes on, or a liar.
+  // The same origin as it was when it had `size` entries, a size at which it committed; what it
+  // does from then on is its own. The same key signs: how an old copy goes on, or a liar.
   std::unique_ptr<TestOrigin> OldCopy(Position size, uint64_t seed) const {
     auto copy = std::make_unique<TestOrigin>(seed, name_, key_fill_);
     for (const uint64_t end : commits_) {

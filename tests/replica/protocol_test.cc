@@ -235,16 +235,16 @@ TEST(ProtocolTest, TheExampleHeartbeatProvesItsCosignature) {
   const std::string& note = heartbeat.cosigned(0).checkpoint();
   const auto cosigned = proof::VerifyCheckpoint(note, key);
   ASSERT_THAT(cosigned, IsOk());
-  EXPECT_THAT(proof::VerifyCosignature(
-                  note, KeyIn(blocks, "vkey witness", proof::KeyUse::kCosignature)),
-              IsOkAndHolds(absl::FromUnixSeconds(1'741'000'002)));
+  EXPECT_THAT(
+      proof::VerifyCosignature(note, KeyIn(blocks, "vkey witness", proof::KeyUse::kCosignature)),
+      IsOkAndHolds(absl::FromUnixSeconds(1'741'000'002)));
   proof::MerkleProof proof;
   for (const auto& hash : heartbeat.cosigned(0).consistency()) {
     proof.push_back(*Hash::FromBytes(hash));
   }
-  EXPECT_THAT(proof::VerifyConsistency(cosigned->size, newest->size, cosigned->root, newest->root,
-                                       proof),
-              IsOk());
+  EXPECT_THAT(
+      proof::VerifyConsistency(cosigned->size, newest->size, cosigned->root, newest->root, proof),
+      IsOk());
 }
 
 TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {

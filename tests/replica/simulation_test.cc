@@ -1,8 +1,8 @@
-// Publisher, witness book and subscribers over a simulated network and simulated time: loss, duplication,
-// reordering, delay, restarts of either side and slow disks, from a printed seed; origins that fork
-// and origins that are rolled back. Independent judges: each replica is the origin's projection, nothing is
-// acknowledged, cosigned or counted before it is stored, nobody is accused who did not sign two
-// histories, and memory stays bounded.
+// Publisher, witness book and subscribers over a simulated network and simulated time: loss,
+// duplication, reordering, delay, restarts of either side and slow disks, from a printed seed;
+// origins that fork and origins that are rolled back. Independent judges: each replica is the
+// origin's projection, nothing is acknowledged, cosigned or counted before it is stored, nobody is
+// accused who did not sign two histories, and memory stays bounded.
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -39,7 +39,8 @@ constexpr char kOulu[] = "FI/MUN/0187690-1/oulu";
 
 class World {
  public:
-  // Every receiver cosigns, gossips to the next one, and every one at an index of `mirrors` is a mirror.
+  // Every receiver cosigns, gossips to the next one, and every one at an index of `mirrors` is a
+  // mirror.
   World(uint64_t seed, std::vector<std::string> receivers, uint64_t credit_bytes,
         std::set<size_t> mirrors = {})
       : random_(seed), credit_(credit_bytes) {
@@ -196,7 +197,7 @@ class World {
     std::unique_ptr<TestOrigin> origin;
     std::unique_ptr<Publisher> publisher;
     std::unique_ptr<WitnessBook> book;
-    uint64_t life = 0;                                // of this process of the origin
+    uint64_t life = 0;                                 // of this process of the origin
     std::map<std::string, log::KeptCosignature> kept;  // on its disk, by witness
     std::string self_fork;
     Position shown_ahead;
@@ -276,8 +277,8 @@ class World {
       for (const log::KeptCosignature& newest : of.book->newest()) {
         exchange::v1::Cosigned cosigned;
         cosigned.set_checkpoint(NoteAt(*of.origin, newest.size) + newest.line);
-        auto proof =
-            log::TreeReader(of.origin->engine(), kOwnLog).Consistency(newest.size, of.origin->size());
+        auto proof = log::TreeReader(of.origin->engine(), kOwnLog)
+                         .Consistency(newest.size, of.origin->size());
         EXPECT_THAT(proof, IsOk());
         for (const Hash& hash : *proof) cosigned.add_consistency(std::string(hash.view()));
         extras.cosigned.push_back(std::move(cosigned));
@@ -289,10 +290,10 @@ class World {
     // The links come up again one by one.
     for (auto& replica : replicas_) {
       if (replica->side != number || replica->subscriber == nullptr) continue;
-      At(now_ + absl::Milliseconds(10 + random_.Below(500)), [this, r = replica.get(),
-                                                               life = replica->life] {
-        if (life == r->life) Take(*r, r->subscriber->Start(now_, now_));
-      });
+      At(now_ + absl::Milliseconds(10 + random_.Below(500)),
+         [this, r = replica.get(), life = replica->life] {
+           if (life == r->life) Take(*r, r->subscriber->Start(now_, now_));
+         });
     }
   }
 
@@ -364,8 +365,8 @@ class World {
     // Judge: proven to be of what is stored here, and of what the witness had stored.
     const log::LogHead& head = replica.log->head();
     ASSERT_EQ(kept.proven_to, head.frontier.size());
-    ASSERT_THAT(proof::VerifyConsistency(kept.size, kept.proven_to, kept.root,
-                                         head.frontier.Root(), kept.consistency),
+    ASSERT_THAT(proof::VerifyConsistency(kept.size, kept.proven_to, kept.root, head.frontier.Root(),
+                                         kept.consistency),
                 IsOk());
     for (const auto& witness : replicas_) {
       if (witness->cosigner->verifier().name() != kept.witness) continue;
@@ -402,8 +403,8 @@ class World {
                                  life = sides_[replica.side]->life] {
           Side& to = *sides_[number];
           if (life != to.life) return;
-          Route(number, to.publisher->OnPull(std::to_string(replica.index), replica.receiver, pull,
-                                             now_));
+          Route(number,
+                to.publisher->OnPull(std::to_string(replica.index), replica.receiver, pull, now_));
         });
       } else if (auto* alarm = std::get_if<RaiseAlarm>(&output)) {
         ++alarms_;
@@ -659,7 +660,8 @@ TEST_P(RandomWorldTest, ASplitViewIsFoundByGossipAndProven) {
   AppendFor(*world, 20, 2);
   if (HasFatalFailure()) return;
   const double restarts = std::exchange(world->faults.restarts, 0);
-  // A replica that lags takes several commits at once and cannot compare in between, so both grow on.
+  // A replica that lags takes several commits at once and cannot compare in between, so both grow
+  // on.
   for (int i = 0; i < 60 && world->forks() == 0; ++i) AppendFor(*world, 1, 2);
   ASSERT_GT(world->forks(), 0u);
   world->faults.restarts = restarts;
@@ -714,8 +716,7 @@ TEST_P(RandomWorldTest, FromAMirrorEverythingComesBack) {
   }
   ASSERT_EQ(recovered.size(), world.origin().size());
   EXPECT_EQ(recovered.head().frontier, world.origin().frontier());
-  ExpectWhole(world.origin(), "nobody", recovered.engine(), recovered.number(),
-              recovered.size());
+  ExpectWhole(world.origin(), "nobody", recovered.engine(), recovered.number(), recovered.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomWorldTest, ::testing::Range(uint64_t{0}, uint64_t{6}));

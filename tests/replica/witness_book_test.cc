@@ -38,18 +38,17 @@ class WitnessBookTest : public ::testing::Test {
 
   void Make(const std::vector<log::KeptCosignature>& kept) {
     prefixes_asked_ = 0;
-    WitnessBookOptions options{
-        .origin = kOrigin,
-        .own_agency = kOulu,
-        .own_key = origin_.signer().verifier(),
-        .witnesses = {{kKela, kela_->verifier()},
-                      {kKela, kela2_->verifier()},
-                      {kProvider, provider_->verifier()},
-                      {kOulu, oulu_->verifier()}},
-        .prefix = [this](Position size) {
-          ++prefixes_asked_;
-          return PrefixOf(origin_.engine(), kOwnLog)(size);
-        }};
+    WitnessBookOptions options{.origin = kOrigin,
+                               .own_agency = kOulu,
+                               .own_key = origin_.signer().verifier(),
+                               .witnesses = {{kKela, kela_->verifier()},
+                                             {kKela, kela2_->verifier()},
+                                             {kProvider, provider_->verifier()},
+                                             {kOulu, oulu_->verifier()}},
+                               .prefix = [this](Position size) {
+                                 ++prefixes_asked_;
+                                 return PrefixOf(origin_.engine(), kOwnLog)(size);
+                               }};
     book_ = WitnessBook::Make(std::move(options), kept);
   }
 
@@ -94,9 +93,9 @@ TEST_F(WitnessBookTest, ACosignatureOfThePresentLogCountsAndIsKept) {
   EXPECT_EQ(outcome.keep->size, Position(10));
   EXPECT_EQ(outcome.keep->proven_to, Position(10));
   EXPECT_EQ(outcome.keep->root, origin_.frontier().Root());
-  EXPECT_THAT(proof::VerifyCosignature(origin_.checkpoint() + outcome.keep->line,
-                                       kela_->verifier()),
-              IsOkAndHolds(time_));
+  EXPECT_THAT(
+      proof::VerifyCosignature(origin_.checkpoint() + outcome.keep->line, kela_->verifier()),
+      IsOkAndHolds(time_));
   EXPECT_EQ(prefixes_asked_, 0) << "the present root is in the note";
   EXPECT_TRUE(book_->confirmed());
   EXPECT_THAT(book_->AgenciesCovering(Position(10)), ElementsAre(kKela));
@@ -167,9 +166,9 @@ TEST_F(WitnessBookTest, WhatIsMalformedOrNotFromAWitnessIsNotTaken) {
                                                    origin_.size(), origin_.frontier().Root()}),
                             *kela_, time_)),
       "checkpoint is of another origin");
-  ExpectRejected(Cosign(kKela, AddLine(origin_.signer().Sign({kOrigin, Position(0), Hash()}),
-                                       *kela_, time_)),
-                 "nothing is in its checkpoint");
+  ExpectRejected(
+      Cosign(kKela, AddLine(origin_.signer().Sign({kOrigin, Position(0), Hash()}), *kela_, time_)),
+      "nothing is in its checkpoint");
   const auto impostor = CosignerOf(kKela, 'i');
   ExpectRejected(Cosign(kKela, AddLine(note, *impostor, time_)), "not one cosignature");
   ExpectRejected(Cosign(kKela, AddLine(note, *kela_, time_) +
@@ -186,9 +185,9 @@ TEST_F(WitnessBookTest, AnotherAgencysKeyIsNotTakenFromThisConnection) {
 }
 
 TEST_F(WitnessBookTest, ASignatureOverSomethingElseIsNotTaken) {
-  ExpectRejected(Cosign(kKela, origin_.checkpoint() +
-                                   kela_->Cosign({kOrigin, origin_.size(), Hash()}, time_)),
-                 "does not verify");
+  ExpectRejected(
+      Cosign(kKela, origin_.checkpoint() + kela_->Cosign({kOrigin, origin_.size(), Hash()}, time_)),
+      "does not verify");
 }
 
 TEST_F(WitnessBookTest, ALargerSizeUnderTheOwnKeyMeansAnOldCopy) {
@@ -226,8 +225,9 @@ TEST_F(WitnessBookTest, AnotherHistoryUnderTheOwnKeyIsProven) {
   }
   const auto forged = SignerFromSeed(kOrigin, 'x');
   Make({});
-  ExpectRejected(Cosign(kKela, AddLine(forged->Sign({kOrigin, Position(5), Hash()}), *kela_, time_)),
-                 "not signed by our key");
+  ExpectRejected(
+      Cosign(kKela, AddLine(forged->Sign({kOrigin, Position(5), Hash()}), *kela_, time_)),
+      "not signed by our key");
 }
 
 TEST_F(WitnessBookTest, ATreeThatCannotBeReadAccusesNobody) {
@@ -288,8 +288,8 @@ TEST_F(WitnessBookTest, ASizeBetweenCommitsCountsToo) {
   exchange::v1::Cosign cosign;
   cosign.set_origin(kOrigin);
   cosign.set_checkpoint(AddLine(NoteAt(recovered, Position(5)), *kela_, time_));
-  EXPECT_TRUE(book_->OnCosign(kKela, cosign, recovered.size(), recovered.checkpoint())
-                  .keep.has_value());
+  EXPECT_TRUE(
+      book_->OnCosign(kKela, cosign, recovered.size(), recovered.checkpoint()).keep.has_value());
 }
 
 }  // namespace
