@@ -1,3 +1,5 @@
+#include "eventstore/evidence/bundle.h"
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -21,7 +23,6 @@
 #include "eventstore/base/file.h"
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
-#include "eventstore/evidence/bundle.h"
 #include "eventstore/log/entry.h"
 #include "eventstore/log/reader.h"
 #include "google/protobuf/descriptor.h"
@@ -58,9 +59,10 @@ absl::StatusOr<SectionSet> ReadSections(const std::string& list) {
   for (const std::string& name : SplitList(list)) {
     const auto kind = ParseSectionKind(name);
     if (!kind) {
-      return Error(absl::StatusCode::kInvalidArgument,
-                   "--open takes none, or of service, identity, social, health and payment those that the "
-                   "reader is to see, with commas between");
+      return Error(
+          absl::StatusCode::kInvalidArgument,
+          "--open takes none, or of service, identity, social, health and payment those that the "
+          "reader is to see, with commas between");
     }
     sections.add(*kind);
   }
@@ -82,7 +84,8 @@ struct Choice {
   std::string origin;
 };
 
-absl::StatusOr<std::vector<evidence::BundleEntry>> Choose(audit::Store& store, const Choice& choice) {
+absl::StatusOr<std::vector<evidence::BundleEntry>> Choose(audit::Store& store,
+                                                          const Choice& choice) {
   POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(store.engine(), choice.case_id));
   if (refs.empty()) {
     return Error(absl::StatusCode::kNotFound, "nothing of case ", FormatCaseId(choice.case_id),
@@ -106,9 +109,10 @@ absl::StatusOr<std::vector<evidence::BundleEntry>> Choose(audit::Store& store, c
     entries.push_back({ref.log, ref.position});
   }
   if (!missing.empty()) {
-    return Error(absl::StatusCode::kNotFound, "event ", FormatEventId(*missing.begin()),
-                 " of that case is not held here: not recorded in the logs followed, or withheld from this "
-                 "agency");
+    return Error(
+        absl::StatusCode::kNotFound, "event ", FormatEventId(*missing.begin()),
+        " of that case is not held here: not recorded in the logs followed, or withheld from this "
+        "agency");
   }
   if (entries.empty()) {
     return absl::NotFoundError("none of the case's events passes the filter");
@@ -117,7 +121,8 @@ absl::StatusOr<std::vector<evidence::BundleEntry>> Choose(audit::Store& store, c
 }
 
 std::string SizeText(size_t bytes) {
-  return bytes < (1 << 20) ? Str((bytes + 1'023) >> 10, " KiB") : Str((bytes + (1 << 20) - 1) >> 20, " MiB");
+  return bytes < (1 << 20) ? Str((bytes + 1'023) >> 10, " KiB")
+                           : Str((bytes + (1 << 20) - 1) >> 20, " MiB");
 }
 
 absl::Status Make(const Args& args, const Choice& choice, SectionSet open,
@@ -143,12 +148,14 @@ absl::Status Make(const Args& args, const Choice& choice, SectionSet open,
   POLKU_ASSIGN_OR_RETURN(const auto report, evidence::VerifyBundle(bundle, nullptr));
   if (!report.problems.empty()) {
     const auto& problem = report.problems.front();
-    return Error(absl::StatusCode::kDataLoss, "what is stored does not make a bundle that verifies: ",
-                 problem.origin, ": ", problem.what, "; run `polku verify`");
+    return Error(absl::StatusCode::kDataLoss,
+                 "what is stored does not make a bundle that verifies: ", problem.origin, ": ",
+                 problem.what, "; run `polku verify`");
   }
   const std::string json = evidence::FormatBundle(bundle);
   if (json.size() > evidence::kMaxBundleBytes) {
-    return absl::InvalidArgumentError("the bundle is larger than a bundle may be; choose fewer events");
+    return absl::InvalidArgumentError(
+        "the bundle is larger than a bundle may be; choose fewer events");
   }
   POLKU_RETURN_IF_ERROR(WriteNewFile(args.Get("out"), json, kBundleMode));
 
@@ -185,10 +192,8 @@ ExitCode RunMake(const Args& args, Io& io) {
   if (!args.Has("out")) return FailUsage(io, "where to? give --out with the file to be written");
   const auto case_id = ParseCaseId(args.Get("case"));
   if (!case_id || case_id->is_zero()) return FailUsage(io, "--case is not 32 hexadecimal digits");
-  Choice choice{.case_id = *case_id,
-                .events = {},
-                .type = args.Get("type"),
-                .origin = args.Get("origin")};
+  Choice choice{
+      .case_id = *case_id, .events = {}, .type = args.Get("type"), .origin = args.Get("origin")};
   if (args.Has("event")) {
     for (const std::string& text : SplitList(args.Get("event"))) {
       const auto id = ParseEventId(text);
@@ -231,8 +236,9 @@ std::string KeyIdText(const proof::VerifierKey& key) {
 std::string KeysJson(const proof::Policy& policy) {
   std::string json = "[";
   const auto add = [&](std::string_view use, const proof::VerifierKey& key) {
-    json += Str(json.size() > 1 ? "," : "", "{\"use\":\"", use, "\",\"name\":", JsonString(key.name()),
-                ",\"key_id\":\"", KeyIdText(key), "\",\"key\":", JsonString(key.Format()), "}");
+    json +=
+        Str(json.size() > 1 ? "," : "", "{\"use\":\"", use, "\",\"name\":", JsonString(key.name()),
+            ",\"key_id\":\"", KeyIdText(key), "\",\"key\":", JsonString(key.Format()), "}");
   };
   for (const auto& key : policy.logs()) add("log", key);
   for (const auto& witness : policy.witnesses()) add("witness", witness.key);
@@ -269,10 +275,11 @@ std::string ReportJson(const evidence::BundleReport& report, const evidence::v1:
   json += ",\"problems\":[";
   for (size_t i = 0; i < report.problems.size(); ++i) {
     const auto& problem = report.problems[i];
-    json += Str(i > 0 ? "," : "", "{\"kind\":\"", evidence::ProblemName(problem.kind),
-                "\",\"origin\":", JsonString(problem.origin), ",\"position\":",
-                problem.position ? std::to_string(problem.position->value()) : "null",
-                ",\"what\":", JsonString(problem.what), "}");
+    json +=
+        Str(i > 0 ? "," : "", "{\"kind\":\"", evidence::ProblemName(problem.kind),
+            "\",\"origin\":", JsonString(problem.origin),
+            ",\"position\":", problem.position ? std::to_string(problem.position->value()) : "null",
+            ",\"what\":", JsonString(problem.what), "}");
   }
   return Str(json, "],\"problems_left_out\":", report.problems_left_out, "}");
 }
@@ -295,7 +302,8 @@ void PrintLogs(const evidence::BundleReport& report, Io& io) {
     for (const auto& one : log.cosigned) {
       io.out << "    cosigned  " << CosignedText(one.name, one.time, one.size) << "\n";
     }
-    if (log.cosigned.empty()) io.out << "    cosigned by nobody: it rests on the origin's own signature\n";
+    if (log.cosigned.empty())
+      io.out << "    cosigned by nobody: it rests on the origin's own signature\n";
   }
 }
 
@@ -303,7 +311,8 @@ void PrintLogs(const evidence::BundleReport& report, Io& io) {
 void PrintOwnKeys(const evidence::v1::Bundle& bundle, Io& io) {
   const auto policy = proof::Policy::Parse(bundle.policy());
   if (!policy.ok()) return;
-  io.out << "verified with the keys in the bundle itself: compare these with what the agencies publish, or "
+  io.out << "verified with the keys in the bundle itself: compare these with what the agencies "
+            "publish, or "
             "give --policy\n";
   for (const auto& key : policy->logs()) {
     io.out << "  log      " << KeyIdText(key) << "  " << Plain(key.name()) << "\n";
@@ -340,7 +349,8 @@ ExitCode RunVerify(const Args& args, Io& io) {
   }
   io.out << args.operands()[1] << ": "
          << (report.problems.empty() ? "verified: " : "DOES NOT VERIFY: ") << report.events
-         << " events of " << report.logs.size() << " logs, " << report.sections << " opened sections\n";
+         << " events of " << report.logs.size() << " logs, " << report.sections
+         << " opened sections\n";
   PrintProblems(report, io);
   PrintLogs(report, io);
   if (bundle.has_known_to() && report.problems.empty()) {
@@ -388,8 +398,8 @@ class BundleDecoder {
     return Parsed(std::move(message), bytes);
   }
   static std::unique_ptr<Message> DecodeControl(const event::v1::Header& header) {
-    const auto* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
-        header.type());
+    const auto* type =
+        google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(header.type());
     if (type == nullptr || type->file() != event::v1::Header::descriptor()->file()) return nullptr;
     return Parsed(
         std::unique_ptr<Message>(
@@ -537,28 +547,34 @@ Command BundleCommand() {
             {"event", "UUID,…", "make: these of its events; all that are held"},
             {"type", "TYPE", "make: only events of that type; DayRecorded, or polku.attendance.*"},
             {"origin", "ORIGIN", "make: only from that log"},
-            {"open", "KINDS", "make: sections put in in clear, of service,identity,social,health,payment; none"},
+            {"open", "KINDS",
+             "make: sections put in in clear, of service,identity,social,health,payment; none"},
             {"known-to", "AGENCY", "make: only what that agency is shown to have received at --at"},
             {"at", "TIME", "make: that time, or the end of that day"},
             {"out", "FILE", "make: the file, which must not exist"},
             {"policy", "FILE", "show, verify: whom you trust (C2SP tlog-policy)"},
             {"lang", "fi|sv|en", "show: language of steps and labels; fi"}}),
-       .details =
-           "Without an operand: makes a bundle from the service's data and keys; run it as the service's "
-           "user. Whoever gets\n"
-           "the file can verify it offline, with `polku bundle verify` or without Polku "
-           "(eventstore/proof/README.md \"Bundles\").\n"
-           "No section is opened that --open does not name: content stays sealed, and the events show who "
-           "did what when.\n"
-           "A bundle says nothing of what was left out of it.\n"
-           "`bundle show FILE` prints the events as `polku case` does, by the bundle's own schemas; `bundle "
-           "verify FILE` says\n"
-           "everything that is wrong, exit code 5. Without --policy the bundle's own keys are used, and "
-           "listed, to be compared.",
+       .details = "Without an operand: makes a bundle from the service's data and keys; run it as "
+                  "the service's "
+                  "user. Whoever gets\n"
+                  "the file can verify it offline, with `polku bundle verify` or without Polku "
+                  "(eventstore/proof/README.md \"Bundles\").\n"
+                  "No section is opened that --open does not name: content stays sealed, and the "
+                  "events show who "
+                  "did what when.\n"
+                  "A bundle says nothing of what was left out of it.\n"
+                  "`bundle show FILE` prints the events as `polku case` does, by the bundle's own "
+                  "schemas; `bundle "
+                  "verify FILE` says\n"
+                  "everything that is wrong, exit code 5. Without --policy the bundle's own keys "
+                  "are used, and "
+                  "listed, to be compared.",
        .examples =
-           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef --out "
+           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
+           "--out "
            "case.json\n"
-           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef --type "
+           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
+           "--type "
            "NeedIdentified --open service,social --out need.json\n"
            "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
            "--known-to FI/GOV/0245437-2/kela --at 2025-03-31 --out kela-knew.json\n"

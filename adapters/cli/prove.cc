@@ -86,8 +86,8 @@ absl::StatusOr<std::vector<FoundEntry>> FindEvent(audit::Store& store, const Eve
       POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
       if (!entry) break;
       if (entry->position.value() % 1'024 == 0) {
-        progress.Show(Str("looking through ", held.head.origin, ": ", entry->position.value(), " of ",
-                          held.head.frontier.size().value()));
+        progress.Show(Str("looking through ", held.head.origin, ": ", entry->position.value(),
+                          " of ", held.head.frontier.size().value()));
       }
       if (entry->header->event_id() == id.view()) found.push_back({&held, entry->position});
     }
@@ -111,17 +111,18 @@ absl::StatusOr<FoundEntry> FindEntry(audit::Store& store, const Args& args, Io& 
   if (args.Has("origin")) POLKU_RETURN_IF_ERROR(LogOf(store, args.Get("origin")).status());
   POLKU_ASSIGN_OR_RETURN(const auto found, FindEvent(store, *id, args, io));
   if (found.empty()) {
-    return Error(absl::StatusCode::kNotFound, "event ", FormatEventId(*id),
-                 " is not held here: nobody recorded it in the logs followed, or it is withheld from this "
-                 "agency; ask the agency that recorded it");
+    return Error(
+        absl::StatusCode::kNotFound, "event ", FormatEventId(*id),
+        " is not held here: nobody recorded it in the logs followed, or it is withheld from this "
+        "agency; ask the agency that recorded it");
   }
   if (found.size() > 1) {
     std::string places;
     for (const auto& one : found) {
       places += Str(places.empty() ? "" : ", ", one.log->head.origin, " ", one.position.value());
     }
-    return Error(absl::StatusCode::kFailedPrecondition, "that id stands at more than one place (", places,
-                 "); say which with --origin and --position");
+    return Error(absl::StatusCode::kFailedPrecondition, "that id stands at more than one place (",
+                 places, "); say which with --origin and --position");
   }
   return found.front();
 }
@@ -134,8 +135,9 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
   log::EntryFetcher fetcher(store.engine());
   const auto entry = fetcher.Fetch(found.log->number, found.position, /*with_blobs=*/false);
   if (absl::IsNotFound(entry.status())) {
-    return Error(absl::StatusCode::kNotFound, "entry ", found.position.value(), " of ", origin,
-                 " is withheld from this agency, which holds hashes alone; ask the origin for the proof");
+    return Error(
+        absl::StatusCode::kNotFound, "entry ", found.position.value(), " of ", origin,
+        " is withheld from this agency, which holds hashes alone; ask the origin for the proof");
   }
   if (!entry.ok()) return entry.status();
   const Hash leaf_hash = proof::LeafHash(entry->leaf);
@@ -146,10 +148,8 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
                                                  .witnesses = trust.witnesses,
                                                  .covers = found.position.next()}));
   log::TreeReader tree(store.engine(), found.log->number);
-  proof::InclusionFile file{.extra = std::nullopt,
-                            .index = found.position,
-                            .hashes = {},
-                            .checkpoint = anchor.note};
+  proof::InclusionFile file{
+      .extra = std::nullopt, .index = found.position, .hashes = {}, .checkpoint = anchor.note};
   POLKU_ASSIGN_OR_RETURN(file.hashes, tree.Inclusion(found.position, anchor.checkpoint.size));
   const auto verified = proof::VerifyInclusionFile(file, leaf_hash, *key);
   if (!verified.ok()) {
@@ -157,7 +157,8 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
                  " does not fit its checkpoint: ", ToStd(verified.status().message()),
                  "; run `polku verify`");
   }
-  if (args.Has("leaf")) POLKU_RETURN_IF_ERROR(WriteNewFile(args.Get("leaf"), entry->leaf, kLeafMode));
+  if (args.Has("leaf"))
+    POLKU_RETURN_IF_ERROR(WriteNewFile(args.Get("leaf"), entry->leaf, kLeafMode));
   POLKU_RETURN_IF_ERROR(
       WriteNewFile(args.Get("out"), proof::FormatInclusionFile(file), kProofMode));
 
@@ -171,8 +172,8 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
     io.out << "{\"file\":" << JsonString(args.Get("out")) << ",\"origin\":" << JsonString(origin)
            << ",\"position\":" << found.position.value() << ",\"leaf_hash\":\""
            << ToHex(leaf_hash.view()) << "\",\"size\":" << anchor.checkpoint.size.value()
-           << ",\"root\":\"" << ToHex(anchor.checkpoint.root.view()) << "\",\"cosigned\":[" << cosigned
-           << "]}\n";
+           << ",\"root\":\"" << ToHex(anchor.checkpoint.root.view()) << "\",\"cosigned\":["
+           << cosigned << "]}\n";
     return absl::OkStatus();
   }
   io.out << args.Get("out") << ": entry " << found.position.value() << " of " << Plain(origin)
@@ -201,7 +202,8 @@ absl::Status Nearest(const absl::Status& status, log::Engine& engine, LogNumber 
       nearest = Str("; the nearest below is ", checkpoint->size.value());
     }
   }
-  return Error(absl::StatusCode::kNotFound, status.message(), nearest, ", the newest ", end.value());
+  return Error(absl::StatusCode::kNotFound, status.message(), nearest, ", the newest ",
+               end.value());
 }
 
 absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& reading,
@@ -231,10 +233,11 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
   }
   if (older.checkpoint.size > newer.checkpoint.size) {
     if (args.Has("old") && !to) {
-      return Error(absl::StatusCode::kDataLoss, args.Get("old"), " is signed for ",
-                   older.checkpoint.size.value(), " entries of ", origin, ", but only ", end.value(),
-                   " are held here: this store is behind, or the log was put back to an older state; "
-                   "compare again when `polku status` shows no lag");
+      return Error(
+          absl::StatusCode::kDataLoss, args.Get("old"), " is signed for ",
+          older.checkpoint.size.value(), " entries of ", origin, ", but only ", end.value(),
+          " are held here: this store is behind, or the log was put back to an older state; "
+          "compare again when `polku status` shows no lag");
     }
     return Error(absl::StatusCode::kInvalidArgument, "the older checkpoint has ",
                  older.checkpoint.size.value(), " entries, the newer ",
@@ -243,14 +246,13 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
   log::TreeReader tree(store.engine(), held->number);
   const auto hidden = [&](const absl::Status& status) {
     if (!absl::IsNotFound(status)) return status;
-    return Error(absl::StatusCode::kNotFound, "size ", older.checkpoint.size.value(), " of ", origin,
-                 " lies inside entries withheld from this agency, so it cannot be compared here; ask the "
-                 "origin, or take a checkpoint that this agency has stored");
+    return Error(
+        absl::StatusCode::kNotFound, "size ", older.checkpoint.size.value(), " of ", origin,
+        " lies inside entries withheld from this agency, so it cannot be compared here; ask the "
+        "origin, or take a checkpoint that this agency has stored");
   };
-  proof::CheckpointPair pair{.prefix = std::nullopt,
-                             .hashes = {},
-                             .older = older.note,
-                             .newer = newer.note};
+  proof::CheckpointPair pair{
+      .prefix = std::nullopt, .hashes = {}, .older = older.note, .newer = newer.note};
   if (older.checkpoint.size == newer.checkpoint.size) {
     if (older.checkpoint.root != newer.checkpoint.root) pair.prefix = newer.checkpoint.root;
   } else {
@@ -282,10 +284,11 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
            << " signed two histories. The file proves it to anybody who has the key\n  "
            << key->Format() << "\n";
   } else {
-    io.out << args.Get("out") << ": the log of " << newer.checkpoint.size.value()
-           << " entries begins with the " << older.checkpoint.size.value()
-           << " entries that were signed before: nothing was removed, altered or reordered\n  origin  "
-           << Plain(origin) << "\n  key     " << key->Format() << "\n";
+    io.out
+        << args.Get("out") << ": the log of " << newer.checkpoint.size.value()
+        << " entries begins with the " << older.checkpoint.size.value()
+        << " entries that were signed before: nothing was removed, altered or reordered\n  origin  "
+        << Plain(origin) << "\n  key     " << key->Format() << "\n";
   }
   return *verdict;
 }
@@ -295,11 +298,13 @@ ExitCode RunProve(const Args& args, Io& io) {
   const bool consistency = args.Has("consistency");
   for (const char* flag : {"event", "position", "leaf", "case"}) {
     if (consistency && args.Has(flag)) {
-      return FailUsage(io, Str("--", flag, " belongs to the proof of an event, not to --consistency"));
+      return FailUsage(io,
+                       Str("--", flag, " belongs to the proof of an event, not to --consistency"));
     }
   }
   for (const char* flag : {"from", "to", "old"}) {
-    if (!consistency && args.Has(flag)) return FailUsage(io, Str("--", flag, " needs --consistency"));
+    if (!consistency && args.Has(flag))
+      return FailUsage(io, Str("--", flag, " needs --consistency"));
   }
   if (consistency && args.Has("from") == args.Has("old")) {
     return FailUsage(io, "give --from with a size, or --old with a checkpoint that you kept");
@@ -347,20 +352,25 @@ Command ProveCommand() {
             {"old", "NOTE", "or a signed checkpoint that somebody kept"},
             {"to", "SIZE", "size of the newer; the newest"}}),
        .details =
-           "The proof leads to the signed checkpoint that most other agencies have cosigned, whose lines "
+           "The proof leads to the signed checkpoint that most other agencies have cosigned, whose "
+           "lines "
            "are in the file.\n"
            "It is verified before it is written, and anybody can verify it again without Polku: "
            "eventstore/proof/README.md.\n"
-           "It says nothing of what an event contains; `polku bundle` does. An entry that is withheld from "
+           "It says nothing of what an event contains; `polku bundle` does. An entry that is "
+           "withheld from "
            "this agency cannot\n"
-           "be proven here. Exit code 5 when the two checkpoints contradict each other: then the file is "
+           "be proven here. Exit code 5 when the two checkpoints contradict each other: then the "
+           "file is "
            "evidence of a fork.",
        .examples =
            "polku prove --config kela.textproto --event 0b8e2f6a-1c5d-4e8f-9a7b-3c2d1e0f9a8b --out "
            "day.tlog-proof --leaf day.leaf\n"
-           "polku prove --config kela.textproto --origin FI/MUN/0187690-1/oulu/referral/1 --position 12 "
+           "polku prove --config kela.textproto --origin FI/MUN/0187690-1/oulu/referral/1 "
+           "--position 12 "
            "--out entry.tlog-proof\n"
-           "polku prove --config kela.textproto --consistency --origin FI/MUN/0187690-1/oulu/referral/1 "
+           "polku prove --config kela.textproto --consistency --origin "
+           "FI/MUN/0187690-1/oulu/referral/1 "
            "--old march.note --out march.checkpoint-pair"},
       RunProve};
 }

@@ -26,8 +26,8 @@ absl::StatusOr<proof::VerifierKey> ReadKey(const std::string& path, proof::KeyUs
 
 absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
   Trust trust;
-  POLKU_ASSIGN_OR_RETURN(auto own, ReadKey(Str(config.keys_directory, "/signing.public"),
-                                           proof::KeyUse::kCheckpoint));
+  POLKU_ASSIGN_OR_RETURN(
+      auto own, ReadKey(Str(config.keys_directory, "/signing.public"), proof::KeyUse::kCheckpoint));
   if (own.name() != config.origin.text()) {
     return Error(absl::StatusCode::kFailedPrecondition, config.keys_directory,
                  "/signing.public is the key of ", own.name(), ", not of ", config.origin.text());
@@ -48,8 +48,9 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
 absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_view origin) {
   const auto key = trust.keys.find(origin);
   if (key != trust.keys.end()) return &key->second;
-  return Error(absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
-               " is not known; the configuration's peers name those of other services (signing_key)");
+  return Error(
+      absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
+      " is not known; the configuration's peers name those of other services (signing_key)");
 }
 
 evidence::SecretFn SecretsOf(audit::Store& store) {

@@ -1,5 +1,5 @@
-// What a service's configuration says of whom to believe and what it may open: for the commands that
-// prove and verify.
+// What a service's configuration says of whom to believe and what it may open: for the commands
+// that prove and verify.
 #ifndef POLKU_ADAPTERS_CLI_TRUST_H_
 #define POLKU_ADAPTERS_CLI_TRUST_H_
 
@@ -19,12 +19,13 @@
 namespace polku::cli {
 
 struct Trust {
-  std::map<std::string, proof::VerifierKey, std::less<>> keys;  // by origin: the own one and the peers'
+  std::map<std::string, proof::VerifierKey, std::less<>>
+      keys;  // by origin: the own one and the peers'
   // The configuration's witnesses, and the service's own cosigning key where it has one.
   std::vector<proof::VerifierKey> witnesses;
 };
-// Reads signing.public and cosigning.public of the keys directory. NotFound / InvalidArgument name the
-// file.
+// Reads signing.public and cosigning.public of the keys directory. NotFound / InvalidArgument name
+// the file.
 absl::StatusOr<Trust> LoadTrust(const host::Config& config);
 
 // FailedPrecondition, saying where keys come from, when the origin's key is not among them.

@@ -24,13 +24,13 @@ std::string_view WithoutLastTwoParts(std::string_view name) {
 
 using NodeMap = std::map<std::pair<uint8_t, uint64_t>, Hash>;
 
-// The complete subtrees among the hashes of a consistency proof (RFC 6962 section 2.1.2), and what the older
-// root says where that is one complete subtree.
-NodeMap NodesOf(uint64_t size1, uint64_t size2, const Hash& root1,
-                std::span<const Hash> hashes) {
+// The complete subtrees among the hashes of a consistency proof (RFC 6962 section 2.1.2), and what
+// the older root says where that is one complete subtree.
+NodeMap NodesOf(uint64_t size1, uint64_t size2, const Hash& root1, std::span<const Hash> hashes) {
   NodeMap nodes;
   if (size1 == 0 || size1 > size2) return nodes;
-  std::vector<std::pair<uint64_t, uint64_t>> ranges;  // from the root down: the proof's order backwards
+  std::vector<std::pair<uint64_t, uint64_t>>
+      ranges;  // from the root down: the proof's order backwards
   uint64_t start = 0;
   uint64_t end = size2;
   while (size1 != end) {
@@ -57,7 +57,8 @@ NodeMap NodesOf(uint64_t size1, uint64_t size2, const Hash& root1,
   return nodes;
 }
 
-// The note of what was cosigned with that line alone, and the key that verifies it; nullopt: nobody's.
+// The note of what was cosigned with that line alone, and the key that verifies it; nullopt:
+// nobody's.
 struct VerifiedLine {
   const proof::VerifierKey* key;
   absl::Time time;
@@ -95,14 +96,15 @@ absl::StatusOr<SignedCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber
                                                   const proof::VerifierKey& key, Position size) {
   POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> note, engine.ReadCheckpoint(log, size));
   const auto none = [&] {
-    return Error(absl::StatusCode::kNotFound, "no signed checkpoint of ", key.name(), " is stored for size ",
-                 size.value());
+    return Error(absl::StatusCode::kNotFound, "no signed checkpoint of ", key.name(),
+                 " is stored for size ", size.value());
   };
   if (!note) return none();
   auto checkpoint = proof::VerifyCheckpoint(*note, key);
   if (!checkpoint.ok()) {
     return Error(absl::StatusCode::kDataLoss, "a stored checkpoint of ", key.name(),
-                 " does not verify: ", ToStd(checkpoint.status().message()), "; run `polku verify`");
+                 " does not verify: ", ToStd(checkpoint.status().message()),
+                 "; run `polku verify`");
   }
   if (checkpoint->size != size) return none();
   POLKU_ASSIGN_OR_RETURN(std::string own, OnlyLineOf(*note, key));
@@ -115,12 +117,12 @@ absl::StatusOr<proof::MerkleProof> ProveCosigned(log::TreeReader& tree,
   const Position size2 = std::max(kept.size, size);
   const NodeMap nodes =
       NodesOf(kept.size.value(), kept.proven_to.value(), kept.root, kept.consistency);
-  return proof::MakeConsistencyProof(
-      size1, size2, [&](uint8_t level, uint64_t index) -> absl::StatusOr<Hash> {
-        const auto node = nodes.find({level, index});
-        if (node != nodes.end()) return node->second;
-        return tree.Subtree(level, index);
-      });
+  return proof::MakeConsistencyProof(size1, size2,
+                                     [&](uint8_t level, uint64_t index) -> absl::StatusOr<Hash> {
+                                       const auto node = nodes.find({level, index});
+                                       if (node != nodes.end()) return node->second;
+                                       return tree.Subtree(level, index);
+                                     });
 }
 
 absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
@@ -133,8 +135,8 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
                  options.covers.value());
   }
 
-  // Of each witness the earliest word that covers the entries, which dates them best, and the newest:
-  // few, however long the log. Every entry of a quiet log is cosigned by all at one size.
+  // Of each witness the earliest word that covers the entries, which dates them best, and the
+  // newest: few, however long the log. Every entry of a quiet log is cosigned by all at one size.
   struct Word {
     log::KeptCosignature kept;
     VerifiedLine line;
@@ -151,8 +153,7 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
       word.required = word.required || required;
     }
   };
-  POLKU_ASSIGN_OR_RETURN(auto covering,
-                         log::CosignaturesCovering(engine, number, options.covers));
+  POLKU_ASSIGN_OR_RETURN(auto covering, log::CosignaturesCovering(engine, number, options.covers));
   add(std::move(covering), false);
   POLKU_ASSIGN_OR_RETURN(auto newest, log::NewestCosignatures(engine, number));
   std::erase_if(newest, [&](const auto& kept) { return kept.size < options.covers; });
@@ -189,10 +190,12 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
     }
   }
 
-  Anchor anchor{.checkpoint = chosen->checkpoint, .note = chosen->note, .others = {}, .cosigned = {}};
+  Anchor anchor{
+      .checkpoint = chosen->checkpoint, .note = chosen->note, .others = {}, .cosigned = {}};
   std::set<std::string_view> at_anchor;
   for (const auto& [key, word] : words) {
-    if (word.kept.size != anchor.checkpoint.size || word.kept.root != anchor.checkpoint.root) continue;
+    if (word.kept.size != anchor.checkpoint.size || word.kept.root != anchor.checkpoint.root)
+      continue;
     // By time, so the first of a witness is its earliest; its later ones add nothing.
     if (!at_anchor.insert(word.kept.witness).second && !word.required) continue;
     POLKU_ASSIGN_OR_RETURN(anchor.note, proof::AddSignatures(anchor.note, word.kept.line));
@@ -222,10 +225,11 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
     } else if (!word.required) {
       continue;
     } else {
-      return Error(absl::StatusCode::kNotFound, "that size ", cosigned.size.value(), " of ", origin,
-                   ", which ", word.kept.witness,
-                   " cosigned, is a part of a stored checkpoint cannot be shown from what is held here: it "
-                   "lies inside entries withheld from this agency; ask for the proof at the origin");
+      return Error(
+          absl::StatusCode::kNotFound, "that size ", cosigned.size.value(), " of ", origin,
+          ", which ", word.kept.witness,
+          " cosigned, is a part of a stored checkpoint cannot be shown from what is held here: it "
+          "lies inside entries withheld from this agency; ask for the proof at the origin");
     }
     auto& other = others[cosigned.size];
     if (other.note.empty()) {

@@ -1,5 +1,5 @@
-// The checkpoint that proofs of some entries are made to, with everybody who stands behind it: among the
-// signed checkpoints stored here, that which most other agencies have cosigned.
+// The checkpoint that proofs of some entries are made to, with everybody who stands behind it:
+// among the signed checkpoints stored here, that which most other agencies have cosigned.
 #ifndef POLKU_EVENTSTORE_EVIDENCE_ANCHOR_H_
 #define POLKU_EVENTSTORE_EVIDENCE_ANCHOR_H_
 
@@ -20,8 +20,8 @@
 
 namespace polku::evidence {
 
-// "FI/MUN/0187690-1/oulu" of the key name "FI/MUN/0187690-1/oulu/attendance/witness"; empty when it is no
-// witness's name.
+// "FI/MUN/0187690-1/oulu" of the key name "FI/MUN/0187690-1/oulu/attendance/witness"; empty when it
+// is no witness's name.
 std::string_view AgencyOfWitness(std::string_view key_name);
 // "FI/MUN/0187690-1/oulu" of the origin "FI/MUN/0187690-1/oulu/referral/1"; empty when it is none.
 std::string_view AgencyOfOrigin(std::string_view origin);
@@ -39,35 +39,35 @@ struct OtherCheckpoint {
 struct Anchor {
   proof::Checkpoint checkpoint;
   std::string note;  // the origin's line, then those who cosigned just this checkpoint
-  // Cosigned checkpoints of other sizes: of each witness that did not cosign the anchor the earliest that
-  // covers the entries. Ascending by size, one a size.
+  // Cosigned checkpoints of other sizes: of each witness that did not cosign the anchor the
+  // earliest that covers the entries. Ascending by size, one a size.
   std::vector<OtherCheckpoint> others;
   std::vector<AnchorCosignature> cosigned;  // by whom, in all of these
 };
 
 struct AnchorOptions {
-  log::Engine* engine = nullptr;              // borrowed
-  const log::HeldLog* log = nullptr;          // borrowed
-  const proof::VerifierKey* key = nullptr;    // the origin's, borrowed
-  std::span<const proof::VerifierKey> witnesses;  // others' cosignatures are left out
-  Position covers;                            // so many entries, at least 1
+  log::Engine* engine = nullptr;                    // borrowed
+  const log::HeldLog* log = nullptr;                // borrowed
+  const proof::VerifierKey* key = nullptr;          // the origin's, borrowed
+  std::span<const proof::VerifierKey> witnesses;    // others' cosignatures are left out
+  Position covers;                                  // so many entries, at least 1
   std::vector<log::KeptCosignature> required = {};  // put in whatever they cover
 };
-// Everything in the result has been verified with the keys given. Of equally many agencies the newest
-// checkpoint is taken. A cosignature whose consistency cannot be proven from what this store holds is
-// left out; a required one is then NotFound. OutOfRange: the log is not that long. DataLoss: a stored
-// checkpoint does not verify with the key, or is missing.
+// Everything in the result has been verified with the keys given. Of equally many agencies the
+// newest checkpoint is taken. A cosignature whose consistency cannot be proven from what this store
+// holds is left out; a required one is then NotFound. OutOfRange: the log is not that long.
+// DataLoss: a stored checkpoint does not verify with the key, or is missing.
 absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options);
 
-// The consistency proof between a cosigned checkpoint and another size of the same log, the smaller one
-// first. In a replica the place that a witness cosigned can lie inside a withheld subtree: then the
-// hashes of the proof that was kept with the cosignature stand in for those that are not held. NotFound
-// when not even they are enough.
+// The consistency proof between a cosigned checkpoint and another size of the same log, the smaller
+// one first. In a replica the place that a witness cosigned can lie inside a withheld subtree: then
+// the hashes of the proof that was kept with the cosignature stand in for those that are not held.
+// NotFound when not even they are enough.
 absl::StatusOr<proof::MerkleProof> ProveCosigned(log::TreeReader& tree,
                                                  const log::KeptCosignature& kept, Position size);
 
-// The signed checkpoint stored for exactly that size, verified. NotFound when there is none: only sizes at
-// which a commit ended have one.
+// The signed checkpoint stored for exactly that size, verified. NotFound when there is none: only
+// sizes at which a commit ended have one.
 struct SignedCheckpoint {
   proof::Checkpoint checkpoint;
   std::string note;

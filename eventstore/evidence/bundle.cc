@@ -84,7 +84,8 @@ class Maker {
     for (auto& [origin, part] : parts) POLKU_RETURN_IF_ERROR(AddLog(part));
     if (bundle_.logs().empty()) {
       if (options_.known_to.empty()) {
-        return Error(absl::StatusCode::kNotFound, "no entry was chosen, so there is nothing to prove");
+        return Error(absl::StatusCode::kNotFound,
+                     "no entry was chosen, so there is nothing to prove");
       }
       return Error(absl::StatusCode::kNotFound, "nothing held here shows that ", options_.known_to,
                    " had received any of the chosen entries by ",
@@ -104,8 +105,9 @@ class Maker {
     const std::string& origin = part.log->head.origin;
     const auto key = options_.keys.find(origin);
     if (key == options_.keys.end()) {
-      return Error(absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
-                   " is not known here; add it to the configuration's peers, or leave its events out");
+      return Error(
+          absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
+          " is not known here; add it to the configuration's peers, or leave its events out");
     }
     own_ = AgencyOfOrigin(origin) == options_.known_to;
     std::vector<log::KeptCosignature> words;
@@ -170,8 +172,8 @@ class Maker {
     std::vector<log::KeptCosignature> best;
     for (const auto& witness : options_.witnesses) {
       if (AgencyOfWitness(witness.name()) != options_.known_to) continue;
-      POLKU_ASSIGN_OR_RETURN(auto word, log::CosignatureAt(*options_.engine, log, witness.name(),
-                                                           *options_.known_at));
+      POLKU_ASSIGN_OR_RETURN(
+          auto word, log::CosignatureAt(*options_.engine, log, witness.name(), *options_.known_at));
       if (word && (best.empty() || word->size > best.front().size)) best = {*std::move(word)};
     }
     return best;
@@ -188,8 +190,8 @@ class Maker {
     if (!entry.ok()) return Annotate(entry.status(), Place(origin, position));
     const event::v1::Header& header = *entry->header;
     if (options_.case_id && header.case_id() != options_.case_id->view()) {
-      return Error(absl::StatusCode::kInvalidArgument, Place(origin, position), " is not of the case ",
-                   FormatCaseId(*options_.case_id));
+      return Error(absl::StatusCode::kInvalidArgument, Place(origin, position),
+                   " is not of the case ", FormatCaseId(*options_.case_id));
     }
     SectionSet open = options_.open;
     if (!options_.known_to.empty()) {
@@ -228,18 +230,16 @@ class Maker {
     if (!*secret) return absl::OkStatus();
     const auto& commitments = entry.header->commitments();
     const auto committed =
-        std::find_if(commitments.begin(), commitments.end(), [&](const auto& one) {
-          return one.kind() == static_cast<int>(blob.kind);
-        });
+        std::find_if(commitments.begin(), commitments.end(),
+                     [&](const auto& one) { return one.kind() == static_cast<int>(blob.kind); });
     const auto event_id = EventId::FromBytes(entry.header->event_id());
-    const auto commitment = committed == commitments.end()
-                                ? std::nullopt
-                                : Hash::FromBytes(committed->commitment());
+    const auto commitment =
+        committed == commitments.end() ? std::nullopt : Hash::FromBytes(committed->commitment());
     if (!commitment || !event_id || (*secret)->size() != vault::SectionSecret::kBytes) {
       return Error(absl::StatusCode::kDataLoss, place(), " belongs to no commitment");
     }
-    auto plaintext = vault::OpenSection(vault::SectionSecret(**secret), *commitment, origin, *event_id,
-                                        blob.kind, blob.blob);
+    auto plaintext = vault::OpenSection(vault::SectionSecret(**secret), *commitment, origin,
+                                        *event_id, blob.kind, blob.blob);
     if (!plaintext.ok()) return Annotate(plaintext.status(), place());
     POLKU_RETURN_IF_ERROR(Count(plaintext->size()));
     auto* opened = event.add_opened();
@@ -273,8 +273,8 @@ class Maker {
     return absl::OkStatus();
   }
 
-  // The logs and witnesses of this bundle, and as quorum what each of its checkpoints reaches: so that a
-  // cosignature that was taken out is missed.
+  // The logs and witnesses of this bundle, and as quorum what each of its checkpoints reaches: so
+  // that a cosignature that was taken out is missed.
   void SetPolicy() {
     std::vector<proof::VerifierKey> witnesses;
     for (const auto& witness : options_.witnesses) {
@@ -366,7 +366,8 @@ class Verifier {
       }
       if (!listed || same) continue;
       origin_ = log.name();
-      Add(ProblemKind::kCheckpoint, "the bundle names another key for this log than the policy given");
+      Add(ProblemKind::kCheckpoint,
+          "the bundle names another key for this log than the policy given");
       origin_.clear();
     }
   }
@@ -428,8 +429,8 @@ class Verifier {
   // The log's checkpoint: signature, cosignatures, quorum. False when it cannot even be read.
   bool ReadCheckpoint(const v1::LogEvidence& log, BundleReport::Log& told) {
     const auto note = proof::ParseNote(log.checkpoint());
-    const auto read =
-        note.ok() ? proof::ParseCheckpointBody(note->body) : absl::StatusOr<proof::Checkpoint>(note.status());
+    const auto read = note.ok() ? proof::ParseCheckpointBody(note->body)
+                                : absl::StatusOr<proof::Checkpoint>(note.status());
     if (!read.ok()) {
       Add(ProblemKind::kCheckpoint, Str("its checkpoint: ", ToStd(read.status().message())));
       return false;
@@ -447,7 +448,8 @@ class Verifier {
       Add(ProblemKind::kCheckpoint, "the policy has no key for this log");
       return true;
     }
-    if (const absl::Status signature = SignedByLog(log.checkpoint(), log.origin()); !signature.ok()) {
+    if (const absl::Status signature = SignedByLog(log.checkpoint(), log.origin());
+        !signature.ok()) {
       Add(ProblemKind::kCheckpoint, Str("its checkpoint: ", ToStd(signature.message())));
       return true;
     }
@@ -510,7 +512,8 @@ class Verifier {
       if (std::none_of(logs.begin(), logs.end(), is) &&
           std::none_of(witnesses.begin(), witnesses.end(),
                        [&](const auto& witness) { return is(witness.key); })) {
-        Add(ProblemKind::kBundle, "a checkpoint has a signature line by a key that the bundle does not name");
+        Add(ProblemKind::kBundle,
+            "a checkpoint has a signature line by a key that the bundle does not name");
       }
     }
   }
@@ -525,19 +528,21 @@ class Verifier {
     }
   }
 
-  // A witness counts when it cosigned a checkpoint that covers all events here, those being shown to be
-  // of one history.
+  // A witness counts when it cosigned a checkpoint that covers all events here, those being shown
+  // to be of one history.
   void CheckQuorum(const v1::LogEvidence& log, BundleReport::Log& told) {
     if (policy() == nullptr) return;
     Position covers;
-    for (const auto& event : log.events()) covers = std::max(covers, Position(event.position()).next());
+    for (const auto& event : log.events())
+      covers = std::max(covers, Position(event.position()).next());
     std::set<std::string, std::less<>> witnesses;
     for (const auto& [name, size] : counted_) {
       if (size >= covers) witnesses.insert(name);
     }
     told.quorum = policy()->Quorum(std::move(witnesses));
     if (!told.quorum) {
-      Add(ProblemKind::kCosignature, "fewer witnesses stand behind these events than the policy requires");
+      Add(ProblemKind::kCosignature,
+          "fewer witnesses stand behind these events than the policy requires");
     }
   }
 
@@ -546,8 +551,8 @@ class Verifier {
                     BundleReport::Log& told) {
     const auto place = [&] { return Str("cosigned checkpoint ", index, ": "); };
     const auto note = proof::ParseNote(cosigned.checkpoint());
-    const auto read =
-        note.ok() ? proof::ParseCheckpointBody(note->body) : absl::StatusOr<proof::Checkpoint>(note.status());
+    const auto read = note.ok() ? proof::ParseCheckpointBody(note->body)
+                                : absl::StatusOr<proof::Checkpoint>(note.status());
     if (!read.ok()) {
       Add(ProblemKind::kCheckpoint, Str(place(), ToStd(read.status().message())));
       return;
@@ -589,7 +594,8 @@ class Verifier {
     if (readers_ != nullptr && own_ && !by_somebody) {
       for (const auto& witness : own_->witnesses()) {
         const auto times = TimesOf(*note, witness.key);
-        if (!times.ok()) Add(ProblemKind::kCosignature, Str(place(), ToStd(times.status().message())));
+        if (!times.ok())
+          Add(ProblemKind::kCosignature, Str(place(), ToStd(times.status().message())));
         by_somebody = by_somebody || !times.ok() || !times->empty();
       }
     }
@@ -663,7 +669,8 @@ class Verifier {
     ReadGenesis(header, position);
     leaf_hashes_.emplace(std::pair(origin_, position), proof::LeafHash(event.leaf()));
     for (const auto& cause : header.causes()) {
-      causes_.push_back({origin_, position, cause.origin(), Position(cause.position()), cause.leaf_hash()});
+      causes_.push_back(
+          {origin_, position, cause.origin(), Position(cause.position()), cause.leaf_hash()});
     }
     ReadSections(event, header, position);
     ReadKnown(event, header, position);
@@ -691,10 +698,9 @@ class Verifier {
       if (opened.kind() <= last_kind) wrong("the sections do not ascend by kind, each once");
       last_kind = opened.kind();
       const auto& commitments = header.commitments();
-      const auto committed =
-          std::find_if(commitments.begin(), commitments.end(), [&](const auto& one) {
-            return static_cast<uint32_t>(one.kind()) == opened.kind();
-          });
+      const auto committed = std::find_if(
+          commitments.begin(), commitments.end(),
+          [&](const auto& one) { return static_cast<uint32_t>(one.kind()) == opened.kind(); });
       const auto event_id = EventId::FromBytes(header.event_id());
       if (committed == commitments.end()) {
         wrong("the event has no such section");
@@ -759,7 +765,8 @@ class Verifier {
     for (const auto& [hash, place] : needed_schemas_) {
       if (given.contains(hash)) continue;
       origin_ = place.first;
-      AddAt(ProblemKind::kSchema, place.second, "the schema that its header names is not in the bundle");
+      AddAt(ProblemKind::kSchema, place.second,
+            "the schema that its header names is not in the bundle");
     }
     origin_.clear();
   }
@@ -794,7 +801,7 @@ class Verifier {
 
   // Of the log under way.
   std::string origin_;
-  Position received_;       // so many entries the agency of known_to says to have received
+  Position received_;  // so many entries the agency of known_to says to have received
   Position last_cosigned_;
   std::vector<std::pair<std::string, Position>> counted_;  // by name within the policy
   uint64_t last_order_ = 0;

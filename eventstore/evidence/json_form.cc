@@ -24,7 +24,8 @@ class Form {
 
  private:
   absl::Status Wrong(std::string_view what) const {
-    return Error(absl::StatusCode::kInvalidArgument, "not the JSON of a bundle: byte ", at_, ": ", what);
+    return Error(absl::StatusCode::kInvalidArgument, "not the JSON of a bundle: byte ", at_, ": ",
+                 what);
   }
   char Peek() const { return at_ < json_.size() ? json_[at_] : '\0'; }
   bool Take(char c) {
@@ -33,8 +34,8 @@ class Form {
     return true;
   }
   void Space() {
-    while (at_ < json_.size() && (json_[at_] == ' ' || json_[at_] == '\n' || json_[at_] == '\r' ||
-                                  json_[at_] == '\t')) {
+    while (at_ < json_.size() &&
+           (json_[at_] == ' ' || json_[at_] == '\n' || json_[at_] == '\r' || json_[at_] == '\t')) {
       ++at_;
     }
   }
@@ -120,9 +121,11 @@ class Form {
     const bool zero = Peek() == '0';
     const size_t digits = at_;
     while (IsDigit(Peek())) ++at_;
-    if ((zero && at_ - digits > 1) || at_ - start > 20) return Wrong("not a whole number of 64 bits");
+    if ((zero && at_ - digits > 1) || at_ - start > 20)
+      return Wrong("not a whole number of 64 bits");
     // No fraction and no exponent: two readers round them differently.
-    if (Peek() == '.' || Peek() == 'e' || Peek() == 'E') return Wrong("not a whole number of 64 bits");
+    if (Peek() == '.' || Peek() == 'e' || Peek() == 'E')
+      return Wrong("not a whole number of 64 bits");
     return absl::OkStatus();
   }
 

@@ -40,7 +40,8 @@ SectionSet Service() {
   return set;
 }
 
-// Entries: 0 Genesis, 1 SchemaAdded, 2 case 1 disclosed to Kela, 3 case 2, 4 case 1. Kela cosigned the first four.
+// Entries: 0 Genesis, 1 SchemaAdded, 2 case 1 disclosed to Kela, 3 case 2, 4 case 1. Kela cosigned
+// the first four.
 class EvidenceTest : public ::testing::Test {
  protected:
   EvidenceTest() : witness_(proof::Signer::Generate(kWitness, proof::KeyUse::kCosignature)) {
@@ -84,8 +85,8 @@ class EvidenceTest : public ::testing::Test {
     first_ = store_->Append(NumberedCase(1), need, Order(), {{kKela, Service(), Position(1)}});
     old_note_ = store_->log().checkpoint();
     store_->Append(NumberedCase(2), need);
-    const auto cosigned = proof::VerifyCheckpoint(store_->log().checkpoint(),
-                                                  *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint));
+    const auto cosigned = proof::VerifyCheckpoint(
+        store_->log().checkpoint(), *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint));
     EXPECT_OK(cosigned);
     log::KeptCosignature kept;
     kept.witness = kWitness;
@@ -117,8 +118,8 @@ class EvidenceTest : public ::testing::Test {
 
 TEST_F(EvidenceTest, AnEventIsProvenToACosignedCheckpointThatAnybodyCanVerify) {
   const std::string id = FormatEventId(first_.id);
-  const Result result = Run({"prove", "--event", id, "--out", dir_.At("a.tlog-proof"), "--leaf",
-                             dir_.At("a.leaf")});
+  const Result result =
+      Run({"prove", "--event", id, "--out", dir_.At("a.tlog-proof"), "--leaf", dir_.At("a.leaf")});
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr(ToHex(first_.leaf_hash.view())));
   EXPECT_THAT(result.out, HasSubstr(kWitness));
@@ -133,10 +134,11 @@ TEST_F(EvidenceTest, AnEventIsProvenToACosignedCheckpointThatAnybodyCanVerify) {
   EXPECT_EQ(checkpoint->size, Position(4));  // the newest, 5, is cosigned by nobody
   EXPECT_OK(proof::VerifyCosignature(file->checkpoint, witness_->verifier()));
   // By position it is the same file; a file is never overwritten.
-  const Result by_position =
-      Run({"prove", "--position", "2", "--origin", kOrigin, "--out", dir_.At("b.tlog-proof"), "--json"});
+  const Result by_position = Run({"prove", "--position", "2", "--origin", kOrigin, "--out",
+                                  dir_.At("b.tlog-proof"), "--json"});
   ASSERT_EQ(by_position.code, 0) << by_position.err;
-  EXPECT_THAT(by_position.out, HasSubstr(Str("\"leaf_hash\":\"", ToHex(first_.leaf_hash.view()), "\"")));
+  EXPECT_THAT(by_position.out,
+              HasSubstr(Str("\"leaf_hash\":\"", ToHex(first_.leaf_hash.view()), "\"")));
   EXPECT_EQ(ReadAll(dir_.At("b.tlog-proof")), ReadAll(dir_.At("a.tlog-proof")));
   EXPECT_EQ(Run({"prove", "--event", id, "--out", dir_.At("a.tlog-proof")}).code, 3);
   const Result by_case =
@@ -151,8 +153,10 @@ TEST_F(EvidenceTest, WhatIsNotHeldIsRefusedInWords) {
   EXPECT_EQ(unknown.code, 3);
   EXPECT_THAT(unknown.err, HasSubstr("withheld"));
   EXPECT_EQ(Run({"prove", "--position", "5", "--origin", kOrigin, "--out", out}).code, 3);
-  EXPECT_EQ(Run({"prove", "--position", "1", "--origin", "FI/GOV/0245437-2/kela/compensation/1", "--out",
-                 out}).code, 3);
+  EXPECT_EQ(Run({"prove", "--position", "1", "--origin", "FI/GOV/0245437-2/kela/compensation/1",
+                 "--out", out})
+                .code,
+            3);
   for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{
            {"prove", "--event", "x"},
            {"prove", "--out", out},
@@ -187,7 +191,8 @@ TEST_F(EvidenceTest, AKeptCheckpointIsComparedWithTheNewest) {
                             dir_.At("b.checkpoint-pair"), "--json"});
   EXPECT_EQ(sizes.code, 0) << sizes.err;
   EXPECT_THAT(sizes.out, HasSubstr("\"from\":3,\"to\":4,\"verdict\":\"consistent\""));
-  EXPECT_EQ(Run({"prove", "--consistency", "--from", "4", "--to", "3", "--out", dir_.At("c")}).code, 3);
+  EXPECT_EQ(Run({"prove", "--consistency", "--from", "4", "--to", "3", "--out", dir_.At("c")}).code,
+            3);
   EXPECT_EQ(Run({"prove", "--consistency", "--from", "9", "--out", dir_.At("c")}).code, 3);
   const std::string foreign = dir_.Write(
       "foreign.note", proof::Signer::Generate(kOrigin, proof::KeyUse::kCheckpoint)
@@ -209,8 +214,7 @@ TEST_F(EvidenceTest, ACheckpointThatContradictsTheLogBecomesEvidenceOfAFork) {
   EXPECT_THAT(result.out, HasSubstr("FORK"));
   const auto pair = proof::ParseCheckpointPair(ReadAll(dir_.At("fork.checkpoint-pair")));
   ASSERT_OK(pair);
-  const auto verdict =
-      proof::VerifyCheckpointPair(*pair, service->signer->verifier());
+  const auto verdict = proof::VerifyCheckpointPair(*pair, service->signer->verifier());
   ASSERT_OK(verdict);
   EXPECT_EQ(*verdict, proof::PairVerdict::kFork);
   // One that is ahead of the store: nothing can be compared, and that is told as what it is.
@@ -222,8 +226,7 @@ TEST_F(EvidenceTest, ACheckpointThatContradictsTheLogBecomesEvidenceOfAFork) {
 
 TEST_F(EvidenceTest, ABundleIsMadeShownAndVerifiedOffline) {
   const std::string file = dir_.At("case.json");
-  const Result made =
-      Run({"bundle", "--case", kCase1, "--open", "service", "--out", file});
+  const Result made = Run({"bundle", "--case", kCase1, "--open", "service", "--out", file});
   ASSERT_EQ(made.code, 0) << made.err;
   EXPECT_THAT(made.err, HasSubstr("WARNING: the file holds in clear: service"));
   EXPECT_THAT(ReadAll(file), Not(HasSubstr(ToBase64("rytmi"))));
@@ -294,8 +297,9 @@ TEST_F(EvidenceTest, AnAlteredBundleIsFoundAndAnythingElseIsNoBundle) {
   const std::string altered = dir_.Write("altered.json", evidence::FormatBundle(*bundle));
   const Result verified = RunPolku({"bundle", "verify", altered, "--json"});
   EXPECT_EQ(verified.code, 5);
-  EXPECT_THAT(verified.out, HasSubstr("{\"kind\":\"section\",\"origin\":\"FI/MUN/0187690-1/oulu/referral/1\","
-                                      "\"position\":2,"));
+  EXPECT_THAT(verified.out,
+              HasSubstr("{\"kind\":\"section\",\"origin\":\"FI/MUN/0187690-1/oulu/referral/1\","
+                        "\"position\":2,"));
   const Result shown = RunPolku({"bundle", "show", altered});
   EXPECT_EQ(shown.code, 5);
   EXPECT_THAT(shown.err, HasSubstr("does not verify"));

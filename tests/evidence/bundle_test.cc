@@ -19,14 +19,14 @@
 namespace polku::evidence {
 namespace {
 
-using testing::IsOk;
-using testing::StatusIs;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::IsOk;
 using ::testing::Not;
 using ::testing::SizeIs;
+using testing::StatusIs;
 using ::testing::UnorderedElementsAre;
 
 constexpr char kKelaWitness[] = "FI/GOV/0245437-2/kela/compensation/witness";
@@ -62,15 +62,16 @@ std::string Text(const BundleReport& report) {
   std::string text;
   for (const auto& problem : report.problems) {
     text += Str(ProblemName(problem.kind), " ", problem.origin, " ",
-                problem.position ? std::to_string(problem.position->value()) : "-", ": ", problem.what,
-                "\n");
+                problem.position ? std::to_string(problem.position->value()) : "-", ": ",
+                problem.what, "\n");
   }
   return text;
 }
 
-// Oulu's log of 24 entries and Kela's replica of it, which ends at 23; Kela's own log. Both have kept
-// cosignatures by Kela and by an association.
-//   oulu 0 Genesis, 1 SchemaAdded, 2 case 1 (Kela: service), 3-19 case 2 (nobody), 20 case 1 (Kela: service, social),
+// Oulu's log of 24 entries and Kela's replica of it, which ends at 23; Kela's own log. Both have
+// kept cosignatures by Kela and by an association.
+//   oulu 0 Genesis, 1 SchemaAdded, 2 case 1 (Kela: service), 3-19 case 2 (nobody), 20 case 1 (Kela:
+//   service, social),
 //        21 case 1 (nobody), 22 case 1 (Kela: service), 23 case 1 (Kela: service)
 //   kela 0 Genesis, 1 SchemaAdded, 2 case 1, because of oulu 20
 struct Scene {
@@ -125,7 +126,8 @@ struct Scene {
     return options;
   }
   BundleOptions OuluOptions() {
-    return Options(oulu, {{kOwnLog, Position(2)}, {kOwnLog, Position(20)}, {kOwnLog, Position(21)}});
+    return Options(oulu,
+                   {{kOwnLog, Position(2)}, {kOwnLog, Position(20)}, {kOwnLog, Position(21)}});
   }
   BundleOptions KelaOptions() {
     const LogNumber replica = kela.ReplicaOf(kOuluOrigin);
@@ -202,16 +204,17 @@ TEST_F(BundleTest, ACosignatureOfAPlaceThatIsHiddenHereIsProvenWithTheHashesKept
     const auto proof = ProveCosigned(tree, **kept, Position(size));
     ASSERT_OK(proof) << size;
     const proof::Checkpoint other = scene_.oulu.CheckpointAt(Position(size));
-    EXPECT_OK(size > 13 ? proof::VerifyConsistency(Position(13), other.size, (*kept)->root,
-                                                   other.root, *proof)
-                        : proof::VerifyConsistency(other.size, Position(13), other.root,
-                                                   (*kept)->root, *proof))
+    EXPECT_OK(
+        size > 13
+            ? proof::VerifyConsistency(Position(13), other.size, (*kept)->root, other.root, *proof)
+            : proof::VerifyConsistency(other.size, Position(13), other.root, (*kept)->root, *proof))
         << size;
   }
 }
 
 TEST_F(BundleTest, EveryHiddenPlaceIsProvenToEveryStoredSize) {
-  // Shapes of trees are many: every cosigned size inside the withheld run, towards every stored size.
+  // Shapes of trees are many: every cosigned size inside the withheld run, towards every stored
+  // size.
   World oulu(kOuluOrigin, 'o');
   World kela(kKelaOrigin, 'k');
   oulu.AddSchema(Need());
@@ -238,7 +241,8 @@ TEST_F(BundleTest, EveryHiddenPlaceIsProvenToEveryStoredSize) {
                                                 std::max(kept.size, Position(end)));
         ASSERT_OK(expected);
         EXPECT_EQ(*proof, *expected) << size << " " << proven_to << " " << end;
-        if (!here.Consistency(std::min(kept.size, Position(end)), std::max(kept.size, Position(end)))
+        if (!here.Consistency(std::min(kept.size, Position(end)),
+                              std::max(kept.size, Position(end)))
                  .ok()) {
           ++hidden;
         }
@@ -279,9 +283,9 @@ TEST_F(BundleTest, AQuorumCountsWitnessesOfOtherCheckpointsThatCoverTheEvents) {
   less.mutable_logs(0)->clear_cosigned();
   EXPECT_THAT(Names(Verify(less).problems), ElementsAre("cosignature"));
   // One that ends before the event says nothing of it.
-  v1::Bundle later = Make(scene_.Options(
-      scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)},
-                    {scene_.kela.ReplicaOf(kOuluOrigin), Position(22)}}));
+  v1::Bundle later =
+      Make(scene_.Options(scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)},
+                                        {scene_.kela.ReplicaOf(kOuluOrigin), Position(22)}}));
   *later.mutable_logs(0)->add_cosigned() = bundle.logs(0).cosigned(0);
   later.set_policy(scene_.Policy(0));
   const auto checkpoint = proof::VerifyCheckpoint(later.logs(0).checkpoint(), scene_.oulu.key());
@@ -289,9 +293,8 @@ TEST_F(BundleTest, AQuorumCountsWitnessesOfOtherCheckpointsThatCoverTheEvents) {
   const auto strict = proof::Policy::Parse(proof::Policy::Format(
       {scene_.oulu.key()}, {scene_.kela_witness->verifier(), scene_.paja_witness->verifier()}, 2));
   ASSERT_OK(strict);
-  later.mutable_logs(0)->set_checkpoint(
-      scene_.oulu.NoteAt(Position(23)) +
-      scene_.paja_witness->Cosign(*checkpoint, scene_.At(21)));
+  later.mutable_logs(0)->set_checkpoint(scene_.oulu.NoteAt(Position(23)) +
+                                        scene_.paja_witness->Cosign(*checkpoint, scene_.At(21)));
   const BundleReport report = Verify(later, &*strict);
   EXPECT_THAT(Names(report.problems), ElementsAre("cosignature")) << Text(report);
 }
@@ -355,9 +358,11 @@ TEST_F(BundleTest, WhatCannotBeProvenIsRefused) {
 }
 
 TEST_F(BundleTest, WhatAnAgencyHadReceivedByThenIsWhatItsCosignatureCoversAndWasDisclosedToIt) {
-  BundleOptions options = scene_.Options(
-      scene_.oulu, {{kOwnLog, Position(2)}, {kOwnLog, Position(20)}, {kOwnLog, Position(21)},
-                    {kOwnLog, Position(22)}, {kOwnLog, Position(23)}});
+  BundleOptions options = scene_.Options(scene_.oulu, {{kOwnLog, Position(2)},
+                                                       {kOwnLog, Position(20)},
+                                                       {kOwnLog, Position(21)},
+                                                       {kOwnLog, Position(22)},
+                                                       {kOwnLog, Position(23)}});
   options.known_to = kKela;
   options.open = kEverything;
   const auto positions = [](const v1::Bundle& bundle) {
@@ -417,9 +422,10 @@ TEST_F(BundleTest, TheReadersOwnPolicyGoesBeforeThatOfTheBundle) {
   EXPECT_THAT(Verify(forged).problems, IsEmpty());  // it vouches for itself
   EXPECT_THAT(Names(Verify(forged, &*policy).problems), Contains("checkpoint"));
 
-  const auto stranger = FixedSigner("FI/GOV/0246246-0/other/x/witness", proof::KeyUse::kCosignature, 's');
-  const auto strict = proof::Policy::Parse(
-      proof::Policy::Format({scene_.oulu.key()}, {stranger->verifier()}, 1));
+  const auto stranger =
+      FixedSigner("FI/GOV/0246246-0/other/x/witness", proof::KeyUse::kCosignature, 's');
+  const auto strict =
+      proof::Policy::Parse(proof::Policy::Format({scene_.oulu.key()}, {stranger->verifier()}, 1));
   ASSERT_OK(strict);
   EXPECT_THAT(Names(Verify(bundle, &*strict).problems), ElementsAre("cosignature"));
   const auto without_log = proof::Policy::Parse(proof::Policy::Format({scene_.kela.key()}, {}, 0));
@@ -459,7 +465,8 @@ TEST_F(BundleTest, EverythingThatIsWrongIsTold) {
 }
 
 TEST_F(BundleTest, AnOriginThatShowedAnAuthorAnotherEntryIsFoundByTheCause) {
-  // The same origin key, another history: what Kela's entry calls its cause is not what stands there.
+  // The same origin key, another history: what Kela's entry calls its cause is not what stands
+  // there.
   World other(kOuluOrigin, 'o');
   other.AddSchema(Need());
   for (int i = 0; i < 18; ++i) other.Add(NumberedCase(2), Need());
@@ -596,7 +603,8 @@ TEST_F(BundleTest, EveryFieldThatIsAlteredIsFoundWithItsReason) {
   const v1::Bundle two_logs = Make(plain);
   ASSERT_THAT(two_logs.logs(), SizeIs(2));
 
-  // What each field's alteration may be told as. A field that is missing here is a test that is missing.
+  // What each field's alteration may be told as. A field that is missing here is a test that is
+  // missing.
   const std::map<std::string, std::set<std::string>> expected = {
       {"format", {"refused"}},
       {"made_by", {"bundle"}},
@@ -609,8 +617,9 @@ TEST_F(BundleTest, EveryFieldThatIsAlteredIsFoundWithItsReason) {
       {"logs.events", {"bundle", "order", "revision", "schema"}},
       {"logs.events.position",
        {"inclusion", "bundle", "revision", "genesis", "known-to", "cosignature"}},
-      {"logs.events.leaf", {"inclusion", "malformed-entry", "order", "revision", "section", "schema",
-                            "known-to", "bundle", "genesis", "cause"}},
+      {"logs.events.leaf",
+       {"inclusion", "malformed-entry", "order", "revision", "section", "schema", "known-to",
+        "bundle", "genesis", "cause"}},
       {"logs.events.inclusion", {"inclusion"}},
       {"logs.events.opened", {"section"}},
       {"logs.events.opened.kind", {"section", "known-to"}},
@@ -629,9 +638,9 @@ TEST_F(BundleTest, EveryFieldThatIsAlteredIsFoundWithItsReason) {
     // Claims: a bundle says who made it and when, and nobody can check.
     if (mutation.field == "made_by" || mutation.field == "made_at") return true;
     // Choice: what was left out of a bundle is not seen.
-    if (mutation.how == "gone" && (mutation.field == "logs" || mutation.field == "logs.events" ||
-                                   mutation.field == "logs.events.opened" ||
-                                   mutation.field == "logs.cosigned")) {
+    if (mutation.how == "gone" &&
+        (mutation.field == "logs" || mutation.field == "logs.events" ||
+         mutation.field == "logs.events.opened" || mutation.field == "logs.cosigned")) {
       return true;
     }
     if (mutation.field == "case_id") return mutation.how == "empty";
@@ -680,8 +689,7 @@ TEST_F(BundleTest, APolicyThatIsAlteredIsNeverTakenForTheReaders) {
   const auto other = FixedSigner(kOuluOrigin, proof::KeyUse::kCheckpoint, 'x');
   v1::Bundle altered = bundle;
   altered.set_policy(proof::Policy::Format(
-      {other->verifier()},
-      {scene_.kela_witness->verifier(), scene_.paja_witness->verifier()}, 2));
+      {other->verifier()}, {scene_.kela_witness->verifier(), scene_.paja_witness->verifier()}, 2));
   EXPECT_THAT(Names(Verify(altered, &*policy).problems), Contains("checkpoint"));
   altered.set_policy("nonsense\n");
   EXPECT_THAT(Names(Verify(altered, &*policy).problems), ElementsAre("bundle"));
@@ -703,11 +711,14 @@ TEST_F(BundleTest, AFileThatTwoReadersCouldReadDifferentlyIsRefused) {
         good.substr(0, good.size() - 3), with("\"made_by\"", "\"made_at\""),
         with("\"made_by\"", "\"made_whom\""), with("\"made_by\"", "\"madeBy\""),
         with("\"policy\": \"", "\"policy\": \"\x01"), with("polku/bundle/v1", "polku/bundle/v2"),
-        with("\"position\": \"2\"", "\"position\": 2.0"), with("\"position\": \"2\"", "\"position\": null"),
+        with("\"position\": \"2\"", "\"position\": 2.0"),
+        with("\"position\": \"2\"", "\"position\": null"),
         with("\"position\": \"2\"", "\"position\": \"2\", \"position\": \"3\""),
         with("\"position\": \"2\"", "\"position\": -1"), with("\"leaf\": \"", "\"leaf\": \"!"),
-        with("\"logs\": [", "\"logs\": [[[[[[[[[[[[[[[[[["), with("\"logs\": [", "\"logs\": 7, \"x\": [")}) {
-    EXPECT_THAT(ParseBundle(bad), StatusIs(absl::StatusCode::kInvalidArgument)) << bad.substr(0, 400);
+        with("\"logs\": [", "\"logs\": [[[[[[[[[[[[[[[[[["),
+        with("\"logs\": [", "\"logs\": 7, \"x\": [")}) {
+    EXPECT_THAT(ParseBundle(bad), StatusIs(absl::StatusCode::kInvalidArgument))
+        << bad.substr(0, 400);
   }
   // Layout is nobody's business.
   std::string flat = good;
@@ -723,8 +734,9 @@ TEST(JsonFormTest, LimitsHold) {
   EXPECT_OK(CheckJsonForm(R"( {"a" : [ [ 1 , -2 , true ] , [ ] ] } )", limits));
   for (const char* bad :
        {R"({"a":{"b":{}}})", R"({"a":[[[]]]})", R"({"a":["b","c","d","e"]})", R"({"a":1,"a":2})",
-        R"({"a":01})", R"({"a":1e3})", R"({"a":"b)", R"({"a":"\)", R"({"a":1,})", R"({"a"})", R"({,})",
-        R"({"a":nul})", R"({"":1})", R"({"A":1})", R"({"a":123456789012345678901})", "{\"a\":\"\n\"}"}) {
+        R"({"a":01})", R"({"a":1e3})", R"({"a":"b)", R"({"a":"\)", R"({"a":1,})", R"({"a"})",
+        R"({,})", R"({"a":nul})", R"({"":1})", R"({"A":1})", R"({"a":123456789012345678901})",
+        "{\"a\":\"\n\"}"}) {
     EXPECT_THAT(CheckJsonForm(bad, limits), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
   }
 }

@@ -1,5 +1,6 @@
-// Two agencies' stores with fixed keys and randomness: an origin's own log, and another agency's replica of
-// it in which most is withheld. The same bytes in every run, so that golden files can be made of it.
+// Two agencies' stores with fixed keys and randomness: an origin's own log, and another agency's
+// replica of it in which most is withheld. The same bytes in every run, so that golden files can be
+// made of it.
 #ifndef POLKU_TESTS_EVIDENCE_BUNDLE_WORLD_H_
 #define POLKU_TESTS_EVIDENCE_BUNDLE_WORLD_H_
 
@@ -58,15 +59,13 @@ inline std::unique_ptr<proof::Signer> FixedSigner(const std::string& name, proof
   const std::string seed(32, seed_byte);
   proof::Ed25519Public key;
   unsigned char secret[crypto_sign_SECRETKEYBYTES];
-  crypto_sign_seed_keypair(key.data(), secret,
-                           reinterpret_cast<const unsigned char*>(seed.data()));
+  crypto_sign_seed_keypair(key.data(), secret, reinterpret_cast<const unsigned char*>(seed.data()));
   const proof::VerifierKey verifier(name, key, use);
   std::string id;
   AppendBigEndian32(id, verifier.key_id());
-  auto signer = proof::Signer::Parse(
-      Str("PRIVATE+KEY+", name, "+", ToHex(id), "+",
-          ToBase64(std::string(1, static_cast<char>(use)) + seed)),
-      use);
+  auto signer = proof::Signer::Parse(Str("PRIVATE+KEY+", name, "+", ToHex(id), "+",
+                                         ToBase64(std::string(1, static_cast<char>(use)) + seed)),
+                                     use);
   EXPECT_OK(signer);
   return *std::move(signer);
 }
@@ -80,8 +79,8 @@ class World {
         signer_(FixedSigner(origin, proof::KeyUse::kCheckpoint, seed)),
         engine_(log::MakeMemoryEngine()) {
     vault::MasterKey master(std::string(32, seed));
-    auto keys = vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk_), master,
-                                      random_);
+    auto keys =
+        vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk_), master, random_);
     EXPECT_OK(keys);
     keys_ = *std::move(keys);
     auto log = log::Log::Open(*engine_,
