@@ -26,6 +26,9 @@ constexpr size_t kMaxPairBytesInStatus = 2 << 20;
 static_assert(log::kMaxEntriesPerAppend * (proof::kMaxProofHashes * 34 + 512) +
                   proof::kMaxNoteBytes < 4 << 20);
 
+// Senders that are no witnesses here, each told once in the operator's log.
+constexpr size_t kMaxUnknownTold = 256;
+
 constexpr std::string_view kRemedy =
     "; nothing is appended until the next start. Stop the service; fetch the missing entries with `polku "
     "recover` from a mirror, or, when nobody has them, go on in a new epoch with `polku new-epoch`";
@@ -114,6 +117,15 @@ Witnessing::Taken Witnessing::OnCosign(std::string_view agency,
     for (const auto& line : claimed->lines) {
       if (line.cosigned_at && line.name.starts_with(Str(agency, "/"))) taken.witness = line.name;
     }
+  }
+  // Other services of our own agency follow us, too, and need not be listed: told once, not each time.
+  if (!agency_of_.contains(taken.witness)) {
+    const std::string sender = Str(agency, " as ", taken.witness.empty() ? "nobody" : taken.witness);
+    if (unknown_.size() < kMaxUnknownTold && unknown_.insert(sender).second) {
+      LogLine(LogLevel::kWarning, "cosignatures of ", sender,
+              " are ignored: list its cosigning.public under witnesses, if they are to count");
+    }
+    return taken;
   }
   const auto outcome = book_->OnCosign(agency, cosign, options_.size(), options_.checkpoint());
   if (outcome.ahead) {

@@ -130,6 +130,7 @@ class Witnessing {
   std::string behind_;
   std::map<std::string, std::string> claims_;  // by agency: of more entries than there are, without proof
   std::string fault_;                          // records or tree that cannot be read or written
+  std::set<std::string> unknown_;  // who cosigned without being a witness here
   PeerLog peer_log_;
 };
 
