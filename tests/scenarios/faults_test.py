@@ -368,7 +368,7 @@ class OperatorTest(harness.SystemTest):
         result = self.run_service("oulu-referral", "--no-such-option")
         self.assert_fails(result, 2, "--help")
         for command in ("keygen", "publish", "import", "sheet", "case", "replay", "status",
-                        "summary", "reindex"):
+                        "summary", "reindex", "recover", "new-epoch"):
             result = self.cluster.run(command, "--help")
             self.assertEqual(result.returncode, 0, command)
             self.assertIn("polku " + command, result.stdout)

@@ -324,7 +324,7 @@ class NewEpochTest(EpochCase):
             lines = [json.loads(line) for line in self.cluster.polku(
                 "replay", "--config", self.cluster.config(peer), "--origin", made["origin"],
                 "--json").splitlines()]
-            predecessor = lines[0]["event"]["predecessor"]
+            predecessor = lines[0]["control"]["predecessor"]
             self.assertEqual(predecessor["origin"], made["predecessor"])
             self.assertEqual(int(predecessor["held_size"]), held)
             self.assertEqual(int(predecessor["known_size"]), self.full["size"])
@@ -334,6 +334,9 @@ class NewEpochTest(EpochCase):
             "summary", "--config", self.cluster.config(MIRROR), "--json"))
         sizes = {log["origin"]: log["size"] for log in held_by_mirror["logs"]}
         self.assertEqual(sizes[made["predecessor"]], self.full["size"])
+        # What was lost here and taken again stands in both logs at a peer, and counts once.
+        events = {case["case"]: case["events"] for case in held_by_mirror["cases"]}
+        self.assertEqual({events[f"{number:032x}"] for number in range(1, 9)}, {1})
 
         # A case begun in the old epoch goes on in the new one: the need is known, so a plan can be made.
         timeline = self.cluster.polku("case", "--config", self.cluster.config(REFERRAL), "--json",
