@@ -1,0 +1,192 @@
+// Verification of a stored log beside a bare SHA-256 of the same leaves, in one run, in turns. It measures and asserts
+// nothing about time.
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "eventstore/base/hash.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "eventstore/evidence/verify.h"
+#include "eventstore/log/group.h"
+#include "eventstore/log/log.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+
+namespace polku {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view kUsage =
+    "usage: polku-verify-bench [--json] [--entries N] [--rounds N] [--directory D]\n"
+    "  --entries N    entries in the log, default 200000, in commits of 100\n"
+    "  --rounds N     measurements of each, in turns, default 5; medians are shown\n"
+    "  --directory D  where to make (and remove) the database, default the working directory\n"
+    "  --json         one JSON object instead of a table\n"
+    "'sha-256' reads the same leaves from memory and hashes each once, as the floor under any verification.\n"
+    "Sections are stored but not opened. One core unless it says both.\n";
+constexpr std::string_view kOrigin = "FI/MUN/0187690-1/oulu/attendance/1";
+constexpr size_t kBatch = 100;
+
+[[noreturn]] void Die(std::string_view what) {
+  std::cerr << "polku-verify-bench: " << what << "\n";
+  std::exit(1);
+}
+void Must(const absl::Status& status) {
+  if (!status.ok()) Die(status.ToString());
+}
+template <typename T>
+T Must(absl::StatusOr<T> result) {
+  if (!result.ok()) Die(result.status().ToString());
+  return *std::move(result);
+}
+
+// About 300 bytes of leaf and one sealed section: a recorded day, disclosed to one receiver.
+log::NewEntry MakeEntry(uint64_t n) {
+  const std::string_view number(reinterpret_cast<const char*>(&n), sizeof n);
+  const uint64_t case_number = n % 5'000;
+  const std::string_view case_bytes(reinterpret_cast<const char*>(&case_number), sizeof case_number);
+  log::NewEntry entry;
+  entry.id = *EventId::FromBytes(Sha256({"id", number}).view().substr(0, 16));
+  entry.case_id = *CaseId::FromBytes(Sha256({"case", case_bytes}).view().substr(0, 16));
+  entry.type = "polku.attendance.v1.DayRecorded";
+  entry.author_agency = "FI/MUN/0187690-1/oulu";
+  entry.author_official = "official-7";
+  entry.schema_hash = Sha256("schema");
+  entry.sections = {{SectionKind::kService, Sha256({"c", number}), std::string(80, 'b')}};
+  SectionSet sections;
+  sections.add(SectionKind::kService);
+  entry.disclosures = {{"FI/GOV/0245437-2/kela", sections, Position(0)}};
+  return entry;
+}
+
+struct Row {
+  std::string name;
+  std::vector<double> per_second;
+  double Median() {
+    std::sort(per_second.begin(), per_second.end());
+    return per_second[per_second.size() / 2];
+  }
+};
+
+double Seconds(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void Main(uint64_t entries, int rounds, const std::string& parent, bool json) {
+  const std::string directory = parent + "/polku-verify-bench.db";
+  fs::remove_all(directory);
+  const auto signer = proof::Signer::Generate(std::string(kOrigin), proof::KeyUse::kCheckpoint);
+  {
+    const auto engine = Must(rocks::OpenEngine({.directory = directory}));
+    const auto log = Must(log::Log::Open(
+        *engine, {.origin = *OriginName::Parse(kOrigin), .clock = SystemClock(), .random = SystemRandom(),
+                  .signer = signer.get()},
+        std::string(32, 'k')));
+    for (uint64_t n = 0; n < entries;) {
+      log::AppendRequest request;
+      for (size_t i = 0; i < kBatch && n < entries; ++i) request.entries.push_back(MakeEntry(n++));
+      Must(log->Append({&request, 1})[0].status);
+    }
+  }
+  const auto engine = Must(
+      rocks::OpenEngine({.directory = directory, .mode = rocks::OpenMode::kReadOnly}));
+  // The leaves in memory, for the bare hash.
+  std::string bytes;
+  std::vector<std::pair<size_t, size_t>> leaves;
+  {
+    const auto groups = Must(engine->Scan(kOwnLog, Position(0), false));
+    while (const auto group = Must(groups->Next())) {
+      const auto view = Must(log::GroupView::Parse(group->entries, {}));
+      for (const auto& item : view.items()) {
+        leaves.emplace_back(bytes.size(), item.leaf.size());
+        bytes.append(item.leaf);
+      }
+    }
+  }
+  const auto count = static_cast<double>(leaves.size());
+  Row bare{"sha-256 of the leaves", {}};
+  Row one{"verify, one core", {}};
+  Row entries_only{"verify without indexes, one core", {}};
+  Row both{"verify, all cores", {}};
+  const auto verify = [&](size_t threads, bool index) {
+    evidence::VerifyOptions options;
+    options.own_origin = kOrigin;
+    options.keys.emplace(kOrigin, signer->verifier());
+    options.threads = threads;
+    options.check_index = index;
+    const auto start = Clock::now();
+    const evidence::Report report = Must(evidence::VerifyStore(*engine, options));
+    const double seconds = Seconds(start);
+    if (!report.problems.empty()) Die(report.problems[0].what);
+    return count / seconds;
+  };
+  uint64_t sink = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const auto start = Clock::now();
+    for (const auto& [at, size] : leaves) {
+      sink += Sha256({std::string_view(bytes).substr(at, size)}).data()[0];
+    }
+    bare.per_second.push_back(count / Seconds(start));
+    one.per_second.push_back(verify(1, true));
+    entries_only.per_second.push_back(verify(1, false));
+    both.per_second.push_back(verify(0, true));
+  }
+  const double mean_leaf = static_cast<double>(bytes.size()) / count;
+  fs::remove_all(directory);
+  if (json) {
+    std::printf("{\"entries\":%zu,\"leaf_bytes\":%.0f,\"sha256_per_second\":%.0f,\"verify_per_second\":%.0f,"
+                "\"entries_only_per_second\":%.0f,\"all_cores_per_second\":%.0f,\"ratio\":%.3f,\"check\":%llu}\n",
+                leaves.size(), mean_leaf, bare.Median(), one.Median(), entries_only.Median(), both.Median(),
+                one.Median() / bare.Median(), static_cast<unsigned long long>(sink));
+    return;
+  }
+  std::printf("%zu entries of %.0f bytes, %zu a checkpoint, medians of %d rounds in turns\n", leaves.size(),
+              mean_leaf, kBatch, rounds);
+  for (Row* row : {&bare, &one, &entries_only, &both}) {
+    std::printf("  %-34s %10.0f entries/s  %5.2f of the bare hash\n", row->name.c_str(), row->Median(),
+                row->Median() / bare.Median());
+  }
+}
+
+}  // namespace
+}  // namespace polku
+
+int main(int argc, char** argv) {
+  uint64_t entries = 200'000;
+  int rounds = 5;
+  std::string directory = ".";
+  bool json = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string flag = argv[i];
+    const bool has_value = i + 1 < argc;
+    if (flag == "--json") {
+      json = true;
+    } else if (flag == "--entries" && has_value) {
+      entries = std::strtoull(argv[++i], nullptr, 10);
+    } else if (flag == "--rounds" && has_value) {
+      rounds = std::atoi(argv[++i]);
+    } else if (flag == "--directory" && has_value) {
+      directory = argv[++i];
+    } else if (flag == "--seconds" && has_value) {
+      ++i;  // run.sh gives every benchmark the same flags; here --entries and --rounds say how long
+    } else {
+      std::cerr << polku::kUsage;
+      return flag == "--help" ? 0 : 2;
+    }
+  }
+  if (entries == 0 || rounds < 1) {
+    std::cerr << polku::kUsage;
+    return 2;
+  }
+  polku::Main(entries, rounds, directory, json);
+  return 0;
+}
