@@ -639,22 +639,21 @@ class Verifier {
     const std::string own_agency = AgencyOf(state.scan.origin);
     std::vector<log::KeptCosignature> batch;
     const auto flush = [&] {
-      std::vector<std::optional<Problem>> found(batch.size());
-      const std::function<std::optional<Problem>(size_t)> work = [&](size_t i) {
+      const std::function<Cosigned(size_t)> work = [&](size_t i) {
         return CheckCosignature(state, batch[i]);
       };
-      const std::function<void(size_t, std::optional<Problem>)> take =
-          [&](size_t i, std::optional<Problem> problem) {
-            if (problem) {
-              sink.Add(problem->kind, problem->position, std::move(problem->what));
-              return;
+      const std::function<void(size_t, Cosigned)> take =
+          [&](size_t i, Cosigned checked) {
+            if (checked.problem) {
+              sink.Add(checked.problem->kind, checked.problem->position,
+                       std::move(checked.problem->what));
             }
-            if (FindWitness(batch[i].witness) == nullptr || batch[i].size > state.scan.size) return;
+            if (!checked.verified) return;
             ++state.report.cosignatures;
             std::string agency = AgencyOfWitness(batch[i].witness);
             if (agency != own_agency) agencies.insert(std::move(agency));
           };
-      InOrder<std::optional<Problem>>(batch.size(), threads_, work, take, [] { return true; });
+      InOrder<Cosigned>(batch.size(), threads_, work, take, [] { return true; });
       batch.clear();
     };
     const absl::Status status = log::VisitCosignatures(
@@ -689,11 +688,16 @@ class Verifier {
     return checkpoint->root;
   }
 
-  std::optional<Problem> CheckCosignature(const LogState& state, const log::KeptCosignature& kept) {
+  // Neither: of a witness that is not known, newer than what is looked at, or what it is of is withheld.
+  struct Cosigned {
+    bool verified = false;
+    std::optional<Problem> problem;
+  };
+  Cosigned CheckCosignature(const LogState& state, const log::KeptCosignature& kept) {
     const proof::VerifierKey* key = FindWitness(kept.witness);
-    if (key == nullptr) return std::nullopt;
+    if (key == nullptr) return {};
     const auto problem = [&](ProblemKind kind, Position position, std::string what) {
-      return Problem{kind, state.scan.origin, position, std::move(what)};
+      return Cosigned{false, Problem{kind, state.scan.origin, position, std::move(what)}};
     };
     const std::string body = proof::CheckpointBody({state.scan.origin, kept.size, kept.root});
     const auto time = proof::VerifyCosignature(Str(body, "\n", kept.line), *key);
@@ -710,20 +714,24 @@ class Verifier {
     if (kept.size > state.scan.size) {
       // The witness may have been faster than this verification, but not than the log.
       const auto now = SizeNow(state.scan.number);
-      if (now && kept.size <= *now) return std::nullopt;
+      if (now && kept.size <= *now) return {};
       return problem(ProblemKind::kRollback, state.scan.size,
                      Str("the log ends here, but ", kept.witness, " has cosigned ",
                          kept.size.value(), " entries"));
     }
-    if (kept.proven_to > state.scan.size) return std::nullopt;  // newer than what is looked at
-    const std::optional<Hash> root = StoredRoot(state, kept.proven_to);
-    const bool agrees =
-        root && (kept.proven_to == kept.size
-                     ? *root == kept.root
-                     : proof::VerifyConsistency(kept.size, kept.proven_to, kept.root, *root,
-                                                kept.consistency)
-                           .ok());
-    if (agrees) return std::nullopt;
+    if (kept.proven_to > state.scan.size) return {};
+    const auto agrees = [&](const Hash& root) {
+      return kept.proven_to == kept.size
+                 ? root == kept.root
+                 : proof::VerifyConsistency(kept.size, kept.proven_to, kept.root, root,
+                                            kept.consistency)
+                       .ok();
+    };
+    const std::optional<Hash> stored = StoredRoot(state, kept.proven_to);
+    if (stored && agrees(*stored)) return {true, std::nullopt};
+    // The checkpoint itself may be what is wrong or gone, which is told elsewhere: the entries decide.
+    const auto computed = log::TreeReader(engine_, state.scan.number).Root(kept.proven_to);
+    if (!computed.ok() || agrees(*computed)) return {computed.ok(), std::nullopt};
     return problem(ProblemKind::kCosignature, kept.size,
                    Str(kept.witness, " cosigned another history of ", kept.size.value(),
                        " entries than is stored"));
