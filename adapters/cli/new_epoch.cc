@@ -42,7 +42,8 @@ ExitCode NewEpoch(const Args& args, Io& io) {
                   ",\"logs\":", made->logs, ",\"entries\":", made->entries,
                   ",\"sections\":", made->sections,
                   ",\"signing_key\":", JsonString(made->signing_key),
-                  ",\"curve_key\":", JsonString(made->curve_key), "}\n");
+                  ",\"curve_key\":", JsonString(made->curve_key),
+                  ",\"old_signing_key\":", JsonString(made->old_signing_key), "}\n");
     return kExitOk;
   }
   io.out << Str(next->origin.text(), " is ready in ", next->data_directory, "; start the service with ",
@@ -58,7 +59,9 @@ ExitCode NewEpoch(const Args& args, Io& io) {
                 "# For the configuration of every service that follows this one, in place of the old "
                 "peers entry:\n",
                 "peers { origin: \"", next->origin.text(), "\" address: \"tcp://HOST:PORT\" curve_key: \"",
-                made->curve_key, "\" signing_key: \"", made->signing_key, "\" }\n");
+                made->curve_key, "\" signing_key: \"", made->signing_key, "\" }\n",
+                "# And in this one's and theirs, so that what the old log proved can still be proven:\n",
+                "earlier_signing_keys: \"", made->old_signing_key, "\"\n");
   return kExitOk;
 }
 

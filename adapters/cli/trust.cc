@@ -25,7 +25,7 @@ absl::StatusOr<proof::VerifierKey> ReadKey(const std::string& path, proof::KeyUs
 }  // namespace
 
 absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
-  Trust trust;
+  Trust trust{.keys = config.OtherLogKeys(), .witnesses = {}};
   POLKU_ASSIGN_OR_RETURN(
       auto own, ReadKey(Str(config.keys_directory, "/signing.public"), proof::KeyUse::kCheckpoint));
   if (own.name() != config.origin.text()) {
@@ -33,7 +33,6 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
                  "/signing.public is the key of ", own.name(), ", not of ", config.origin.text());
   }
   trust.keys.emplace(config.origin.text(), std::move(own));
-  for (const auto& peer : config.peers) trust.keys.emplace(peer.origin.text(), peer.signing_key);
   for (const auto& witness : config.witnesses) trust.witnesses.push_back(witness.key);
   auto cosigning =
       ReadKey(Str(config.keys_directory, "/cosigning.public"), proof::KeyUse::kCosignature);
@@ -50,7 +49,8 @@ absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_
   if (key != trust.keys.end()) return &key->second;
   return Error(
       absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
-      " is not known; the configuration's peers name those of other services (signing_key)");
+      " is not known; the configuration names those of other services under peers (signing_key), and those "
+      "of logs that are followed no more under earlier_signing_keys");
 }
 
 evidence::SecretFn SecretsOf(audit::Store& store) {

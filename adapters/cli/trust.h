@@ -20,7 +20,7 @@ namespace polku::cli {
 
 struct Trust {
   std::map<std::string, proof::VerifierKey, std::less<>>
-      keys;  // by origin: the own one and the peers'
+      keys;  // by origin: the own one, the peers' and earlier ones
   // The configuration's witnesses, and the service's own cosigning key where it has one.
   std::vector<proof::VerifierKey> witnesses;
 };

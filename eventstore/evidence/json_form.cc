@@ -1,6 +1,9 @@
 #include "eventstore/evidence/json_form.h"
 
+#include <charconv>
+#include <cstdint>
 #include <set>
+#include <system_error>
 
 #include "eventstore/base/status.h"
 
@@ -89,6 +92,8 @@ class Form {
     if (Take(']')) return absl::OkStatus();
     while (true) {
       Space();
+      // A bundle has none, and the parser behind reads an empty one as nothing.
+      if (Peek() == '[') return Wrong("a list in a list");
       POLKU_RETURN_IF_ERROR(Value(depth));
       Space();
       if (Take(']')) return absl::OkStatus();
@@ -107,11 +112,43 @@ class Form {
         return absl::OkStatus();
       }
       if (c < 0x20) return Wrong("a control character in a string");
-      // What an escape means is the parser's business; here it must not hide the closing quote.
-      at_ += c == '\\' ? 2 : 1;
+      if (c != '\\') {
+        ++at_;
+        continue;
+      }
+      POLKU_RETURN_IF_ERROR(Escape());
     }
     at_ = json_.size();
     return Wrong("a string does not end");
+  }
+
+  // RFC 8259 section 7, and surrogates only in pairs: the parser behind takes more than that, and what
+  // one reader refuses another must not read.
+  absl::Status Escape() {
+    ++at_;
+    if (std::string_view("\"\\/bfnrt").find(Peek()) != std::string_view::npos && Peek() != '\0') {
+      ++at_;
+      return absl::OkStatus();
+    }
+    uint32_t unit = 0;
+    if (!CodeUnit(unit)) return Wrong("not an escape of JSON");
+    if (unit < 0xd800 || unit > 0xdfff) return absl::OkStatus();
+    uint32_t low = 0;
+    if (unit > 0xdbff || !Take('\\') || !CodeUnit(low) || low < 0xdc00 || low > 0xdfff) {
+      return Wrong("half of a surrogate pair");
+    }
+    return absl::OkStatus();
+  }
+
+  // "u" and four hexadecimal digits.
+  bool CodeUnit(uint32_t& unit) {
+    constexpr size_t kLength = 5;
+    const std::string_view text = json_.substr(at_, kLength);
+    if (text.size() < kLength || text[0] != 'u') return false;
+    const auto [end, error] = std::from_chars(text.data() + 1, text.data() + kLength, unit, 16);
+    if (error != std::errc() || end != text.data() + kLength) return false;
+    at_ += kLength;
+    return true;
   }
 
   absl::Status Number() {

@@ -194,6 +194,13 @@ absl::StatusOr<config::v1::Agreement> LoadAgreement(std::string_view path) {
   return agreement;
 }
 
+std::map<std::string, proof::VerifierKey, std::less<>> Config::OtherLogKeys() const {
+  std::map<std::string, proof::VerifierKey, std::less<>> keys;
+  for (const PeerConfig& peer : peers) keys.emplace(peer.origin.text(), peer.signing_key);
+  for (const auto& key : earlier_keys) keys.emplace(key.name(), key);
+  return keys;
+}
+
 absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view service) {
   config::v1::ServiceConfig text;
   POLKU_RETURN_IF_ERROR(ParseTextFile(path, text));
@@ -323,6 +330,18 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
       return Invalid(path, field, Str(key->name(), " is listed twice; take the old key out"));
     }
     config.witnesses.push_back({witness.agency(), *std::move(key)});
+  }
+  for (int i = 0; i < text.earlier_signing_keys_size(); ++i) {
+    const std::string field = Str("earlier_signing_keys[", i, "]");
+    auto key = proof::VerifierKey::Parse(text.earlier_signing_keys(i), proof::KeyUse::kCheckpoint);
+    if (!key.ok()) return Annotate(key.status(), Str(path, ": ", field, " (a signing.public)"));
+    if (auto name = OriginName::Parse(key->name()); !name.ok()) {
+      return Annotate(name.status(), Str(path, ": ", field));
+    }
+    if (key->name() == origin->text() || !peer_origins.insert(key->name()).second) {
+      return Invalid(path, field, Str("the key of ", key->name(), " is named already"));
+    }
+    config.earlier_keys.push_back(*std::move(key));
   }
   if (text.verify_every_hours() > 0) {
     config.verify_every = absl::Hours(text.verify_every_hours());

@@ -48,11 +48,15 @@ struct Config {
   std::vector<PeerConfig> peers;
   std::map<zeromq::CurveKey, PrincipalConfig> principals;
   std::vector<replica::TrustedWitness> witnesses;
+  std::vector<proof::VerifierKey> earlier_keys;  // of logs held but followed no more; each origin once
   absl::Duration verify_every = absl::Hours(24);  // zero: without a pause
   std::optional<absl::CivilDay> business_date;
   size_t cached_cases = 20'000;
   uint64_t replication_credit_bytes = 8 << 20;
   size_t block_cache_bytes = 64 << 20;
+
+  // The checkpoint keys of all logs but the own one, by origin.
+  std::map<std::string, proof::VerifierKey, std::less<>> OtherLogKeys() const;
 };
 
 // Reads the file and those it names. `service` (e.g. "attendance") must be the origin's service;

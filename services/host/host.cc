@@ -176,11 +176,9 @@ class Host {
       AnnounceMirror(i);
       Apply(i, followed_[i].subscriber->Start(SteadyNow(), absl::Now()));
     }
-    evidence::VerifyOptions verify{.own_origin = config_.origin.text()};
+    evidence::VerifyOptions verify{.own_origin = config_.origin.text(),
+                                   .keys = config_.OtherLogKeys()};
     verify.keys.emplace(config_.origin.text(), keys_.signer->verifier());
-    for (const PeerConfig& peer : config_.peers) {
-      verify.keys.emplace(peer.origin.text(), peer.signing_key);
-    }
     for (const auto& witness : config_.witnesses) verify.witnesses.push_back(witness.key);
     verify.witnesses.push_back(keys_.cosigner->verifier());
     scrub_ = std::make_unique<Scrub>(Scrub::Options{

@@ -465,6 +465,7 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
     first_size = log->size();
   }
   made.signing_key = keys.signer->verifier().Format();
+  made.old_signing_key = old_key.Format();
   made.curve_key = zeromq::FormatCurveKey(keys.curve.public_key);
 
   std::error_code error;

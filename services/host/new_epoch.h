@@ -33,6 +33,7 @@ struct NewEpochMade {
   uint64_t sections = 0;  // of the old own log, whose secrets were wrapped
   std::string signing_key;  // signing.public of the new epoch
   std::string curve_key;    // curve.public
+  std::string old_signing_key;  // signing.public of the old log
 };
 
 // Offline, with the service stopped. The old directories are only read. Key files that the next keys

@@ -46,7 +46,8 @@ constexpr std::string_view kUsage =
     "  --json         one JSON object instead of a table\n"
     "example: polku-exchange-bench --bin build/release/bin --source . --seconds 5\n"
     "One author, one polku-referral process, one subscriber that verifies and stores. Every event is\n"
-    "decided, sealed and committed; 'acknowledged' is synced at the service, 'at subscriber' synced there.\n";
+    "decided, sealed and committed; 'acknowledged' is synced at the service, 'at subscriber' synced there,\n"
+    "'witnessed' cosigned by the subscriber and acknowledged after that.\n";
 
 constexpr const char* kService = "FI/MUN/0187690-1/oulu";
 constexpr const char* kOrigin = "FI/MUN/0187690-1/oulu/referral/1";
@@ -100,8 +101,9 @@ class ServiceProcess {
 class Follower {
  public:
   Follower(std::string endpoint, const fs::path& directory, const zeromq::CurveKey& server_key,
-           zeromq::CurveKeyPair keys, proof::VerifierKey origin_key)
-      : engine_(Must(rocks::OpenEngine({.directory = (directory / "data").string()}))),
+           zeromq::CurveKeyPair keys, proof::VerifierKey origin_key, const proof::Signer& cosigner)
+      : cosigner_(cosigner),
+        engine_(Must(rocks::OpenEngine({.directory = (directory / "data").string()}))),
         keystore_(Must(vault::KeyStore::Open(
             Must(rocks::OpenKeyStorage((directory / "keystore").string(), rocks::OpenMode::kReadWrite)),
             vault::MasterKey(std::string(32, 'm')), SystemRandom()))),
@@ -130,7 +132,8 @@ class Follower {
                std::vector<vault::KeyName> names;
                for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
                return keystore_->Ensure(names).status();
-             }},
+             },
+         .cosigner = &cosigner_},
         replica_->head(),
         [&](const CaseId& case_id, SectionKind kind, const Hash& commitment,
             const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
@@ -143,7 +146,7 @@ class Follower {
       zeromq::Wait({}, {connection.get()}, -1, absl::Milliseconds(20));
       if (const auto now_link = connection->link(); now_link != link) {
         link = now_link;
-        if (link == zeromq::LinkState::kConnected) Apply(subscriber->Start(absl::Now()), *subscriber, *connection);
+        if (link == zeromq::LinkState::kConnected) Apply(subscriber->Start(absl::Now(), absl::Now()), *subscriber, *connection);
       }
       while (auto message = connection->Receive()) {
         auto* incoming = std::get_if<zeromq::Incoming>(&*message);
@@ -169,13 +172,21 @@ class Follower {
       } else if (auto* store = std::get_if<replica::StoreBatch>(&outputs[i])) {
         Must(replica_->Append(store->batch));
         stored_.store(replica_->size().value(), std::memory_order_release);
-        for (auto& more : subscriber.OnStored(absl::OkStatus(), absl::Now())) outputs.push_back(std::move(more));
-      } else {
-        Die(std::get<replica::RaiseAlarm>(outputs[i]).what);
+        for (auto& more : subscriber.OnStored(absl::OkStatus(), absl::Now(), absl::Now())) {
+          outputs.push_back(std::move(more));
+        }
+      } else if (auto* cosign = std::get_if<replica::SendCosign>(&outputs[i])) {
+        exchange::v1::Envelope envelope;
+        envelope.set_protocol(1);
+        *envelope.mutable_cosign() = cosign->cosign;
+        connection.Send({.envelope = std::move(envelope)});
+      } else if (auto* alarm = std::get_if<replica::RaiseAlarm>(&outputs[i])) {
+        Die(alarm->what);
       }
     }
   }
 
+  const proof::Signer& cosigner_;
   std::unique_ptr<log::Engine> engine_;
   std::unique_ptr<vault::KeyStore> keystore_;
   std::unique_ptr<log::ReplicaLog> replica_;
@@ -255,6 +266,24 @@ void Sequential(client::Client& client, Follower& follower, Events& events, doub
   results.push_back(Summarise("1 author in sequence, at subscriber", at_subscriber, count, elapsed));
 }
 
+// The same, each acknowledged when the subscriber's cosignature stands behind it too.
+void Witnessed(client::Client& client, Events& events, double seconds, std::vector<Result>& results) {
+  std::vector<double> acknowledged;
+  const auto start = Clock::now();
+  while (Micros(Clock::now() - start) < seconds * 1e6) {
+    auto offer = events.Offer(1);
+    offer.set_witnesses(1);
+    const auto sent = Clock::now();
+    const auto answer = Must(client.Publish(offer));
+    LastPosition(answer);
+    if (answer.witnessed_by().empty()) Die("an answer without its witness");
+    acknowledged.push_back(Micros(Clock::now() - sent));
+  }
+  const double elapsed = Micros(Clock::now() - start) / 1e6;
+  const size_t count = acknowledged.size();
+  results.push_back(Summarise("1 author in sequence, witnessed by 1", acknowledged, count, elapsed));
+}
+
 // A window of offers under way; throughput until the last is on the subscriber's disk.
 void Windowed(client::Client& client, Follower& follower, Events& events, double seconds, size_t window,
               size_t per_offer, std::string name, std::vector<Result>& results) {
@@ -325,6 +354,8 @@ int Main(int argc, char** argv) {
   const auto service_keys = Must(host::LoadServiceKeys((directory / "keys").string(), kOrigin));
   const auto author = zeromq::NewCurveKeyPair();
   const auto peer = zeromq::NewCurveKeyPair();
+  const auto cosigner =
+      proof::Signer::Generate(Str(kPeer, "/assessment/witness"), proof::KeyUse::kCosignature);
   std::ofstream(directory / "service.textproto")
       << "origin: \"" << kOrigin << "\"\nlisten: \"tcp://127.0.0.1:0\"\n"
       << "data_directory: \"data\"\nkeystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
@@ -333,13 +364,14 @@ int Main(int argc, char** argv) {
       << "principals { agency: \"" << kService << "\" curve_key: \"" << zeromq::FormatCurveKey(author.public_key)
       << "\" rights: RIGHT_PUBLISH }\n"
       << "principals { agency: \"" << kPeer << "\" curve_key: \"" << zeromq::FormatCurveKey(peer.public_key)
-      << "\" rights: RIGHT_REPLICATE }\n";
+      << "\" rights: RIGHT_REPLICATE }\n"
+      << "witnesses { agency: \"" << kPeer << "\" cosigning_key: \"" << cosigner->verifier().Format() << "\" }\n";
 
   std::vector<Result> results;
   {
     ServiceProcess service(bin / "polku-referral", directory / "service.textproto");
     Follower follower(service.endpoint(), directory / "peer", service_keys.curve.public_key, peer,
-                      service_keys.signer->verifier());
+                      service_keys.signer->verifier(), *cosigner);
     auto client = Must(client::Client::Connect(
         {.endpoint = service.endpoint(), .server_key = service_keys.curve.public_key, .keys = author}));
     Events events(SystemRandom());
@@ -349,6 +381,7 @@ int Main(int argc, char** argv) {
       while (follower.stored() <= last) std::this_thread::yield();
     }
     Sequential(*client, follower, events, seconds, results);
+    Witnessed(*client, events, seconds, results);
     Windowed(*client, follower, events, seconds, 256, 1, "window of 256 offers of 1", results);
     Windowed(*client, follower, events, seconds, 8, 100, "window of 8 offers of 100", results);
   }

@@ -728,10 +728,22 @@ TEST_F(BundleTest, AFileThatTwoReadersCouldReadDifferentlyIsRefused) {
   EXPECT_THAT(Verify(*parsed).problems, IsEmpty());
 }
 
+TEST(JsonFormTest, WhatIsNoJsonIsRefusedEvenWhereALaxParserReadsIt) {
+  const JsonLimits limits{.depth = 3, .objects = 9, .texts = 9};
+  for (const std::string good : {R"({"a":"\"\\\/\b\f\n\r\t\u00e4\u00E4"})", R"({"a":"\ud83d\ude00"})"}) {
+    EXPECT_OK(CheckJsonForm(good, limits)) << good;
+  }
+  for (const std::string bad :
+       {R"({"a":"\k"})", R"({"a":"\u12"})", R"({"a":"\u12g4"})", R"({"a":"\u+123"})", R"({"a":"\ud83d"})",
+        R"({"a":"\ude00"})", R"({"a":"\ud83d\u0041"})", R"({"a":"\"})", R"({"a":[[],1]})", R"({"a":[[1]]})"}) {
+    EXPECT_THAT(CheckJsonForm(bad, limits), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
+  }
+}
+
 TEST(JsonFormTest, LimitsHold) {
   const JsonLimits limits{.depth = 3, .objects = 2, .texts = 4};
   EXPECT_OK(CheckJsonForm(R"({"a":{"b":"\""}})", limits));
-  EXPECT_OK(CheckJsonForm(R"( {"a" : [ [ 1 , -2 , true ] , [ ] ] } )", limits));
+  EXPECT_OK(CheckJsonForm(R"( {"a" : [ 1 , -2 , true ], "b" : [ ] } )", limits));
   for (const char* bad :
        {R"({"a":{"b":{}}})", R"({"a":[[[]]]})", R"({"a":["b","c","d","e"]})", R"({"a":1,"a":2})",
         R"({"a":01})", R"({"a":1e3})", R"({"a":"b)", R"({"a":"\)", R"({"a":1,})", R"({"a"})",

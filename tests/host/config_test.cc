@@ -164,6 +164,17 @@ TEST_F(ConfigTest, VerificationIsDailyAndAnAuditServicesWithoutAPause) {
   EXPECT_EQ(audit.verify_every, absl::ZeroDuration());
 }
 
+TEST_F(ConfigTest, KeysOfLogsThatAreFollowedNoMoreAreKnownBesideThePeers) {
+  const auto earlier = proof::Signer::Generate(Str(kOwn, "/referral/7"), proof::KeyUse::kCheckpoint);
+  Replace(good_.service, "verify_every_hours: 6",
+          Str("earlier_signing_keys: \"", earlier->verifier().Format(), "\""));
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  const auto keys = config.OtherLogKeys();
+  ASSERT_EQ(keys.size(), 2u);
+  EXPECT_EQ(keys.at(Str(kOwn, "/referral/7")).key(), earlier->verifier().key());
+  EXPECT_EQ(keys.at(Str(kKela, "/compensation/1")).key(), signer_->verifier().key());
+}
+
 TEST_F(ConfigTest, APeerMayBeMirroredAndAServiceOfTheOwnAgencyMayBeAWitness) {
   Replace(good_.service, "address: \"tcp://kela.example:7411\"",
           "mirror: true address: \"tcp://kela.example:7411\"");
@@ -292,6 +303,9 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
       {service, witness_line, witness(kKela, cosigning(Str(kKela, "/a/b/witness"), proof::KeyUse::kCosignature)), {"witnesses[0]"}},
       {service, witness_line, witness(kKela, cosigning(Str(kKela, "/compensation/1"), proof::KeyUse::kCosignature)), {"witnesses[0]"}},
       {service, witness_line, witness(kOwn, self), {"witnesses[0]", "itself"}},
+      {service, "verify_every_hours: 6", "earlier_signing_keys: \"x\"", {"earlier_signing_keys[0]", "signing.public"}},
+      {service, "verify_every_hours: 6", Str("earlier_signing_keys: \"", vkey, "\""), {"earlier_signing_keys[0]", "already"}},
+      {service, "verify_every_hours: 6", Str("earlier_signing_keys: \"", cosigning("kela/1", proof::KeyUse::kCheckpoint), "\""), {"earlier_signing_keys[0]"}},
       {service, "verify_every_hours: 6", witness_line, {"witnesses[1]", "twice"}},
       {service, "verify_every_hours: 6", witness(kKela, cosigning(Str(kKela, "/compensation/witness"), proof::KeyUse::kCosignature)), {"witnesses[1]", "twice", "old key"}},
       // The rest.
