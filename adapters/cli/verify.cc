@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -60,6 +61,7 @@ struct Outcome {
 struct Keys {
   std::map<std::string, proof::VerifierKey, std::less<>> logs;
   std::vector<proof::VerifierKey> witnesses;
+  std::optional<proof::Policy> policy;  // whose quorum counts; its keys are among those above
 };
 
 // --key files hold vkeys of either use, one a line.
@@ -98,11 +100,34 @@ absl::StatusOr<Keys> ReadKeys(const Args& args) {
     start = end + 1;
   }
   if (args.Has("policy")) {
-    POLKU_ASSIGN_OR_RETURN(const proof::Policy policy, LoadPolicy(args.Get("policy")));
-    for (const auto& key : policy.logs()) keys.logs.insert_or_assign(key.name(), key);
-    for (const auto& witness : policy.witnesses()) keys.witnesses.push_back(witness.key);
+    POLKU_ASSIGN_OR_RETURN(keys.policy, LoadPolicy(args.Get("policy")));
+    for (const auto& key : keys.policy->logs()) keys.logs.insert_or_assign(key.name(), key);
+    for (const auto& witness : keys.policy->witnesses()) keys.witnesses.push_back(witness.key);
   }
   return keys;
+}
+
+// ---- The quorum ----
+
+// A policy's quorum is part of a checkpoint's validity (C2SP tlog-policy): its absence is a problem of whatever is
+// proven to that checkpoint. `note` is one that the origin's signature was verified of.
+void CheckQuorum(std::string_view note, std::string_view origin, const Keys& given, Outcome& outcome) {
+  if (!given.policy) return;
+  std::set<std::string, std::less<>> cosigned;
+  for (const auto& witness : given.policy->witnesses()) {
+    if (proof::VerifyCosignature(note, witness.key).ok()) cosigned.insert(witness.name);
+  }
+  if (given.policy->Quorum(cosigned)) return;
+  outcome.problems.push_back({ProblemKind::kCosignature, std::string(origin), std::nullopt,
+                              Str("fewer witnesses stand behind the checkpoint than the policy's quorum asks for (",
+                                  cosigned.size(), " of its ", given.policy->witnesses().size(), " do)")});
+}
+
+// Of a store every checkpoint is verified, most of them older or newer than any cosignature.
+void SayQuorumIsNotJudged(const Keys& given, Outcome& outcome) {
+  if (!given.policy) return;
+  outcome.notes.push_back("of a store the policy's keys count, its quorum is not judged: kept cosignatures are "
+                          "counted under \"behind it\"; `polku prove` makes a proof that the quorum is judged of");
 }
 
 // ---- Stores ----
@@ -166,6 +191,7 @@ absl::Status RunVerification(log::Engine& engine, evidence::VerifyOptions option
 absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given, const Args& args,
                                       Io& io) {
   Outcome outcome{.target = file, .what = "store"};
+  SayQuorumIsNotJudged(given, outcome);
   POLKU_ASSIGN_OR_RETURN(const host::Config config, host::LoadConfig(file, ""));
   POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(config));
   evidence::VerifyOptions options;
@@ -208,6 +234,7 @@ absl::StatusOr<Outcome> VerifyDatabase(const std::string& directory, const Keys&
                                        const Args& args, Io& io) {
   Outcome outcome{.target = directory, .what = "store"};
   outcome.notes.push_back("without a configuration no section is opened and there is no high-water mark");
+  SayQuorumIsNotJudged(given, outcome);
   POLKU_ASSIGN_OR_RETURN(const auto engine, OpenForVerification(directory, outcome));
   if (engine == nullptr) return outcome;
   evidence::VerifyOptions options;
@@ -258,8 +285,9 @@ absl::StatusOr<Outcome> VerifyTiles(const std::string& directory, const Keys& gi
     outcome.notes.push_back(Str(report->bundles_left_out, " entry bundles are left out: their entries are "
                                 "known by their hashes alone"));
   }
-  outcome.logs.push_back(std::move(report->log));
   outcome.problems = std::move(report->problems);
+  if (report->log.checkpoints > 0) CheckQuorum(*note, report->log.origin, given, outcome);
+  outcome.logs.push_back(std::move(report->log));
   return outcome;
 }
 
@@ -274,18 +302,17 @@ absl::StatusOr<const proof::VerifierKey*> KeyFor(std::string_view note, const Ke
 }
 
 // Adds what witnesses among `given` say of the note.
-absl::Status ReadWitnesses(std::string_view note, const Keys& given, Outcome& outcome) {
+void ReadWitnesses(std::string_view note, std::string_view origin, const Keys& given, Outcome& outcome) {
   for (const auto& witness : given.witnesses) {
     const auto time = proof::VerifyCosignature(note, witness);
     if (absl::IsNotFound(time.status())) continue;
     if (!time.ok()) {
-      outcome.problems.push_back({ProblemKind::kCosignature, "", std::nullopt,
+      outcome.problems.push_back({ProblemKind::kCosignature, std::string(origin), std::nullopt,
                                   Str(witness.name(), ": ", ToStd(time.status().message()))});
     } else {
       outcome.notes.push_back(Str("cosigned by ", witness.name(), " at ", LocalTime(*time)));
     }
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Outcome> VerifyProof(const std::string& path, const std::string& text,
@@ -318,7 +345,8 @@ absl::StatusOr<Outcome> VerifyProof(const std::string& path, const std::string& 
   }
   outcome.notes.push_back(Str("entry ", file.index.value(), " is in the log of ", checkpoint->origin,
                               " with ", checkpoint->size.value(), " entries"));
-  POLKU_RETURN_IF_ERROR(ReadWitnesses(file.checkpoint, given, outcome));
+  ReadWitnesses(file.checkpoint, checkpoint->origin, given, outcome);
+  CheckQuorum(file.checkpoint, checkpoint->origin, given, outcome);
   return outcome;
 }
 
@@ -531,7 +559,7 @@ Command VerifyCommand() {
            {{"config", "FILE", "a service's configuration: all its logs, with its keys and keystore"},
             {"data", "DIR", "a data directory alone (as when it is given as DIRECTORY)"},
             {"key", "FILE[,FILE…]", "public keys to verify by: signing.public, cosigning.public"},
-            {"policy", "FILE", "keys of logs and witnesses to verify by (C2SP tlog-policy)"},
+            {"policy", "FILE", "keys of logs and witnesses, and the quorum, to verify by (C2SP tlog-policy)"},
             {"origin", "ORIGIN", "of a store only that log"},
             {"no-open", "", "do not open sections: no keystore is needed, contents are not compared"},
             {"leaf", "FILE", "the entry that a .tlog-proof is of"},
