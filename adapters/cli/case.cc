@@ -16,18 +16,23 @@
 namespace polku::cli {
 namespace {
 
-// "Läsnäolomerkintä (FI/…/attendance/1 #12)"
+// "Läsnäolomerkintä (Toimintatupa, attendance #12)"
 std::string PlaceText(std::string_view origin, Position position, std::string_view type,
-                      Language language) {
-  const std::string place = Str(Plain(origin), " #", position.value());
+                      const config::v1::Agreement& agreement, Language language) {
+  const auto name = OriginName::Parse(origin);
+  const std::string log =
+      name.ok() ? Str(AgencyLabel(agreement, name->agency(), language), ", ", name->service())
+                : std::string(origin);
+  const std::string place = Str(Plain(log), " #", position.value());
   return type.empty() ? place : Str(Plain(EventLabel(type, language)), " (", place, ")");
 }
 
-std::string ConcurrentText(const audit::Knowledge& knowledge, Language language) {
+std::string ConcurrentText(const audit::Knowledge& knowledge,
+                           const config::v1::Agreement& agreement, Language language) {
   std::string text;
   for (const audit::ConcurrentEntries& other : knowledge.concurrent) {
-    text += Str(text.empty() ? "" : "; ",
-                PlaceText(other.origin, other.newest, other.newest_type, language));
+    text += Str(text.empty() ? "" : "; ", PlaceText(other.origin, other.newest, other.newest_type,
+                                                    agreement, language));
     if (other.count > 1) text += Str(" + ", other.count - 1, " ", Label(Word::kMore, language));
   }
   return text;
@@ -72,13 +77,13 @@ void PrintCaseEvent(const audit::Event& event, const config::v1::Agreement& agre
   PrintEvent(event, agreement, language, brief, io);
   if (!event.knowledge->concurrent.empty()) {
     io.out << (brief ? std::string_view("  ") : kEventIndent) << "∥ " << Label(Word::kConcurrent, language)
-           << ": " << ConcurrentText(*event.knowledge, language) << (brief ? "" : "\n");
+           << ": " << ConcurrentText(*event.knowledge, agreement, language) << (brief ? "" : "\n");
   }
   if (brief) io.out << "\n";
   if (!causes) return;
   for (const audit::KnownEntry& known : event.knowledge->known) {
     io.out << kEventIndent << Label(Word::kKnew, language) << ": "
-           << PlaceText(known.origin, known.position, known.type, language) << "\n";
+           << PlaceText(known.origin, known.position, known.type, agreement, language) << "\n";
   }
 }
 

@@ -123,6 +123,14 @@ def main():
         for name in cluster.INSTANCES:
             logs = made.polku("summary", "--logs", "--lang", "en", "--config", made.config(name)).split("\n\n")[0]
             say(f"-- {name}\n{logs}\n")
+        say("== Who stands behind Oulu's log: each agency cosigned what it had verified and stored ==\n")
+        say(made.polku("status", "--config", oulu).split("\nfollows")[0])
+        say("== The auditor reads and verifies all of it again ==\n")
+        say(made.polku("verify", "--config", made.config("tarkastaja-audit")))
+        bundle = made.directory / "T01.json"
+        say("== Evidence for a court: T01's referral path, nothing opened, to be verified anywhere ==\n")
+        say(made.polku("bundle", "--config", oulu, "--case", one, "--type", "polku.referral.*", "--out", bundle))
+        say(made.polku("bundle", "verify", bundle))
         say("Entries a log: " + ", ".join(f"{origin} {size}" for origin, size in sizes.items()))
     except BaseException:
         made.stop()
