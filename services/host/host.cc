@@ -52,6 +52,9 @@ constexpr absl::Duration kUnsentRetry = absl::Milliseconds(2);
 constexpr size_t kMaxUnsentBytes = 4 << 20;  // per author
 // How long a turn takes in messages: whoever sends much must not keep the others waiting.
 constexpr absl::Duration kTurn = absl::Milliseconds(50);
+// After a start duties wait so long for a first witness: what is due can wait a moment, and on an old copy
+// of the log it would be the first entry of a second history. Offers do not wait: they are told.
+constexpr absl::Duration kFirstWitness = absl::Seconds(3);
 
 constexpr absl::Duration kWitnessTimeout = absl::Seconds(10);
 
@@ -194,7 +197,7 @@ class Host {
     for (auto& followed : followed_) connections.push_back(followed.connection.get());
     for (;;) {
       const absl::Time now = SteadyNow();
-      absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), node_->NextWork(),
+      absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), NextWork(),
                                   held_.NextDeadline(), high_water_.NextWrite()});
       for (auto& followed : followed_) {
         next = std::min(next, followed.subscriber->NextTick());
@@ -238,6 +241,11 @@ class Host {
     exchange::v1::Cosign cosign;
   };
 
+  absl::Time WorkFrom() const {
+    return witnessing_->unconfirmed() ? started_ + kFirstWitness : absl::InfinitePast();
+  }
+  absl::Time NextWork() const { return std::max(node_->NextWork(), WorkFrom()); }
+
   // Takes in what waits, commits it as one group, answers, evaluates duties, wakes subscribers.
   void Turn() {
     more_waiting_ = false;
@@ -266,7 +274,7 @@ class Host {
     TakeCosigns();
     ReceiveFromPeers();
     if (!witnessing_->behind().empty()) node_->StopAppending();
-    node_->Work();
+    if (WorkFrom() <= SteadyNow()) node_->Work();
     Announce();
     AnswerHeld();
     WriteHighWater(/*now_too=*/false);
@@ -731,6 +739,7 @@ class Host {
   std::unique_ptr<zeromq::Server> server_;
   std::unique_ptr<replica::Publisher> publisher_;
   std::vector<Followed> followed_;
+  const absl::Time started_ = SteadyNow();
   std::optional<Position> announced_;
   absl::flat_hash_map<std::string, Unsent> unsent_;  // by route
   std::map<std::string, TakenCosign> cosigns_;       // by route, of this turn
