@@ -1,6 +1,7 @@
 #include "tests/proto/golden.h"
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "google/protobuf/io/coded_stream.h"
@@ -11,9 +12,13 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/config/v1/agreement.pb.h"
+#include "polku/config/v1/client.pb.h"
 #include "polku/config/v1/profile.pb.h"
+#include "polku/config/v1/service.pb.h"
 #include "polku/event/v1/common.pb.h"
 #include "polku/event/v1/event.pb.h"
+#include "polku/evidence/v1/bundle.pb.h"
+#include "polku/exchange/v1/exchange.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 
 namespace polku::golden {
@@ -49,7 +54,11 @@ const std::vector<const FileDescriptor*>& Files() {
       event::v1::Header::descriptor()->file(),
       event::v1::RuleRef::descriptor()->file(),
       config::v1::Agreement::descriptor()->file(),
+      config::v1::ClientConfig::descriptor()->file(),
       config::v1::Profile::descriptor()->file(),
+      config::v1::ServiceConfig::descriptor()->file(),
+      exchange::v1::Envelope::descriptor()->file(),
+      evidence::v1::Bundle::descriptor()->file(),
       referral::v1::NeedIdentified::descriptor()->file(),
       attendance::v1::DayRecorded::descriptor()->file(),
       compensation::v1::AllowanceAccrued::descriptor()->file(),
@@ -59,18 +68,17 @@ const std::vector<const FileDescriptor*>& Files() {
 }
 
 bool IsDomain(const FileDescriptor& file) {
-  return file.package() != "polku.event.v1" && file.package() != "polku.config.v1";
+  static const auto* const others = new std::set<std::string>{
+      "polku.event.v1", "polku.config.v1", "polku.exchange.v1", "polku.evidence.v1"};
+  return !others->contains(file.package());
 }
 
 const std::vector<const Descriptor*>& FrozenMessages() {
   static const auto* const messages = [] {
     auto* all = new std::vector<const Descriptor*>;
     for (const FileDescriptor* file : Files()) {
-      if (file->package() == "polku.config.v1") continue;
       for (int i = 0; i < file->message_type_count(); ++i) all->push_back(file->message_type(i));
     }
-    all->push_back(config::v1::Agreement::descriptor());
-    all->push_back(config::v1::Profile::descriptor());
     return all;
   }();
   return *messages;

@@ -1,8 +1,11 @@
 // Frozen bytes of released messages: proto/golden/<full name>.txtpb is the message as text, .hex
-// its deterministic serialization. Logs hold such bytes for ten years, so a golden is never
-// changed. A new message gets a new pair: write the .txtpb with every field set, then run
-// `golden_tool <repository>`. A message that gains a field keeps its golden and gets another,
-// <full name>.2, in which the new field is set. Goldens fix bytes, not sense.
+// its deterministic serialization. Logs hold such bytes for ten years and services of other
+// releases send them; configuration files and bundles are written with the names of the texts. So a
+// golden is never changed. A new message gets a new pair: write the .txtpb with every field set,
+// then run `golden_tool <repository>`. A message that gains a field keeps its golden and gets
+// another, <full name>.2, in which the new field is set. A oneof has a golden for each choice, and
+// where a golden gives two fields the same value, another tells them apart. Goldens fix bytes, not
+// sense.
 #ifndef POLKU_TESTS_PROTO_GOLDEN_H_
 #define POLKU_TESTS_PROTO_GOLDEN_H_
 
@@ -18,15 +21,13 @@
 
 namespace polku::golden {
 
-// The .proto files whose naming is checked; all files of the packages event, config and of the
-// domain.
+// Every .proto file of ours.
 const std::vector<const google::protobuf::FileDescriptor*>& Files();
 
 // True for a package of domain events ("polku.referral.v1" …): its top-level messages are events.
 bool IsDomain(const google::protobuf::FileDescriptor& file);
 
-// Every message with a golden: the top-level messages of the event and domain packages, and what
-// control entries carry of the configuration (Agreement, Profile).
+// Every message with a golden: all top-level messages of these files.
 const std::vector<const google::protobuf::Descriptor*>& FrozenMessages();
 
 // The goldens of a message: its full name, and <full name>.2, .3 … as far as their texts are there.
