@@ -100,8 +100,8 @@ IndexCheck::IndexCheck(log::Engine& engine, std::vector<IndexedLog> logs, const 
   for (IndexedLog& log : logs) {
     State state;
     state.runs = static_cast<size_t>(log.size.value() / log.run + 1);
-    state.cells[kCases] = std::make_unique<Cell[]>(state.runs);
-    if (log.events) state.cells[kEvents] = std::make_unique<Cell[]>(state.runs);
+    state.cells[kCases] = std::make_unique<std::atomic<uint64_t>[]>(state.runs);
+    if (log.events) state.cells[kEvents] = std::make_unique<std::atomic<uint64_t>[]>(state.runs);
     state.log = std::move(log);
     states_.push_back(std::move(state));
   }
@@ -126,14 +126,10 @@ void IndexCheck::LeaveOut(LogNumber log, Position from, Position to) {
 
 void IndexCheck::Add(State& state, Kind kind, Position position, std::string_view bytes,
                      bool stored) {
-  const XXH128_hash_t hash =
-      XXH3_128bits_withSecret(bytes.data(), bytes.size(), secret_.data(), secret_.size());
-  Cell& cell = state.cells[kind][static_cast<size_t>(position.value() / state.log.run)];
-  const auto add = [stored](std::atomic<uint64_t>& sum, uint64_t value) {
-    sum.fetch_add(stored ? uint64_t{0} - value : value, std::memory_order_relaxed);
-  };
-  add(cell.low, hash.low64);
-  add(cell.high, hash.high64);
+  const uint64_t hash =
+      XXH3_64bits_withSecret(bytes.data(), bytes.size(), secret_.data(), secret_.size());
+  state.cells[kind][static_cast<size_t>(position.value() / state.log.run)].fetch_add(
+      stored ? uint64_t{0} - hash : hash, std::memory_order_relaxed);
 }
 
 void IndexCheck::Expect(LogNumber log, Position position, const event::v1::Header& header,
@@ -173,7 +169,7 @@ IndexCheck::Scan IndexCheck::ScanPrefix(Kind kind, const std::string& prefix) {
   std::string last_case;  // 'c', case and log of the entry before
   Place last;
   while (true) {
-    auto next = cursor->Next();
+    const auto next = cursor->NextView();
     if (!next.ok()) {
       scan.readable = false;
       scan.problems.push_back({ProblemKind::kUnreadable, "", std::nullopt,
@@ -265,8 +261,7 @@ IndexCheck::Findings IndexCheck::Compare(
       auto& wrong = selected[kind][state.log.number];
       wrong.resize(state.runs);
       for (size_t run = 0; run < state.runs; ++run) {
-        const Cell& cell = state.cells[kind][run];
-        wrong[run] = cell.low != 0 || cell.high != 0;
+        wrong[run] = state.cells[kind][run] != 0;
         if (!wrong[run]) continue;
         if (++runs > kMaxRunsExplained) {
           wrong[run] = false;

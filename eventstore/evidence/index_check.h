@@ -2,7 +2,7 @@
 // Private to eventstore/evidence.
 //
 // Every index entry that a log's entries call for is added to a sum, every one that is stored is taken from it:
-// XXH3-128 of key and value under a secret of this run's own, so that nobody can prepare entries that cancel out.
+// XXH3-64 of key and value under a secret of this run's own, so that nobody can prepare entries that cancel out.
 // Sums are kept for runs of positions; where one is not zero, its entries are compared one by one.
 #ifndef POLKU_EVENTSTORE_EVIDENCE_INDEX_CHECK_H_
 #define POLKU_EVENTSTORE_EVIDENCE_INDEX_CHECK_H_
@@ -53,14 +53,10 @@ class IndexCheck {
 
  private:
   enum Kind : size_t { kCases, kEvents, kKinds };
-  struct Cell {
-    std::atomic<uint64_t> low = 0;
-    std::atomic<uint64_t> high = 0;
-  };
   struct State {
     IndexedLog log;
     size_t runs = 0;
-    std::array<std::unique_ptr<Cell[]>, kKinds> cells;
+    std::array<std::unique_ptr<std::atomic<uint64_t>[]>, kKinds> cells;
     std::vector<std::pair<Position, Position>> left_out;  // ascending
   };
   struct Scan;

@@ -215,9 +215,10 @@ class Scanner {
     facts_.last_order.emplace(position, order);
     CheckNumbers(position);
     if (log_.index != nullptr) log_.index->Expect(log_.number, position, header_, scratch_);
-    const std::vector<log::BlobView> blobs =
-        has_blobs ? view.BlobsAt(item.offset) : std::vector<log::BlobView>();
-    if (blobs_known) CheckSections(position, item.leaf, blobs);
+    if (!blobs_known) return;
+    sections_.clear();
+    if (has_blobs) view.BlobsAt(item.offset, sections_);
+    CheckSections(position, item.leaf, sections_);
   }
 
   void CheckGenesis(Position position) {
@@ -368,6 +369,7 @@ class Scanner {
   uint64_t pushed_ = 0;
   event::v1::Header header_;
   std::string scratch_;
+  std::vector<log::BlobView> sections_;  // of the entry looked at
   RunFacts facts_;
 };
 

@@ -25,9 +25,13 @@
 namespace polku::evidence {
 namespace {
 
-// Positions that a worker reads at a time. Large enough to be worth handing over, small enough that the results
-// that wait stay in the caches.
-constexpr uint64_t kMinRun = 4'096;
+// Positions that a worker reads at a time: every run opens cursors of its own, which read some more than the run;
+// in a small log fewer, so that all cores have some.
+constexpr uint64_t kMaxRun = 16'384;
+constexpr uint64_t kMinRun = 2'048;
+constexpr uint64_t kRunsAThread = 8;
+// Positions that have one sum of the index.
+constexpr uint64_t kIndexRun = 4'096;
 // However large a log says it is, it is cut into at most about this many runs.
 constexpr uint64_t kMaxRuns = 65'536;
 constexpr uint64_t kBlock = uint64_t{1} << proof::kStoredLevel;
@@ -279,7 +283,7 @@ class TreeLine {
 struct LogState {
   ScannedLog scan;
   std::optional<log::LogHead> head;
-  uint64_t run = kMinRun;
+  uint64_t run = kMaxRun;
   size_t runs = 0;
   LogReport report;
   // Taken in order.
@@ -402,7 +406,8 @@ class Verifier {
     }
     if (options_.open) state.scan.open = &options_.open;
     const uint64_t size = state.scan.size.value();
-    state.run = std::max(kMinRun, size / kMaxRuns + 1);
+    state.run = std::max(std::clamp(size / (kRunsAThread * threads_), kMinRun, kMaxRun),
+                         size / kMaxRuns + 1);
     state.runs = static_cast<size_t>(size / state.run + (size % state.run != 0 ? 1 : 0));
     total_ += size;
     logs_.push_back(std::move(state));
@@ -434,7 +439,8 @@ class Verifier {
       const auto name = OriginName::Parse(state.scan.origin);
       const bool earlier_epoch = own.ok() && name.ok() && name->agency() == own->agency() &&
                                  name->service() == own->service() && name->epoch() < own->epoch();
-      indexed.push_back({state.scan.number, state.scan.origin, state.scan.size, state.run,
+      indexed.push_back({state.scan.number, state.scan.origin, state.scan.size,
+                         std::max(kIndexRun, state.scan.size.value() / kMaxRuns + 1),
                          state.scan.own, state.scan.own || earlier_epoch,
                          name.ok() ? name->epoch() : 0});
     }

@@ -53,6 +53,22 @@ class IndexCursor {
   virtual ~IndexCursor() = default;
   // Ascending by key (bytes). nullopt at the end of the prefix.
   virtual absl::StatusOr<std::optional<KeyValue>> Next() = 0;
+
+  struct View {
+    std::string_view key;
+    std::string_view value;
+  };
+  // The same, borrowed until the next call: for who reads an index whole.
+  virtual absl::StatusOr<std::optional<View>> NextView() {
+    absl::StatusOr<std::optional<KeyValue>> next = Next();
+    if (!next.ok()) return next.status();
+    if (!next->has_value()) return std::optional<View>();
+    last_ = **std::move(next);
+    return std::optional<View>(View{last_.first, last_.second});
+  }
+
+ private:
+  KeyValue last_;
 };
 
 // What is stored by position: groups' entries and blobs by their first position, checkpoints by size.

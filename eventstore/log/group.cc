@@ -169,10 +169,15 @@ absl::StatusOr<GroupView> GroupView::Parse(std::string_view entries, std::string
 
 std::vector<BlobView> GroupView::BlobsAt(uint64_t offset) const {
   std::vector<BlobView> result;
+  BlobsAt(offset, result);
+  return result;
+}
+
+void GroupView::BlobsAt(uint64_t offset, std::vector<BlobView>& blobs) const {
+  blobs.clear();
   auto it = std::lower_bound(blobs_.begin(), blobs_.end(), offset,
                              [](const OffsetBlob& b, uint64_t value) { return b.offset < value; });
-  for (; it != blobs_.end() && it->offset == offset; ++it) result.push_back(it->blob);
-  return result;
+  for (; it != blobs_.end() && it->offset == offset; ++it) blobs.push_back(it->blob);
 }
 
 }  // namespace polku::log

@@ -67,6 +67,8 @@ class GroupView {
   const std::vector<GroupItem>& items() const { return items_; }
   // The blobs of the entry at that offset, ascending by kind; empty when it has none.
   std::vector<BlobView> BlobsAt(uint64_t offset) const;
+  // The same into a vector that is used again.
+  void BlobsAt(uint64_t offset, std::vector<BlobView>& blobs) const;
 
  private:
   struct OffsetBlob {

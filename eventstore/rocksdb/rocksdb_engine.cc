@@ -160,6 +160,11 @@ rocksdb::ReadOptions IndexReadOptions(Family family, std::string_view prefix) {
   return options;
 }
 
+// Verification reads the index of cases and of events whole: that must not push out what a service reads often.
+bool ReadOnce(std::string_view prefix) {
+  return !prefix.empty() && prefix.size() <= 2 && (prefix[0] == 'c' || prefix[0] == 'e');
+}
+
 class RocksIndexCursor final : public log::IndexCursor {
  public:
   RocksIndexCursor(OpenedDatabase& database, std::string_view prefix)
@@ -169,6 +174,14 @@ class RocksIndexCursor final : public log::IndexCursor {
   }
 
   absl::StatusOr<std::optional<KeyValue>> Next() override {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<View> view, NextView());
+    if (!view) return std::optional<KeyValue>();
+    return std::optional<KeyValue>(KeyValue(view->key, view->value));
+  }
+
+  absl::StatusOr<std::optional<View>> NextView() override {
+    if (last_ != nullptr) last_->Next();
+    last_ = nullptr;
     rocksdb::Iterator* least = nullptr;
     for (const auto& it : its_) {
       if (it->Valid()) {
@@ -177,16 +190,16 @@ class RocksIndexCursor final : public log::IndexCursor {
         return FromRocks(it->status(), "index");
       }
     }
-    if (least == nullptr) return std::optional<KeyValue>();
-    KeyValue entry(least->key().ToString(), least->value().ToString());
-    least->Next();
-    return std::optional<KeyValue>(std::move(entry));
+    if (least == nullptr) return std::optional<View>();
+    last_ = least;
+    return std::optional<View>(View{ToView(least->key()), ToView(least->value())});
   }
 
  private:
   std::unique_ptr<rocksdb::Iterator> Seek(OpenedDatabase& database, Family family) {
     rocksdb::ReadOptions options = IndexReadOptions(family, prefix_);
     if (!end_.empty()) options.iterate_upper_bound = &end_slice_;
+    options.fill_cache = !ReadOnce(prefix_);
     std::unique_ptr<rocksdb::Iterator> it(
         database.db->NewIterator(options, database.families[family]));
     it->Seek(prefix_);
@@ -197,6 +210,7 @@ class RocksIndexCursor final : public log::IndexCursor {
   const std::string end_;
   const rocksdb::Slice end_slice_;
   std::vector<std::unique_ptr<rocksdb::Iterator>> its_;
+  rocksdb::Iterator* last_ = nullptr;  // whose entry was given out; moves on at the next call
 };
 
 // Of one column family all keys with a prefix, without their first `cut` bytes.
@@ -240,7 +254,7 @@ class RocksStoredCursor final : public log::StoredCursor {
       : log_(log), next_(from), upper_(EntryKey(log, to)), upper_slice_(upper_) {
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &upper_slice_;
-    options.readahead_size = 1 << 20;
+    options.readahead_size = 256 << 10;  // more is read in vain where a range ends
     options.fill_cache = false;  // what is verified once must not push out what a service reads often
     it_.reset(db.NewIterator(options, family));
   }
@@ -278,7 +292,7 @@ class RocksGroupCursor final : public log::GroupCursor {
       : log_(log), end_(end), next_(from), upper_(EntryKey(log, end)), upper_slice_(upper_) {
     rocksdb::ReadOptions options;
     options.iterate_upper_bound = &upper_slice_;
-    options.readahead_size = 1 << 20;
+    options.readahead_size = 256 << 10;  // more is read in vain where a range ends
     options.fill_cache = false;  // a replay must not push out what folding cases needs
     options.snapshot = nullptr;
     entries_.reset(db.NewIterator(options, entries));
