@@ -20,6 +20,7 @@
 #include "polku/referral/v1/referral.pb.h"
 #include "services/audit/event_json.h"
 #include "tests/audit/agency_store.h"
+#include "tests/support/forwarding_engine.h"
 #include "tests/support/key_storage.h"
 #include "tests/support/status_matchers.h"
 
@@ -44,66 +45,6 @@ std::unique_ptr<vault::KeyStore> MemoryKeys(testing::KeyDisk& disk, bool read_on
   return *std::move(keys);
 }
 
-// Passes calls on to an engine that somebody else owns.
-class BorrowedEngine final : public log::Engine {
- public:
-  explicit BorrowedEngine(log::Engine& engine) : engine_(engine) {}
-  absl::Status Commit(const log::CommitBatch& batch) override { return engine_.Commit(batch); }
-  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
-    return engine_.ReadHead(log);
-  }
-  absl::StatusOr<std::vector<LogNumber>> Logs() override { return engine_.Logs(); }
-  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
-    return engine_.ReadCheckpoint(log, size);
-  }
-  absl::StatusOr<log::StoredGroup> ReadGroup(LogNumber log, Position position,
-                                             bool with_blobs) override {
-    return engine_.ReadGroup(log, position, with_blobs);
-  }
-  absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
-                                                         bool with_blobs) override {
-    return engine_.Scan(log, from, with_blobs);
-  }
-  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
-                                                Position to) override {
-    return engine_.ScanStored(log, part, from, to);
-  }
-  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
-    return engine_.IndexGet(key);
-  }
-  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
-    return engine_.IndexScan(prefix);
-  }
-  absl::StatusOr<std::optional<log::KeyValue>> IndexFloor(std::string_view prefix,
-                                                          std::string_view suffix) override {
-    return engine_.IndexFloor(prefix, suffix);
-  }
-  absl::Status WriteIndex(std::span<const log::KeyValue> puts,
-                          std::span<const std::string> deletes) override {
-    return engine_.WriteIndex(puts, deletes);
-  }
-  absl::Status ClearIndex() override { return engine_.ClearIndex(); }
-  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
-    return engine_.Checkpoints(log);
-  }
-  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
-    return engine_.RecordGet(key);
-  }
-  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
-    return engine_.RecordScan(prefix);
-  }
-  absl::StatusOr<std::optional<log::KeyValue>> RecordFloor(std::string_view prefix,
-                                                           std::string_view suffix) override {
-    return engine_.RecordFloor(prefix, suffix);
-  }
-  absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
-    return engine_.WriteRecords(puts, sync);
-  }
-
- private:
-  log::Engine& engine_;
-};
-
 class HistoryTest : public ::testing::Test {
  protected:
   HistoryTest()
@@ -117,7 +58,7 @@ class HistoryTest : public ::testing::Test {
   // Opens what is there now, as a reader would.
   Store& Open() {
     auto store =
-        Store::Over(std::make_unique<BorrowedEngine>(*engine_), MemoryKeys(disk_, true), kOwn);
+        Store::Over(std::make_unique<testing::ForwardingEngine>(*engine_), MemoryKeys(disk_, true), kOwn);
     EXPECT_THAT(store, IsOk());
     store_ = *std::move(store);
     history_ = std::make_unique<History>(*store_);

@@ -23,6 +23,7 @@
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
+#include "tests/support/forwarding_engine.h"
 
 namespace polku {
 namespace {
@@ -60,74 +61,23 @@ struct RecordedCommit {
 };
 
 // Passes everything on and keeps the commits, so that others can write the same bytes.
-class RecordingEngine final : public log::Engine {
+class RecordingEngine final : public testing::ForwardingEngine {
  public:
-  explicit RecordingEngine(log::Engine& inner) : inner_(inner) {}
+  explicit RecordingEngine(log::Engine& inner) : ForwardingEngine(inner) {}
   absl::Status Commit(const log::CommitBatch& batch) override {
-    if (!record_) return inner_.Commit(batch);
+    if (!record_) return inner().Commit(batch);
     RecordedCommit& recorded = recorded_.emplace_back();
     recorded.batch = batch;
     const auto start = Clock::now();
-    absl::Status status = inner_.Commit(batch);
+    absl::Status status = inner().Commit(batch);
     recorded.micros = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
     return status;
-  }
-  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
-    return inner_.ReadHead(log);
-  }
-  absl::StatusOr<std::vector<LogNumber>> Logs() override { return inner_.Logs(); }
-  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
-    return inner_.ReadCheckpoint(log, size);
-  }
-  absl::StatusOr<log::StoredGroup> ReadGroup(LogNumber log, Position position,
-                                             bool blobs) override {
-    return inner_.ReadGroup(log, position, blobs);
-  }
-  absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
-                                                         bool blobs) override {
-    return inner_.Scan(log, from, blobs);
-  }
-  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
-                                                Position to) override {
-    return inner_.ScanStored(log, part, from, to);
-  }
-  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
-    return inner_.IndexGet(key);
-  }
-  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
-    return inner_.IndexScan(prefix);
-  }
-  absl::StatusOr<std::optional<log::KeyValue>> IndexFloor(std::string_view prefix,
-                                                          std::string_view suffix) override {
-    return inner_.IndexFloor(prefix, suffix);
-  }
-  absl::Status WriteIndex(std::span<const log::KeyValue> puts,
-                          std::span<const std::string> deletes) override {
-    return inner_.WriteIndex(puts, deletes);
-  }
-  absl::Status ClearIndex() override { return inner_.ClearIndex(); }
-  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
-    return inner_.Checkpoints(log);
-  }
-  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
-    return inner_.RecordGet(key);
-  }
-  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
-    return inner_.RecordScan(prefix);
-  }
-  absl::StatusOr<std::optional<log::KeyValue>> RecordFloor(std::string_view prefix,
-                                                           std::string_view suffix) override {
-    return inner_.RecordFloor(prefix, suffix);
-  }
-  absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
-    return inner_.WriteRecords(puts, sync);
   }
 
   void Record(bool on) { record_ = on; }
   std::vector<RecordedCommit> Take() { return std::exchange(recorded_, {}); }
 
  private:
-  log::Engine& inner_;
   bool record_ = false;
   std::vector<RecordedCommit> recorded_;
 };

@@ -15,16 +15,16 @@
 #include "eventstore/log/engine.h"
 #include "eventstore/log/memory_engine.h"
 #include "gtest/gtest.h"
+#include "tests/support/forwarding_engine.h"
 
 namespace polku::host {
 
-class FaultEngine final : public log::Engine {
+class FaultEngine final : public testing::ForwardingEngine {
  public:
   using Opener = std::function<std::unique_ptr<log::Engine>()>;
   // Without `open` everything is in memory and stays; with it, Restart closes and opens again.
-  explicit FaultEngine(Opener open = nullptr) : open_(std::move(open)) {
-    base_ = open_ ? open_() : log::MakeMemoryEngine();
-  }
+  explicit FaultEngine(Opener open = nullptr)
+      : FaultEngine(open, open ? open() : log::MakeMemoryEngine()) {}
 
   // ---- Faults ----
 
@@ -60,6 +60,7 @@ class FaultEngine final : public log::Engine {
     if (!open_) return;
     base_.reset();
     base_ = open_();
+    SetInner(*base_);
   }
   size_t unsynced() const { return unsynced_.size(); }
   int commits() const { return commits_; }
@@ -112,52 +113,12 @@ class FaultEngine final : public log::Engine {
     unsynced_.clear();
     return base_->ClearIndex();
   }
-  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
-    return base_->ReadHead(log);
-  }
-  absl::StatusOr<std::vector<LogNumber>> Logs() override { return base_->Logs(); }
-  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log,
-                                                            Position size) override {
-    return base_->ReadCheckpoint(log, size);
-  }
-  absl::StatusOr<log::StoredGroup> ReadGroup(LogNumber log, Position position,
-                                             bool with_blobs) override {
-    return base_->ReadGroup(log, position, with_blobs);
-  }
-  absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
-                                                         bool with_blobs) override {
-    return base_->Scan(log, from, with_blobs);
-  }
-  std::unique_ptr<log::StoredCursor> ScanStored(LogNumber log, log::StoredPart part, Position from,
-                                                Position to) override {
-    return base_->ScanStored(log, part, from, to);
-  }
-  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
-    return base_->IndexGet(key);
-  }
-  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
-    return base_->IndexScan(prefix);
-  }
-  absl::StatusOr<std::optional<log::KeyValue>> IndexFloor(std::string_view prefix,
-                                                          std::string_view suffix) override {
-    return base_->IndexFloor(prefix, suffix);
-  }
-  std::unique_ptr<log::IndexCursor> Checkpoints(LogNumber log) override {
-    return base_->Checkpoints(log);
-  }
-  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
-    return base_->RecordGet(key);
-  }
-  std::unique_ptr<log::IndexCursor> RecordScan(std::string_view prefix) override {
-    return base_->RecordScan(prefix);
-  }
-  absl::StatusOr<std::optional<log::KeyValue>> RecordFloor(std::string_view prefix,
-                                                           std::string_view suffix) override {
-    return base_->RecordFloor(prefix, suffix);
-  }
 
  private:
   using Undo = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+  FaultEngine(Opener open, std::unique_ptr<log::Engine> base)
+      : ForwardingEngine(*base), open_(std::move(open)), base_(std::move(base)) {}
 
   const Opener open_;
   std::unique_ptr<log::Engine> base_;

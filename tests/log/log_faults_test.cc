@@ -9,6 +9,7 @@
 #include "eventstore/log/memory_engine.h"
 #include "eventstore/log/reader.h"
 #include "tests/log/log_fixture.h"
+#include "tests/support/forwarding_engine.h"
 
 namespace polku::log {
 namespace {
@@ -19,8 +20,10 @@ using testing::IsOkAndHolds;
 using testing::StatusIs;
 
 // Passes everything on, except what a test makes fail, wait or be counted.
-class TestEngine final : public Engine {
+class TestEngine final : public testing::ForwardingEngine {
  public:
+  TestEngine() : TestEngine(MakeMemoryEngine()) {}
+
   absl::Status Commit(const CommitBatch& batch) override {
     {
       std::unique_lock lock(mu_);
@@ -29,59 +32,16 @@ class TestEngine final : public Engine {
       open_.wait(lock, [&] { return !held_; });
       if (!next_.ok()) return std::exchange(next_, absl::OkStatus());
     }
-    return inner_->Commit(batch);
+    return ForwardingEngine::Commit(batch);
   }
-  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
-    return inner_->ReadHead(log);
-  }
-  absl::StatusOr<std::vector<LogNumber>> Logs() override { return inner_->Logs(); }
   absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
     if (checkpoint_) return checkpoint_;
-    return inner_->ReadCheckpoint(log, size);
+    return ForwardingEngine::ReadCheckpoint(log, size);
   }
   absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position, bool blobs) override {
-    auto group = inner_->ReadGroup(log, position, blobs);
+    auto group = ForwardingEngine::ReadGroup(log, position, blobs);
     if (group.ok() && erased_) group->blobs.clear();
     return group;
-  }
-  absl::StatusOr<std::unique_ptr<GroupCursor>> Scan(LogNumber log, Position from,
-                                                    bool blobs) override {
-    return inner_->Scan(log, from, blobs);
-  }
-  std::unique_ptr<StoredCursor> ScanStored(LogNumber log, StoredPart part, Position from,
-                                                Position to) override {
-    return inner_->ScanStored(log, part, from, to);
-  }
-  absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
-    return inner_->IndexGet(key);
-  }
-  std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) override {
-    return inner_->IndexScan(prefix);
-  }
-  absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
-                                                     std::string_view suffix) override {
-    return inner_->IndexFloor(prefix, suffix);
-  }
-  absl::Status WriteIndex(std::span<const KeyValue> puts,
-                          std::span<const std::string> deletes) override {
-    return inner_->WriteIndex(puts, deletes);
-  }
-  absl::Status ClearIndex() override { return inner_->ClearIndex(); }
-  std::unique_ptr<IndexCursor> Checkpoints(LogNumber log) override {
-    return inner_->Checkpoints(log);
-  }
-  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
-    return inner_->RecordGet(key);
-  }
-  std::unique_ptr<IndexCursor> RecordScan(std::string_view prefix) override {
-    return inner_->RecordScan(prefix);
-  }
-  absl::StatusOr<std::optional<KeyValue>> RecordFloor(std::string_view prefix,
-                                                      std::string_view suffix) override {
-    return inner_->RecordFloor(prefix, suffix);
-  }
-  absl::Status WriteRecords(std::span<const KeyValue> puts, bool sync) override {
-    return inner_->WriteRecords(puts, sync);
   }
 
   void FailNext(absl::Status status) { next_ = std::move(status); }
@@ -106,7 +66,10 @@ class TestEngine final : public Engine {
   }
 
  private:
-  const std::unique_ptr<Engine> inner_ = MakeMemoryEngine();
+  explicit TestEngine(std::unique_ptr<Engine> owned)
+      : ForwardingEngine(*owned), owned_(std::move(owned)) {}
+
+  const std::unique_ptr<Engine> owned_;
   std::mutex mu_;
   std::condition_variable arrived_;
   std::condition_variable open_;

@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "eventstore/log/engine.h"
+#include "tests/support/forwarding_engine.h"
 
 namespace polku::log {
 
-class ProbeEngine final : public Engine {
+class ProbeEngine final : public testing::ForwardingEngine {
  public:
   // Borrows `inner`.
-  explicit ProbeEngine(Engine& inner) : inner_(inner) {}
+  explicit ProbeEngine(Engine& inner) : ForwardingEngine(inner) {}
 
   struct Reads {
     uint64_t groups = 0;
@@ -36,66 +37,34 @@ class ProbeEngine final : public Engine {
 
   absl::Status Commit(const CommitBatch& batch) override {
     if (!commit_failure_.ok()) return std::exchange(commit_failure_, absl::OkStatus());
-    absl::Status status = inner_.Commit(batch);
+    absl::Status status = inner().Commit(batch);
     if (status.ok()) commits_.push_back(batch);
     return status;
   }
-  absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
-    return inner_.ReadHead(log);
-  }
-  absl::StatusOr<std::vector<LogNumber>> Logs() override { return inner_.Logs(); }
-  absl::StatusOr<std::optional<std::string>> ReadCheckpoint(LogNumber log, Position size) override {
-    return inner_.ReadCheckpoint(log, size);
-  }
-  std::unique_ptr<IndexCursor> Checkpoints(LogNumber log) override {
-    return inner_.Checkpoints(log);
-  }
   absl::StatusOr<StoredGroup> ReadGroup(LogNumber log, Position position, bool blobs) override {
     ++reads_.groups;
-    return inner_.ReadGroup(log, position, blobs);
+    return inner().ReadGroup(log, position, blobs);
   }
   absl::StatusOr<std::unique_ptr<GroupCursor>> Scan(LogNumber log, Position from,
                                                     bool blobs) override {
-    auto cursor = inner_.Scan(log, from, blobs);
+    auto cursor = inner().Scan(log, from, blobs);
     if (!cursor.ok()) return cursor.status();
     return std::make_unique<CountingGroups>(*std::move(cursor), reads_);
-  }
-  std::unique_ptr<StoredCursor> ScanStored(LogNumber log, StoredPart part, Position from,
-                                           Position to) override {
-    return inner_.ScanStored(log, part, from, to);
   }
   absl::StatusOr<std::optional<std::string>> IndexGet(std::string_view key) override {
     ++reads_.index_gets;
     if (const auto found = overrides_.find(std::string(key)); found != overrides_.end()) {
       return found->second;
     }
-    return inner_.IndexGet(key);
+    return inner().IndexGet(key);
   }
   std::unique_ptr<IndexCursor> IndexScan(std::string_view prefix) override {
-    return std::make_unique<CountingIndex>(inner_.IndexScan(prefix), reads_);
+    return std::make_unique<CountingIndex>(inner().IndexScan(prefix), reads_);
   }
   absl::StatusOr<std::optional<KeyValue>> IndexFloor(std::string_view prefix,
                                                      std::string_view suffix) override {
     ++reads_.index_gets;
-    return inner_.IndexFloor(prefix, suffix);
-  }
-  absl::Status WriteIndex(std::span<const KeyValue> puts,
-                          std::span<const std::string> deletes) override {
-    return inner_.WriteIndex(puts, deletes);
-  }
-  absl::Status ClearIndex() override { return inner_.ClearIndex(); }
-  absl::StatusOr<std::optional<std::string>> RecordGet(std::string_view key) override {
-    return inner_.RecordGet(key);
-  }
-  std::unique_ptr<IndexCursor> RecordScan(std::string_view prefix) override {
-    return inner_.RecordScan(prefix);
-  }
-  absl::StatusOr<std::optional<KeyValue>> RecordFloor(std::string_view prefix,
-                                                      std::string_view suffix) override {
-    return inner_.RecordFloor(prefix, suffix);
-  }
-  absl::Status WriteRecords(std::span<const KeyValue> puts, bool sync) override {
-    return inner_.WriteRecords(puts, sync);
+    return inner().IndexFloor(prefix, suffix);
   }
 
  private:
@@ -126,7 +95,6 @@ class ProbeEngine final : public Engine {
     Reads& reads_;
   };
 
-  Engine& inner_;
   Reads reads_;
   std::map<std::string, std::optional<std::string>> overrides_;
   absl::Status commit_failure_;
