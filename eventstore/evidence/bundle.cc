@@ -561,7 +561,7 @@ class Verifier {
       Add(ProblemKind::kCheckpoint, Str(place(), "it is of another log"));
       return;
     }
-    if (index > 0 && read->size <= last_cosigned_) {
+    if (read->size == Position() || (index > 0 && read->size <= last_cosigned_)) {
       Add(ProblemKind::kBundle, Str(place(), "they do not ascend by size, each size once"));
     }
     last_cosigned_ = read->size;

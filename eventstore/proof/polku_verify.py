@@ -269,7 +269,9 @@ def signature_verifies(key, body, data):
 
 # ---- Policy (tlog-policy) ----------------------------------------------------------------------
 
-Verdict = namedtuple("Verdict", "checkpoint log_key cosigned quorum")  # cosigned: key name -> [times]
+# cosigned: key name -> [times]; witnesses: names within the policy of those keys. A name of a key may stand for
+# an old and a new key: each is a witness of its own.
+Verdict = namedtuple("Verdict", "checkpoint log_key cosigned quorum witnesses")
 
 
 class Policy:
@@ -345,9 +347,9 @@ class Policy:
         policy.logs, policy.quorum = self.logs, "none"
         return policy
 
-    def quorum_of(self, key_names):
-        """Whether the witnesses with these key names are the quorum."""
-        return self.reached(self.quorum, {n for n, k in self.witnesses.items() if k.name in key_names})
+    def quorum_of(self, witnesses):
+        """Whether these witnesses, by their names within the policy, are the quorum."""
+        return self.reached(self.quorum, witnesses)
 
     def check(self, note, needs_log=True):
         """Verifies a checkpoint note: signed by a listed log whose name is the origin (`needs_log`), and every
@@ -356,9 +358,10 @@ class Policy:
             checkpoint = parse_checkpoint(note)
         except Unreadable as error:
             raise Refused("checkpoint", f"malformed: {error}") from None
-        log_key, cosigned = None, {}
+        log_key, cosigned, witnesses = None, {}, set()
+        keys = [(key, None) for key in self.logs] + [(key, name) for name, key in self.witnesses.items()]
         for line in checkpoint.signatures:
-            for key in self.logs + list(self.witnesses.values()):
+            for key, witness in keys:
                 if (key.name, key.id) != (line.name, line.id):
                     continue
                 if key.use == USE_CHECKPOINT and key.name != checkpoint.origin:
@@ -371,13 +374,16 @@ class Policy:
                     log_key = key
                 else:
                     cosigned.setdefault(key.name, []).append(verified)
+                    witnesses.add(witness)
         if log_key is None and needs_log:
             raise Refused("checkpoint", f"not signed by a known key of {checkpoint.origin}")
-        return Verdict(checkpoint, log_key, cosigned, self.quorum_of(cosigned))
+        return Verdict(checkpoint, log_key, cosigned, self.quorum_of(witnesses), witnesses)
 
 
 def parse_policy(text):
     """tlog-policy "Policy file syntax and structure"; errors name the line."""
+    if len(text.encode("utf-8", "surrogateescape")) > MAX_POLICY:
+        raise Unreadable(f"the policy is longer than {MAX_POLICY} bytes")
     policy = Policy()
     makers = {"log": policy.add_log, "witness": policy.add_witness,
               "group": policy.add_group, "quorum": policy.set_quorum}
@@ -957,16 +963,18 @@ class BundleCheck:
         if verdict is None:
             return fact
         witnessed = [(verdict.checkpoint.size, verdict.cosigned)]
+        covering = [(verdict.checkpoint.size, verdict.witnesses)]
         sizes = []
         for cosigned in log["cosigned"]:
             found = self.attempt(origin, None, self.check_cosigned, origin, cosigned, verdict.checkpoint)
             if found:
                 sizes.append(found.checkpoint.size)
                 witnessed.append((found.checkpoint.size, found.cosigned))
+                covering.append((found.checkpoint.size, found.witnesses))
         if not ascending([0] + sizes) or verdict.checkpoint.size in sizes:
             self.problem("bundle", origin, None, "the cosigned checkpoints do not ascend by size, each size once")
         end = max(positions, default=0) + 1  # a witness counts whose word covers all the events here
-        if not self.policy.quorum_of({name for size, by in witnessed if size >= end for name in by}):
+        if not self.policy.quorum_of({name for size, by in covering if size >= end for name in by}):
             self.problem("cosignature", origin, None, "fewer witnesses than the policy asks for stand behind its events")
         if self.bundle["known_to"] and self.known_at is not None:
             self.check_known_to(origin, list(zip(positions, headers, opened)), witnessed)
@@ -1144,8 +1152,8 @@ class ExportCheck:
             self.problem(getattr(refusal, "kind", "checkpoint"), None, f"checkpoint: {refusal}")
             return
         checkpoint, self.origin = verdict.checkpoint, verdict.checkpoint.origin
-        if published is not None and (key is None or key.public != verdict.log_key.public):
-            self.report.remarks.append("log.pub in the export is not the key that you verify by: do not pass it on")
+        if published is not None and (key is None or (key.name, key.public) != (self.origin, verdict.log_key.public)):
+            self.problem("tile", None, "log.pub in the export is not the key that you verify by")
         if not verdict.quorum:
             self.problem("cosignature", None, "fewer witnesses than the policy asks for stand behind the checkpoint")
         self.check_tree(checkpoint)
@@ -1155,7 +1163,7 @@ class ExportCheck:
 
     @staticmethod
     def published_key(data):
-        """The key in log.pub: a claim of the export, nothing else depends on it when there is a policy."""
+        """The key in log.pub: a claim of the export, only compared when there is a policy."""
         try:
             return parse_vkey(decode_utf8(data or b"").rstrip("\n"), USE_CHECKPOINT)
         except Unreadable:
@@ -1257,7 +1265,12 @@ class ExportCheck:
         now, old = self.read(current[0]), self.read(name)
         if now is None or not now.startswith(old):
             return False
-        return "/entries/" in name or len(old) == HASH_BYTES * int(match[2])
+        if "/entries/" not in name:
+            return len(old) == HASH_BYTES * int(match[2])
+        at = count = 0
+        while at < len(old):
+            at, count = at + 2 + int.from_bytes(old[at:at + 2], "big"), count + 1
+        return at == len(old) and count == int(match[2])
 
 
 # ---- Commands ----------------------------------------------------------------------------------

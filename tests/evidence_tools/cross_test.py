@@ -297,6 +297,20 @@ class MadeInPythonTest(Verifiers):
         made = self.put("p.tlog-proof", maker.inclusion_file(1, maker.path(1, self.hashes), self.note(300)))
         self.both(Evidence("proof", made, self.policy, self.hashes[1]), 5)
 
+    def test_one_line_is_one_witness_where_an_old_and_a_new_key_have_one_name(self):
+        old, new = (maker.NamedKey(W1.name, 4, maker.SecretKey(seed * 32)) for seed in (b"1", b"2"))
+        case = b"c" * 16
+        entries = [maker.genesis(LOG)] + [maker.Entry(LOG.name, i, case) for i in range(1, 4)]
+        for cosigners, code in (([(old, T0)], 5), ([(old, T0), (new, T0)], 0)):
+            policy = self.put("policy-two", maker.policy_text([LOG], [("old", old), ("new", new)], "both",
+                                                              ["group both all old new"]))
+            proof = maker.inclusion_file(1, maker.path(1, self.hashes), self.note(300, cosigners=cosigners))
+            self.both(Evidence("proof", self.put("p.tlog-proof", proof), policy, self.hashes[1]), code)
+            log = maker.log_evidence(LOG, entries, (2,), cosigners)
+            own = maker.policy_text([LOG], [("old", old), ("new", new)])
+            bundle = maker.bundle_text(maker.bundle(own, [log], [], case.hex()))
+            self.both(Evidence("bundle", self.put("b.json", bundle), policy), code)
+
     def test_pairs(self):
         other = self.hashes[:100] + [pv.leaf_hash(b"forged")] + self.hashes[101:]
         for old in (0, 1, 256, 299, 300):
