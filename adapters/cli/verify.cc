@@ -285,6 +285,10 @@ absl::StatusOr<Outcome> VerifyTiles(const std::string& directory, const Keys& gi
     outcome.notes.push_back(Str(report->bundles_left_out, " entry bundles are left out: their entries are "
                                 "known by their hashes alone"));
   }
+  if (report->earlier_tiles > 0) {
+    outcome.notes.push_back(Str(report->earlier_tiles, " partial tiles are of an earlier size: beginnings of what is "
+                                "there now, no longer needed"));
+  }
   outcome.problems = std::move(report->problems);
   if (report->log.checkpoints > 0) CheckQuorum(*note, report->log.origin, given, outcome);
   outcome.logs.push_back(std::move(report->log));

@@ -295,12 +295,13 @@ class ExportVerifier {
     if (key_ == nullptr) {
       POLKU_ASSIGN_OR_RETURN(const std::string text,
                              ReadFile(PathOf(directory_, kPublicKey), kMaxKeyFileBytes));
-      auto parsed = proof::VerifierKey::Parse(TrimEnd(text), proof::KeyUse::kCheckpoint);
+      auto parsed = proof::VerifierKey::Parse(WithoutNewlines(text), proof::KeyUse::kCheckpoint);
       if (!parsed.ok()) return Annotate(parsed.status(), PathOf(directory_, kPublicKey));
       own = *std::move(parsed);
       key_ = &*own;
     }
     report_.log.origin = key_->name();
+    if (!own) CheckPublicKey();
     if (!CheckCheckpoint(note)) return std::move(report_);
     CheckTiles();
     CheckStray();
@@ -311,6 +312,27 @@ class ExportVerifier {
   void Add(ProblemKind kind, std::optional<Position> position, std::string what) {
     if (report_.problems.size() < kMaxProblems) {
       report_.problems.push_back({kind, report_.log.origin, position, std::move(what)});
+    }
+  }
+
+  static std::string_view WithoutNewlines(std::string_view text) {
+    while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
+    return text;
+  }
+
+  // Whoever takes the export on would verify by the key that lies in it.
+  void CheckPublicKey() {
+    const auto text = ReadFile(PathOf(directory_, kPublicKey), kMaxKeyFileBytes);
+    if (absl::IsNotFound(text.status())) return;
+    if (!text.ok()) {
+      Add(ProblemKind::kTile, std::nullopt, Str(kPublicKey, ": ", ToStd(text.status().message())));
+      return;
+    }
+    const auto key = proof::VerifierKey::Parse(WithoutNewlines(*text), proof::KeyUse::kCheckpoint);
+    if (!key.ok()) {
+      Add(ProblemKind::kTile, std::nullopt, Str(kPublicKey, ": ", ToStd(key.status().message())));
+    } else if (key->name() != key_->name() || key->key() != key_->key()) {
+      Add(ProblemKind::kTile, std::nullopt, Str(kPublicKey, ": not the key that is verified by"));
     }
   }
 
@@ -504,6 +526,21 @@ class ExportVerifier {
     }
   }
 
+  // A partial tile of an earlier size: a beginning of the one that is there now.
+  bool IsEarlierTile(const std::string& name, const TileName& tile) const {
+    const uint64_t hashes = checkpoint_.size.value() >> (8 * tile.level);
+    if (tile.index > hashes / kTileWidth || tile.index * kTileWidth >= hashes) return false;
+    TileName present = tile;
+    present.width = WidthOf(checkpoint_.size, tile.level, tile.index);
+    if (tile.width >= present.width) return false;
+    const auto now = ReadFile(PathOf(directory_, proof::TilePath(present)), kMaxBundleBytes);
+    const auto then = ReadFile(PathOf(directory_, name), kMaxBundleBytes);
+    if (!now.ok() || !then.ok() || now->substr(0, then->size()) != *then) return false;
+    if (!tile.entries) return then->size() == tile.width * Hash::kBytes;
+    const auto entries = proof::ParseEntryBundle(*then);
+    return entries.ok() && entries->size() == tile.width;
+  }
+
   void CheckStray() {
     std::error_code error;
     fs::recursive_directory_iterator files(fs::path(directory_), error);
@@ -514,6 +551,10 @@ class ExportVerifier {
       const auto tile = proof::ParseTilePath(name);
       if (tile.ok() && tile->index * kTileWidth < checkpoint_.size.value() >> (8 * tile->level) &&
           tile->width == WidthOf(checkpoint_.size, tile->level, tile->index)) {
+        continue;
+      }
+      if (tile.ok() && IsEarlierTile(name, *tile)) {
+        ++report_.earlier_tiles;
         continue;
       }
       // A name made by somebody else may hold anything; Polku's own do not.

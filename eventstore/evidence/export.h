@@ -35,10 +35,13 @@ struct ExportResult {
 absl::StatusOr<ExportResult> ExportTiles(const ExportOptions& options);
 
 // Verifies such a directory: every tile and bundle that the checkpoint's size calls for, every hash, the root,
-// the signature; that nothing stray lies in it. Bundles may be left out: they are counted.
+// the signature; that nothing stray lies in it. Bundles may be left out, and partial tiles of earlier sizes may have
+// stayed (tlog-tiles "Partial Tiles"): they are counted. A log.pub must be of the key verified by; with a key given it
+// may be missing, other tools write none.
 struct ExportReport {
   LogReport log;
   uint64_t bundles_left_out = 0;
+  uint64_t earlier_tiles = 0;  // partial ones of earlier sizes, beginnings of what is there now
   std::vector<Problem> problems;
 };
 absl::StatusOr<ExportReport> VerifyExport(

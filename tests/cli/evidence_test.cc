@@ -307,5 +307,116 @@ TEST_F(EvidenceTest, AnAlteredBundleIsFoundAndAnythingElseIsNoBundle) {
   EXPECT_EQ(RunPolku({"bundle", "verify", dir_.At("nothing")}).code, 3);
 }
 
+TEST_F(EvidenceTest, VerifyJudgesAProofByKeyAndByPolicy) {
+  const std::string proof = dir_.At("a.tlog-proof");
+  const std::string leaf = dir_.At("a.leaf");
+  ASSERT_EQ(Run({"prove", "--event", FormatEventId(first_.id), "--out", proof, "--leaf", leaf}).code, 0);
+  const std::string key = dir_.At("keys/signing.public");
+  const Result by_key = RunPolku({"verify", proof, "--leaf", leaf, "--key", key});
+  EXPECT_EQ(by_key.code, 0) << by_key.out << by_key.err;
+  EXPECT_THAT(by_key.out, HasSubstr(Str("entry 2 is in the log of ", kOrigin, " with 4 entries")));
+  const std::string hash = ToHex(first_.leaf_hash.view());
+  const Result by_hash = RunPolku({"verify", proof, "--leaf-hash", hash, "--key", key, "--json"});
+  EXPECT_EQ(by_hash.code, 0) << by_hash.out << by_hash.err;
+  EXPECT_THAT(by_hash.out, HasSubstr("\"what\":\"inclusion proof\",\"ok\":true"));
+  EXPECT_EQ(RunPolku({"verify", proof, "--leaf-hash", std::string(64, 'a'), "--key", key}).code, 5);
+  EXPECT_EQ(RunPolku({"verify", proof, "--leaf-hash", "abc", "--key", key}).code, 3);
+  EXPECT_EQ(RunPolku({"verify", proof, "--key", key}).code, 3);  // of which entry?
+  EXPECT_EQ(RunPolku({"verify", proof, "--leaf", leaf}).code, 3);  // by which key?
+
+  const auto origin = *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const auto other = proof::Signer::Generate("FI/ORG/1/x/y/witness", proof::KeyUse::kCosignature);
+  const auto policy = [&](const std::vector<proof::VerifierKey>& witnesses, size_t k) {
+    return dir_.Write(Str("policy-", witnesses.size(), "-", k),
+                      proof::Policy::Format({origin}, witnesses, k));
+  };
+  const Result reached = RunPolku(
+      {"verify", proof, "--leaf", leaf, "--policy", policy({witness_->verifier()}, 1)});
+  EXPECT_EQ(reached.code, 0) << reached.out;
+  EXPECT_THAT(reached.out, HasSubstr(Str("cosigned by ", kWitness)));
+  const Result missed = RunPolku({"verify", proof, "--leaf", leaf, "--json", "--policy",
+                                  policy({witness_->verifier(), other->verifier()}, 2)});
+  EXPECT_EQ(missed.code, 5);
+  EXPECT_THAT(missed.out, HasSubstr("{\"kind\":\"cosignature\""));
+  EXPECT_THAT(missed.out, HasSubstr("quorum asks for (1 of its 2 do)"));
+}
+
+TEST_F(EvidenceTest, VerifyJudgesAPairAndHandsABundleOn) {
+  const std::string key = dir_.At("keys/signing.public");
+  const std::string pair = dir_.At("a.checkpoint-pair");
+  ASSERT_EQ(Run({"prove", "--consistency", "--from", "3", "--to", "4", "--out", pair}).code, 0);
+  const Result consistent = RunPolku({"verify", pair, "--key", key});
+  EXPECT_EQ(consistent.code, 0) << consistent.out;
+  EXPECT_THAT(consistent.out, HasSubstr("extends the older one"));
+  const std::string foreign = dir_.Write(
+      "foreign.public", Str(proof::Signer::Generate(kOrigin, proof::KeyUse::kCheckpoint)->verifier().Format(), "\n"));
+  EXPECT_EQ(RunPolku({"verify", pair, "--key", foreign}).code, 5);
+  const auto service = host::LoadServiceKeys(dir_.At("keys"), kOrigin);
+  ASSERT_OK(service);
+  const std::string forked = dir_.Write(
+      "forked.note",
+      service->signer->Sign({.origin = kOrigin, .size = Position(3), .root = Sha256("another")}));
+  ASSERT_EQ(Run({"prove", "--consistency", "--old", forked, "--out", dir_.At("fork")}).code, 5);
+  const Result fork = RunPolku({"verify", dir_.At("fork"), "--key", key, "--json"});
+  EXPECT_EQ(fork.code, 5);
+  EXPECT_THAT(fork.out, HasSubstr("{\"kind\":\"fork\""));
+
+  const std::string bundle = dir_.At("case.json");
+  ASSERT_EQ(Run({"bundle", "--case", kCase1, "--out", bundle}).code, 0);
+  const Result taken = RunPolku({"verify", bundle});
+  EXPECT_EQ(taken.code, 0) << taken.out << taken.err;
+  EXPECT_THAT(taken.out, HasSubstr("(bundle): verified"));
+  const auto origin = *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const std::string strict =
+      dir_.Write("strict", proof::Policy::Format({origin}, {witness_->verifier()}, 1));
+  EXPECT_EQ(RunPolku({"verify", bundle, "--policy", strict}).code, 5);
+  // Several targets: the worst counts, each is told.
+  const Result both = RunPolku({"verify", pair, dir_.At("fork"), "--key", key, "--json"});
+  EXPECT_EQ(both.code, 5);
+  EXPECT_THAT(both.out, HasSubstr("\"what\":\"checkpoint pair\",\"ok\":true"));
+}
+
+TEST_F(EvidenceTest, VerifyReadsAStoreWithAndWithoutItsConfiguration) {
+  const std::string key = dir_.At("keys/signing.public");
+  const auto origin = *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const std::string policy =
+      dir_.Write("policy", proof::Policy::Format({origin}, {witness_->verifier()}, 1));
+  for (const std::vector<std::string>& target :
+       std::vector<std::vector<std::string>>{{"--data", dir_.At("data")}, {dir_.At("data")}}) {
+    std::vector<std::string> arguments = {"verify", "--policy", policy};
+    arguments.insert(arguments.end(), target.begin(), target.end());
+    const Result result = RunPolku(arguments);
+    EXPECT_EQ(result.code, 0) << result.out << result.err;
+    EXPECT_THAT(result.out, HasSubstr("checkpoints  5 signatures and roots verified"));
+    EXPECT_THAT(result.out, HasSubstr("1 other agency: FI/GOV/0245437-2/kela (1 cosignatures)"));
+    EXPECT_THAT(result.out, HasSubstr("quorum is not judged"));
+    EXPECT_THAT(result.out, HasSubstr("no section is opened"));
+  }
+  const Result keyless = RunPolku({"verify", dir_.At("data")});
+  EXPECT_EQ(keyless.code, 0);
+  EXPECT_THAT(keyless.out, HasSubstr("NO KEY is known"));
+  const Result whole = Run({"verify", "--json"});
+  EXPECT_EQ(whole.code, 0) << whole.out << whole.err;
+  EXPECT_THAT(whole.out, HasSubstr("\"sections\":6,\"opened\":6"));
+  EXPECT_EQ(RunPolku({"verify"}).code, 2);
+  EXPECT_EQ(RunPolku({"verify", dir_.At("keys")}).code, 3);
+  EXPECT_EQ(RunPolku({"verify", key}).code, 3);
+}
+
+TEST_F(EvidenceTest, AnExportIsJudgedByItsPolicysQuorum) {
+  const std::string tiles = dir_.At("tiles");
+  ASSERT_EQ(Run({"export", "--tlog", tiles}).code, 0);
+  const auto origin = *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const auto policy = [&](size_t k) {
+    return dir_.Write(Str("policy", k), proof::Policy::Format({origin}, {witness_->verifier()}, k));
+  };
+  EXPECT_EQ(RunPolku({"verify", tiles, "--policy", policy(0)}).code, 0);
+  const Result missed = RunPolku({"verify", tiles, "--policy", policy(1), "--json"});
+  EXPECT_EQ(missed.code, 5);  // Kela cosigned an earlier size
+  EXPECT_THAT(missed.out, HasSubstr("{\"kind\":\"cosignature\""));
+  dir_.Write("tiles/log.pub", "?\n");
+  EXPECT_EQ(RunPolku({"verify", tiles, "--policy", policy(0)}).code, 5);
+}
+
 }  // namespace
 }  // namespace polku::cli

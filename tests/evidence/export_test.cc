@@ -162,6 +162,34 @@ TEST_F(Export, ABundleWithAWithheldEntryIsLeftOut) {
   EXPECT_THAT(Kinds(), IsEmpty());
 }
 
+TEST_F(Export, PartialTilesOfAnEarlierSizeMayStayWhenTheyAreBeginnings) {
+  const std::string earlier = directory_.path() + "/earlier";
+  oulu_.Append(299);  // 300 with the Genesis
+  ASSERT_OK(ExportTiles(Options()).status());
+  fs::copy(Options().directory, earlier, fs::copy_options::recursive);
+  oulu_.Append(300);
+  ASSERT_OK(ExportTiles(Options()).status());
+  const auto put_back = [&](const std::string& file) {
+    fs::create_directories(fs::path(Options().directory + "/" + file).parent_path());
+    fs::copy_file(earlier + "/" + file, Options().directory + "/" + file,
+                  fs::copy_options::overwrite_existing);
+  };
+  const std::vector<std::string> files = {"tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/001.p/44"};
+  for (const std::string& file : files) put_back(file);
+  const proof::VerifierKey& key = oulu_.signer().verifier();
+  ASSERT_OK_AND_ASSIGN(const ExportReport report, VerifyExport(Options().directory, &key, {}, nullptr));
+  EXPECT_THAT(report.problems, IsEmpty());
+  EXPECT_EQ(report.earlier_tiles, 3u);
+  for (const std::string& file : files) {
+    Flip(file, 20);
+    EXPECT_THAT(Kinds(), ElementsAre("tile -")) << file;
+    put_back(file);
+    fs::rename(Options().directory + "/" + file, Options().directory + "/" + file + "9");  // of another width
+    EXPECT_THAT(Kinds(), ElementsAre("tile -")) << file;
+    fs::remove(Options().directory + "/" + file + "9");
+  }
+}
+
 TEST_F(Export, EveryChangeIsFound) {
   oulu_.Append(700);
   ASSERT_OK(ExportTiles(Options()).status());
@@ -202,6 +230,16 @@ TEST_F(Export, EveryChangeIsFound) {
   restore();
   Flip("checkpoint", ReadFile(d + "/checkpoint", 1 << 20)->size() - 12);
   EXPECT_THAT(Kinds(), ElementsAre("checkpoint -"));
+  restore();
+  for (const std::string_view other : {"?\n", ""}) {  // no key
+    std::ofstream(d + "/log.pub") << other;
+    EXPECT_THAT(Kinds(), ElementsAre("tile -"));
+  }
+  std::ofstream(d + "/log.pub")
+      << proof::Signer::Generate(oulu_.origin(), proof::KeyUse::kCheckpoint)->verifier().Format() << "\n";
+  EXPECT_THAT(Kinds(), ElementsAre("tile -"));
+  fs::remove(d + "/log.pub");  // which other tools do not write
+  EXPECT_THAT(Kinds(), IsEmpty());
   restore();
   // Bundles may be left out, not exchanged.
   fs::copy_file(d + "/tile/entries/000", d + "/tile/entries/001", fs::copy_options::overwrite_existing);

@@ -36,14 +36,18 @@ inline constexpr std::string_view kKelaAgency = "FI/GOV/0245437-2/kela";
 
 class StoreWorld {
  public:
-  // `engine` is borrowed.
-  StoreWorld(log::Engine& engine, std::string_view origin)
+  // `engine` is borrowed. `signer` and `made`: to go on with another world's log, after so many entries.
+  StoreWorld(log::Engine& engine, std::string_view origin,
+             std::unique_ptr<proof::Signer> signer = nullptr, uint64_t made = 0)
       : engine_(engine),
         origin_(*OriginName::Parse(origin)),
-        signer_(proof::Signer::Generate(std::string(origin), proof::KeyUse::kCheckpoint)),
+        signer_(signer != nullptr
+                    ? std::move(signer)
+                    : proof::Signer::Generate(std::string(origin), proof::KeyUse::kCheckpoint)),
         cosigner_(proof::Signer::Generate(Str(origin_.agency(), "/", origin_.service(), "/witness"),
                                           proof::KeyUse::kCosignature)),
-        random_(testing::SeededRandom(7)) {
+        random_(testing::SeededRandom(7)),
+        made_(made) {
     auto keys = vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk_),
                                       vault::MasterKey(std::string(32, 'm')), random_);
     EXPECT_OK(keys);
@@ -243,7 +247,7 @@ class StoreWorld {
   std::unique_ptr<vault::KeyStore> keys_;
   absl::Time now_ = absl::FromUnixSeconds(1'741'000'000);
   std::unique_ptr<log::Log> log_;
-  uint64_t made_ = 0;
+  uint64_t made_;
 };
 
 }  // namespace polku::evidence

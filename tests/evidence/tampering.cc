@@ -598,15 +598,8 @@ Result CutBackConsistently(RawStore& raw, const TamperTarget& target) {
   return Expected{kRollback, size};
 }
 
-// The whole store as an insider with the key would write it: another entry, all roots signed again.
-Result AnotherHistorySigned(RawStore& raw, const TamperTarget& target) {
-  if (target.signer == nullptr || !target.has_high_water) return std::nullopt;
-  Groups groups(raw, target.log);
-  const auto found = MiddleItem(groups, IsEvent);
-  if (!found) return std::nullopt;
-  auto [group, item] = *found;
-  FlipByte(group->loose.items[item].leaf, log::kLeafPrefix.size() + 3);
-  groups.Write(*group);
+// Head, tree nodes and checkpoints as they are of the entries that are there now.
+void SignAnew(RawStore& raw, const TamperTarget& target, const Groups& groups) {
   std::vector<proof::Node> nodes;
   log::LogHead head = *log::LogHead::Parse(*raw.Get("heads", RawStore::LogKey(target.log)));
   head.frontier = groups.TreeAt(groups.size(), &nodes);
@@ -618,7 +611,43 @@ Result AnotherHistorySigned(RawStore& raw, const TamperTarget& target) {
     raw.Put("checkpoints", RawStore::Key(target.log, size),
             target.signer->Sign({target.origin, Position(size), groups.TreeAt(size).Root()}));
   }
+}
+
+// The whole store as an insider with the key would write it: another entry, all roots signed again.
+Result AnotherHistorySigned(RawStore& raw, const TamperTarget& target) {
+  if (target.signer == nullptr || !target.has_high_water) return std::nullopt;
+  Groups groups(raw, target.log);
+  const auto found = MiddleItem(groups, IsEvent);
+  if (!found) return std::nullopt;
+  auto [group, item] = *found;
+  FlipByte(group->loose.items[item].leaf, log::kLeafPrefix.size() + 3);
+  groups.Write(*group);
+  SignAnew(raw, target, groups);
   return Expected{kRollback, groups.size(), {kCosignature}};
+}
+
+// A revision of a case is skipped, and everything made to agree with it, all signatures too.
+Result RevisionSkippedAndSigned(RawStore& raw, const TamperTarget& target) {
+  if (target.signer == nullptr) return std::nullopt;
+  Groups groups(raw, target.log);
+  const auto found = MiddleItem(groups, IsEvent);
+  if (!found) return std::nullopt;
+  auto [group, item] = *found;
+  std::string& leaf = group->loose.items[item].leaf;
+  event::v1::Header header;
+  if (!log::ParseHeader(leaf, header).ok()) std::abort();
+  const Revision revision(header.case_revision() + 7);
+  header.set_case_revision(revision.value());
+  leaf = log::MakeLeaf(std::string_view(leaf).substr(log::kLeafPrefix.size(), log::kLeafRandomBytes),
+                       header.SerializeAsString());
+  groups.Write(*group);
+  const Position position(group->first + OffsetOf(group->loose, item));
+  raw.Put("index", log::CaseIndexKey(*CaseId::FromBytes(header.case_id()), target.log, position),
+          log::CaseIndexValue(Order(header.order()), revision));
+  raw.Put("events", log::EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency()),
+          log::EventIndexValue(position, revision));
+  SignAnew(raw, target, groups);
+  return Expected{kRevision, position.value(), {kRollback, kCosignature}};
 }
 
 // The same without the key: everything fits but what is signed.
@@ -805,6 +834,7 @@ std::vector<Tampering> TamperCorpus() {
       {"an old head put back", OldHeadPutBack},
       {"the log cut back, all in agreement", CutBackConsistently},
       {"another history signed with the right key", AnotherHistorySigned},
+      {"a revision skipped, signed with the right key", RevisionSkippedAndSigned},
       {"altered, all but the signatures in agreement", AlteredConsistentlyWithoutTheKey},
       {"one checkpoint of another history", OneCheckpointOfAnotherHistory},
       {"a byte of the case index", CaseIndexByte},

@@ -430,5 +430,101 @@ TEST_F(Corpus, AFlippedByteInATableFileIsToldOrWasNotRead) {
   EXPECT_GT(told, 10);
 }
 
+// What RocksDB reads of a damaged write-ahead log is everything before the damage: a shorter log that is sound in
+// itself. What was kept outside the directory tells; the directory alone cannot.
+TEST_F(Corpus, AFlippedByteInTheWriteAheadLogNeverPassesForAnotherHistory) {
+  Shared& s = *shared_;
+  std::filesystem::path wal;
+  for (const auto& file : std::filesystem::directory_iterator(s.oulu_directory.path())) {
+    if (file.path().extension() == ".log" && file.file_size() > 0) wal = file.path();
+  }
+  ASSERT_FALSE(wal.empty());
+  VerifyOptions without = OptionsFor(*s.oulu, {s.oulu.get(), s.kela.get()});
+  VerifyOptions with = without;
+  with.high_water = s.high_water;
+  const Report healthy = VerifyDirectory(s.oulu_directory.path(), with);
+  ASSERT_THAT(healthy.problems, IsEmpty()) << Describe(healthy);
+  std::map<uint64_t, Hash> signed_roots;
+  {
+    const auto engine = rocks::OpenEngine(
+        {.directory = s.oulu_directory.path(), .mode = rocks::OpenMode::kReadOnly});
+    ASSERT_OK(engine);
+    const auto checkpoints = (*engine)->Checkpoints(kOwnLog);
+    while (const auto next = *checkpoints->Next()) {
+      const auto checkpoint = proof::VerifyCheckpoint(next->second, s.oulu->signer().verifier());
+      ASSERT_OK(checkpoint);
+      signed_roots[checkpoint->size.value()] = checkpoint->root;
+    }
+  }
+  testing::SeededGenerator generator(testing::TestSeed());
+  int sound = 0;
+  for (int i = 0; i < 24; ++i) {
+    const size_t at = generator.Below(std::filesystem::file_size(wal));
+    SCOPED_TRACE(Str("byte ", at));
+    const rocks::TempDirectory copy;
+    std::filesystem::copy(s.oulu_directory.path(), copy.path(),
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
+    {
+      std::fstream file(copy.path() + "/" + wal.filename().string(),
+                        std::ios::in | std::ios::out | std::ios::binary);
+      file.seekg(static_cast<std::streamoff>(at));
+      const char byte = static_cast<char>(file.get() ^ (1 << generator.Below(8)));
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(byte);
+    }
+    const Report told = VerifyDirectory(copy.path(), with);
+    const bool whole = !told.logs.empty() && told.logs[0].entries == healthy.logs[0].entries;
+    EXPECT_TRUE(whole || !told.problems.empty());
+    if (whole) {
+      EXPECT_EQ(told.logs[0].root, healthy.logs[0].root);
+    }
+    const Report alone = VerifyDirectory(copy.path(), without);
+    if (!alone.problems.empty() || whole) continue;
+    ++sound;
+    ASSERT_THAT(alone.logs, SizeIs(1));
+    EXPECT_EQ(alone.logs[0].root, signed_roots[alone.logs[0].entries]);
+    ASSERT_THAT(told.problems, SizeIs(1)) << Describe(told);
+    EXPECT_EQ(told.problems[0].kind, ProblemKind::kRollback);
+    EXPECT_EQ(told.problems[0].position, Position(alone.logs[0].entries));
+  }
+  std::cout << sound << " of 24 flips left an earlier state, sound in itself\n";
+  EXPECT_GT(sound, 0);
+}
+
+TEST(OldCopy, OfAWholeDirectoryIsToldByTheHighWaterMarkAlone) {
+  const rocks::TempDirectory directory;
+  const rocks::TempDirectory old;
+  auto engine = OpenRocks(directory.path());
+  StoreWorld oulu(*engine, kOuluReferral);
+  oulu.Append(40);
+  std::filesystem::copy(directory.path(), old.path(),
+                        std::filesystem::copy_options::recursive |
+                            std::filesystem::copy_options::overwrite_existing);
+  oulu.Append(10);
+  VerifyOptions options = OptionsFor(oulu, {&oulu});
+  const Report alone = VerifyDirectory(old.path(), options);
+  EXPECT_THAT(alone.problems, IsEmpty()) << Describe(alone);
+  ASSERT_THAT(alone.logs, SizeIs(1));
+  EXPECT_EQ(alone.logs[0].entries, 41u);
+  options.high_water = oulu.log().checkpoint();
+  const Report told = VerifyDirectory(old.path(), options);
+  ASSERT_THAT(told.problems, SizeIs(1)) << Describe(told);
+  EXPECT_EQ(told.problems[0].kind, ProblemKind::kRollback);
+  EXPECT_EQ(told.problems[0].position, Position(41));
+  // Where the old copy was gone on with, the mark is of another history.
+  {
+    auto again = OpenRocks(old.path());
+    StoreWorld forked(*again, kOuluReferral,
+                      *proof::Signer::Parse(oulu.signer().SecretText(), proof::KeyUse::kCheckpoint), 40);
+    forked.Append(30);
+  }
+  options.open = {};  // its sections have other keys
+  const Report gone_on = VerifyDirectory(old.path(), options);
+  ASSERT_THAT(gone_on.problems, SizeIs(1)) << Describe(gone_on);
+  EXPECT_EQ(gone_on.problems[0].kind, ProblemKind::kRollback);
+  EXPECT_EQ(gone_on.problems[0].position, Position(51));
+}
+
 }  // namespace
 }  // namespace polku::evidence

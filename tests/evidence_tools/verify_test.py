@@ -579,11 +579,11 @@ class ExportTest(ToolTest):
             damage(directory)
             self.assertIn(expected, self.problems("export", directory), expected)
 
-    def test_another_log_pub_is_remarked_on_and_does_not_verify_by_itself(self):
+    def test_another_log_pub_is_a_problem_and_does_not_verify_by_itself(self):
         directory = self.make(3)
         for content, code in ((maker.NamedKey(LOG.name, 1, maker.SecretKey(b"i" * 32)).vkey, 5), ("?", 3)):
             (directory / "log.pub").write_text(content + "\n")
-            self.run_tool("export", directory, "--policy", self.policy, code=0, expect=["do not pass it on"])
+            self.run_tool("export", directory, "--policy", self.policy, code=5, expect=["log.pub"])
             self.run_tool("export", directory, code=code)
 
     def test_what_is_no_export(self):

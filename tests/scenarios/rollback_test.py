@@ -134,6 +134,16 @@ class RollbackCase(harness.SystemTest):
                 break
         return killed
 
+    def assert_verified(self, *names, origin=None):
+        """`polku verify` of the whole store, sections opened: no problem."""
+        for name in names:
+            result = self.cluster.run("verify", "--config", self.cluster.config(name), "--json")
+            self.assertEqual(result.returncode, 0, result.stdout[:4000] + result.stderr)
+            [target] = json.loads(result.stdout)["targets"]
+            self.assertTrue(all(log["key_known"] for log in target["logs"]), target)
+            if origin is not None:
+                self.assertIn(origin, [log["origin"] for log in target["logs"]])
+
     def assert_live_again(self):
         def live():
             return all(self.stored(peer, self.status()["origin"])["state"] == "live"
@@ -172,6 +182,7 @@ class MirrorTest(RollbackCase):
             shown = self.cluster.polku("case", "--config", self.cluster.config(REFERRAL),
                                        f"{number:032x}")
             self.assertIn("2025-01-07", shown.replace("7.1.2025", "2025-01-07"))
+        self.assert_verified(REFERRAL, *WITNESSES, origin=self.full["origin"])
 
 
 class WitnessTest(RollbackCase):
@@ -206,6 +217,7 @@ class WitnessTest(RollbackCase):
         self.cluster.start(REFERRAL)
         self.assert_same_receipts(*range(1, 9))
         self.assert_live_again()
+        self.assert_verified(REFERRAL, *WITNESSES, origin=self.full["origin"])
 
 
 class AloneTest(RollbackCase):
@@ -342,6 +354,8 @@ class NewEpochTest(EpochCase):
         timeline = self.cluster.polku("case", "--config", self.cluster.config(REFERRAL), "--json",
                                       f"{2:032x}")
         self.assertIn(made["predecessor"], timeline)
+        self.assert_verified(REFERRAL, origin=made["predecessor"])
+        self.assert_verified(REFERRAL, origin=made["origin"])
 
 
 class KilledEpochTest(EpochCase):
@@ -356,6 +370,7 @@ class KilledEpochTest(EpochCase):
         self.assertFalse((self.home / "data-2.building").exists())
         self.cluster.start(REFERRAL)
         self.assert_same_receipts(1, 2, 3)
+        self.assert_verified(REFERRAL)
 
 
 if __name__ == "__main__":
