@@ -21,9 +21,12 @@ constexpr size_t kCaseKeyBytes = 1 + CaseId::kBytes + 4 + 8;
 constexpr size_t kMinEventKeyBytes = 1 + EventId::kBytes + 1;
 // Runs compared entry by entry: what one pass holds in memory, some ten bytes a position.
 constexpr size_t kMaxRunsExplained = 64;
-// The case index is read by the first byte of the case, on all cores. The event index is read at one go beside it: in
-// RocksDB its newest part lies in a hash table that is sorted anew for every reading (rocksdb_engine.cc).
-constexpr size_t kTasks = 1 + 256;
+// From so many positions on, each index is read by the first byte of the id, on all cores. Below that, and on one
+// core, it is read at one go: every reading costs some, in a live engine also a sort of the newest events
+// (rocksdb_engine.cc).
+constexpr uint64_t kSplitFrom = 1'000'000;
+constexpr size_t kParts = 256;
+constexpr uint64_t kEntriesAStop = 1'024;  // between looks at whether to stop
 constexpr size_t kMaxBreaks = 100;  // of revisions, a prefix
 
 void AppendCase(std::string& out, std::string_view case_id, LogNumber log, Position position,
@@ -166,9 +169,11 @@ IndexCheck::Scan IndexCheck::ScanPrefix(Kind kind, const std::string& prefix) {
   Scan scan;
   const auto cursor = engine_.IndexScan(prefix);
   std::string bytes;
+  uint64_t read = 0;
   std::string last_case;  // 'c', case and log of the entry before
   Place last;
   while (true) {
+    if (++read % kEntriesAStop == 0 && stop_.load(std::memory_order_relaxed)) return scan;
     const auto next = cursor->NextView();
     if (!next.ok()) {
       scan.readable = false;
@@ -230,15 +235,21 @@ IndexCheck::Findings IndexCheck::Compare(
   std::array<bool, kKinds> readable = {true, true};
   std::vector<Scan::Break> breaks;
   size_t done = 0;
+  uint64_t positions = 0;
+  for (const State& state : states_) positions += state.log.size.value();
+  const size_t parts = threads > 1 && positions >= kSplitFrom ? kParts : 1;
+  const size_t tasks = 2 * parts;
+  const auto kind_of = [parts](size_t task) { return task < parts ? kEvents : kCases; };
   const bool finished = InOrder<Scan>(
-      kTasks, threads,
-      [this](size_t task) {
-        if (task == 0) return ScanPrefix(kEvents, "e");
-        return ScanPrefix(kCases, {'c', static_cast<char>(task - 1)});
+      tasks, threads,
+      [&](size_t task) {
+        std::string prefix = kind_of(task) == kEvents ? "e" : "c";
+        if (parts > 1) prefix.push_back(static_cast<char>(task % parts));
+        return ScanPrefix(kind_of(task), prefix);
       },
       [&](size_t task, Scan scan) {
         done = task + 1;
-        const Kind kind = task == 0 ? kEvents : kCases;
+        const Kind kind = kind_of(task);
         // One damaged block fails every scan that needs it: told once.
         if (scan.readable || readable[kind]) {
           std::move(scan.problems.begin(), scan.problems.end(),
@@ -247,7 +258,12 @@ IndexCheck::Findings IndexCheck::Compare(
         readable[kind] = readable[kind] && scan.readable;
         std::move(scan.breaks.begin(), scan.breaks.end(), std::back_inserter(breaks));
       },
-      [&] { return tick(done, kTasks); }, kTasks);
+      [&] {
+        const bool go_on = tick(done, tasks);
+        if (!go_on) stop_ = true;
+        return go_on;
+      },
+      tasks);
   if (!finished) {
     findings.stopped = true;
     return findings;

@@ -73,6 +73,7 @@ class IndexCheck {
   log::Engine& engine_;
   std::vector<State> states_;
   std::array<uint8_t, 192> secret_;
+  std::atomic<bool> stop_ = false;
 };
 
 }  // namespace polku::evidence

@@ -430,8 +430,8 @@ TEST_F(Corpus, AFlippedByteInATableFileIsToldOrWasNotRead) {
   EXPECT_GT(told, 10);
 }
 
-// What RocksDB reads of a damaged write-ahead log is everything before the damage: a shorter log that is sound in
-// itself. What was kept outside the directory tells; the directory alone cannot.
+// What is read of a damaged write-ahead log is at most everything before the damage: where opening does not refuse it,
+// a shorter log that is sound in itself, which only what was kept outside the directory tells.
 TEST_F(Corpus, AFlippedByteInTheWriteAheadLogNeverPassesForAnotherHistory) {
   Shared& s = *shared_;
   std::filesystem::path wal;
@@ -458,6 +458,7 @@ TEST_F(Corpus, AFlippedByteInTheWriteAheadLogNeverPassesForAnotherHistory) {
   }
   testing::SeededGenerator generator(testing::TestSeed());
   int sound = 0;
+  int noticed = 0;
   for (int i = 0; i < 24; ++i) {
     const size_t at = generator.Below(std::filesystem::file_size(wal));
     SCOPED_TRACE(Str("byte ", at));
@@ -476,6 +477,7 @@ TEST_F(Corpus, AFlippedByteInTheWriteAheadLogNeverPassesForAnotherHistory) {
     const Report told = VerifyDirectory(copy.path(), with);
     const bool whole = !told.logs.empty() && told.logs[0].entries == healthy.logs[0].entries;
     EXPECT_TRUE(whole || !told.problems.empty());
+    noticed += told.problems.empty() ? 0 : 1;
     if (whole) {
       EXPECT_EQ(told.logs[0].root, healthy.logs[0].root);
     }
@@ -488,8 +490,8 @@ TEST_F(Corpus, AFlippedByteInTheWriteAheadLogNeverPassesForAnotherHistory) {
     EXPECT_EQ(told.problems[0].kind, ProblemKind::kRollback);
     EXPECT_EQ(told.problems[0].position, Position(alone.logs[0].entries));
   }
-  std::cout << sound << " of 24 flips left an earlier state, sound in itself\n";
-  EXPECT_GT(sound, 0);
+  std::cout << noticed << " of 24 flips were told, " << sound << " left an earlier state, sound in itself\n";
+  EXPECT_GT(noticed, 10);
 }
 
 TEST(OldCopy, OfAWholeDirectoryIsToldByTheHighWaterMarkAlone) {

@@ -91,11 +91,12 @@ class RollbackCase(harness.SystemTest):
         shutil.rmtree(self.home / name)
         shutil.copytree(self.home / f"{name}.kept", self.home / name)
 
-    def start_refused(self, *parts):
+    def start_refused(self, *parts, code=5, config=None):
         result = subprocess.run(
-            [self.cluster.binaries / "polku-referral", "--config", self.cluster.config(REFERRAL)],
+            [self.cluster.binaries / "polku-referral", "--config",
+             config or self.cluster.config(REFERRAL)],
             capture_output=True, text=True, timeout=60)
-        self.assert_fails(result, 5, *parts)
+        self.assert_fails(result, code, *parts)
 
     def recover_command(self, *more):
         return ["recover", "--config", self.cluster.config(REFERRAL), "--from",
@@ -134,10 +135,10 @@ class RollbackCase(harness.SystemTest):
                 break
         return killed
 
-    def assert_verified(self, *names, origin=None):
-        """`polku verify` of the whole store, sections opened: no problem."""
+    def assert_verified(self, *names, origin=None, keys=()):
+        """`polku verify` of the whole store, sections opened: no problem. `keys`: what the configuration lacks."""
         for name in names:
-            result = self.cluster.run("verify", "--config", self.cluster.config(name), "--json")
+            result = self.cluster.run("verify", "--config", self.cluster.config(name), "--json", *keys)
             self.assertEqual(result.returncode, 0, result.stdout[:4000] + result.stderr)
             [target] = json.loads(result.stdout)["targets"]
             self.assertTrue(all(log["key_known"] for log in target["logs"]), target)
@@ -251,6 +252,15 @@ class AloneTest(RollbackCase):
         for file in files:
             self.assert_proves_fork(file)
 
+        # So do those who hold the other history: each has asked for the proof, and depends on nobody's word.
+        for witness in WITNESSES:
+            forks = self.cluster.wait_until(f"{witness} has the proof", lambda: [
+                fork for fork in self.cluster.status(witness)["forks"] if fork["origin"] == self.full["origin"]])
+            self.assertIn("FORK", self.cluster.status(witness)["health"])
+            proof = self.directory / f"{witness}.checkpoint-pair"
+            proof.write_text(forks[0]["pair"])
+            self.assert_proves_fork(proof)
+
         # It cannot be mended by fetching: that is said, with the proof again.
         self.cluster.stop(REFERRAL)
         result = self.recover()
@@ -317,6 +327,9 @@ class NewEpochTest(EpochCase):
         self.assertEqual((made["held"], made["known"], made["gap"]), (held, self.full["size"], 5))
         again = self.next_epoch()
         self.assert_fails(again, 3, "start the service")
+        # A forgotten unit file: the old service stays closed, whatever copy of its log is there.
+        old = self.cluster.config(REFERRAL).with_name("epoch-1.textproto")
+        self.start_refused("superseded", made["origin"], code=3, config=old)
         self.follow(made, *WITNESSES)
         self.cluster.start(REFERRAL, *WITNESSES)
 
@@ -354,8 +367,9 @@ class NewEpochTest(EpochCase):
         timeline = self.cluster.polku("case", "--config", self.cluster.config(REFERRAL), "--json",
                                       f"{2:032x}")
         self.assertIn(made["predecessor"], timeline)
-        self.assert_verified(REFERRAL, origin=made["predecessor"])
-        self.assert_verified(REFERRAL, origin=made["origin"])
+        old_key = ("--key", self.home / "keys/signing.public")
+        self.assert_verified(REFERRAL, origin=made["predecessor"], keys=old_key)
+        self.assert_verified(REFERRAL, origin=made["origin"], keys=old_key)
 
 
 class KilledEpochTest(EpochCase):
@@ -370,7 +384,7 @@ class KilledEpochTest(EpochCase):
         self.assertFalse((self.home / "data-2.building").exists())
         self.cluster.start(REFERRAL)
         self.assert_same_receipts(1, 2, 3)
-        self.assert_verified(REFERRAL)
+        self.assert_verified(REFERRAL, keys=("--key", self.home / "keys/signing.public"))
 
 
 if __name__ == "__main__":
