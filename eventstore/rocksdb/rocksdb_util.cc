@@ -1,6 +1,7 @@
 #include "eventstore/rocksdb/rocksdb_util.h"
 
 #include <rocksdb/write_batch.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -41,6 +42,9 @@ absl::Status PrepareDirectory(const std::string& directory, OpenMode mode) {
     }
     return absl::OkStatus();
   }
+  // What lies there is nobody else's, whatever the shell says. RocksDB makes files at any time, on threads of its own, and
+  // has no setting that reaches all of them (7.8: Env::SetAllowNonOwnerAccess does not), so it is the process's.
+  umask(077);
   fs::create_directories(directory, error);
   if (error && error != std::errc::file_exists) {
     const bool permission = error == std::errc::permission_denied ||
@@ -107,10 +111,66 @@ std::vector<rocksdb::ColumnFamilyDescriptor> Present(
 
 void Close(OpenedDatabase& database) {
   for (rocksdb::ColumnFamilyHandle* family : database.families) {
+    if (family == nullptr) continue;
     database.db->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
   database.families.clear();
   database.db.reset();
+}
+
+// RocksDB's mode for readers ends without a word at the first damaged place, so what lies behind it is looked for.
+absl::Status CheckWals(const std::string& directory, rocksdb::DB& db) {
+  uint64_t first_needed = 0;
+  db.GetIntProperty(rocksdb::DB::Properties::kMinLogNumberToKeep, &first_needed);
+  POLKU_ASSIGN_OR_RETURN(const WalState wals, ReadWals(directory, first_needed));
+  if (!wals.record_after_damage) return absl::OkStatus();
+  return absl::DataLossError(Str(
+      directory, ": corrupt: the write-ahead log ", wals.file, " is damaged at byte ", wals.offset,
+      ", and what was stored after that is cut off by it; stop the service, keep this directory and restore a backup "
+      "(the tail of an own log then comes from a mirror with `polku recover`, replicas are fetched again)"));
+}
+
+// A live writer may delete a file between our reading of the manifest and of that file. A deleted
+// table fails the opening; a deleted write-ahead log would go unnoticed, so it is looked for. A log that it
+// ends while we read may look damaged, but only once.
+absl::StatusOr<OpenedDatabase> OpenReadOnly(
+    const rocksdb::Options& options, const std::string& directory,
+    const std::vector<rocksdb::ColumnFamilyDescriptor>& families, size_t added) {
+  constexpr int kAttempts = 100;
+  constexpr int kAttemptsUndisturbed = 3;
+  rocksdb::Options tolerant = options;
+  tolerant.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  tolerant.create_if_missing = false;
+  int undisturbed = 0;
+  absl::Status last;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const std::set<std::string> before = WalFiles(directory);
+    const std::vector<rocksdb::ColumnFamilyDescriptor> present =
+        Present(tolerant, directory, families, added);
+    OpenResult opened = OpenOnce(tolerant, directory, OpenMode::kReadOnly, present);
+    const absl::Status status = opened.status.ok() ? CheckWals(directory, *opened.database.db)
+                                                   : OpenError(opened.status, directory);
+    const std::set<std::string> after = WalFiles(directory);
+    const bool all_there = std::includes(after.begin(), after.end(), before.begin(), before.end());
+    if (status.ok() && all_there) {
+      OpenedDatabase& database = opened.database;
+      for (size_t i = families.size() - added; i < families.size(); ++i) {
+        if (i < present.size() && present[i].name == families[i].name) continue;
+        database.families.insert(database.families.begin() + static_cast<ptrdiff_t>(i), nullptr);
+      }
+      return std::move(database);
+    }
+    Close(opened.database);
+    if (all_there) {
+      // The same each time: a writer beside us would have moved on.
+      undisturbed = status == last ? undisturbed + 1 : 1;
+      last = status;
+      if (undisturbed == kAttemptsUndisturbed) return status;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return absl::UnavailableError(
+      Str(directory, ": the service writes too fast to be read beside it; try again"));
 }
 
 }  // namespace
@@ -161,50 +221,25 @@ absl::StatusOr<OpenedDatabase> OpenDatabase(
     size_t write_buffer_bytes, const std::vector<rocksdb::ColumnFamilyDescriptor>& families,
     size_t added) {
   POLKU_RETURN_IF_ERROR(PrepareDirectory(directory, mode));
-  if (mode == OpenMode::kReadWrite) {
-    POLKU_RETURN_IF_ERROR(CheckRoom(directory, RoomToOpen(write_buffer_bytes)));
-    OpenResult opened = OpenOnce(options, directory, mode, families);
-    if (opened.status.IsCorruption() && IsTornWalTail(directory)) {
-      // Power was lost amid the last write, which nobody was told of (FORMAT.md "Recovery").
-      rocksdb::Options point_in_time = options;
-      point_in_time.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-      Close(opened.database);
-      opened = OpenOnce(point_in_time, directory, mode, families);
-    }
-    if (!opened.status.ok()) return OpenError(opened.status, directory);
-    return std::move(opened.database);
+  if (mode == OpenMode::kReadOnly) return OpenReadOnly(options, directory, families, added);
+  POLKU_RETURN_IF_ERROR(CheckRoom(directory, RoomToOpen(write_buffer_bytes)));
+  POLKU_ASSIGN_OR_RETURN(const WalState wals, ReadWals(directory));
+  if (wals.record_after_damage) {
+    // It may be a log that is no longer needed, or being written by another process: a reader finds out.
+    absl::StatusOr<OpenedDatabase> read = OpenReadOnly(options, directory, families, added);
+    if (absl::IsDataLoss(read.status())) return read.status();
+    if (read.ok()) Close(*read);
   }
-  // A live writer may delete a file between our reading of the manifest and of that file. A deleted
-  // table fails the opening; a deleted write-ahead log would go unnoticed, so it is looked for.
-  constexpr int kAttempts = 100;
-  constexpr int kAttemptsUndisturbed = 3;
-  rocksdb::Options tolerant = options;
-  tolerant.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  tolerant.create_if_missing = false;
-  int undisturbed = 0;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::set<std::string> before = WalFiles(directory);
-    const std::vector<rocksdb::ColumnFamilyDescriptor> present =
-        Present(tolerant, directory, families, added);
-    OpenResult opened = OpenOnce(tolerant, directory, mode, present);
-    const std::set<std::string> after = WalFiles(directory);
-    const bool all_there = std::includes(after.begin(), after.end(), before.begin(), before.end());
-    if (opened.status.ok() && all_there) {
-      OpenedDatabase& database = opened.database;
-      for (size_t i = families.size() - added; i < families.size(); ++i) {
-        if (i < present.size() && present[i].name == families[i].name) continue;
-        database.families.insert(database.families.begin() + static_cast<ptrdiff_t>(i), nullptr);
-      }
-      return std::move(database);
-    }
-    if (all_there && ++undisturbed == kAttemptsUndisturbed) {
-      return OpenError(opened.status, directory);
-    }
+  OpenResult opened = OpenOnce(options, directory, mode, families);
+  if (opened.status.IsCorruption() && wals.torn()) {
+    // Power was lost amid the last write, which nobody was told of (FORMAT.md "Recovery").
+    rocksdb::Options point_in_time = options;
+    point_in_time.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     Close(opened.database);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    opened = OpenOnce(point_in_time, directory, mode, families);
   }
-  return absl::UnavailableError(
-      Str(directory, ": the service writes too fast to be read beside it; try again"));
+  if (!opened.status.ok()) return OpenError(opened.status, directory);
+  return std::move(opened.database);
 }
 
 uint64_t RoomToOpen(size_t write_buffer_bytes) { return write_buffer_bytes + (1 << 20); }

@@ -1,12 +1,14 @@
 // Opening: locks, permissions, foreign and missing databases, reading beside a live writer.
 #include <rocksdb/db.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <iostream>
 #include <thread>
 
 #include "eventstore/log/index.h"
@@ -251,6 +253,69 @@ TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
     EXPECT_EQ(count, size.value());
     EXPECT_THAT((*reader)->ClearIndex(), StatusIs(absl::StatusCode::kFailedPrecondition));
   }
+}
+
+// Small commits as fast as they go: the last record is nearly always being written while a reader looks at it.
+TEST(Open, AReaderBesideAWriterAtFullSpeedNeverTakesAnUnfinishedWriteForDamage) {
+  const TempDirectory directory;
+  EngineOptions options = At(directory.path());
+  options.write_buffer_bytes = 16 << 20;
+  ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(options));
+  const auto signer = proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint);
+  ASSERT_OK_AND_ASSIGN(auto origin, OriginName::Parse(kTestOrigin));
+  ASSERT_OK_AND_ASSIGN(
+      auto log, log::Log::Open(*engine, {origin, SystemClock(), SystemRandom(), signer.get()},
+                               log::kTestCurveKey));
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> acknowledged = log->size().value();
+  std::thread writer([&] {
+    for (uint64_t id = 1; !stop; ++id) {
+      log::AppendRequest request = log::One(log::TestEntry(id, id % 50));
+      // Now and then one of several blocks.
+      const size_t bytes = id % 7 == 0 ? 70'000 : 200;
+      request.entries[0].sections = {log::TestSection(SectionKind::kService, "s", bytes)};
+      ASSERT_THAT(log::AppendOne(*log, request).status, IsOk());
+      acknowledged = log->size().value();
+    }
+  });
+  options.mode = OpenMode::kReadOnly;
+  for (int round = 0; round < 200; ++round) {
+    options.for_verification = round % 2 == 1;
+    const uint64_t at_least = acknowledged;
+    const auto reader = OpenEngine(options);
+    EXPECT_THAT(reader, IsOk()) << "in round " << round;
+    if (!reader.ok()) break;
+    const auto logs = log::HeldLogs(**reader);
+    EXPECT_THAT(logs, IsOk());
+    EXPECT_GE(logs->front().head.frontier.size().value(), at_least);
+  }
+  stop = true;
+  writer.join();
+  std::cout << acknowledged << " commits meanwhile\n";
+}
+
+TEST(Open, WhateverTheShellSaysNobodyElseReadsTheFiles) {
+  const TempDirectory directory;
+  const std::string below = directory.path() + "/data";
+  const mode_t before = umask(0);
+  {
+    ASSERT_OK_AND_ASSIGN(auto engine, OpenEngine(At(below)));
+    const log::KeyValue record("c1", "kept");
+    ASSERT_THAT(engine->WriteRecords({&record, 1}, true), IsOk());
+  }
+  umask(0);
+  // The second opening writes what the first one left in its log to a table.
+  ASSERT_THAT(OpenEngine(At(below)), IsOk());
+  umask(before);
+  bool table = false;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(directory.path())) {
+    table = table || file.path().extension() == ".sst";
+    EXPECT_EQ(file.status().permissions() &
+                  (std::filesystem::perms::group_all | std::filesystem::perms::others_all),
+              std::filesystem::perms::none)
+        << file.path();
+  }
+  EXPECT_TRUE(table);
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using log::kTestOrigin;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using testing::StatusIs;
 
@@ -61,14 +63,37 @@ class WalTail : public ::testing::Test {
     }
     return newest;
   }
-  // The log's size when opened with this write-ahead log; DataLoss and others as they come.
+  // The log's size when opened with this write-ahead log, by readers and then by the writer; DataLoss and others as
+  // they come, alike from all.
   absl::StatusOr<uint64_t> OpenWith(const std::string& wal) {
     const TempDirectory copy;
     fs::copy(crashed_.path(), copy.path(),
              fs::copy_options::recursive | fs::copy_options::overwrite_existing);
     WriteFile(Wal(copy.path()), wal);
+    const absl::StatusOr<uint64_t> read = ReadSize(copy.path(), false);
+    EXPECT_EQ(ReadSize(copy.path(), true), read);
+    const absl::StatusOr<uint64_t> written = WriteSize(copy.path());
+    if (written.ok()) {
+      EXPECT_THAT(read, testing::IsOkAndHolds(*written));
+    } else {
+      EXPECT_EQ(read.status(), written.status());
+    }
+    return written;
+  }
+  static absl::StatusOr<uint64_t> ReadSize(const std::string& directory, bool for_verification) {
     EngineOptions options;
-    options.directory = copy.path();
+    options.directory = directory;
+    options.mode = OpenMode::kReadOnly;
+    options.for_verification = for_verification;
+    auto engine = OpenEngine(options);
+    if (!engine.ok()) return engine.status();
+    const auto logs = log::HeldLogs(**engine);
+    if (!logs.ok()) return logs.status();
+    return logs->empty() ? 0 : logs->front().head.frontier.size().value();
+  }
+  absl::StatusOr<uint64_t> WriteSize(const std::string& directory) {
+    EngineOptions options;
+    options.directory = directory;
     auto engine = OpenEngine(options);
     if (!engine.ok()) return engine.status();
     auto log = Open(**engine);
@@ -96,7 +121,8 @@ class WalTail : public ::testing::Test {
 TEST_F(WalTail, AWholeLogOpensWithEverything) {
   ASSERT_OK_AND_ASSIGN(const uint64_t size, OpenWith(wal_));
   EXPECT_EQ(size, 7u);
-  EXPECT_FALSE(IsTornWalTail(crashed_.path()));
+  ASSERT_OK_AND_ASSIGN(const WalState state, ReadWals(crashed_.path()));
+  EXPECT_FALSE(state.damaged);
 }
 
 TEST_F(WalTail, ALogCutAnywhereInItsLastWriteOpensWithoutThatWrite) {
@@ -127,12 +153,46 @@ TEST_F(WalTail, AHalfWrittenPageInTheLastWriteOpensWithoutThatWrite) {
 
 TEST_F(WalTail, ADamagedByteBeforeTheLastWriteIsDataLossAndNeverSkipped) {
   testing::SeededGenerator generator(testing::TestSeed());
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 25; ++i) {
     std::string bad = wal_;
     const size_t at = sizes_[0] + generator.Below(sizes_[4] - sizes_[0]);
     bad[at] = static_cast<char>(bad[at] ^ (1 << generator.Below(8)));
     EXPECT_THAT(OpenWith(bad), StatusIs(absl::StatusCode::kDataLoss)) << "flipped at " << at;
   }
+}
+
+TEST_F(WalTail, TheLogAndThePlaceOfTheDamageAreSaid) {
+  std::string bad = wal_;
+  bad[sizes_[0] + 100] ^= 0x10;
+  EXPECT_THAT(OpenWith(bad),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr(Wal(crashed_.path()).filename().string()),
+                             HasSubstr(Str("damaged at byte ", sizes_[0])), HasSubstr("corrupt"))));
+}
+
+// What RocksDB's own reading takes for the end of the log, or for space that was never written.
+TEST_F(WalTail, DamageThatRocksDbPassesOverIsDataLoss) {
+  std::string beyond_the_end = wal_;
+  beyond_the_end[sizes_[4] + 5] = static_cast<char>(0xff);  // the length of the last append's record …
+  ASSERT_OK_AND_ASSIGN(const uint64_t size, OpenWith(beyond_the_end));
+  EXPECT_EQ(size, 6u) << "… which cannot be told from a torn one";
+  beyond_the_end = wal_;
+  beyond_the_end[sizes_[3] + 5] = static_cast<char>(0xff);  // … and of the one before
+  EXPECT_THAT(OpenWith(beyond_the_end), StatusIs(absl::StatusCode::kDataLoss));
+  std::string zeros = wal_;
+  zeros.replace(sizes_[1], sizes_[2] - sizes_[1], std::string(sizes_[2] - sizes_[1], '\0'));
+  EXPECT_THAT(OpenWith(zeros), StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(WalTail, ADamagedLogThatIsNoLongerNeededKeepsNothingFromOpening) {
+  const fs::path name = Wal(crashed_.path()).filename();
+  ASSERT_THAT(WriteSize(crashed_.path()), testing::IsOkAndHolds(7u));  // writes all of it to tables
+  ASSERT_NE(Wal(crashed_.path()).filename(), name);
+  wal_[sizes_[0] + 100] ^= 0x10;
+  WriteFile(fs::path(crashed_.path()) / name, wal_);
+  EXPECT_THAT(ReadSize(crashed_.path(), false), testing::IsOkAndHolds(8u));
+  EXPECT_THAT(ReadSize(crashed_.path(), true), testing::IsOkAndHolds(8u));
+  EXPECT_THAT(WriteSize(crashed_.path()), IsOk());
 }
 
 }  // namespace
