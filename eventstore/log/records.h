@@ -4,8 +4,11 @@
 //
 //   'c' log[4] witness name 00 time[8]  → size[8] ‖ root[32] ‖ key id[4] ‖ signature[64] ‖ proven to[8] ‖
 //                                         hashes[32 * n]
-//   'f' log[4] found at[8] sequence[4]  → a checkpoint pair (proof/proof_file.h)
-// A record that is not of this form is DataLoss wherever it is met; the message names it.
+//   'f' origin 00 found at[8] sequence[4] → a checkpoint pair (proof/proof_file.h)
+// Forks go by the origin's name: evidence may come before anything of a log is stored, when its number is not
+// its own yet.
+// A cosignature that is not of this form is passed over: one damaged record keeps nobody from the others,
+// nor a service from starting. Who is asked to is told of each that was met.
 #ifndef POLKU_EVENTSTORE_LOG_RECORDS_H_
 #define POLKU_EVENTSTORE_LOG_RECORDS_H_
 
@@ -36,34 +39,48 @@ struct KeptCosignature {
   Position proven_to;
   proof::MerkleProof consistency;
 };
+// Whether `key` made it, by name and id: a witness may have had another key of the same name before.
+bool IsOfKey(const KeptCosignature& kept, const proof::VerifierKey& key);
+
+// Told of a record that is not of its form: DataLoss, naming the record.
+using MalformedFn = std::function<void(const absl::Status&)>;
 
 // Written without a sync of their own: at a crash the newest may be lost, a witness will sign again.
+// One of a second in which the same key's larger word is kept adds nothing.
 // InvalidArgument, nothing written: the line is not one of that witness and time, the time is before
-// 1970 or not in whole seconds, or the proof leads backwards.
+// 1970, after 9999 or not in whole seconds, or the proof leads backwards.
 absl::Status KeepCosignatures(Engine& engine, LogNumber log,
                               const std::vector<KeptCosignature>& cosignatures);
 // The newest of that witness at or before `at`; nullopt when there is none.
 absl::StatusOr<std::optional<KeptCosignature>> CosignatureAt(Engine& engine, LogNumber log,
                                                              std::string_view witness, absl::Time at);
-// Of each witness the earliest that covers `size` entries or more, by witness name. Found by bisection,
-// for a witness's sizes rise with its clock; of one whose clock was put back, a later one may be given,
-// or none until its clock has caught up.
+// Of each witness's key the earliest that covers `size` entries or more, by witness name. Found by
+// bisection, for a witness's sizes rise with its clock; of one whose clock was put back, a later one may
+// be given, but one is whenever its largest word covers.
 absl::StatusOr<std::vector<KeptCosignature>> CosignaturesCovering(Engine& engine, LogNumber log,
                                                                   Position size);
-// Of each witness the newest.
-absl::StatusOr<std::vector<KeptCosignature>> NewestCosignatures(Engine& engine, LogNumber log);
+// Of each witness's key the one of most entries, of equals the newest, by witness name.
+absl::StatusOr<std::vector<KeptCosignature>> NewestCosignatures(Engine& engine, LogNumber log,
+                                                                const MalformedFn& malformed = {});
 // Every one, ascending by (witness, time), for verification.
 absl::Status VisitCosignatures(Engine& engine, LogNumber log,
-                               const std::function<absl::Status(const KeptCosignature&)>& visit);
+                               const std::function<absl::Status(const KeptCosignature&)>& visit,
+                               const MalformedFn& malformed = {});
 
 inline constexpr size_t kMaxForksKept = 16;
 struct KeptFork {
+  std::string origin;  // whose key is said to have signed both: whoever reads it verifies it with that key
   absl::Time found_at;
   std::string pair;  // the file's text
 };
 // Synced. The same pair is kept once; beyond kMaxForksKept nothing is added: the first are proof enough.
-absl::Status KeepFork(Engine& engine, LogNumber log, absl::Time found_at, std::string_view pair);
-absl::StatusOr<std::vector<KeptFork>> Forks(Engine& engine, LogNumber log);
+// InvalidArgument, nothing written: no pair, or no origin's name.
+absl::Status KeepFork(Engine& engine, std::string_view origin, absl::Time found_at,
+                      std::string_view pair);
+absl::StatusOr<std::vector<KeptFork>> Forks(Engine& engine, std::string_view origin);
+// Of every origin, by name; also of those of which nothing is stored. DataLoss: a record is malformed, and
+// nobody is told of it.
+absl::StatusOr<std::vector<KeptFork>> AllForks(Engine& engine, const MalformedFn& malformed = {});
 
 }  // namespace polku::log
 

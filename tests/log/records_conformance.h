@@ -208,11 +208,100 @@ TEST_P(RecordsConformance, AnUnfitCosignatureIsRefusedAndNothingIsWritten) {
               IsOk());
 }
 
-TEST_P(RecordsConformance, AMalformedRecordIsNamedByWhateverMeetsIt) {
-  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 100, 5)}), IsOk());
-  ASSERT_OK_AND_ASSIGN(const auto record, engine().RecordScan("c")->Next());
-  ASSERT_TRUE(record.has_value());
-  const std::string& value = record->second;
+TEST_P(RecordsConformance, OneOfASecondInWhichMoreIsKeptAddsNothing) {
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 50, 8), Kept(kWitnessA, 50, 7)}),
+              IsOk());
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 50, 5)}), IsOk());
+  EXPECT_THAT(All(kOwnLog), ElementsAre(kWitnessA + " 50 8"));
+  EXPECT_THAT(Told(NewestCosignatures(engine(), kOwnLog)), ElementsAre(kWitnessA + " 50 8"));
+}
+
+TEST_P(RecordsConformance, AClockThatWasPutBackHidesNoLaterWord) {
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog,
+                               {Kept(kWitnessA, 1'000, 5), Kept(kWitnessB, 2'000, 3)}),
+              IsOk());
+  for (uint64_t i = 0; i < 20; ++i) {
+    ASSERT_THAT(KeepCosignatures(engine(), kOwnLog,
+                                 {Kept(kWitnessA, 100 + static_cast<int64_t>(i), 6 + i)}),
+                IsOk());
+  }
+  home_->Reopen();
+  EXPECT_THAT(Told(NewestCosignatures(engine(), kOwnLog)),
+              ElementsAre(kWitnessA + " 119 25", kWitnessB + " 2000 3"));
+  EXPECT_THAT(Told(CosignaturesCovering(engine(), kOwnLog, Position(20))),
+              ElementsAre(kWitnessA + " 114 20"));
+  EXPECT_THAT(Told(CosignaturesCovering(engine(), kOwnLog, Position(25))),
+              ElementsAre(kWitnessA + " 119 25"));
+  EXPECT_TRUE(Told(CosignaturesCovering(engine(), kOwnLog, Position(26))).empty());
+}
+
+TEST_P(RecordsConformance, RecordsWithoutANoteOfTheLargestAreReadByTheirTime) {
+  const KeptCosignature kept = Kept(kWitnessA, 100, 5);
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 50, 4), kept}), IsOk());
+  // As if it were not there, or names a record that is not.
+  ASSERT_OK_AND_ASSIGN(auto noted, engine().RecordScan("l")->Next());
+  ASSERT_TRUE(noted.has_value());
+  for (const std::string& bad : {std::string(), std::string(8, '\x7f'), std::string("\0\0", 2)}) {
+    noted->second = bad;
+    ASSERT_THAT(engine().WriteRecords({&*noted, 1}, false), IsOk());
+    EXPECT_THAT(Told(NewestCosignatures(engine(), kOwnLog)), ElementsAre(kWitnessA + " 100 5"));
+  }
+  // The next word mends it.
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, 60, 9)}), IsOk());
+  EXPECT_THAT(Told(NewestCosignatures(engine(), kOwnLog)), ElementsAre(kWitnessA + " 60 9"));
+}
+
+TEST_P(RecordsConformance, TwoKeysOfOneNameAreTwo) {
+  const KeptCosignature old_key = Kept(kWitnessA, 100, 8);
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {old_key, Kept(kWitnessA, 110, 9)}), IsOk());
+  const std::unique_ptr<proof::Signer> first = std::move(signers_[kWitnessA]);
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog,
+                               {Kept(kWitnessA, 120, 4), Kept(kWitnessA, 130, 6)}),
+              IsOk());
+  const proof::VerifierKey& second = signers_[kWitnessA]->verifier();
+  const auto of = [](const absl::StatusOr<std::vector<KeptCosignature>>& all,
+                     const proof::VerifierKey& key) {
+    EXPECT_THAT(all, testing::IsOk());
+    std::vector<std::string> told;
+    for (const auto& kept : *all) {
+      if (IsOfKey(kept, key)) told.push_back(Told(kept));
+    }
+    return told;
+  };
+  EXPECT_FALSE(IsOfKey(old_key, second));
+  const auto newest = NewestCosignatures(engine(), kOwnLog);
+  EXPECT_THAT(*newest, ::testing::SizeIs(2));
+  EXPECT_THAT(of(newest, first->verifier()), ElementsAre(kWitnessA + " 110 9"));
+  EXPECT_THAT(of(newest, second), ElementsAre(kWitnessA + " 130 6"));
+  const auto covering = CosignaturesCovering(engine(), kOwnLog, Position(3));
+  EXPECT_THAT(of(covering, first->verifier()), ElementsAre(kWitnessA + " 100 8"));
+  EXPECT_THAT(of(covering, second), ElementsAre(kWitnessA + " 120 4"));
+}
+
+TEST_P(RecordsConformance, WhatCannotBeReadAgainIsNotWritten) {
+  constexpr int64_t kLast = 253'402'300'799;  // 9999-12-31T23:59:59Z
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, kLast, 5)}), IsOk());
+  EXPECT_EQ(At(kOwnLog, kWitnessA, absl::InfiniteFuture()), Str(kWitnessA, " ", kLast, " 5"));
+  for (const int64_t second : {kLast + 1, (int64_t{1} << 62) + 5}) {
+    EXPECT_THAT(KeepCosignatures(engine(), kOwnLog, {Kept(kWitnessA, second, 6)}),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+  EXPECT_EQ(All(kOwnLog).size(), 1u);
+}
+
+TEST_P(RecordsConformance, AMalformedRecordIsPassedOverAndTold) {
+  ASSERT_THAT(KeepCosignatures(engine(), kOwnLog,
+                               {Kept(kWitnessA, 90, 4), Kept(kWitnessA, 100, 5),
+                                Kept(kWitnessB, 7, 3)}),
+              IsOk());
+  std::string last_key("c");
+  AppendBigEndian32(last_key, 0);
+  last_key += kWitnessA;
+  last_key.push_back('\0');
+  AppendBigEndian64(last_key, 100);
+  ASSERT_OK_AND_ASSIGN(const auto good, engine().RecordGet(last_key));
+  ASSERT_TRUE(good.has_value());
+  const std::string& value = *good;
   std::string backwards = value;
   backwards[8 + 32 + 4 + 64 + 7] = 4;  // proven to 4
   const std::vector<std::pair<std::string, std::string>> bad_values = {
@@ -221,58 +310,102 @@ TEST_P(RecordsConformance, AMalformedRecordIsNamedByWhateverMeetsIt) {
       {"odd", value + "x"},
       {"too many hashes", value + std::string((proof::kMaxProofHashes + 1) * 32, 'h')},
       {"backwards", backwards}};
-  const auto met = [&](const std::string& named) {
-    const auto is_named = StatusIs(absl::StatusCode::kDataLoss, HasSubstr(named));
-    EXPECT_THAT(NewestCosignatures(engine(), kOwnLog), is_named);
-    EXPECT_THAT(CosignaturesCovering(engine(), kOwnLog, Position(1)), is_named);
-    EXPECT_THAT(VisitCosignatures(engine(), kOwnLog,
-                                  [](const KeptCosignature&) { return absl::OkStatus(); }),
-                is_named);
+  std::vector<std::string> met;
+  const MalformedFn malformed = [&](const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    met.push_back(std::string(ToStd(status.message())));
+  };
+  const auto visited = [&] {
+    std::vector<std::string> told;
+    EXPECT_THAT(VisitCosignatures(
+                    engine(), kOwnLog,
+                    [&](const KeptCosignature& kept) {
+                      told.push_back(Told(kept));
+                      return absl::OkStatus();
+                    },
+                    malformed),
+                IsOk());
+    return told;
+  };
+  const auto a = kWitnessA + " 90 4";
+  const auto b = kWitnessB + " 7 3";
+  const auto expect_rest = [&](const std::string& named) {
+    met.clear();
+    EXPECT_THAT(Told(NewestCosignatures(engine(), kOwnLog, malformed)), ElementsAre(a, b));
+    EXPECT_THAT(met, ElementsAre(HasSubstr(named)));
+    EXPECT_THAT(Told(CosignaturesCovering(engine(), kOwnLog, Position(1))), ElementsAre(a, b));
+    EXPECT_EQ(At(kOwnLog, kWitnessA, absl::InfiniteFuture()), a);
+    met.clear();
+    EXPECT_THAT(visited(), ElementsAre(a, b));
+    EXPECT_THAT(met, ElementsAre(HasSubstr(named)));
   };
   for (const auto& [what, bad] : bad_values) {
     SCOPED_TRACE(what);
-    const KeyValue put(record->first, bad);
+    const KeyValue put(last_key, bad);
     ASSERT_THAT(engine().WriteRecords({&put, 1}, false), IsOk());
-    met(Str("log 0, cosignature of ", kWitnessA, " at second 100"));
-    EXPECT_THAT(CosignatureAt(engine(), kOwnLog, kWitnessA, absl::InfiniteFuture()),
-                StatusIs(absl::StatusCode::kDataLoss, HasSubstr("at second 100")));
+    expect_rest(Str("log 0, cosignature of ", kWitnessA, " at second 100"));
   }
-  ASSERT_THAT(engine().WriteRecords({&*record, 1}, false), IsOk());
-  EXPECT_EQ(All(kOwnLog).size(), 1u) << "the record put back is good again";
-  // A key that names no witness, behind all good ones.
-  const KeyValue stray(record->first.substr(0, 5) + "z", value);
-  ASSERT_THAT(engine().WriteRecords({&stray, 1}, false), IsOk());
-  met(ToHex(stray.first));
+  const KeyValue mended(last_key, value);
+  ASSERT_THAT(engine().WriteRecords({&mended, 1}, false), IsOk());
+  EXPECT_EQ(All(kOwnLog).size(), 3u) << "the record put back is good again";
+  // Keys that name no witness, behind all good ones, and between them.
+  const KeyValue stray(last_key.substr(0, 5) + "z", value);
+  const KeyValue far(last_key.substr(0, last_key.size() - 8) + std::string(8, '\x7f'), value);
+  ASSERT_THAT(engine().WriteRecords(std::vector<KeyValue>{stray, far}, false), IsOk());
+  met.clear();
+  EXPECT_THAT(Told(NewestCosignatures(engine(), kOwnLog, malformed)),
+              ElementsAre(kWitnessA + " 100 5", b));
+  EXPECT_THAT(met, ElementsAre(HasSubstr(ToHex(stray.first)), HasSubstr(ToHex(far.first))));
+  met.clear();
+  EXPECT_EQ(visited().size(), 3u);
+  EXPECT_EQ(met.size(), 2u);
 }
 
 TEST_P(RecordsConformance, AForkIsKeptOnceAndNoMoreThanEnough) {
+  constexpr std::string_view kOurs = "FI/MUN/0187690-1/oulu/referral/1";
+  constexpr std::string_view kTheirs = "FI/MUN/0187690-1/oulu/referral/10";  // begins alike
   const auto time = [](int64_t n) { return absl::FromUnixMicros(1'760'000'000'000'000 + n); };
-  EXPECT_THAT(Forks(engine(), kOwnLog), IsOkAndHolds(::testing::IsEmpty()));
-  ASSERT_THAT(KeepFork(engine(), kOwnLog, time(5), "pair five"), IsOk());
-  ASSERT_THAT(KeepFork(engine(), kOwnLog, time(7), "pair five"), IsOk());
-  ASSERT_THAT(KeepFork(engine(), kOwnLog, time(5), "pair six"), IsOk()) << "at the same instant";
-  ASSERT_THAT(KeepFork(engine(), LogNumber(1), time(9), "pair five"), IsOk());
+  EXPECT_THAT(Forks(engine(), kOurs), IsOkAndHolds(::testing::IsEmpty()));
+  ASSERT_THAT(KeepFork(engine(), kOurs, time(5), "pair five"), IsOk());
+  ASSERT_THAT(KeepFork(engine(), kOurs, time(7), "pair five"), IsOk());
+  ASSERT_THAT(KeepFork(engine(), kOurs, time(5), "pair six"), IsOk()) << "at the same instant";
+  ASSERT_THAT(KeepFork(engine(), kTheirs, time(9), "pair five"), IsOk());
   home_->Reopen();
   ASSERT_THAT(RebuildIndex(engine(), nullptr), IsOk());
-  ASSERT_OK_AND_ASSIGN(const auto forks, Forks(engine(), kOwnLog));
+  ASSERT_OK_AND_ASSIGN(const auto forks, Forks(engine(), kOurs));
   ASSERT_EQ(forks.size(), 2u);
   EXPECT_EQ(forks[0].pair, "pair five");
   EXPECT_EQ(forks[0].found_at, time(5));
   EXPECT_EQ(forks[1].pair, "pair six");
   EXPECT_EQ(forks[1].found_at, time(5));
   for (int64_t n = 0; n < 30; ++n) {
-    ASSERT_THAT(KeepFork(engine(), kOwnLog, time(100 - n), Str("pair ", n)), IsOk());
+    ASSERT_THAT(KeepFork(engine(), kOurs, time(100 - n), Str("pair ", n)), IsOk());
   }
-  ASSERT_OK_AND_ASSIGN(const auto many, Forks(engine(), kOwnLog));
+  ASSERT_OK_AND_ASSIGN(const auto many, Forks(engine(), kOurs));
   EXPECT_EQ(many.size(), kMaxForksKept);
-  ASSERT_OK_AND_ASSIGN(const auto other, Forks(engine(), LogNumber(1)));
+  ASSERT_OK_AND_ASSIGN(const auto other, Forks(engine(), kTheirs));
   EXPECT_EQ(other.size(), 1u);
-  EXPECT_THAT(KeepFork(engine(), LogNumber(1), time(0), ""),
+  EXPECT_THAT(KeepFork(engine(), kTheirs, time(0), ""),
               StatusIs(absl::StatusCode::kInvalidArgument));
-  const KeyValue stray(std::string("f\0\0\0\1zzz", 8), "pair");
+  EXPECT_THAT(KeepFork(engine(), "", time(0), "pair"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  ASSERT_OK_AND_ASSIGN(const auto all, AllForks(engine()));
+  ASSERT_EQ(all.size(), kMaxForksKept + 1);
+  EXPECT_EQ(all.front().origin, kOurs);
+  EXPECT_EQ(all.back().origin, kTheirs);
+  EXPECT_EQ(all.back().found_at, time(9));
+  const KeyValue stray(Str("f", kTheirs, std::string_view("\0zzz", 4)), "pair");
   ASSERT_THAT(engine().WriteRecords({&stray, 1}, false), IsOk());
-  EXPECT_THAT(Forks(engine(), LogNumber(1)),
-              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("6600000001")));
+  EXPECT_THAT(Forks(engine(), kTheirs),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr(ToHex(stray.first))));
+  EXPECT_THAT(AllForks(engine()), StatusIs(absl::StatusCode::kDataLoss));
+  std::vector<std::string> met;
+  ASSERT_OK_AND_ASSIGN(const auto rest, AllForks(engine(), [&](const absl::Status& malformed) {
+                         met.push_back(std::string(ToStd(malformed.message())));
+                       }));
+  EXPECT_EQ(rest.size(), all.size()) << "a damaged record hides no other";
+  EXPECT_THAT(met, ElementsAre(HasSubstr(ToHex(stray.first))));
+  EXPECT_EQ(Forks(engine(), kOurs)->size(), kMaxForksKept) << "another origin's are readable";
 }
 
 }  // namespace polku::log
