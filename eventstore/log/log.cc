@@ -462,7 +462,13 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
   entry.author_agency = options_.origin.agency();
   entry.control = genesis.SerializeAsString();
   POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> held, HeldLogs(engine_));
-  if (EarlierEpochs(held, options_.origin).empty()) return Append({&request, 1})[0].status;
+  const std::vector<HeldLog> earlier = EarlierEpochs(held, options_.origin);
+  if (earlier.empty()) return Append({&request, 1})[0].status;
+  // One hybrid clock for all epochs: with a wall clock behind the old log, what is said now would otherwise
+  // come before what was said then.
+  for (const HeldLog& log : earlier) {
+    entry.newest_cause = std::max(entry.newest_cause, log.head.last_order);
+  }
   // From now on the events of the earlier epochs held here are this log's own repeats, and are indexed
   // as such. Without the index's version no log opens before that is done.
   POLKU_RETURN_IF_ERROR(engine_.ClearIndex());

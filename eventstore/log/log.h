@@ -114,9 +114,9 @@ struct LogOptions {
 class Log {
  public:
   // Opens the log that the engine holds as kOwnLog; an empty log gets its Genesis written when
-  // `genesis_curve_key` (32 bytes) is given; where the engine holds an earlier epoch of the origin, the
-  // index is then made anew. FailedPrecondition: the engine holds another origin's log or was signed
-  // with another key. DataLoss: head and log disagree.
+  // `genesis_curve_key` (32 bytes) is given; where the engine holds earlier epochs of the origin, its order
+  // is above all of theirs and the index is then made anew. FailedPrecondition: the engine holds another
+  // origin's log or was signed with another key. DataLoss: head and log disagree.
   static absl::StatusOr<std::unique_ptr<Log>> Open(Engine& engine, LogOptions options,
                                                    std::string_view genesis_curve_key);
   virtual ~Log() = default;

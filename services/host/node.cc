@@ -19,6 +19,7 @@
 #include "services/core/finnish_ids.h"
 #include "services/host/case_folds.h"
 #include "services/host/disclosure.h"
+#include "services/host/epochs.h"
 #include "services/host/logging.h"
 #include "services/host/witnessing.h"
 
@@ -164,6 +165,9 @@ class NodeImpl : public Node {
       origins_[held_log.number.value()] = held_log.head.origin;
       held_sizes_[held_log.number.value()] = held_log.head.frontier.size();
     }
+    for (const auto& earlier : log::EarlierEpochs(held, options_.config.origin)) {
+      earlier_order_ = std::max(earlier_order_, earlier.head.last_order);
+    }
     POLKU_RETURN_IF_ERROR(RecordControlEntries());
     disclosures_.emplace(options_.config.agreement, own_agency_, control_.agreement);
     for (const std::string& type : accepted_types_) {
@@ -204,7 +208,11 @@ class NodeImpl : public Node {
       return appended;
     }
     append_fault_.clear();
-    origins_[replica.number().value()] = options_.config.peers[peer].origin.text();
+    const OriginName& origin = options_.config.peers[peer].origin;
+    origins_[replica.number().value()] = origin.text();
+    if (IsEarlierEpoch(origin)) {
+      earlier_order_ = std::max(earlier_order_, replica.head().last_order);
+    }
     // From here on the entries are on disk: whatever goes wrong in folding them is about the cases.
     for (const auto& group : batch.groups) {
       auto view = log::GroupView::Parse(group.entries, group.blobs);
@@ -220,8 +228,7 @@ class NodeImpl : public Node {
         }
         const auto case_id = CaseId::FromBytes(header_.case_id());
         if (!case_id) continue;  // a control entry
-        if (!Concerns(header_, options_.config.peers[peer].origin.text(),
-                      options_.config.origin)) {
+        if (!Concerns(header_, origin.text(), options_.config.origin)) {
           continue;  // held for its origin alone
         }
         touched_.insert(*case_id);
@@ -285,10 +292,16 @@ class NodeImpl : public Node {
   // be what a replay folds.
   void StopClock() { now_ = absl::FromUnixMicros(absl::ToUnixMicros(options_.clock())); }
 
-  // Our clock is a hybrid one: it never falls behind our own log, whatever is done to the wall clock.
-  // Otherwise entries of ours, and those that they rest on, would fall out of a refold.
+  // Our clock is a hybrid one: it never falls behind our own log or its earlier epochs, whatever is done to the
+  // wall clock. Otherwise entries of ours, and those that they rest on, would fall out of a refold, and what
+  // was decided could be decided again.
   Order Horizon() const {
-    return std::max(OrderFromTime(now_ + kClockTolerance), log_->last_order());
+    return std::max({OrderFromTime(now_ + kClockTolerance), log_->last_order(), earlier_order_});
+  }
+
+  bool IsEarlierEpoch(const OriginName& origin) const {
+    return EpochsOf(origin.text()) == EpochsOf(own_origin_) &&
+           origin.epoch() < options_.config.origin.epoch();
   }
 
   void ComeOfAge() {
@@ -1015,6 +1028,7 @@ class NodeImpl : public Node {
   std::unique_ptr<log::Log> log_;
   std::vector<std::unique_ptr<log::ReplicaLog>> replicas_;
   absl::flat_hash_map<uint64_t, Position> held_sizes_;  // at the start, by log number
+  Order earlier_order_;  // the newest of the earlier epochs of our origin
   Opener opener_;
   CaseFolds folds_;
   const service::Rules rules_;

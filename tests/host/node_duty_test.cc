@@ -392,6 +392,92 @@ TEST_F(DutyTest, AClockThatIsSetBackTakesNothingBack) {
   Replicate(referral_, assessment_, 0);  // the subscriber holds orders to ascending
 }
 
+// ---- Epochs ----
+
+// The next epoch of a service on a machine whose clock is an hour behind the old log.
+class EpochTest : public ::testing::TestWithParam<absl::Duration> {
+ protected:
+  static void MakeNext(const TestNode& old, TestNode& next) {
+    next.config.origin = *OriginName::Make(old.config.origin.agency(),
+                                           old.config.origin.service(), 2);
+    next.keys.signer =
+        proof::Signer::Generate(next.config.origin.text(), proof::KeyUse::kCheckpoint);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Clock, EpochTest,
+                         ::testing::Values(absl::ZeroDuration(), absl::Hours(1)),
+                         [](const auto& info) {
+                           return info.param > absl::ZeroDuration() ? "AnHourBehind" : "Right";
+                         });
+
+TEST_P(EpochTest, WhatTheOldEpochTookIsNotTakenAgainUnderNewIds) {
+  const std::unique_ptr<service::Service> referral = referral::MakeReferralService();
+  TestNode old{kOulu, *referral, 1}, next{kOulu, *referral, 2};
+  MakeNext(old, next);
+  const size_t peer = next.Follow(old);
+  old.now = Noon("2025-03-11");
+  next.now = old.now - GetParam();
+  old.Open();
+  next.Open();
+  std::vector<AuthoredEvent> taken;
+  for (auto& event : ClientPath(1, 0, 1, 7)) {
+    if (event.service != "referral") continue;
+    if (!old.Offer(event.agency, {event.event}).has_refusal()) taken.push_back(event);
+  }
+  ASSERT_GT(taken.size(), 5u);
+  Replicate(old, next, peer);
+  const auto repeat = [&](std::string_view name) {
+    std::vector<std::string> answers;
+    for (AuthoredEvent event : taken) {
+      event.event.set_event_id(
+          std::string(NamedEvent(Str(name, " ", event.event.type(), answers.size())).view()));
+      const auto answer = old.Offer(event.agency, {event.event});
+      const auto again = next.Offer(event.agency, {event.event});
+      EXPECT_EQ(again.has_refusal(), answer.has_refusal()) << event.event.type();
+      EXPECT_EQ(again.refusal().code(), answer.refusal().code()) << event.event.type();
+      answers.push_back(again.refusal().code());
+    }
+    EXPECT_GT(std::count_if(answers.begin(), answers.end(),
+                            [](const auto& code) { return !code.empty(); }),
+              4);
+  };
+  repeat("live");
+  next.Reindex();  // all folded anew, from the heads alone
+  repeat("refolded");
+}
+
+TEST_P(EpochTest, ADutyIsNotSaidAgain) {
+  const std::unique_ptr<service::Service> referral = referral::MakeReferralService();
+  const std::unique_ptr<service::Service> assessment = assessment::MakeAssessmentService();
+  TestNode author{kOulu, *referral, 1};
+  TestNode old{kWellbeing, *assessment, 2}, next{kWellbeing, *assessment, 3};
+  MakeNext(old, next);
+  const size_t to_old = old.Follow(author);
+  const size_t of_author = next.Follow(author);
+  const size_t of_old = next.Follow(old);
+  author.Open();
+  old.Open();
+  for (const auto& event : ClientPath(1, 0, 1, 7)) {
+    if (event.service == "referral") author.Offer(event.agency, {event.event});
+  }
+  Replicate(author, old, to_old);
+  old.now = Noon("2025-03-12");
+  old.WorkAll();
+  const size_t said = old.CountOf(kAssessmentDue);
+  ASSERT_GT(said, 0u);
+  next.now = old.now - GetParam();
+  next.Open();
+  Replicate(old, next, of_old);
+  Replicate(author, next, of_author);
+  for (int i = 0; i < 2; ++i) {
+    next.WorkAll();
+    EXPECT_EQ(next.CountOf(kAssessmentDue), 0u);
+    EXPECT_EQ(next.CountOf(kCancelled), 0u);
+    EXPECT_EQ(next->health(), "ok");
+    next.Reindex();
+  }
+}
+
 // ---- Services that misbehave ----
 
 service::Duty PlanDuty(std::string key, std::string plan_id, uint32_t generation = 1) {
