@@ -68,7 +68,8 @@ ExitCode Recover(const Args& args, Io& io) {
     io.out << Str("{\"fetched\":", fetched, ",\"size\":", done->size.value(), ",\"root\":\"",
                   ToHex(done->root.view()), "\",\"missing\":", done->missing(),
                   ",\"sections\":", done->sections,
-                  ",\"sections_without_key\":", done->without_key, "}\n");
+                  ",\"sections_without_key\":", done->without_key,
+                  ",\"sections_left_out\":", done->left_out, "}\n");
   } else {
     io.out << Str("fetched ", fetched, " entries; the log has ", done->size.value(),
                   " entries, root ", ToHex(done->root.view()), "\n");
@@ -82,8 +83,18 @@ ExitCode Recover(const Args& args, Io& io) {
            << " of the fetched sections: it is older than the log. Restore the keystore's newest backup before "
               "the service is started\n";
   }
+  if (done->before == Position(0) && fetched > 0) {
+    io.err << "polku: note: cosignatures that were kept in the lost directory are not fetched. Witnesses cosign "
+              "the newest checkpoint again once the service runs; what an agency had received at an earlier time "
+              "is shown by the peers that follow this log, which kept them\n";
+  }
+  if (done->left_out > 0) {
+    io.err << "polku: the mirror did not give " << done->left_out
+           << " sections, and the keystore has no key that says whether they were held here. Where the keystore is "
+              "older than the log, restore its newest backup and fetch into an empty data directory again\n";
+  }
   if (done->missing() > 0) io.err << "polku: " << MissingText(*done);
-  return done->missing() > 0 || done->without_key > 0 ? kExitRefused : kExitOk;
+  return done->missing() > 0 || done->without_key > 0 || done->left_out > 0 ? kExitRefused : kExitOk;
 }
 
 }  // namespace
@@ -107,7 +118,8 @@ Command RecoverCommand() {
                "with several\n"
                "mirrors, run it with each. Exit code 1: the mirror has less than was signed; 5: what it has does "
                "not\n"
-               "verify, or is another history than ours, and the proof of that is kept in a file.",
+               "verify or lacks sections that were held here, or it is another history than ours, and the proof of "
+               "that is kept\nin a file.",
            .examples = "polku recover --config oulu-referral.textproto --from "
                        "FI/GOV/0246246-0/kela/compensation/1\n"
                        "polku recover --config oulu-referral.textproto --from tcp://10.0.0.7:7410 "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -66,14 +67,17 @@ class MirrorReader {
     kFault,    // what came does not verify; fault() says what
   };
   using StoreFn = std::function<absl::StatusOr<bool>(const log::VerifiedBatch&)>;
+  // What the mirror says it has, signed by our own key.
+  using AnnouncedFn = std::function<absl::Status(std::string_view note, Position size)>;
 
   MirrorReader(const RecoverOptions& options, const ServiceKeys& keys,
                std::shared_ptr<zeromq::Context> context)
       : options_(options), keys_(keys), context_(std::move(context)) {}
 
-  // `store` stores a batch and returns whether it wants more.
+  // `store` stores a batch and returns whether it wants more. `announced`, where given, is called before the
+  // first batch is stored and whenever the mirror says it again.
   absl::StatusOr<End> Read(replica::SubscriberOptions subscriber_options, log::LogHead head,
-                           const StoreFn& store);
+                           const StoreFn& store, const AnnouncedFn& announced = {});
   const std::string& fault() const { return fault_; }
   // The newest fork pair that the reader found by itself; "" for none.
   const std::string& pair() const { return pair_; }
@@ -124,7 +128,8 @@ absl::StatusOr<bool> MirrorReader::Apply(std::vector<replica::SubscriberOutput> 
 }
 
 absl::StatusOr<MirrorReader::End> MirrorReader::Read(
-    replica::SubscriberOptions subscriber_options, log::LogHead head, const StoreFn& store) {
+    replica::SubscriberOptions subscriber_options, log::LogHead head, const StoreFn& store,
+    const AnnouncedFn& announced) {
   const std::string origin = subscriber_options.origin;
   fault_.clear();
   faulty_ = false;
@@ -146,6 +151,8 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
   // A batch tells its own checkpoint; that there are no more, only a heartbeat.
   bool told_all = false;
   bool nothing = false;
+  // Batches that came before the first heartbeat; the credit bounds them.
+  std::deque<zeromq::Incoming> early;
   for (;;) {
     const absl::Duration wait = std::clamp(subscriber_->NextTick() - SteadyNow(),
                                            absl::ZeroDuration(), kMaxWait);
@@ -160,13 +167,26 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
       POLKU_RETURN_IF_ERROR(Apply(subscriber_->Start(SteadyNow(), absl::Now()), store).status());
     }
     link = now_link;
-    while (auto message = connection_->Receive()) {
-      const auto* incoming = std::get_if<zeromq::Incoming>(&*message);
-      if (incoming == nullptr) {
-        return Error(absl::StatusCode::kDataLoss, options_.mirror,
-                     " sends what is no message of this protocol");
+    for (;;) {
+      std::optional<zeromq::Incoming> incoming;
+      if (told_all && !early.empty()) {
+        incoming = std::move(early.front());
+        early.pop_front();
+      } else {
+        auto message = connection_->Receive();
+        if (!message) break;
+        if (!std::holds_alternative<zeromq::Incoming>(*message)) {
+          return Error(absl::StatusCode::kDataLoss, options_.mirror,
+                       " sends what is no message of this protocol");
+        }
+        incoming = std::get<zeromq::Incoming>(std::move(*message));
       }
       const Envelope& envelope = incoming->envelope;
+      if (announced && !told_all && envelope.has_batch()) {
+        last_progress_ = SteadyNow();
+        early.push_back(*std::move(incoming));
+        continue;
+      }
       std::vector<replica::SubscriberOutput> outputs;
       if (envelope.has_batch()) {
         const auto frame = [&](size_t at) {
@@ -174,7 +194,12 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
         };
         outputs = subscriber_->OnBatch(envelope.batch(), frame(0), frame(1), SteadyNow());
       } else if (envelope.has_heartbeat()) {
-        outputs = subscriber_->OnHeartbeat(envelope.heartbeat(), SteadyNow());
+        const std::string& note = envelope.heartbeat().checkpoint();
+        if (const auto said = proof::VerifyCheckpoint(note, keys_.signer->verifier());
+            announced && said.ok()) {
+          POLKU_RETURN_IF_ERROR(announced(note, said->size));
+        }
+        outputs = subscriber_->OnHeartbeat(envelope.heartbeat(), SteadyNow(), absl::Now());
         told_all = told_all || envelope.heartbeat().session() == session_;
         nothing = nothing || (told_all && envelope.heartbeat().checkpoint().empty());
       } else if (envelope.has_error()) {
@@ -303,13 +328,16 @@ class Comparison {
 class Recovery {
  public:
   explicit Recovery(const RecoverOptions& options)
-      : options_(options), origin_(options.config.origin.text()) {}
+      : options_(options),
+        origin_(options.config.origin.text()),
+        high_water_(options.config.keys_directory) {}
 
   absl::StatusOr<Recovered> Run();
 
  private:
   absl::Status Open();
   absl::StatusOr<bool> Store(const log::VerifiedBatch& batch);
+  absl::Status RaiseMark(std::string_view note, Position size);
   absl::Status CheckSections(const log::VerifiedBatch& batch);
   // What a fault or a shorter mirror means: another history (DataLoss, evidence kept), or OK.
   absl::Status Compare();
@@ -324,6 +352,7 @@ class Recovery {
   std::unique_ptr<vault::KeyStore> keystore_;
   std::unique_ptr<Opener> opener_;
   std::unique_ptr<log::Log> log_;
+  HighWater high_water_;
   Recovered result_;
 };
 
@@ -357,7 +386,7 @@ absl::Status Recovery::KeepPair(const std::string& pair, std::string_view what) 
   const std::string path =
       Str(options_.config.data_directory, ".fork-", log_->size().value(), ".checkpoint-pair");
   POLKU_RETURN_IF_ERROR(ReplaceFile(path, pair, 0644));
-  POLKU_RETURN_IF_ERROR(log::KeepFork(*engine_, kOwnLog, absl::Now(), pair));
+  POLKU_RETURN_IF_ERROR(log::KeepFork(*engine_, origin_, absl::Now(), pair));
   return Error(absl::StatusCode::kDataLoss, "the log of ", origin_, " is another history than ", what,
                ": it was opened from an old copy and has gone on, so nothing can be appended to it. The "
                "proof is in ", path,
@@ -367,26 +396,48 @@ absl::Status Recovery::KeepPair(const std::string& pair, std::string_view what) 
 
 absl::StatusOr<bool> Recovery::Store(const log::VerifiedBatch& batch) {
   POLKU_RETURN_IF_ERROR(CheckSections(batch));
+  // The mirror's log may have grown beyond what it had announced.
+  POLKU_RETURN_IF_ERROR(RaiseMark(batch.checkpoint, batch.head.frontier.size()));
   POLKU_RETURN_IF_ERROR(log_->Recover(batch));
   return true;
 }
 
+absl::Status Recovery::RaiseMark(std::string_view note, Position size) {
+  return high_water_.Write(note, size, SteadyNow(), /*now_too=*/true);
+}
+
 // No hash covers a sealed section, only its commitment does: what a mirror gives back is opened before it is
-// believed.
+// believed, and what it does not give back is missed. A case key that is here says that the section was
+// held here. (An erasure will destroy the case key with the blob, so its sections are among those without a
+// key; once erasures are recorded, a section that is left out must be one that an erasure names.)
 absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
   event::v1::Header header;
   for (const auto& group : batch.groups) {
     POLKU_ASSIGN_OR_RETURN(const auto view, log::GroupView::Parse(group.entries, group.blobs));
     for (const auto& item : view.items()) {
       const auto blobs = view.BlobsAt(item.offset);
-      if (blobs.empty()) continue;
       POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
+      const auto place_of = [&](SectionKind kind) {
+        return Str("section ", SectionKindName(kind), " of entry ",
+                   group.first.value() + item.offset);
+      };
+      for (const auto& commitment : header.commitments()) {
+        const auto kind = static_cast<SectionKind>(commitment.kind());
+        if (std::any_of(blobs.begin(), blobs.end(),
+                        [&](const auto& blob) { return blob.kind == kind; })) {
+          continue;
+        }
+        const auto secret = opener_->OwnSecret(header, kind);
+        if (secret.ok()) {
+          return Error(absl::StatusCode::kDataLoss, "this mirror left out sections; try another (the first is ",
+                       place_of(kind), ", whose case key the keystore has)");
+        }
+        if (!absl::IsNotFound(secret.status())) return Annotate(secret.status(), place_of(kind));
+        ++result_.left_out;
+      }
       for (const auto& blob : blobs) {
         ++result_.sections;
-        const auto place = [&] {
-          return Str("section ", SectionKindName(blob.kind), " of entry ",
-                     group.first.value() + item.offset);
-        };
+        const auto place = [&] { return place_of(blob.kind); };
         const auto commitment = std::find_if(
             header.commitments().begin(), header.commitments().end(),
             [&](const auto& c) { return c.kind() == static_cast<int>(blob.kind); });
@@ -444,8 +495,7 @@ absl::Status Recovery::Compare() {
 absl::StatusOr<Recovered> Recovery::Run() {
   POLKU_RETURN_IF_ERROR(Open());
   const proof::VerifierKey& key = keys_.signer->verifier();
-  HighWater high_water(options_.config.keys_directory);
-  POLKU_ASSIGN_OR_RETURN(const std::string mark, high_water.Read(key));
+  POLKU_ASSIGN_OR_RETURN(const std::string mark, high_water_.Read(key));
   if (!mark.empty()) {
     POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(mark, key));
     result_.mark = checkpoint.size;
@@ -471,8 +521,12 @@ absl::StatusOr<Recovered> Recovery::Run() {
   };
   MirrorReader reader(options_, keys_, context_);
   POLKU_ASSIGN_OR_RETURN(const auto end,
-                         reader.Read(std::move(follow), std::move(head),
-                                     [this](const auto& batch) { return Store(batch); }));
+                         reader.Read(
+                             std::move(follow), std::move(head),
+                             [this](const auto& batch) { return Store(batch); },
+                             [this](std::string_view note, Position size) {
+                               return RaiseMark(note, size);
+                             }));
   if (!reader.pair().empty()) return KeepPair(reader.pair(), "the mirror's");
   if (end == MirrorReader::End::kFault) {
     POLKU_RETURN_IF_ERROR(Compare());
@@ -485,8 +539,7 @@ absl::StatusOr<Recovered> Recovery::Run() {
   if (result_.size > Position()) {
     POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(log_->checkpoint(), key));
     result_.root = checkpoint.root;
-    POLKU_RETURN_IF_ERROR(
-        high_water.Write(log_->checkpoint(), result_.size, SteadyNow(), /*now_too=*/true));
+    POLKU_RETURN_IF_ERROR(RaiseMark(log_->checkpoint(), result_.size));
   }
   return result_;
 }

@@ -35,17 +35,19 @@ struct Recovered {
   Position mark;         // of the high-water mark as it was found; 0: there was none
   uint64_t sections = 0; // of the fetched entries
   uint64_t without_key = 0;  // of them, those that the keystore has no key for
+  uint64_t left_out = 0;  // sections that the mirror did not give, of cases without a key here
   // Signed once, and not in this mirror either.
   uint64_t missing() const { return mark > size ? mark.value() - size.value() : 0; }
 };
 
 // Opens log, keystore and keys, and appends what the mirror has beyond the log, verified against the own
 // signing key, in whole commits: broken off at any instant, it goes on from there when it is run again. An
-// empty data directory is filled from the beginning. At the end the high-water mark is at least the log's
-// size. The mirror may have less than the mark says: `missing`.
+// empty data directory is filled from the beginning. The high-water mark rises before anything is stored: to
+// what the mirror announces under our own signature. So a service that is started after a recovery that was
+// broken off does not go on at half the log. The mirror may have less than the mark says: `missing`.
 //
 // Unavailable: the service runs (the lock), or the mirror does not answer. PermissionDenied: the mirror refuses
-// our key. DataLoss: what the mirror has does not verify, or it is another history than the log's; then the
+// our key. DataLoss: what the mirror has does not verify, it left out sections that our keystore has the key for, or it is another history than the log's; then the
 // proof lies in a file beside the data directory, which the message names, and nothing was appended.
 // Otherwise as log::Log::Open and Engine::Commit.
 absl::StatusOr<Recovered> RecoverFromMirror(const RecoverOptions& options);

@@ -81,7 +81,7 @@ class RecoveryTest : public ::testing::Test {
     ASSERT_OK(pair);
     EXPECT_THAT(proof::VerifyCheckpointPair(*pair, service_.key()),
                 testing::IsOkAndHolds(proof::PairVerdict::kFork));
-    const auto kept = log::Forks(*service_.OpenEngine(), kOwnLog);
+    const auto kept = log::Forks(*service_.OpenEngine(), service_.config().origin.text());
     ASSERT_OK(kept);
     ASSERT_EQ(kept->size(), 1u);
     EXPECT_EQ(kept->front().pair, *text);
@@ -228,8 +228,9 @@ TEST_F(RecoveryTest, AMarkOfAnotherHistoryIsProofEnoughWithoutTheMirror) {
 // ---- Mirrors that are not right ----
 
 // The group of a message again, with a change to each leaf or blob.
+// `blob` returns whether the blob stays.
 void Remake(replica::BatchMessage& message, const std::function<void(std::string&)>& leaf,
-            const std::function<void(std::string&)>& blob) {
+            const std::function<bool(std::string&)>& blob) {
   const auto view = log::GroupView::Parse(message.entries, message.blobs);
   ASSERT_OK(view);
   log::GroupWriter writer;
@@ -239,7 +240,7 @@ void Remake(replica::BatchMessage& message, const std::function<void(std::string
     writer.AddLeaf(bytes);
     for (const auto& held : view->BlobsAt(item.offset)) {
       std::string sealed(held.blob);
-      if (blob) blob(sealed);
+      if (blob && !blob(sealed)) continue;
       writer.AddBlob(held.kind, held.secret, sealed);
     }
   }
@@ -269,7 +270,10 @@ TEST_F(RecoveryTest, AnAlteredSectionIsRefusedThoughNoHashCoversIt) {
   Keep("mirror");
   Restore("old");
   const FakeMirror mirror = Mirror("mirror", [](replica::BatchMessage& message) {
-    Remake(message, {}, [](std::string& blob) { blob[3] ^= 1; });
+    Remake(message, {}, [](std::string& blob) {
+      blob[3] ^= 1;
+      return true;
+    });
   });
   EXPECT_THAT(Recover(mirror).status(),
               StatusIs(absl::StatusCode::kDataLoss,
@@ -294,6 +298,46 @@ TEST_F(RecoveryTest, SectionsWhoseKeysAreInANewerKeystoreAreCounted) {
   }
   CopyDirectory(At("new-keystore"), service_.config().keystore_directory);
   ExpectWhole(11);
+}
+
+TEST_F(RecoveryTest, AMirrorThatLeavesSectionsOutIsRefusedAndNothingOfThatCommitIsStored) {
+  service_.RunUntil(5);
+  Keep("old");
+  service_.RunUntil(30);
+  Keep("mirror");
+  Restore("old");
+  int blobs = 0;
+  {
+    const FakeMirror mirror = Mirror("mirror", [&](replica::BatchMessage& message) {
+      Remake(message, {}, [&](std::string&) { return ++blobs != 8; });  // of entry 12
+    });
+    EXPECT_THAT(Recover(mirror).status(),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         AllOf(HasSubstr("this mirror left out sections; try another"),
+                               HasSubstr("section service of entry 12"))));
+  }
+  EXPECT_LE(service_.Size(), Position(12));
+  const FakeMirror whole = Mirror("mirror");
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(whole));
+  EXPECT_EQ(done.left_out, 0u);
+  ExpectWhole(30);
+}
+
+TEST_F(RecoveryTest, SectionsThatAreLeftOutOfCasesWithoutAKeyAreCounted) {
+  service_.RunUntil(3);  // cases 1 and 2 have their keys
+  Keep("old");
+  CopyDirectory(service_.config().keystore_directory, At("old-keystore"));
+  service_.RunUntil(5);  // entries 3 and 4, of cases 3 and 4
+  Keep("mirror");
+  Restore("old");
+  CopyDirectory(At("old-keystore"), service_.config().keystore_directory);
+  const FakeMirror mirror = Mirror("mirror", [](replica::BatchMessage& message) {
+    Remake(message, {}, [](std::string&) { return false; });
+  });
+  ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+  EXPECT_EQ(done.size, Position(5));
+  EXPECT_EQ(done.left_out, 2u);
+  EXPECT_EQ(done.sections, 0u);
 }
 
 TEST_F(RecoveryTest, AServiceThatIsNoMirrorAndOneThatDoesNotKnowUs) {
@@ -364,7 +408,9 @@ TEST_F(RecoveryTest, KilledAtAnyBatchItGoesOnWhereItWas) {
   Keep("old");
   service_.RunUntil(120);
   Keep("mirror");
+  const std::string newest = Mark();
   Restore("old");
+  ForgetMark();  // the keys directory was restored as well
   const FakeMirror mirror = Mirror("mirror");
   Position before = service_.Size();
   for (const std::string batches : {"1", "7", "20"}) {
@@ -381,6 +427,10 @@ TEST_F(RecoveryTest, KilledAtAnyBatchItGoesOnWhereItWas) {
     ASSERT_TRUE(WIFSIGNALED(outcome)) << outcome;
     EXPECT_GT(service_.Size(), before);
     before = service_.Size();
+    // No service starts on half the log.
+    EXPECT_EQ(Mark(), newest);
+    EXPECT_THAT(CheckHighWater(*service_.OpenEngine(), Mark(), service_.key()),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is behind")));
   }
   ASSERT_LT(before, Position(120));
   ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
