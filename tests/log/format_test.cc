@@ -124,7 +124,7 @@ std::map<std::string, std::string> Example() {
   kept.consistency = {Sha256("proof")};
   const auto engine = MakeMemoryEngine();
   EXPECT_THAT(KeepCosignatures(*engine, log, {kept}), IsOk());
-  EXPECT_THAT(KeepFork(*engine, log, absl::FromUnixSeconds(1'741'000'061), "pair"), IsOk());
+  EXPECT_THAT(KeepFork(*engine, head.origin, absl::FromUnixSeconds(1'741'000'061), "pair"), IsOk());
   const auto records = engine->RecordScan("");
   const auto cosignature = records->Next();
   const auto fork = records->Next();
@@ -184,8 +184,9 @@ TEST(Format, TheWorkedExampleOfFormatMdIsReadBack) {
   ASSERT_EQ(cosignatures.size(), 1u);
   EXPECT_EQ(cosignatures[0].root, head.frontier.Root());
   EXPECT_EQ(cosignatures[0].proven_to, Position(9));
-  ASSERT_OK_AND_ASSIGN(const auto forks, Forks(*engine, log));
+  ASSERT_OK_AND_ASSIGN(const auto forks, AllForks(*engine));
   ASSERT_EQ(forks.size(), 1u);
+  EXPECT_EQ(forks[0].origin, head.origin);
   EXPECT_EQ(forks[0].found_at, absl::FromUnixSeconds(1'741'000'061));
 }
 
