@@ -34,11 +34,18 @@ ExitCode NewEpoch(const Args& args, Io& io) {
   progress.Clear();
   if (!made.ok()) return Fail(io, made.status());
   const uint64_t gap = made->known.value() - made->held.value();
+  // Less is within what clocks of services may differ by.
+  if (made->clock_behind >= absl::Seconds(1)) {
+    io.err << "polku: this machine's clock is " << absl::ToInt64Seconds(made->clock_behind)
+           << " s behind the newest entry of the old log. Set it right before the service is started: nothing is "
+              "folded or decided twice, but recorded times would be wrong and duties late\n";
+  }
   if (args.json()) {
     io.out << Str("{\"origin\":", JsonString(next->origin.text()),
                   ",\"predecessor\":", JsonString(old->origin.text()),
                   ",\"held\":", made->held.value(), ",\"known\":", made->known.value(),
-                  ",\"gap\":", gap, ",\"forked\":", made->forked ? "true" : "false",
+                  ",\"gap\":", gap, ",\"clock_behind_seconds\":",
+                  absl::ToInt64Seconds(made->clock_behind), ",\"forked\":", made->forked ? "true" : "false",
                   ",\"logs\":", made->logs, ",\"entries\":", made->entries,
                   ",\"sections\":", made->sections,
                   ",\"signing_key\":", JsonString(made->signing_key),
@@ -76,8 +83,9 @@ Command NewEpochCommand() {
                      {"known-size", "N", "entries that a peer's copy of the old log is known to have"},
                      {"progress", "", "show progress even when the error stream is no terminal"}},
            .details =
-               "Offline; the old directories are only read. The new log's Genesis names the old log: how much of "
-               "it is\n"
+               "Offline. The old directories are only read; a file `superseded` in the old keys directory then keeps "
+               "the old\n"
+               "service from being started again. The new log's Genesis names the old log: how much of it is\n"
                "held, its root, how much it is known to have had, and the reason. What is held goes on as a "
                "replica in\n"
                "the new data directory: cases, receipts of repeats and other agencies' logs stay. Key files that the "

@@ -38,6 +38,7 @@
 #include "services/host/logging.h"
 #include "services/host/node.h"
 #include "services/host/scrub.h"
+#include "services/host/superseded.h"
 #include "services/host/witnessing.h"
 
 namespace polku::host {
@@ -845,6 +846,7 @@ int RunService(int argc, char** argv, const service::Service& service) {
     Fail(program, keys.status());
     return kExitBadInput;
   }
+  if (auto open = CheckNotSuperseded(config->keys_directory); !open.ok()) return Fail(program, open);
   if (check_only) {
     std::printf("%s is valid: %s, %zu peers, %zu principals\n", config_path.c_str(),
                 config->origin.text().c_str(), config->peers.size(), config->principals.size());

@@ -5,6 +5,8 @@
 //                                   "<agency>/<service>/witness"; services only
 //   high-water.note                 the newest checkpoint that signing.secret signed, at most a second late;
 //                                   written by the service, see high_water.h
+//   superseded                      the next epoch's signing.public, once there is one: the service refuses to
+//                                   start; written by `polku new-epoch`, see superseded.h
 //   master.key                      64 hexadecimal digits, wraps the case keys; services only
 // Secret files are readable by their owner alone; anything wider is refused.
 #ifndef POLKU_SERVICES_HOST_KEYS_H_

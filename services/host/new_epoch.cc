@@ -26,10 +26,12 @@
 #include "google/protobuf/stubs/logging.h"
 #include "polku/event/v1/event.pb.h"
 #include "services/core/finnish_ids.h"
+#include "services/host/cosigned.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/opener.h"
 #include "services/host/recovery.h"
+#include "services/host/superseded.h"
 
 namespace polku::host {
 namespace {
@@ -92,6 +94,15 @@ absl::Status PutSigner(const std::string& directory, std::string_view name,
   return PutPair(path, signer->SecretText(), Str(signer->verifier().Format(), "\n"));
 }
 
+// What the cosigning key stands behind goes with it.
+absl::Status CopyCosigned(std::string_view from, std::string_view to) {
+  POLKU_RETURN_IF_ERROR(Cosigned::Open(from).status());
+  const auto text = ReadFile(Str(from, "/", kCosignedFile), kMaxCosignedBytes);
+  if (absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (!text.ok()) return text.status();
+  return ReplaceFile(Str(to, "/", kCosignedFile), *text, 0644);
+}
+
 absl::Status PutKeys(const Config& next, const Config& old) {
   const std::string& directory = next.keys_directory;
   POLKU_RETURN_IF_ERROR(MakeDirectories(directory));
@@ -103,6 +114,7 @@ absl::Status PutKeys(const Config& next, const Config& old) {
                                 Str(zeromq::FormatCurveKey(curve.public_key), "\n")));
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "cosigning", WitnessName(next.origin),
                                   proof::KeyUse::kCosignature, &old.keys_directory));
+  POLKU_RETURN_IF_ERROR(CopyCosigned(old.keys_directory, directory));
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "signing", next.origin.text(),
                                   proof::KeyUse::kCheckpoint, nullptr));
   const std::string master = directory + "/master.key";
@@ -198,11 +210,11 @@ class Builder {
   NewEpochMade& made() { return made_; }
   // The newest note of the old own log; "" when nothing of it is held.
   const std::string& held_note() const { return held_note_; }
-  LogNumber old_number() const { return old_number_; }
 
  private:
   absl::Status CopyLog(const log::HeldLog& held, const proof::VerifierKey& old_key);
-  absl::Status CopyRecords(LogNumber from, LogNumber to);
+  absl::Status CopyCosignatures(LogNumber from, LogNumber to);
+  absl::Status CopyForks();
   // The group as it is stored, added to `head`; of the old own log with its secrets wrapped.
   absl::StatusOr<log::StoredGroup> TakeGroup(log::StoredGroup group, bool own, log::LogHead& head,
                                              std::vector<proof::Node>& nodes);
@@ -215,7 +227,6 @@ class Builder {
   vault::KeyStore& keystore_;
   NewEpochMade made_;
   std::string held_note_;
-  LogNumber old_number_;
   uint64_t total_ = 0;
 };
 
@@ -334,14 +345,15 @@ absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::VerifierKey
       return damaged(head.frontier.size(), Str("its checkpoint: ", ToStd(verified.status().message())));
     }
     made_.held = head.frontier.size();
+    made_.clock_behind =
+        std::max(absl::ZeroDuration(), TimeFromOrder(head.last_order) - options_.clock());
     held_note_ = note;
-    old_number_ = replica->number();
   }
   ++made_.logs;
-  return CopyRecords(held.number, replica->number());
+  return CopyCosignatures(held.number, replica->number());
 }
 
-absl::Status Builder::CopyRecords(LogNumber from, LogNumber to) {
+absl::Status Builder::CopyCosignatures(LogNumber from, LogNumber to) {
   constexpr size_t kPerWrite = 4'096;
   std::vector<log::KeptCosignature> cosignatures;
   POLKU_RETURN_IF_ERROR(
@@ -352,10 +364,13 @@ absl::Status Builder::CopyRecords(LogNumber from, LogNumber to) {
         cosignatures.clear();
         return written;
       }));
-  POLKU_RETURN_IF_ERROR(log::KeepCosignatures(to_, to, cosignatures));
-  POLKU_ASSIGN_OR_RETURN(const auto forks, log::Forks(*from_, from));
+  return log::KeepCosignatures(to_, to, cosignatures);
+}
+
+absl::Status Builder::CopyForks() {
+  POLKU_ASSIGN_OR_RETURN(const auto forks, log::AllForks(*from_));
   for (const auto& fork : forks) {
-    POLKU_RETURN_IF_ERROR(log::KeepFork(to_, to, fork.found_at, fork.pair));
+    POLKU_RETURN_IF_ERROR(log::KeepFork(to_, fork.origin, fork.found_at, fork.pair));
   }
   return absl::OkStatus();
 }
@@ -372,7 +387,7 @@ absl::Status Builder::CopyAll(const proof::VerifierKey& old_key) {
     }
     POLKU_RETURN_IF_ERROR(CopyLog(held, old_key));
   }
-  return absl::OkStatus();
+  return CopyForks();
 }
 
 // Whether the old data directory is there at all. Opened for writing, which takes the lock: a service that runs
@@ -443,7 +458,7 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
                              SelfForkPair(*from, builder.held_note(), mark, old_key));
       if (pair) {
         made.forked = true;
-        POLKU_RETURN_IF_ERROR(log::KeepFork(*to, builder.old_number(), absl::Now(), *pair));
+        POLKU_RETURN_IF_ERROR(log::KeepFork(*to, old.origin.text(), absl::Now(), *pair));
       }
     }
     const bool holds = made.held > Position();
@@ -451,7 +466,7 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
         const auto log,
         log::Log::Open(*to,
                        {.origin = next.origin,
-                        .clock = SystemClock(),
+                        .clock = options.clock,
                         .random = SystemRandom(),
                         .signer = keys.signer.get(),
                         .predecessor = log::Predecessor{.origin = old.origin.text(),
@@ -468,6 +483,8 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
   made.old_signing_key = old_key.Format();
   made.curve_key = zeromq::FormatCurveKey(keys.curve.public_key);
 
+  // First: of two epochs that could both be started one too many would be.
+  POLKU_RETURN_IF_ERROR(MarkSuperseded(old.keys_directory, keys.signer->verifier()));
   std::error_code error;
   fs::rename(building, next.data_directory, error);
   if (error) {

@@ -10,6 +10,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "eventstore/base/clock.h"
 #include "eventstore/base/ids.h"
 #include "services/host/config.h"
 
@@ -20,6 +22,7 @@ struct NewEpochOptions {
   const Config& old;    // origin …/n; the same keystore directory
   std::string reason;   // for every peer to read: no personal data
   uint64_t known_size = 0;  // as peers or witnesses told it; 0: what the log and its mark say
+  WallClock clock = SystemClock();
   // Entries copied, of so many; may be empty.
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };
@@ -27,6 +30,9 @@ struct NewEpochOptions {
 struct NewEpochMade {
   Position held;        // entries of the old log
   Position known;       // entries that it is known to have had; more than held: a gap
+  // How far the clock is behind the old log's newest entry: what the new log takes until then is ordered after
+  // that entry, by steps of a microsecond.
+  absl::Duration clock_behind = absl::ZeroDuration();
   bool forked = false;  // its high-water mark is of another history; the proof is kept as a record
   uint64_t logs = 0;    // copied, the old own one among them
   uint64_t entries = 0; // of them
@@ -36,13 +42,16 @@ struct NewEpochMade {
   std::string old_signing_key;  // signing.public of the old log
 };
 
-// Offline, with the service stopped. The old directories are only read. Key files that the next keys
+// Offline, with the service stopped. The old directories are only read, but for one file: `superseded`
+// (superseded.h) in the old keys directory, which keeps the old service from being started again. It is written
+// when the new database is whole and before it gets its name: broken off between the two, neither epoch can be
+// started until the same call is made again, whereas in the other order both could. Key files that the next keys
 // directory lacks are put there: the signing key is new, all others are the old ones. The database is built
 // beside `next.data_directory` and renamed when it is whole: broken off at any instant, the same call does it again.
 // Opening the service with `next` is all that is left to do.
 //
-// InvalidArgument, AlreadyExists, FailedPrecondition: the configurations or directories do not fit together; the
-// message says what to change. Unavailable: the old service runs. DataLoss: the old log does not verify, with the
+// InvalidArgument, AlreadyExists, FailedPrecondition: the configurations or directories do not fit together, or
+// another next epoch has been opened; the message says what to change. Unavailable: the old service runs. DataLoss: the old log does not verify, with the
 // position; NotFound: a case key is missing (an older keystore). Nothing was made then but key files.
 absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options);
 

@@ -9,7 +9,9 @@
 #include "eventstore/log/records.h"
 #include "eventstore/proof/proof_file.h"
 #include "polku/event/v1/event.pb.h"
+#include "services/host/cosigned.h"
 #include "services/host/opener.h"
+#include "services/host/superseded.h"
 #include "tests/host/stopped_service.h"
 #include "tests/rocksdb/child_process.h"
 
@@ -238,6 +240,34 @@ TEST_F(NewEpochTest, TheOldLogsHeadIsThatOfAReplica) {
   EXPECT_EQ((*old)->head().disclosure_number, 2u) << "what verification reckons from the entries";
 }
 
+TEST_F(NewEpochTest, TheHybridClockGoesOnFromTheOldLogAndAClockThatIsBehindIsTold) {
+  service_.RunUntil(9);
+  Order last;
+  {
+    const auto engine = service_.OpenEngine();
+    last = service_.OpenLog(*engine)->last_order();
+  }
+  {
+    Config right = next_;
+    right.data_directory += "-right";
+    right.keys_directory += "-right";
+    ASSERT_OK_AND_ASSIGN(
+        const NewEpochMade made,
+        OpenNewEpoch({.next = right, .old = service_.config(), .reason = "…"}));
+    EXPECT_EQ(made.clock_behind, absl::ZeroDuration());
+    std::filesystem::remove(service_.config().keys_directory + "/superseded");
+  }
+  const absl::Time now = TimeFromOrder(last) - absl::Hours(1);
+  ASSERT_OK_AND_ASSIGN(const NewEpochMade made, OpenNewEpoch({.next = next_,
+                                                              .old = service_.config(),
+                                                              .reason = "…",
+                                                              .clock = [now] { return now; }}));
+  EXPECT_EQ(made.clock_behind, absl::Hours(1));
+  const auto engine = OpenNext();
+  const ServiceKeys keys = NextKeys();
+  EXPECT_EQ(OpenNextLog(*engine, keys)->last_order(), last.next());
+}
+
 TEST_F(NewEpochTest, ALostDiskIsGoneOnFromByItsMarkAlone) {
   const std::string mark = service_.RunUntil(9);
   std::filesystem::remove_all(service_.config().data_directory);
@@ -275,7 +305,7 @@ TEST_F(NewEpochTest, AnOldCopyThatWentOnTakesTheProofWithIt) {
   const auto engine = OpenNext();
   const auto old = log::ReplicaLog::Open(*engine, service_.config().origin);
   ASSERT_OK(old);
-  const auto forks = log::Forks(*engine, (*old)->number());
+  const auto forks = log::Forks(*engine, service_.config().origin.text());
   ASSERT_OK(forks);
   ASSERT_EQ(forks->size(), 1u);
   EXPECT_THAT(proof::VerifyCheckpointPair(*proof::ParseCheckpointPair(forks->front().pair),
@@ -313,7 +343,16 @@ TEST_F(NewEpochTest, AThirdEpochFindsTheRepeatsOfTheFirst) {
 
 TEST_F(NewEpochTest, TheSigningKeyIsNewAndTheOthersAreTheOldOnes) {
   service_.RunUntil(3);
+  // What the cosigning key stands behind goes with it.
+  const auto followed = proof::Signer::Generate("FI/X/log/1", proof::KeyUse::kCheckpoint);
+  const std::string cosigned_note = followed->Sign({"FI/X/log/1", Position(5), Hash()});
+  ASSERT_OK_AND_ASSIGN(const auto old_cosigned, Cosigned::Open(service_.config().keys_directory));
+  old_cosigned->Remember(cosigned_note);
+  ASSERT_OK(old_cosigned->Write(absl::InfinitePast(), true));
   ASSERT_OK_AND_ASSIGN(const NewEpochMade made, Open());
+  ASSERT_OK_AND_ASSIGN(const auto cosigned, Cosigned::Open(next_.keys_directory));
+  ASSERT_NE(cosigned->Of("FI/X/log/1"), nullptr);
+  EXPECT_EQ(cosigned->Of("FI/X/log/1")->note, cosigned_note);
   const ServiceKeys keys = NextKeys();
   EXPECT_NE(keys.signer->verifier().key(), service_.key().key());
   EXPECT_EQ(keys.signer->verifier().Format(), made.signing_key);
@@ -414,6 +453,52 @@ TEST_F(NewEpochTest, AnotherKeysDirectoryThanTheOldLogsIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(next_.data_directory));
 }
 
+// ---- The old epoch is closed ----
+
+TEST_F(NewEpochTest, TheOldServiceIsClosedAndTheNewOneIsNot) {
+  service_.RunUntil(3);
+  const std::string& keys = service_.config().keys_directory;
+  EXPECT_OK(CheckNotSuperseded(keys));
+  ASSERT_OK(Open());
+  EXPECT_THAT(CheckNotSuperseded(keys),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr(keys + "/superseded"), HasSubstr(std::string(kNextOrigin)),
+                             HasSubstr("start the service with the new configuration"))));
+  EXPECT_OK(CheckNotSuperseded(next_.keys_directory));
+  // Whatever is in it: a file that a disk has spoilt does not open a closed epoch.
+  ASSERT_OK(ReplaceFile(keys + "/superseded", std::string(9'000, 'x'), 0644));
+  EXPECT_THAT(CheckNotSuperseded(keys), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(NewEpochTest, ASecondNextEpochIsRefusedUntilAnOperatorTakesTheFirstBack) {
+  service_.RunUntil(3);
+  ASSERT_OK(Open());
+  Config second = next_;
+  second.data_directory += "-b";
+  second.keys_directory += "-b";
+  const NewEpochOptions options{.next = second, .old = service_.config(), .reason = "…"};
+  EXPECT_THAT(OpenNewEpoch(options).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("another next epoch"), HasSubstr("two histories"))));
+  EXPECT_FALSE(std::filesystem::exists(second.data_directory));
+  std::filesystem::remove(service_.config().keys_directory + "/superseded");
+  EXPECT_OK(OpenNewEpoch(options));
+}
+
+TEST_F(NewEpochTest, BrokenOffBetweenClosingAndOpeningNeitherEpochStartsUntilItIsRunAgain) {
+  service_.RunUntil(3);
+  const std::string& keys = service_.config().keys_directory;
+  // What has the name already cannot be replaced by a directory.
+  ASSERT_OK(ReplaceFile(next_.data_directory, "", 0644));
+  EXPECT_FALSE(Open().ok());
+  EXPECT_THAT(CheckNotSuperseded(keys), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_FALSE(std::filesystem::is_directory(next_.data_directory));
+  std::filesystem::remove(next_.data_directory);
+  ASSERT_OK(Open());
+  EXPECT_THAT(CheckNotSuperseded(keys), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(GenesisOf(*OpenNext()).origin(), kNextOrigin);
+}
+
 // ---- Broken off ----
 
 TEST(NewEpochChild, DISABLED_DiesWhileItCopies) {
@@ -445,6 +530,7 @@ TEST_F(NewEpochTest, KilledAtAnyEntryItIsMadeWholeByTheNextRun) {
     ASSERT_EQ(waitpid(child, &outcome, 0), child);
     ASSERT_TRUE(WIFSIGNALED(outcome)) << outcome;
     EXPECT_FALSE(std::filesystem::exists(next_.data_directory));
+    EXPECT_OK(CheckNotSuperseded(service_.config().keys_directory)) << "nothing is there to go on with";
     const auto key = *ReadFile(next_.keys_directory + "/signing.public", 4096);
     EXPECT_TRUE(signing_key.empty() || signing_key == key) << "a peer may have been told already";
     signing_key = key;

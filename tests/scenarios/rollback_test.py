@@ -254,12 +254,15 @@ class AloneTest(RollbackCase):
 
         # So do those who hold the other history: each has asked for the proof, and depends on nobody's word.
         for witness in WITNESSES:
-            forks = self.cluster.wait_until(f"{witness} has the proof", lambda: [
-                fork for fork in self.cluster.status(witness)["forks"] if fork["origin"] == self.full["origin"]])
-            self.assertIn("FORK", self.cluster.status(witness)["health"])
-            proof = self.directory / f"{witness}.checkpoint-pair"
-            proof.write_text(forks[0]["pair"])
-            self.assert_proves_fork(proof)
+            def forks(witness=witness):
+                result = self.cluster.run("status", "--config", self.cluster.config(witness), "--json")
+                return [fork for fork in json.loads(result.stdout)["forks"] if fork["origin"] == self.full["origin"]]
+            self.cluster.wait_until(f"{witness} has the proof", forks)
+            evidence = self.directory / f"evidence-{witness}"
+            result = self.cluster.run("status", "--config", self.cluster.config(witness), "--evidence", evidence)
+            self.assert_fails(result, 5, "FORK")
+            for file in evidence.glob("*.checkpoint-pair"):
+                self.assert_proves_fork(file)
 
         # It cannot be mended by fetching: that is said, with the proof again.
         self.cluster.stop(REFERRAL)
