@@ -82,6 +82,9 @@ class SubscriberImpl final : public Subscriber {
     if (!VerifyNote(stored_note_, note).ok() || note.checkpoint != StoredCheckpoint()) {
       stored_note_.clear();
     }
+    if (options_.cosigner != nullptr && options_.cosigned_before.has_value()) {
+      before_ = {options_.cosigned_before->note, options_.cosigned_before->checkpoint};
+    }
   }
 
   std::vector<SubscriberOutput> Start(absl::Time now, absl::Time wall) override {
@@ -149,7 +152,7 @@ class SubscriberImpl final : public Subscriber {
   }
 
   std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat,
-                                            absl::Time now) override {
+                                            absl::Time now, absl::Time wall) override {
     std::vector<SubscriberOutput> out;
     if (!IsOurs(heartbeat.origin(), heartbeat.session())) return out;
     Heard(now);
@@ -174,16 +177,25 @@ class SubscriberImpl final : public Subscriber {
       Raise(Str("heartbeat: its signed root for our ", stored.size.value(), " entries is not ours"),
             now + options_.retry_after_fault, out);
     }
+    HearOwnWord(heartbeat);
+    const bool waited = before_.has_value();
     TakeHeartbeat(out);
+    if (waited && !before_.has_value() && !storing_.has_value()) Cosign(now, wall, out);
     RepeatCosign(heartbeat, now, out);
     return out;
   }
 
-  std::vector<SubscriberOutput> OnSeen(std::string_view note, absl::Time /*now*/) override {
-    std::vector<SubscriberOutput> out;
+  SeenOutcome OnSeen(std::string_view note, absl::Time /*now*/) override {
+    SeenOutcome outcome;
+    const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(note);
+    if (forked_ || !claimed.ok() || IsKnown(claimed->checkpoint)) return outcome;
+    if (smallest_ahead_.has_value() && smallest_ahead_->checkpoint == claimed->checkpoint) {
+      outcome.decided = false;  // the store will reach it
+      return outcome;
+    }
     SignedNote seen;
-    if (!forked_ && !IsKnown(note) && VerifyNote(note, seen).ok()) Compare(seen, out);
-    return out;
+    if (VerifyNote(note, seen).ok()) outcome.decided = Compare(seen, outcome.outputs);
+    return outcome;
   }
 
   std::vector<SubscriberOutput> OnError(const exchange::v1::Error& error, absl::Time now) override {
@@ -267,7 +279,7 @@ class SubscriberImpl final : public Subscriber {
     status.set_stored_size(stored_.frontier.size().value());
     status.set_announced_size(std::max(AnnouncedSize(), stored_.frontier.size()).value());
     if (heard_) status.set_last_heard_us(absl::ToUnixMicros(last_heard_));
-    status.set_fault(!fault_.empty() || !forked_ ? fault_ : std::string(kForked));
+    status.set_fault(!fault_.empty() ? fault_ : forked_ ? std::string(kForked) : BeforeText());
     status.set_cosigned_size(cosigned_size_.value());
     for (size_t i = 0; i < witnessed_.size(); ++i) {
       *status.add_witnesses() =
@@ -520,7 +532,8 @@ class SubscriberImpl final : public Subscriber {
   }
 
   void Cosign(absl::Time now, absl::Time wall, std::vector<SubscriberOutput>& out) {
-    if (options_.cosigner == nullptr || forked_ || stored_note_.empty()) return;
+    if (options_.cosigner == nullptr || forked_) return;
+    if (!AgreesWithBefore(out) || stored_note_.empty()) return;
     const proof::Checkpoint checkpoint = StoredCheckpoint();
     const absl::StatusOr<std::string> note =
         proof::AddSignatures(stored_note_, options_.cosigner->Cosign(checkpoint, wall));
@@ -535,7 +548,10 @@ class SubscriberImpl final : public Subscriber {
 
   void RepeatCosign(const exchange::v1::Heartbeat& heartbeat, absl::Time now,
                     std::vector<SubscriberOutput>& out) {
-    if (forked_ || cosigned_size_ == Position(0) || now < cosign_sent_ + kRepeatCosign) return;
+    if (forked_ || before_.has_value() || cosigned_size_ == Position(0) ||
+        now < cosign_sent_ + kRepeatCosign) {
+      return;
+    }
     for (const exchange::v1::Cosigned& cosigned : heartbeat.cosigned()) {
       const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosigned.checkpoint());
       if (claimed.ok() && claimed->checkpoint.size >= cosigned_size_ &&
@@ -547,9 +563,101 @@ class SubscriberImpl final : public Subscriber {
     out.push_back(SendCosign{cosign_});
   }
 
-  bool IsKnown(std::string_view note) const {
-    return note == stored_note_ || (smallest_ahead_.has_value() && note == smallest_ahead_->note) ||
-           std::find(compared_.begin(), compared_.end(), note) != compared_.end();
+  // ---- What was cosigned before, by an earlier run: "Cosigning" 4 ----
+
+  // True: what is stored is of the history that was cosigned, which is settled then for this run.
+  bool AgreesWithBefore(std::vector<SubscriberOutput>& out) {
+    if (!before_.has_value()) return true;
+    const proof::Checkpoint& before = before_->checkpoint;
+    const Position stored = stored_.frontier.size();
+    if (contradicted_ || before.size > stored) return false;
+    PrefixProof prefix{.root = stored_.frontier.Root(), .consistency = {}};
+    if (before.size < stored) {
+      absl::StatusOr<PrefixProof> earlier = StoredPrefix(before.size);
+      if (!earlier.ok()) return false;
+      prefix = *std::move(earlier);
+    }
+    if (prefix.root == before.root) {
+      before_.reset();
+      return true;
+    }
+    Forked(ForkEvidence(before_->note, stored_note_, &prefix, options_.origin_key), before.size,
+           stored, out);
+    if (!forked_) {
+      // One of the notes is not of the origin's present key: nothing that others could check.
+      contradicted_ = true;
+      out.push_back(RaiseAlarm{BeforeText()});
+    }
+    return false;
+  }
+
+  // The origin may know a later word of ours than what was remembered: the end of a run is lost when a
+  // machine fails, or the memory of it was restored as well.
+  void HearOwnWord(const exchange::v1::Heartbeat& heartbeat) {
+    if (options_.cosigner == nullptr || forked_) return;
+    for (int i = 0; i < heartbeat.cosigned_size() && i < static_cast<int>(kMaxCosigned); ++i) {
+      const std::string& note = heartbeat.cosigned(i).checkpoint();
+      const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(note);
+      if (!claimed.ok() || claimed->checkpoint.size <= cosigned_size_ ||
+          (before_.has_value() && claimed->checkpoint.size <= before_->checkpoint.size)) {
+        continue;
+      }
+      SignedNote word;
+      if (!IsOwnWord(*claimed) || !VerifyNote(note, word).ok()) continue;
+      before_ = std::move(word);
+      contradicted_ = false;
+    }
+  }
+
+  bool IsOwnWord(const ClaimedCheckpoint& claimed) const {
+    const proof::VerifierKey& own = options_.cosigner->verifier();
+    const ClaimedCheckpoint::Line* line = OnlyLine(claimed, own);
+    return line != nullptr && VerifyLine(claimed, *line, own);
+  }
+
+  // Where withheld entries hide the size from our own tree: the origin proves that what we cosigned, then or
+  // later, is of the history that it tells and we hold.
+  void TakeOwnWord(const exchange::v1::Cosigned& cosigned, const proof::Checkpoint& told) {
+    if (!before_.has_value() || contradicted_) return;
+    const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosigned.checkpoint());
+    if (!claimed.ok() || claimed->checkpoint.origin != options_.origin) return;
+    const proof::Checkpoint& word = claimed->checkpoint;
+    if (word.size < before_->checkpoint.size || word.size > told.size) return;
+    if (word != before_->checkpoint &&
+        (word.size == before_->checkpoint.size || !IsOwnWord(*claimed))) {
+      return;
+    }
+    if (told != StoredCheckpoint()) {
+      const absl::StatusOr<PrefixProof> prefix = StoredPrefix(told.size);
+      if (!prefix.ok() || prefix->root != told.root) return;
+    }
+    if (proof::VerifyConsistency(word.size, told.size, word.root, told.root, GivenProof(cosigned))
+            .ok()) {
+      before_.reset();
+    }
+  }
+
+  std::string BeforeText() const {
+    if (!before_.has_value()) return "";
+    const uint64_t before = before_->checkpoint.size.value();
+    const uint64_t stored = stored_.frontier.size().value();
+    if (contradicted_) {
+      return Str("what is stored is another history than the one that was cosigned here at ",
+                 before, " entries, and not both are signed with the origin's present key; it is "
+                 "not cosigned");
+    }
+    if (before > stored) {
+      return Str("our copy of ", stored, " entries is older than the ", before,
+                 " that we have cosigned (a restored backup?); it catches up, and is not cosigned "
+                 "before");
+    }
+    return Str("withheld entries hide whether our copy is of the history that we have cosigned at ",
+               before, " entries; it is not cosigned before the origin's heartbeats prove it");
+  }
+
+  bool IsKnown(const proof::Checkpoint& checkpoint) const {
+    return checkpoint == StoredCheckpoint() ||
+           std::find(compared_.begin(), compared_.end(), checkpoint) != compared_.end();
   }
 
   // Of what is stored, at an earlier size; proven here once more, so that all that follows from it
@@ -565,7 +673,7 @@ class SubscriberImpl final : public Subscriber {
   // Two words of the origin about one size.
   void CompareRemembered(const SignedNote& told, std::vector<SubscriberOutput>& out) {
     const Position size = told.checkpoint.size;
-    for (const std::optional<SignedNote>* other : {&announced_, &smallest_ahead_}) {
+    for (const std::optional<SignedNote>* other : {&announced_, &smallest_ahead_, &before_}) {
       if (forked_ || !other->has_value() || (*other)->checkpoint.size != size ||
           (*other)->checkpoint.root == told.checkpoint.root) {
         continue;
@@ -575,35 +683,35 @@ class SubscriberImpl final : public Subscriber {
     }
   }
 
-  // Looks for a contradiction between what the origin signed and what is stored or remembered.
-  void Compare(const SignedNote& told, std::vector<SubscriberOutput>& out) {
+  // Looks for a contradiction between what the origin signed and what is stored or remembered. False: what is
+  // stored does not decide it yet.
+  bool Compare(const SignedNote& told, std::vector<SubscriberOutput>& out) {
     CompareRemembered(told, out);
     const Position size = told.checkpoint.size;
-    if (forked_ || size == Position(0)) return;
+    if (forked_ || size == Position(0)) return true;
     const Position stored = stored_.frontier.size();
     if (size > stored) {
       if (!smallest_ahead_.has_value() || size < smallest_ahead_->checkpoint.size) {
         smallest_ahead_ = told;
       }
-      return;
+      return false;
     }
-    if (stored_note_.empty()) return;
+    if (told.checkpoint == StoredCheckpoint()) return true;
+    if (stored_note_.empty()) return false;
     if (size == stored) {
-      if (told.checkpoint.root != stored_.frontier.Root()) {
-        Forked(ForkEvidence(stored_note_, told.note, nullptr, options_.origin_key), size, size,
-               out);
-      }
-      return;
+      Forked(ForkEvidence(stored_note_, told.note, nullptr, options_.origin_key), size, size, out);
+      return true;
     }
     const absl::StatusOr<PrefixProof> prefix = StoredPrefix(size);
-    if (!prefix.ok()) return;
+    if (!prefix.ok()) return false;
     if (prefix->root != told.checkpoint.root) {
       Forked(ForkEvidence(told.note, stored_note_, &*prefix, options_.origin_key), size, stored,
              out);
-      return;
+      return true;
     }
     if (compared_.size() == kMaxCompared) compared_.pop_front();
-    compared_.push_back(told.note);
+    compared_.push_back(told.checkpoint);
+    return true;
   }
 
   // The store has grown: what was ahead of it may be within reach.
@@ -635,6 +743,7 @@ class SubscriberImpl final : public Subscriber {
     Compare(reached.told, out);
     KeepCosignatures keep;
     for (const exchange::v1::Cosigned& cosigned : reached.cosigned) {
+      TakeOwnWord(cosigned, reached.told.checkpoint);
       TakeCosigned(cosigned, reached.told.checkpoint, keep.cosignatures, out);
     }
     if (!keep.cosignatures.empty()) out.push_back(std::move(keep));
@@ -675,6 +784,17 @@ class SubscriberImpl final : public Subscriber {
     }
   }
 
+  // Of RFC 6962, or what does not verify.
+  static proof::MerkleProof GivenProof(const exchange::v1::Cosigned& cosigned) {
+    proof::MerkleProof given;
+    for (const std::string& bytes : cosigned.consistency()) {
+      const std::optional<Hash> hash = Hash::FromBytes(bytes);
+      if (!hash.has_value() || given.size() == proof::kMaxProofHashes) break;
+      given.push_back(*hash);
+    }
+    return given;
+  }
+
   // That the checkpoint is of a prefix of what is stored: by the proof that came, or by our own
   // tree.
   std::optional<proof::MerkleProof> ProveStored(const proof::Checkpoint& checkpoint,
@@ -683,12 +803,7 @@ class SubscriberImpl final : public Subscriber {
     if (checkpoint == StoredCheckpoint()) return proof::MerkleProof();
     if (checkpoint.size >= stored_.frontier.size()) return std::nullopt;
     if (told == StoredCheckpoint()) {
-      proof::MerkleProof given;
-      for (const std::string& bytes : cosigned.consistency()) {
-        const std::optional<Hash> hash = Hash::FromBytes(bytes);
-        if (!hash.has_value() || given.size() == proof::kMaxProofHashes) break;
-        given.push_back(*hash);
-      }
+      proof::MerkleProof given = GivenProof(cosigned);
       if (proof::VerifyConsistency(checkpoint.size, stored_.frontier.size(), checkpoint.root,
                                    stored_.frontier.Root(), given)
               .ok()) {
@@ -808,8 +923,11 @@ class SubscriberImpl final : public Subscriber {
   std::optional<SignedNote> announced_;  // the largest that the origin told
   // The smallest signed checkpoint beyond what is stored: the first that can be compared.
   std::optional<SignedNote> smallest_ahead_;
-  std::deque<std::string> compared_;  // notes found consistent lately, at most kMaxCompared
-  bool forked_ = false;               // for ever
+  std::deque<proof::Checkpoint> compared_;  // found consistent lately, at most kMaxCompared
+  bool forked_ = false;                     // for ever
+  // Cosigned by an earlier run, and not known yet to be of the history that is stored.
+  std::optional<SignedNote> before_;
+  bool contradicted_ = false;         // it is not, and no evidence can be made
   exchange::v1::Cosign cosign_;       // the newest said in this run
   Position cosigned_size_;            // of it
   absl::Time cosign_sent_ = absl::InfinitePast();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,12 @@
 
 namespace polku::replica {
 
+// What a replica's key has cosigned, as its host remembers it apart from what is stored.
+struct CosignedBefore {
+  proof::Checkpoint checkpoint;
+  std::string note;  // as the origin signed it
+};
+
 struct SubscriberOptions {
   std::string origin;            // whose log
   std::string own_agency;        // disclosures to this agency are expected
@@ -44,6 +51,9 @@ struct SubscriberOptions {
   std::function<absl::Status(const std::vector<std::pair<CaseId, SectionKind>>&)> prepare_keys = {};
   // Signs what is verified and stored (a kCosignature key), borrowed; null: this replica does not cosign.
   const proof::Signer* cosigner = nullptr;
+  // The largest of this log. What is stored may be an older copy, or become another history: then nothing is
+  // cosigned ("Cosigning" 4).
+  std::optional<CosignedBefore> cosigned_before = {};
   std::vector<TrustedWitness> witnesses = {};  // whose cosignatures told by the origin are kept
   // Of what is stored. May be empty: then older checkpoints cannot be compared.
   PrefixFn prefix = {};
@@ -72,6 +82,12 @@ struct KeepCosignatures { std::vector<log::KeptCosignature> cosignatures; };
 using SubscriberOutput =
     std::variant<SendPull, StoreBatch, RaiseAlarm, SendCosign, KeepFork, KeepCosignatures>;
 
+struct SeenOutcome {
+  std::vector<SubscriberOutput> outputs;
+  // False: it is beyond what is stored, or withheld entries hide its size; told again later, it may be decided.
+  bool decided = true;
+};
+
 class Subscriber {
  public:
   // Goes on from `stored` (an empty head with the origin's name for a new replica).
@@ -88,10 +104,10 @@ class Subscriber {
                                                 std::string_view entries, std::string_view blobs,
                                                 absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat,
-                                                    absl::Time now) = 0;
+                                                    absl::Time now, absl::Time wall) = 0;
   // A checkpoint of this log as another agency was shown it (a heartbeat's `seen`): compared with ours. Not
-  // signed by the origin: ignored.
-  virtual std::vector<SubscriberOutput> OnSeen(std::string_view note, absl::Time now) = 0;
+  // signed by the origin: ignored, and decided by that.
+  virtual SeenOutcome OnSeen(std::string_view note, absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> OnError(const exchange::v1::Error& error,
                                                 absl::Time now) = 0;
   // The outstanding batch is on disk (its head is the new state) and is cosigned with `wall`, the time

@@ -32,12 +32,14 @@
 #include "eventstore/vault/keystore.h"
 #include "google/protobuf/stubs/logging.h"
 #include "services/host/config.h"
+#include "services/host/cosigned.h"
 #include "services/host/held_answers.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/logging.h"
 #include "services/host/node.h"
 #include "services/host/scrub.h"
+#include "services/host/seen_notes.h"
 #include "services/host/superseded.h"
 #include "services/host/witnessing.h"
 
@@ -96,6 +98,7 @@ class Host {
                                          .random = SystemRandom()});
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
+    POLKU_ASSIGN_OR_RETURN(cosigned_, Cosigned::Open(config_.keys_directory));
     POLKU_ASSIGN_OR_RETURN(witnessing_,
                            Witnessing::Open({.config = config_,
                                              .signer = *keys_.signer,
@@ -103,7 +106,7 @@ class Host {
                                              .clock = SystemClock(),
                                              .size = [this] { return node_->size(); },
                                              .checkpoint = [this] { return node_->checkpoint(); }}));
-    WriteHighWater(/*now_too=*/true);
+    WriteMarks(/*now_too=*/true);
 
     context_ = zeromq::MakeContext();
     auto server = zeromq::Server::Bind(
@@ -160,6 +163,7 @@ class Host {
              return keystore_.Ensure(names).status();
            },
            .cosigner = keys_.cosigner.get(),
+           .cosigned_before = CosignedBefore(peer.origin.text()),
            .witnesses = config_.witnesses,
            .prefix = [this, i](Position size) {
              const log::ReplicaLog& replica = node_->replica(i);
@@ -199,7 +203,8 @@ class Host {
     for (;;) {
       const absl::Time now = SteadyNow();
       absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), NextWork(),
-                                  held_.NextDeadline(), high_water_.NextWrite()});
+                                  held_.NextDeadline(), high_water_.NextWrite(),
+                                  cosigned_->NextWrite()});
       for (auto& followed : followed_) {
         next = std::min(next, followed.subscriber->NextTick());
         if (followed.given_back) next = std::min(next, followed.given_back->NextTick());
@@ -212,7 +217,7 @@ class Host {
       if (read(stop_fd, &stop, sizeof stop) == sizeof stop) break;
       Turn();
     }
-    WriteHighWater(/*now_too=*/true);
+    WriteMarks(/*now_too=*/true);
   }
 
  private:
@@ -223,8 +228,7 @@ class Host {
     std::string checkpoint = {};  // the newest stored of that log
     // Gives the log back to its origin; null unless this is its mirror.
     std::unique_ptr<replica::Publisher> given_back = nullptr;
-    // By origin, what this peer was last known to have seen of logs: each is looked at once.
-    std::map<std::string, std::string, std::less<>> seen = {};
+    SeenNotes seen = {};
   };
   // Answers that an author does not take yet.
   struct Unsent {
@@ -278,7 +282,7 @@ class Host {
     if (WorkFrom() <= SteadyNow()) node_->Work();
     Announce();
     AnswerHeld();
-    WriteHighWater(/*now_too=*/false);
+    WriteMarks(/*now_too=*/false);
     const absl::Time now = SteadyNow();
     Apply(*publisher_, publisher_->Tick(now));
     for (size_t i = 0; i < followed_.size(); ++i) {
@@ -335,14 +339,29 @@ class Host {
     if (news) publisher_->OnCosigned(SteadyNow());
   }
 
-  // ---- The mark ----
+  // ---- The marks in the keys directory ----
 
-  void WriteHighWater(bool now_too) {
-    const auto written =
-        high_water_.Write(node_->checkpoint(), node_->size(), SteadyNow(), now_too);
-    const std::string text = written.ok() ? "" : Str("high-water mark: ", written.message());
-    if (!text.empty() && text != high_water_fault_) LogLine(LogLevel::kError, text);
-    high_water_fault_ = text;
+  void WriteMarks(bool now_too) {
+    const absl::Time now = SteadyNow();
+    NoteWritten(high_water_.Write(node_->checkpoint(), node_->size(), now, now_too),
+                high_water_.NextWrite(), "high-water mark: ", high_water_fault_);
+    NoteWritten(cosigned_->Write(now, now_too), cosigned_->NextWrite(),
+                "what was cosigned cannot be kept: ", cosigned_fault_);
+  }
+
+  // Between two attempts the first one's failure stands.
+  static void NoteWritten(const absl::Status& written, absl::Time next, std::string_view what,
+                          std::string& fault) {
+    if (written.ok() && next != absl::InfiniteFuture()) return;
+    const std::string text = written.ok() ? "" : Str(what, ToStd(written.message()));
+    if (!text.empty() && text != fault) LogLine(LogLevel::kError, text);
+    fault = text;
+  }
+
+  std::optional<replica::CosignedBefore> CosignedBefore(std::string_view origin) const {
+    const Cosigned::Word* word = cosigned_->Of(origin);
+    if (word == nullptr) return std::nullopt;
+    return replica::CosignedBefore{word->checkpoint, word->note};
   }
 
   // ---- Mirrors ----
@@ -503,7 +522,8 @@ class Host {
     std::string health;
     const std::string node = node_->health();
     for (const std::string& text :
-         {node == "ok" ? "" : node, witnessing_->health(), scrub_->health(), high_water_fault_}) {
+         {node == "ok" ? "" : node, witnessing_->health(), scrub_->health(), high_water_fault_,
+          cosigned_fault_}) {
       if (!text.empty()) health += Str(health.empty() ? "" : "; ", text);
     }
     return health.empty() ? "ok" : health;
@@ -539,8 +559,9 @@ class Host {
             break;
           }
           case Body::kHeartbeat:
-            Apply(i, followed.subscriber->OnHeartbeat(incoming.envelope.heartbeat(), now));
-            TakeSeen(i, incoming.envelope.heartbeat());
+            Apply(i, followed.subscriber->OnHeartbeat(incoming.envelope.heartbeat(), now,
+                                                      absl::Now()));
+            TakeSeen(i, incoming.envelope.heartbeat(), until);
             break;
           case Body::kError:
             Apply(i, followed.subscriber->OnError(incoming.envelope.error(), now));
@@ -554,24 +575,28 @@ class Host {
   }
 
   // What a peer was shown of logs that we hold, too: a second history comes to light here.
-  void TakeSeen(size_t peer, const exchange::v1::Heartbeat& heartbeat) {
-    for (const std::string& note : heartbeat.seen()) {
-      const std::string_view origin = std::string_view(note).substr(0, note.find('\n'));
-      size_t of = followed_.size();
-      for (size_t i = 0; i < followed_.size(); ++i) {
-        if (config_.peers[i].origin.text() == origin) of = i;
-      }
-      const bool own = origin == config_.origin.text();
-      if (of == followed_.size() && !own) continue;
-      std::string& last = followed_[peer].seen[std::string(origin)];
-      if (last == note) continue;
-      last = note;
-      if (own) {
-        witnessing_->OnOwnSeen(config_.peers[peer].origin.text(), note);
-      } else {
-        Apply(of, followed_[of].subscriber->OnSeen(note, SteadyNow()));
-      }
-    }
+  void TakeSeen(size_t peer, const exchange::v1::Heartbeat& heartbeat, absl::Time until) {
+    const auto followed = [this](std::string_view origin) {
+      size_t i = 0;
+      while (i < followed_.size() && config_.peers[i].origin.text() != origin) ++i;
+      return i;
+    };
+    followed_[peer].seen.Take(
+        heartbeat,
+        [&](std::string_view origin) {
+          return origin == config_.origin.text() || followed(origin) < followed_.size();
+        },
+        [&] { return SteadyNow() >= until; },
+        [&](std::string_view origin, std::string_view note) {
+          if (origin == config_.origin.text()) {
+            witnessing_->OnOwnSeen(config_.peers[peer].origin.text(), note);
+            return true;
+          }
+          const size_t of = followed(origin);
+          replica::SeenOutcome outcome = followed_[of].subscriber->OnSeen(note, SteadyNow());
+          Apply(of, std::move(outcome.outputs));
+          return outcome.decided;
+        });
   }
 
   void Apply(size_t peer, std::vector<replica::SubscriberOutput> outputs) {
@@ -604,6 +629,7 @@ class Host {
                                        SteadyNow(), alarm.what);
                      },
                      [&](replica::SendCosign& send) {
+                       cosigned_->Remember(send.cosign.checkpoint());
                        const auto kept = witnessing_->KeepOwnCosignature(
                            node_->replica(peer).number(), send.cosign,
                            keys_.cosigner->verifier());
@@ -747,6 +773,8 @@ class Host {
   HeldAnswers held_{HeldAnswers::Limits()};
   HighWater high_water_;
   std::string high_water_fault_;
+  std::unique_ptr<Cosigned> cosigned_;
+  std::string cosigned_fault_;
   PeerLog peer_log_;
   PeerLog alarm_log_;
   bool more_waiting_ = false;

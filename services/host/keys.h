@@ -5,6 +5,7 @@
 //                                   "<agency>/<service>/witness"; services only
 //   high-water.note                 the newest checkpoint that signing.secret signed, at most a second late;
 //                                   written by the service, see high_water.h
+//   cosigned.txt                    what cosigning.secret has cosigned, of each log the newest; see cosigned.h
 //   superseded                      the next epoch's signing.public, once there is one: the service refuses to
 //                                   start; written by `polku new-epoch`, see superseded.h
 //   master.key                      64 hexadecimal digits, wraps the case keys; services only

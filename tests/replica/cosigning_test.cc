@@ -13,6 +13,7 @@ namespace {
 
 using ::polku::testing::IsOk;
 using ::polku::testing::IsOkAndHolds;
+using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -565,7 +566,7 @@ TEST_F(CosigningTest, ATreeThatCannotProveWhatItSaysAccusesNobodyAndProvesNothin
   head.frontier = origin_.frontier();
   auto subscriber = Subscriber::Make(options, head, WrapWithOwnKey, testing::SeededRandom(1));
   const auto started = subscriber->Start(time_, time_);
-  EXPECT_THAT(subscriber->OnSeen(NoteAt(origin_, Position(2)), time_), IsEmpty());
+  EXPECT_THAT(subscriber->OnSeen(NoteAt(origin_, Position(2)), time_).outputs, IsEmpty());
   // The right root with a wrong proof: nothing to keep a cosignature by.
   root = *log::TreeReader(origin_.engine(), kOwnLog).Root(Position(2));
   exchange::v1::Heartbeat heartbeat;
@@ -574,7 +575,7 @@ TEST_F(CosigningTest, ATreeThatCannotProveWhatItSaysAccusesNobodyAndProvesNothin
   heartbeat.set_checkpoint(origin_.checkpoint());
   *heartbeat.add_cosigned() = MakeCosigned(origin_, Position(2), *provider_, time_);
   heartbeat.mutable_cosigned(0)->clear_consistency();
-  EXPECT_THAT(subscriber->OnHeartbeat(heartbeat, time_), IsEmpty());
+  EXPECT_THAT(subscriber->OnHeartbeat(heartbeat, time_, time_), IsEmpty());
 }
 
 TEST_F(CosigningTest, AheadAndSilenceAreNoForks) {
@@ -601,9 +602,301 @@ TEST_F(CosigningTest, ARootThatIsNotOursWithoutANoteToShowIsAFaultAndNoFork) {
   heartbeat.set_origin(kOrigin);
   heartbeat.set_session(std::get<SendPull>(started.at(0)).pull.session());
   heartbeat.set_checkpoint(origin_.signer().Sign({kOrigin, origin_.size(), Hash()}));
-  const auto out = subscriber->OnHeartbeat(heartbeat, time_);
+  const auto out = subscriber->OnHeartbeat(heartbeat, time_, time_);
   ASSERT_THAT(out, SizeIs(1));
   EXPECT_THAT(std::get<RaiseAlarm>(out[0]).what, HasSubstr("root for our 1 entries is not ours"));
+}
+
+// ---- What an earlier run cosigned, remembered apart from the store ----
+
+Position CosignedSize(const Follower& replica) {
+  return ParseClaimed(replica.cosigns.back().checkpoint())->checkpoint.size;
+}
+
+TEST_F(CosigningTest, ARestartOnTheSameDiskCosignsAtOnce) {
+  AppendCommits(5);
+  Follower replica = Replica();
+  replica.Remember(replica);
+  const size_t before = replica.cosigns.size();
+  replica.Restart();
+  EXPECT_THAT(replica.cosigns, SizeIs(before + 1));
+  EXPECT_EQ(replica.status().fault(), "");
+  // What was remembered may be a little older than what is stored.
+  AppendCommits(4);
+  replica.Follow(origin_);
+  replica.Restart();
+  EXPECT_EQ(CosignedSize(replica), origin_.size());
+  EXPECT_EQ(replica.status().fault(), "");
+}
+
+TEST_F(CosigningTest, ARestoredReplicaCosignsAgainWhenItHasCaughtUp) {
+  AppendCommits(2);
+  Follower backup = Replica();
+  AppendCommits(5);
+  Follower live = Replica();
+  backup.Remember(live);
+  const size_t before = backup.cosigns.size();
+  backup.Restart();
+  EXPECT_THAT(backup.cosigns, SizeIs(before));
+  EXPECT_THAT(backup.status().fault(),
+              AllOf(HasSubstr(Str("our copy of ", backup.size().value())),
+                    HasSubstr(Str("older than the ", live.size().value()))));
+  // Part of the way.
+  backup.Deliver(origin_.Cut(kKela, backup.size().value(), 1));
+  ASSERT_LT(backup.size(), live.size());
+  EXPECT_THAT(backup.cosigns, SizeIs(before));
+  AppendCommits(3);
+  backup.Follow(origin_);
+  EXPECT_EQ(CosignedSize(backup), origin_.size());
+  EXPECT_EQ(backup.status().fault(), "");
+  EXPECT_THAT(backup.alarms, IsEmpty());
+}
+
+TEST_F(CosigningTest, AReplicaFromTheBeginningCosignsAgainWhenItHasCaughtUp) {
+  AppendCommits(6);
+  Follower live = Replica();
+  Follower fresh(origin_, Options());
+  fresh.Remember(live);
+  fresh.Restart();
+  EXPECT_THAT(fresh.cosigns, IsEmpty());
+  fresh.Follow(origin_);
+  EXPECT_EQ(CosignedSize(fresh), origin_.size());
+}
+
+// The reviewer's case: the store was restored, the origin was, too, and has gone on otherwise.
+TEST_F(CosigningTest, ARestoredReplicaNeverCosignsASecondHistoryAndProvesIt) {
+  AppendCommits(2);
+  Follower backup = Replica();
+  auto other = origin_.OldCopy(Position(3), 99);
+  AppendCommits(5);
+  Follower live = Replica();
+  backup.Remember(live);
+  const size_t before = backup.cosigns.size();
+  for (int i = 0; i < 9; ++i) Append(*other);
+  backup.Restart();
+  backup.Follow(*other);
+  backup.Heartbeat(other->checkpoint());
+  EXPECT_EQ(backup.size(), other->size());
+  EXPECT_THAT(backup.cosigns, SizeIs(before));
+  backup.ExpectForkProven();
+  backup.Restart();
+  EXPECT_THAT(backup.cosigns, SizeIs(before));
+}
+
+TEST_F(CosigningTest, TheSecondHistoryIsFoundAtExactlyTheSizeThatWasCosigned) {
+  AppendCommits(2);
+  Follower backup = Replica();
+  auto other = origin_.OldCopy(Position(3), 99);
+  AppendCommits(5);
+  Follower live = Replica();
+  backup.Remember(live);
+  const size_t before = backup.cosigns.size();
+  while (other->size() < live.size()) Append(*other);
+  backup.Restart();
+  backup.has_prefix = false;
+  backup.Follow(*other);
+  EXPECT_THAT(backup.cosigns, SizeIs(before));
+  backup.ExpectForkProven();
+}
+
+TEST_F(CosigningTest, AHeartbeatOfTheCosignedSizeWithAnotherRootIsTheProofBeforeAnythingIsStored) {
+  AppendCommits(2);
+  Follower backup = Replica();
+  auto other = origin_.OldCopy(Position(3), 99);
+  AppendCommits(5);
+  Follower live = Replica();
+  backup.Remember(live);
+  while (other->size() < live.size()) Append(*other);
+  backup.Restart();
+  backup.Heartbeat(other->checkpoint());
+  EXPECT_LT(backup.size(), live.size());
+  backup.ExpectForkProven();
+}
+
+TEST_F(CosigningTest, AStoreThatContradictsWhatWasCosignedIsNotCosignedAtTheStart) {
+  AppendCommits(2);
+  auto other = origin_.OldCopy(Position(3), 99);
+  AppendCommits(5);
+  Follower live = Replica();
+  for (int i = 0; i < 8; ++i) Append(*other);
+  Follower wrong(*other, Options());
+  wrong.Follow(*other);
+  const size_t before = wrong.cosigns.size();
+  wrong.Remember(live);
+  wrong.Restart();
+  EXPECT_THAT(wrong.cosigns, SizeIs(before));
+  wrong.ExpectForkProven();
+}
+
+TEST_F(CosigningTest, AContradictionThatOthersCannotCheckStopsCosigningAllTheSame) {
+  AppendCommits(5);
+  Follower replica = Replica();
+  const size_t before = replica.cosigns.size();
+  const proof::Checkpoint other{kOrigin, Position(3), Sha256("signed by an earlier key")};
+  replica.cosigned_before = CosignedBefore{other, SignerFromSeed(kOrigin, 'x')->Sign(other)};
+  replica.Restart();
+  Append();
+  replica.Follow(origin_);
+  EXPECT_EQ(replica.size(), origin_.size());
+  EXPECT_THAT(replica.cosigns, SizeIs(before));
+  EXPECT_THAT(replica.forks, IsEmpty());
+  EXPECT_THAT(replica.alarms, ElementsAre(HasSubstr("another history")));
+  EXPECT_THAT(replica.status().fault(), HasSubstr("another history"));
+}
+
+// Entries 2 to 7 come to a fresh replica as subtrees over the size that was cosigned.
+class HiddenSizeTest : public CosigningTest {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 4; ++i) origin_.AddEvent({{kProvider, {}}}, {});
+    origin_.Commit();
+    Follower live = Replica();
+    word_ = live.size();
+    for (int i = 0; i < 3; ++i) origin_.AddEvent({{kProvider, {}}}, {});
+    origin_.Commit();
+    fresh_ = std::make_unique<Follower>(origin_, Options());
+    fresh_->Remember(live);
+    fresh_->Restart();
+    fresh_->Follow(origin_);
+    ASSERT_FALSE(PrefixOf(fresh_->engine(), fresh_->number())(word_).ok());
+    ASSERT_THAT(fresh_->cosigns, IsEmpty());
+    ASSERT_THAT(fresh_->status().fault(), HasSubstr("withheld entries hide"));
+  }
+  Position word_;
+  std::unique_ptr<Follower> fresh_;
+};
+
+TEST_F(HiddenSizeTest, TheOriginsProofThatOurWordIsOfItsHistoryIsEnough) {
+  fresh_->Heartbeat(origin_.checkpoint(), {MakeCosigned(origin_, word_, *cosigner_, time_)});
+  ASSERT_THAT(fresh_->cosigns, SizeIs(1));
+  EXPECT_EQ(CosignedSize(*fresh_), origin_.size());
+  EXPECT_EQ(fresh_->status().fault(), "");
+}
+
+TEST_F(HiddenSizeTest, WithoutAProofOrWithAnothersWordNothingIsCosigned) {
+  auto unproven = MakeCosigned(origin_, word_, *cosigner_, time_);
+  unproven.clear_consistency();
+  auto others = MakeCosigned(origin_, Position(word_.value() + 1), *provider_, time_);
+  auto smaller = MakeCosigned(origin_, Position(1), *cosigner_, time_);
+  fresh_->Heartbeat(origin_.checkpoint(), {unproven, others, smaller});
+  EXPECT_THAT(fresh_->cosigns, IsEmpty());
+  Append();
+  fresh_->Follow(origin_);
+  EXPECT_THAT(fresh_->cosigns, IsEmpty());
+}
+
+TEST_F(HiddenSizeTest, AProofToAnOlderSizeThatIsStoredIsEnoughToo) {
+  const std::string told = origin_.checkpoint();
+  const auto cosigned = MakeCosigned(origin_, word_, *cosigner_, time_);
+  Append();
+  fresh_->Follow(origin_);
+  fresh_->Heartbeat(told, {cosigned});
+  ASSERT_THAT(fresh_->cosigns, SizeIs(1));
+  EXPECT_EQ(CosignedSize(*fresh_), origin_.size());
+}
+
+TEST_F(HiddenSizeTest, AWordThatIsStoredLaterIsCosignedWithThatStore) {
+  fresh_->stores_at_once = false;
+  const auto cosigned = MakeCosigned(origin_, word_, *cosigner_, time_);
+  const std::string told = origin_.checkpoint();
+  Append();
+  fresh_->Deliver(origin_.Cut(kKela, fresh_->size().value()));
+  fresh_->Heartbeat(told, {cosigned});
+  EXPECT_THAT(fresh_->cosigns, IsEmpty()) << "while it is being stored";
+  fresh_->Store();
+  ASSERT_THAT(fresh_->cosigns, SizeIs(1));
+  EXPECT_EQ(CosignedSize(*fresh_), origin_.size());
+}
+
+// What was remembered is gone, too, but the origin knows what we have said.
+TEST_F(CosigningTest, OurOwnLargerWordInAHeartbeatStopsCosigningUntilItIsReached) {
+  AppendCommits(2);
+  Follower backup = Replica();
+  auto other = origin_.OldCopy(Position(3), 99);
+  AppendCommits(5);
+  Follower live = Replica();
+  backup.Restart();
+  const size_t before = backup.cosigns.size();
+  backup.Heartbeat(origin_.checkpoint(),
+                   {MakeCosigned(origin_, live.size(), *cosigner_, time_)});
+  EXPECT_THAT(backup.status().fault(), HasSubstr("older than the"));
+  backup.now += absl::Minutes(1);
+  backup.Heartbeat(origin_.checkpoint());
+  EXPECT_THAT(backup.cosigns, SizeIs(before)) << "nothing is repeated meanwhile";
+  for (int i = 0; i < 9; ++i) Append(*other);
+  backup.Follow(*other);
+  EXPECT_THAT(backup.cosigns, SizeIs(before));
+  backup.ExpectForkProven();
+}
+
+TEST_F(CosigningTest, ALargerWordThatWeDidNotSayStopsNothing) {
+  AppendCommits(2);
+  Follower replica = Replica();
+  AppendCommits(5);
+  const auto forged = CosignerOf(kKela, 'y');
+  auto unsigned_word = MakeCosigned(origin_, origin_.size(), *cosigner_, time_);
+  const proof::Checkpoint other{kOrigin, Position(7), Sha256("not signed by the origin")};
+  unsigned_word.set_checkpoint(
+      AddLine(SignerFromSeed(kOrigin, 'x')->Sign(other), *cosigner_, time_));
+  replica.Heartbeat(origin_.checkpoint(),
+                    {MakeCosigned(origin_, origin_.size(), *provider_, time_),
+                     MakeCosigned(origin_, origin_.size(), *forged, time_), unsigned_word});
+  EXPECT_EQ(replica.status().fault(), "");
+  replica.Follow(origin_);
+  EXPECT_EQ(CosignedSize(replica), origin_.size());
+}
+
+// ---- Seen notes that cannot be decided yet ----
+
+TEST_F(CosigningTest, ASeenNoteThatWasDisplacedIsDecidedWhenItIsToldAgain) {
+  AppendCommits(2);
+  Follower replica = Replica();
+  auto liar = origin_.OldCopy(Position(3), 99);
+  for (int i = 0; i < 10; ++i) Append(*liar);
+  AppendCommits(20);
+  EXPECT_FALSE(replica.Seen(liar->checkpoint()));
+  EXPECT_FALSE(replica.Seen(NoteAt(origin_, Position(8)))) << "takes its place";
+  EXPECT_FALSE(replica.Seen(liar->checkpoint()));
+  EXPECT_FALSE(replica.Seen(NoteAt(origin_, Position(8)))) << "known, and not reached yet";
+  replica.Follow(origin_);
+  EXPECT_THAT(replica.forks, IsEmpty());
+  EXPECT_TRUE(replica.Seen(NoteAt(origin_, Position(8))));
+  EXPECT_TRUE(replica.Seen(liar->checkpoint()));
+  replica.ExpectForkProven();
+  EXPECT_TRUE(replica.Seen(NoteAt(origin_, Position(9)))) << "nothing is left to find";
+}
+
+TEST_F(CosigningTest, WhatIsNotSignedByTheOriginIsDecidedAndWhatIsHiddenIsNot) {
+  for (int i = 0; i < 7; ++i) origin_.AddEvent({{kProvider, {}}}, {});
+  origin_.Commit();
+  Follower replica = Replica();
+  EXPECT_TRUE(replica.Seen("junk"));
+  EXPECT_TRUE(replica.Seen(SignerFromSeed(kOrigin, 'x')->Sign({kOrigin, Position(3), Hash()})));
+  EXPECT_TRUE(replica.Seen(origin_.checkpoint()));
+  EXPECT_FALSE(replica.Seen(NoteAt(origin_, Position(5))));
+}
+
+TEST_F(CosigningTest, ANoteWithMoreSignaturesIsTheSameCheckpointAndCostsNoProof) {
+  AppendCommits(4);
+  SubscriberOptions options = Options();
+  options.origin = kOrigin;
+  options.stored_checkpoint = origin_.checkpoint();
+  int proofs = 0;
+  options.prefix = [&](Position size) -> absl::StatusOr<PrefixProof> {
+    ++proofs;
+    return PrefixOf(origin_.engine(), kOwnLog)(size);
+  };
+  log::LogHead head;
+  head.frontier = origin_.frontier();
+  auto subscriber = Subscriber::Make(options, head, WrapWithOwnKey, testing::SeededRandom(1));
+  const std::string note = NoteAt(origin_, Position(2));
+  for (int i = 0; i < 10; ++i) {
+    const auto outcome = subscriber->OnSeen(
+        AddLine(note, *provider_, time_ + absl::Seconds(i)), time_);
+    EXPECT_TRUE(outcome.decided);
+    EXPECT_THAT(outcome.outputs, IsEmpty());
+  }
+  EXPECT_EQ(proofs, 1);
 }
 
 }  // namespace

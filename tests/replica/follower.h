@@ -4,6 +4,7 @@
 #define POLKU_TESTS_REPLICA_FOLLOWER_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -37,6 +38,7 @@ class Follower {
     auto note = engine_->ReadCheckpoint(log_->number(), log_->size());
     ASSERT_THAT(note, polku::testing::IsOk());
     options.stored_checkpoint = note->value_or("");
+    options.cosigned_before = cosigned_before;
     subscriber_ = Subscriber::Make(options, log_->head(), WrapWithOwnKey,
                                    polku::testing::SeededRandom(++restarts_));
     Start();
@@ -61,9 +63,19 @@ class Follower {
     heartbeat.set_session(session());
     heartbeat.set_checkpoint(std::move(checkpoint));
     for (const auto& one : cosigned) *heartbeat.add_cosigned() = one;
-    Take(subscriber_->OnHeartbeat(heartbeat, now));
+    Take(subscriber_->OnHeartbeat(heartbeat, now, wall));
   }
-  void Seen(std::string_view note) { Take(subscriber_->OnSeen(note, now)); }
+  // Whether it was decided.
+  bool Seen(std::string_view note) {
+    SeenOutcome outcome = subscriber_->OnSeen(note, now);
+    Take(std::move(outcome.outputs));
+    return outcome.decided;
+  }
+  // What a host remembers apart from the store: what `live`, the same witness, has cosigned last.
+  void Remember(const Follower& live) {
+    const std::string& note = live.cosigns.back().checkpoint();
+    cosigned_before = CosignedBefore{ParseClaimed(note)->checkpoint, note};
+  }
   void Tick() { Take(subscriber_->Tick(now)); }
   // What waits on a slow disk.
   void Store(absl::Status status = absl::OkStatus()) {
@@ -100,6 +112,7 @@ class Follower {
 
   bool stores_at_once = true;
   bool has_prefix = true;
+  std::optional<CosignedBefore> cosigned_before;  // from the next Restart on
   absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   absl::Time wall = absl::FromUnixSeconds(1'741'000'000);
   std::vector<std::string> order;  // of all outputs, by kind

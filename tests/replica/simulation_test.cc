@@ -330,7 +330,7 @@ class World {
       Replica& next = *replicas_[(replica->index + 1) % replicas_.size()];
       Send(2 * replicas_.size() + replica->index,
            [this, &next, note = StoredNote(*replica), life = next.life] {
-             if (life == next.life) Take(next, next.subscriber->OnSeen(note, now_));
+             if (life == next.life) Take(next, next.subscriber->OnSeen(note, now_).outputs);
            });
     }
   }
@@ -484,7 +484,7 @@ class World {
         Send(2 * replica.index + 1,
              [this, &replica, heartbeat = beat->heartbeat, life = replica.life] {
                if (life == replica.life)
-                 Take(replica, replica.subscriber->OnHeartbeat(heartbeat, now_));
+                 Take(replica, replica.subscriber->OnHeartbeat(heartbeat, now_, now_));
              });
       } else {
         const auto& refused = std::get<SendError>(output);

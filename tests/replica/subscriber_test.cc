@@ -65,7 +65,7 @@ class SubscriberTest : public ::testing::Test {
     heartbeat.set_origin(kOrigin);
     heartbeat.set_session(session());
     heartbeat.set_checkpoint(checkpoint);
-    Take(subscriber_->OnHeartbeat(heartbeat, now_));
+    Take(subscriber_->OnHeartbeat(heartbeat, now_, wall_));
   }
   void Stored(absl::Status status = absl::OkStatus()) {
     Take(subscriber_->OnStored(std::move(status), now_, wall_));

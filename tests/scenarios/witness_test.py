@@ -3,6 +3,7 @@
 others can check, what a service says of itself when nobody can be asked, a mirror that holds it all."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import harness
 from harness import cluster
 
 REFERRAL = "oulu-referral"
+AUDITOR = "tarkastaja-audit"
 WITNESSES = ["kela-compensation", "toimintatupa-attendance"]
 
 
@@ -163,6 +165,61 @@ class WitnessTest(harness.SystemTest):
         for name, done in self.cluster.wait_until("a pass is through", verified).items():
             self.assertEqual(done["problems"], 0, f"{name}: {done['first_problem']}")
             self.assertGreater(done["entries"], 0)
+
+    def test_8_a_witness_put_back_to_a_backup_cosigns_again_when_it_has_caught_up(self):
+        home = self.cluster.directory / AUDITOR
+        remembered = home / "keys/cosigned.txt"
+        self.assertEqual(self.publish(9).returncode, 0)
+        self.cluster.wait_until("the auditor cosigns", self.auditor_cosigned_all)
+        self.cluster.stop(AUDITOR)
+        shutil.copytree(home / "data", self.directory / "backup")
+        self.cluster.start(AUDITOR)
+        self.assertEqual(self.publish(10).returncode, 0)
+        size = self.cluster.status(REFERRAL)["size"]
+        # The file follows within a second, while the service runs; a kill at any time leaves it whole.
+        self.cluster.wait_until(
+            "it is remembered",
+            lambda: f"{self.cluster.origin(REFERRAL)}\n{size}\n" in remembered.read_text())
+        self.cluster.stop()
+        shutil.rmtree(home / "data")
+        shutil.copytree(self.directory / "backup", home / "data")
+        self.cluster.start(AUDITOR)
+        subscription = self.auditor_of_referral()
+        self.assertIn("is older than the", subscription["fault"])
+        self.assertEqual(subscription["cosigned_size"], 0)
+        self.cluster.start(REFERRAL)
+        self.cluster.wait_until("it has caught up and cosigns", self.auditor_cosigned_all)
+        self.assertEqual(self.auditor_of_referral()["fault"], "")
+
+    def auditor_of_referral(self):
+        [found] = [s for s in self.cluster.status(AUDITOR)["subscriptions"]
+                   if s["origin"] == self.cluster.origin(REFERRAL)]
+        return found
+
+    def auditor_cosigned_all(self):
+        return self.auditor_of_referral()["cosigned_size"] == self.cluster.status(REFERRAL)["size"]
+
+    def test_9_what_was_cosigned_cannot_be_kept_or_read(self):
+        keys = self.cluster.directory / AUDITOR / "keys"
+        blocked = keys / "cosigned.txt.new"
+        blocked.mkdir()
+        self.assertEqual(self.publish(11).returncode, 0)
+        self.cluster.wait_until("health tells it", lambda: "what was cosigned cannot be kept" in
+                                self.cluster.status(AUDITOR)["health"])
+        blocked.rmdir()
+        self.cluster.wait_until("it is over",
+                                lambda: self.cluster.status(AUDITOR)["health"] == "ok")
+        self.cluster.stop(AUDITOR)
+        file = keys / "cosigned.txt"
+        whole = file.read_bytes()
+        file.write_bytes(whole[:-10])
+        refused = subprocess.run([self.cluster.binaries / "polku-audit", "--config",
+                                  self.cluster.config(AUDITOR)],
+                                 capture_output=True, text=True, timeout=60)
+        self.assert_fails(refused, 5, "cosigned.txt", "newest backup", "remove the file")
+        file.unlink()
+        self.cluster.start(AUDITOR)
+        self.cluster.wait_until("it is written anew", file.exists)
 
 
 if __name__ == "__main__":
