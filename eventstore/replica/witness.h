@@ -22,6 +22,8 @@ namespace polku::replica {
 inline constexpr size_t kMaxCheckpointBytes = 2048;  // of a note in a message, signatures included
 inline constexpr size_t kMaxCosigned = 32;           // of one heartbeat
 inline constexpr size_t kMaxSeen = 64;
+// By how much a cosignature's time may be ahead of our clock, and be taken.
+inline constexpr absl::Duration kMaxClockAhead = absl::Minutes(10);
 
 struct TrustedWitness {
   std::string agency;

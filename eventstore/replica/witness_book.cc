@@ -17,7 +17,7 @@ class WitnessBookImpl final : public WitnessBook {
       : options_(std::move(options)), newest_(options_.witnesses.size()) {
     for (const log::KeptCosignature& cosignature : kept) {
       for (size_t i = 0; i < newest_.size(); ++i) {
-        if (options_.witnesses[i].key.name() != cosignature.witness) continue;
+        if (!log::IsOfKey(cosignature, options_.witnesses[i].key)) continue;
         if (!newest_[i].has_value() || newest_[i]->size < cosignature.size)
           newest_[i] = cosignature;
       }
@@ -32,7 +32,7 @@ class WitnessBookImpl final : public WitnessBook {
   }
 
   Outcome OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign, Position size,
-                   std::string_view note) override {
+                   std::string_view note, absl::Time wall) override {
     if (cosign.origin() != options_.origin) return Rejected("it is of another origin");
     const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosign.checkpoint());
     if (!claimed.ok()) return Rejected(std::string(claimed.status().message()));
@@ -79,12 +79,21 @@ class WitnessBookImpl final : public WitnessBook {
       if (outcome.self_fork.empty()) outcome.rejected = "its root is not ours, and no proof of it";
       return outcome;
     }
-    if (!is_larger && confirmed_) return {};  // said before; a new session repeats it
+    const bool confirms = !confirmed_ && checkpoint.size >= options_.opened_at &&
+                          options_.witnesses[witness].agency != options_.own_agency;
+    if (!is_larger && !confirms) return {};  // said before; a new session repeats it
     // The root is ours, so whether our own signature came back whole does not matter.
     if (!VerifyLine(*claimed, *line, options_.witnesses[witness].key)) {
       return Rejected("the cosignature does not verify");
     }
-    confirmed_ = true;
+    if (*line->cosigned_at > wall + kMaxClockAhead) {
+      Outcome outcome;
+      outcome.clock_ahead = *line->cosigned_at - wall;
+      outcome.rejected = Str("the cosignature of ", options_.witnesses[witness].key.name(),
+                             " has a time that is more than 10 minutes ahead of our clock");
+      return outcome;
+    }
+    confirmed_ = confirmed_ || confirms;
     if (!is_larger) return {};
     Outcome outcome;
     newest = log::KeptCosignature{.witness = options_.witnesses[witness].key.name(),

@@ -25,12 +25,13 @@ struct WitnessBookOptions {
   proof::VerifierKey own_key; // kCheckpoint
   std::vector<TrustedWitness> witnesses;
   PrefixFn prefix;  // of the own log, below its present size
+  Position opened_at;  // the own log's size at Make
 };
 
 class WitnessBook {
  public:
-  // `kept`: the newest cosignature of each witness, from an earlier run: they count for what they cover, but
-  // they confirm nothing.
+  // `kept`: the largest cosignature of each witness's key, from an earlier run, of roots that are the own
+  // log's: they count for what they cover when the key is still trusted, but they confirm nothing.
   static std::unique_ptr<WitnessBook> Make(WitnessBookOptions options,
                                            const std::vector<log::KeptCosignature>& kept);
   virtual ~WitnessBook() = default;
@@ -47,14 +48,19 @@ class WitnessBook {
     // The witness has more than this log: opened from an old copy. The signed note says how much.
     std::optional<proof::Checkpoint> ahead;
     std::string rejected;  // why it was not taken; for the operator's log
+    // Not taken although it is good: by so much its time is ahead of our clock.
+    std::optional<absl::Duration> clock_ahead;
   };
-  // `agency`: the transport's authenticated name. `size`, `note`: the own log's present checkpoint.
+  // `agency`: the transport's authenticated name. `size`, `note`: the own log's present checkpoint; `wall`:
+  // our clock.
   virtual Outcome OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign, Position size,
-                           std::string_view note) = 0;
+                           std::string_view note, absl::Time wall) = 0;
 
   // Other agencies whose newest cosignature covers `size` entries, each once, ascending.
   virtual std::vector<std::string> AgenciesCovering(Position size) const = 0;
-  // Whether a witness has shown since Make that it stands where this log stands or on a part of it.
+  // Whether a witness of another agency has said since Make that it holds all that this log had at Make: had
+  // it more of it, it would have said that. One that holds less says nothing about what comes after, and one
+  // of the own agency may have been put back together with this log.
   virtual bool confirmed() const = 0;
   virtual std::vector<exchange::v1::WitnessStatus> status() const = 0;
   // The newest cosignature of each witness with its note.

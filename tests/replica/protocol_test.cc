@@ -212,9 +212,11 @@ TEST(ProtocolTest, TheExampleCosignatureCountsForTheExampleBatch) {
                                  .own_agency = "FI/MUN/0187690-1/oulu",
                                  .own_key = KeyIn(blocks, "vkey", proof::KeyUse::kCheckpoint),
                                  .witnesses = {{kKela, witness}},
-                                 .prefix = {}},
+                                 .prefix = {},
+                                 .opened_at = {}},
                                 {});
-  const auto outcome = book->OnCosign(kKela, envelope.cosign(), Position(4), blocks["note"]);
+  const auto outcome = book->OnCosign(kKela, envelope.cosign(), Position(4), blocks["note"],
+                                      absl::FromUnixSeconds(1'741'000'060));
   ASSERT_TRUE(outcome.keep.has_value()) << outcome.rejected;
   EXPECT_EQ(outcome.keep->time, absl::FromUnixSeconds(1'741'000'002));
   EXPECT_THAT(book->AgenciesCovering(Position(4)), ::testing::ElementsAre(kKela));

@@ -48,7 +48,8 @@ class WitnessBookTest : public ::testing::Test {
                                .prefix = [this](Position size) {
                                  ++prefixes_asked_;
                                  return PrefixOf(origin_.engine(), kOwnLog)(size);
-                               }};
+                               },
+                               .opened_at = origin_.size()};
     book_ = WitnessBook::Make(std::move(options), kept);
   }
 
@@ -57,7 +58,7 @@ class WitnessBookTest : public ::testing::Test {
     exchange::v1::Cosign cosign;
     cosign.set_origin(origin);
     cosign.set_checkpoint(std::move(checkpoint));
-    return book_->OnCosign(agency, cosign, origin_.size(), origin_.checkpoint());
+    return book_->OnCosign(agency, cosign, origin_.size(), origin_.checkpoint(), wall_);
   }
   WitnessBook::Outcome CosignAt(uint64_t size, absl::Duration later = absl::ZeroDuration()) {
     return Cosign(kKela, AddLine(NoteAt(origin_, Position(size)), *kela_, time_ + later));
@@ -78,6 +79,7 @@ class WitnessBookTest : public ::testing::Test {
   const std::unique_ptr<proof::Signer> provider_ = CosignerOf(kProvider);
   const std::unique_ptr<proof::Signer> oulu_ = CosignerOf(kOulu);
   const absl::Time time_ = absl::FromUnixSeconds(1'741'000'777);
+  absl::Time wall_ = time_ + absl::Minutes(5);
   int prefixes_asked_ = 0;
   std::unique_ptr<WitnessBook> book_;
 };
@@ -120,7 +122,6 @@ TEST_F(WitnessBookTest, AgenciesCountOnceAscendingAndTheOwnNotAtAll) {
 
 TEST_F(WitnessBookTest, ALateCosignatureOfAnEarlierSizeCounts) {
   EXPECT_TRUE(CosignAt(4).keep.has_value());
-  EXPECT_TRUE(book_->confirmed());
   EXPECT_TRUE(CosignAt(9, absl::Seconds(-3)).keep.has_value()) << "a clock set back says more";
   EXPECT_THAT(book_->AgenciesCovering(Position(9)), ElementsAre(kKela));
 }
@@ -265,12 +266,66 @@ TEST_F(WitnessBookTest, WhatWasKeptCountsAfterARestartAndConfirmsNothing) {
   EXPECT_TRUE(book_->confirmed());
 }
 
-TEST_F(WitnessBookTest, ASmallerWordOfAWitnessThatLostItsDiskConfirms) {
+TEST_F(WitnessBookTest, WhoHoldsLessThanTheLogHadAtTheStartConfirmsNothing) {
   const auto kept = CosignAt(10).keep;
   Make({*kept});
+  // Of a witness that lost its disk, or lags: that nobody has more than this log, it cannot know.
   EXPECT_FALSE(CosignAt(4, absl::Seconds(60)).keep.has_value());
-  EXPECT_TRUE(book_->confirmed());
+  EXPECT_FALSE(CosignAt(9, absl::Seconds(61)).keep.has_value());
+  EXPECT_FALSE(book_->confirmed());
   EXPECT_THAT(book_->AgenciesCovering(Position(10)), ElementsAre(kKela));
+  // The log goes on meanwhile; what it had at the start is enough.
+  Append(5);
+  EXPECT_FALSE(CosignAt(10, absl::Seconds(62)).keep.has_value());
+  EXPECT_TRUE(book_->confirmed());
+}
+
+TEST_F(WitnessBookTest, AServiceOfTheOwnAgencyConfirmsNothing) {
+  EXPECT_TRUE(Cosign(kOulu, AddLine(origin_.checkpoint(), *oulu_, time_)).keep.has_value());
+  EXPECT_FALSE(book_->confirmed());
+  EXPECT_TRUE(Cosign(kProvider, AddLine(origin_.checkpoint(), *provider_, time_)).keep.has_value());
+  EXPECT_TRUE(book_->confirmed());
+}
+
+TEST_F(WitnessBookTest, ATimeFarAheadOfOurClockIsNotTaken) {
+  wall_ = time_;
+  for (const absl::Time time : {time_ + kMaxClockAhead + absl::Seconds(1),
+                                absl::FromUnixSeconds((int64_t{1} << 62) + 5)}) {
+    const auto outcome = Cosign(kKela, AddLine(origin_.checkpoint(), *kela_, time));
+    ExpectRejected(outcome, "ahead of our clock");
+    EXPECT_EQ(outcome.clock_ahead, time - time_);
+  }
+  // Who only says so is not told of as a witness with a wrong clock.
+  const auto false_word = Cosign(
+      kKela, origin_.checkpoint() + kela_->Cosign({kOrigin, origin_.size(), Hash()},
+                                                  time_ + absl::Hours(1)));
+  ExpectRejected(false_word, "does not verify");
+  EXPECT_FALSE(false_word.clock_ahead.has_value());
+  EXPECT_TRUE(CosignAt(10, kMaxClockAhead).keep.has_value());
+}
+
+TEST_F(WitnessBookTest, AnOldCopyIsFoundWhateverTheWitnesssClockShows) {
+  auto newer = origin_.OldCopy(origin_.size(), 7);
+  newer->AddRandomEvent({kKela});
+  newer->Commit();
+  EXPECT_TRUE(Cosign(kKela, AddLine(newer->checkpoint(), *kela_, time_ + absl::Hours(99)))
+                  .ahead.has_value());
+}
+
+TEST_F(WitnessBookTest, WhatAnotherKeyOfTheSameNameSaidCountsNoMore) {
+  const auto kept = CosignAt(10).keep;
+  ASSERT_TRUE(kept.has_value());
+  const auto replaced = SignerFromSeed(kela_->verifier().name(), 'n', proof::KeyUse::kCosignature);
+  WitnessBookOptions options{.origin = kOrigin,
+                             .own_agency = kOulu,
+                             .own_key = origin_.signer().verifier(),
+                             .witnesses = {{kKela, replaced->verifier()}},
+                             .prefix = PrefixOf(origin_.engine(), kOwnLog)};
+  book_ = WitnessBook::Make(std::move(options), {*kept});
+  EXPECT_THAT(book_->newest(), IsEmpty()) << "nor is it passed on";
+  EXPECT_THAT(book_->AgenciesCovering(Position(1)), IsEmpty());
+  ExpectRejected(CosignAt(10, absl::Seconds(1)), "not one cosignature of a trusted key");
+  EXPECT_TRUE(Cosign(kKela, AddLine(origin_.checkpoint(), *replaced, time_)).keep.has_value());
 }
 
 TEST_F(WitnessBookTest, ASizeBetweenCommitsCountsToo) {
@@ -289,7 +344,8 @@ TEST_F(WitnessBookTest, ASizeBetweenCommitsCountsToo) {
   cosign.set_origin(kOrigin);
   cosign.set_checkpoint(AddLine(NoteAt(recovered, Position(5)), *kela_, time_));
   EXPECT_TRUE(
-      book_->OnCosign(kKela, cosign, recovered.size(), recovered.checkpoint()).keep.has_value());
+      book_->OnCosign(kKela, cosign, recovered.size(), recovered.checkpoint(), wall_)
+          .keep.has_value());
 }
 
 }  // namespace
