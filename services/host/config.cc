@@ -329,6 +329,12 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
     if (!witness_names.insert(key->name()).second) {
       return Invalid(path, field, Str(key->name(), " is listed twice; take the old key out"));
     }
+    // One key under two names would be one word that counts twice.
+    for (const auto& other : config.witnesses) {
+      if (other.key.key() != key->key()) continue;
+      return Invalid(path, field, Str("cosigning_key is that of ", other.key.name(),
+                                      " under another name; each service has a key of its own"));
+    }
     config.witnesses.push_back({witness.agency(), *std::move(key)});
   }
   for (int i = 0; i < text.earlier_signing_keys_size(); ++i) {

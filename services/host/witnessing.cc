@@ -6,11 +6,14 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/entry.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/proof/merkle_proof.h"
 #include "eventstore/proof/note.h"
+#include "eventstore/proof/proof_file.h"
 
 namespace polku::host {
 namespace {
@@ -29,9 +32,19 @@ static_assert(log::kMaxEntriesPerAppend * (proof::kMaxProofHashes * 34 + 512) +
 // Senders that are no witnesses here, each told once in the operator's log.
 constexpr size_t kMaxUnknownTold = 256;
 
+// What a sender calls itself goes into logs and onto terminals: bounded and printable.
+constexpr size_t kMaxNameBytes = 200;
+std::string Printable(std::string_view name) {
+  return absl::CHexEscape(ToAbsl(name.substr(0, kMaxNameBytes)));
+}
+
 constexpr std::string_view kRemedy =
     "; nothing is appended until the next start. Stop the service; fetch the missing entries with `polku "
     "recover` from a mirror, or, when nobody has them, go on in a new epoch with `polku new-epoch`";
+// Also at every later start: the evidence is kept.
+constexpr std::string_view kForkRemedy =
+    "; nothing is appended to this directory any more. Stop the service; fetch the history that the peers "
+    "hold into an empty data directory with `polku recover`, or go on in a new epoch with `polku new-epoch`";
 
 }  // namespace
 
@@ -69,11 +82,32 @@ Witnessing::Witnessing(Options options)
   }
 }
 
+bool Witnessing::IsTrusted(const log::KeptCosignature& cosignature) const {
+  return std::any_of(options_.config.witnesses.begin(), options_.config.witnesses.end(),
+                     [&](const auto& witness) { return log::IsOfKey(cosignature, witness.key); });
+}
+
 absl::Status Witnessing::ReadKept() {
-  POLKU_ASSIGN_OR_RETURN(auto kept, log::NewestCosignatures(options_.engine, kOwnLog));
-  // Those of an old copy that was given back its log, or of witnesses that are none any more.
+  const log::MalformedFn malformed = [this](const absl::Status& status) {
+    AddFlaw(std::string(ToStd(status.message())));
+  };
+  POLKU_ASSIGN_OR_RETURN(auto kept,
+                         log::NewestCosignatures(options_.engine, kOwnLog, malformed));
+  // Those of an old copy that was given back its log, or of witnesses or keys that are none any more.
   std::erase_if(kept, [this](const auto& cosignature) {
-    return cosignature.size > options_.size() || !agency_of_.contains(cosignature.witness);
+    return cosignature.size > options_.size() || !IsTrusted(cosignature);
+  });
+  // The note of a kept cosignature is signed again when it is told: never for a root that is not ours.
+  std::erase_if(kept, [this](const auto& cosignature) {
+    const auto root = tree_.Root(cosignature.size);
+    if (root.ok() && *root == cosignature.root) return false;
+    AddFlaw(root.ok() ? Str("the cosignature of ", cosignature.witness, " kept for ",
+                            cosignature.size.value(),
+                            " entries is passed over: its root is not that of our log; `polku "
+                            "verify` tells whether the record or the log was altered")
+                      : Str("the cosignatures kept of ", cosignature.witness,
+                            " are passed over: ", root.status().ToString()));
+    return true;
   });
   for (const auto& cosignature : kept) Remember(cosignature);
   book_ = replica::WitnessBook::Make(
@@ -83,20 +117,50 @@ absl::Status Witnessing::ReadKept() {
        .witnesses = options_.config.witnesses,
        .prefix = [this](Position size) {
          return PrefixOf(options_.engine, kOwnLog, size, options_.size());
-       }},
+       },
+       .opened_at = options_.size()},
       kept);
-  POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(options_.engine));
-  for (const auto& held_log : held) {
-    POLKU_ASSIGN_OR_RETURN(auto forks, log::Forks(options_.engine, held_log.number));
-    for (auto& fork : forks) forks_.push_back({held_log.head.origin, std::move(fork)});
+  POLKU_ASSIGN_OR_RETURN(auto forks, log::AllForks(options_.engine, malformed));
+  for (auto& fork : forks) {
+    std::string flaw = FlawOf(fork);
+    if (flaw.empty()) {
+      forks_.push_back(std::move(fork));
+    } else {
+      AddFlaw(std::move(flaw));
+    }
   }
-  // The own key has signed two histories: whichever this one is, the other must be looked at first.
+  // The own key has signed two histories: whichever this one is, going on with it would make both longer.
   if (IsForked(own_origin_)) {
-    LogLine(LogLevel::kError, "FORK ", own_origin_,
-            ": kept evidence says that our own key signed two histories; `polku status --evidence "
-            "DIR` writes it");
+    SetBehind("BEHIND: kept evidence proves that our own key signed two histories of this log (`polku "
+              "status --evidence DIR` writes it)",
+              kForkRemedy);
   }
   return absl::OkStatus();
+}
+
+void Witnessing::AddFlaw(std::string what) {
+  const auto [flaw, is_new] = flaws_.insert(std::move(what));
+  if (is_new) LogLine(LogLevel::kError, *flaw);
+}
+
+// A fork is held against an origin for ever: the record's word is not enough for that.
+std::string Witnessing::FlawOf(const log::KeptFork& fork) const {
+  const auto keys = options_.config.OtherLogKeys();
+  const auto other = keys.find(fork.origin);
+  if (fork.origin != own_origin_ && other == keys.end()) {
+    return Str("kept evidence of a fork of ", fork.origin,
+               " is not checked and marks nobody: its key is not configured (earlier_signing_keys)");
+  }
+  const proof::VerifierKey& key =
+      fork.origin == own_origin_ ? options_.signer.verifier() : other->second;
+  const auto pair = proof::ParseCheckpointPair(fork.pair);
+  if (pair.ok()) {
+    const auto verdict = proof::VerifyCheckpointPair(*pair, key);
+    if (verdict.ok() && *verdict == proof::PairVerdict::kFork) return "";
+  }
+  return Str("kept evidence of a fork of ", fork.origin,
+             " proves none under its key and marks nobody: it was altered, or that key was changed; `polku "
+             "verify` names it");
 }
 
 std::string Witnessing::NoteOf(Position size, const Hash& root) const {
@@ -104,38 +168,52 @@ std::string Witnessing::NoteOf(Position size, const Hash& root) const {
   return options_.signer.Sign({own_origin_, size, root});
 }
 
-void Witnessing::SetBehind(std::string_view peer, std::string_view what) {
+void Witnessing::SetBehind(std::string_view what, std::string_view remedy) {
   if (!behind_.empty()) return;
-  behind_ = Str("BEHIND: this log was opened from an old copy: ", peer, " ", what, kRemedy);
+  behind_ = Str(what, remedy);
   LogLine(LogLevel::kError, behind_);
 }
 
 Witnessing::Taken Witnessing::OnCosign(std::string_view agency,
                                        const exchange::v1::Cosign& cosign) {
   Taken taken;
+  bool trusted = false;
+  std::string sender = Str(agency, " as nobody");
   if (const auto claimed = replica::ParseClaimed(cosign.checkpoint()); claimed.ok()) {
     for (const auto& line : claimed->lines) {
-      if (line.cosigned_at && line.name.starts_with(Str(agency, "/"))) taken.witness = line.name;
+      if (!line.cosigned_at || !line.name.starts_with(Str(agency, "/")) || trusted) continue;
+      taken.witness = Printable(line.name);
+      sender = Str(agency, " as ", taken.witness, ", key ", absl::StrFormat("%08x", line.key_id));
+      for (const auto& witness : options_.config.witnesses) {
+        trusted = trusted || (witness.agency == agency && witness.key.name() == line.name &&
+                              witness.key.key_id() == line.key_id);
+      }
     }
   }
   // Other services of our own agency follow us, too, and need not be listed: told once, not each time.
-  if (!agency_of_.contains(taken.witness)) {
-    const std::string sender = Str(agency, " as ", taken.witness.empty() ? "nobody" : taken.witness);
+  if (!trusted) {
     if (unknown_.size() < kMaxUnknownTold && unknown_.insert(sender).second) {
       LogLine(LogLevel::kWarning, "cosignatures of ", sender,
-              " are ignored: list its cosigning.public under witnesses, if they are to count");
+              agency_of_.contains(taken.witness)
+                  ? " are ignored: another key of that name is listed under witnesses; when its owner "
+                    "says that it was replaced, list the new cosigning.public"
+                  : " are ignored: list its cosigning.public under witnesses, if they are to count");
     }
     return taken;
   }
-  const auto outcome = book_->OnCosign(agency, cosign, options_.size(), options_.checkpoint());
+  const auto outcome =
+      book_->OnCosign(agency, cosign, options_.size(), options_.checkpoint(), options_.clock());
   if (outcome.ahead) {
-    SetBehind(agency, Str("holds ", outcome.ahead->size.value(),
-                          " entries of it under our own signature, and here are ",
-                          options_.size().value()));
+    SetBehind(Str("BEHIND: this log was opened from an old copy: ", agency, " holds ",
+                  outcome.ahead->size.value(), " entries of it under our own signature, and here are ",
+                  options_.size().value()),
+              kRemedy);
   }
   if (!outcome.self_fork.empty()) {
-    SetBehind(agency, "holds another history of it under our own signature");
-    if (auto kept = KeepFork(kOwnLog, own_origin_, outcome.self_fork); !kept.ok()) {
+    SetBehind(Str("BEHIND: this log was opened from an old copy: ", agency,
+                  " holds another history of it under our own signature"),
+              kForkRemedy);
+    if (auto kept = KeepFork(own_origin_, outcome.self_fork); !kept.ok()) {
       fault_ = kept.ToString();
     }
   }
@@ -143,7 +221,14 @@ Witnessing::Taken Witnessing::OnCosign(std::string_view agency,
     peer_log_.Line(LogLevel::kWarning, agency, options_.clock(), "a cosignature was ignored: ",
                    outcome.rejected);
   }
+  if (outcome.clock_ahead) {
+    fast_clocks_[taken.witness] =
+        Str("the cosignatures of ", taken.witness, " are not counted: its clock is ",
+            absl::FormatDuration(absl::Trunc(*outcome.clock_ahead, absl::Seconds(1))),
+            " ahead of ours; one of the two must be set right");
+  }
   if (!outcome.keep) return taken;
+  fast_clocks_.erase(taken.witness);
   Remember(*outcome.keep);
   if (auto kept = KeepCosignatures(kOwnLog, {*outcome.keep}); !kept.ok()) {
     // It counts all the same: the witness has said it, and will say it again.
@@ -154,17 +239,14 @@ Witnessing::Taken Witnessing::OnCosign(std::string_view agency,
 }
 
 void Witnessing::OnPullBeyond(std::string_view agency, Position next) {
-  // Who is no witness may be mistaken or lie; and it could stop the service by that.
-  if (others_.contains(std::string(agency))) {
-    SetBehind(agency, Str("has entries of it up to ", next.value(), ", and here are ",
-                          options_.size().value()));
-    return;
-  }
+  // Nothing is signed in a Pull: who sends it may be mistaken or lie, and could stop the service by that. A
+  // witness that holds more says so by its Cosign, which it sends before its first Pull.
   std::string& claim = claims_[std::string(agency)];
   claim = Str(agency, " claims to hold entries of this log up to ", next.value(), ", and here are ",
-              options_.size().value(),
-              ": if that is so, it was opened from an old copy (`polku recover`); list its "
-              "cosigning.public under witnesses to have it proven");
+              options_.size().value(), ": if that is so, it was opened from an old copy (`polku recover`)",
+              others_.contains(std::string(agency))
+                  ? "; its cosignature would prove it"
+                  : "; list its cosigning.public under witnesses to have it proven");
   peer_log_.Line(LogLevel::kError, agency, options_.clock(), claim);
 }
 
@@ -174,8 +256,10 @@ void Witnessing::OnOwnSeen(std::string_view peer, std::string_view note) {
   if (!seen.ok() || seen->size == Position()) return;  // not signed by us: it says nothing
   const Position size = options_.size();
   if (seen->size > size) {
-    SetBehind(peer, Str("was shown ", seen->size.value(),
-                        " entries of it under our own signature, and here are ", size.value()));
+    SetBehind(Str("BEHIND: this log was opened from an old copy: ", peer, " was shown ",
+                  seen->size.value(), " entries of it under our own signature, and here are ",
+                  size.value()),
+              kRemedy);
     return;
   }
   const auto prefix = PrefixOf(options_.engine, kOwnLog, seen->size, size);
@@ -184,10 +268,12 @@ void Witnessing::OnOwnSeen(std::string_view peer, std::string_view note) {
     return;
   }
   if (prefix->root == seen->root) return;
-  SetBehind(peer, "was shown another history of it under our own signature");
+  SetBehind(Str("BEHIND: this log was opened from an old copy: ", peer,
+                " was shown another history of it under our own signature"),
+            kForkRemedy);
   const std::string pair = replica::ForkEvidence(note, options_.checkpoint(), &*prefix, key);
   if (pair.empty()) return;
-  if (auto kept = KeepFork(kOwnLog, own_origin_, pair); !kept.ok()) fault_ = kept.ToString();
+  if (auto kept = KeepFork(own_origin_, pair); !kept.ok()) fault_ = kept.ToString();
 }
 
 void Witnessing::Remember(const log::KeptCosignature& cosignature) {
@@ -228,10 +314,9 @@ std::vector<std::string> Witnessing::AgenciesBehindReceipts(
         const auto kept = log::CosignaturesCovering(options_.engine, held_log.number, covered);
         if (!kept.ok()) return {};
         for (const auto& cosignature : *kept) {
-          const auto agency = agency_of_.find(cosignature.witness);
-          if (agency != agency_of_.end() && others_.contains(agency->second)) {
-            found.insert(agency->second);
-          }
+          if (!IsTrusted(cosignature)) continue;
+          const std::string& agency = agency_of_.find(cosignature.witness)->second;
+          if (others_.contains(agency)) found.insert(agency);
         }
       }
       agencies.assign(found.begin(), found.end());
@@ -314,20 +399,20 @@ void Witnessing::Complete(exchange::v1::OfferAnswer& answer, uint32_t witnesses,
   }
 }
 
-absl::Status Witnessing::KeepFork(LogNumber log, std::string_view origin, std::string_view pair) {
+absl::Status Witnessing::KeepFork(std::string_view origin, std::string_view pair) {
   const bool known = std::any_of(forks_.begin(), forks_.end(),
-                                 [&](const Fork& fork) { return fork.kept.pair == pair; });
+                                 [&](const auto& fork) { return fork.pair == pair; });
   if (known) return absl::OkStatus();
   const absl::Time now = options_.clock();
   LogLine(LogLevel::kError, "FORK ", origin,
           ": its key signed two histories; `polku status --evidence DIR` writes the proof");
   const size_t of_origin = static_cast<size_t>(
       std::count_if(forks_.begin(), forks_.end(),
-                    [&](const Fork& fork) { return fork.origin == origin; }));
+                    [&](const auto& fork) { return fork.origin == origin; }));
   // As the records do: the first are proof enough.
   if (of_origin >= log::kMaxForksKept) return absl::OkStatus();
-  forks_.push_back({std::string(origin), {now, std::string(pair)}});
-  return log::KeepFork(options_.engine, log, now, pair);
+  forks_.push_back({std::string(origin), now, std::string(pair)});
+  return log::KeepFork(options_.engine, origin, now, pair);
 }
 
 absl::Status Witnessing::KeepCosignatures(LogNumber log,
@@ -356,7 +441,7 @@ absl::Status Witnessing::KeepOwnCosignature(LogNumber log, const exchange::v1::C
 
 bool Witnessing::IsForked(std::string_view origin) const {
   return std::any_of(forks_.begin(), forks_.end(),
-                     [&](const Fork& fork) { return fork.origin == origin; });
+                     [&](const auto& fork) { return fork.origin == origin; });
 }
 
 replica::Publisher::HeartbeatExtras Witnessing::Extras(Position told) {
@@ -381,12 +466,12 @@ void Witnessing::AddStatus(exchange::v1::StatusAnswer& status) const {
   for (const auto& witness : book_->status()) *status.add_witnesses() = witness;
   status.set_confirmed(book_->confirmed());
   size_t bytes = 0;
-  for (const Fork& fork : forks_) {
+  for (const auto& fork : forks_) {
     auto* told = status.add_forks();
     told->set_origin(fork.origin);
-    told->set_found_at_us(absl::ToUnixMicros(fork.kept.found_at));
-    bytes += fork.kept.pair.size();
-    if (bytes <= kMaxPairBytesInStatus) told->set_pair(fork.kept.pair);
+    told->set_found_at_us(absl::ToUnixMicros(fork.found_at));
+    bytes += fork.pair.size();
+    if (bytes <= kMaxPairBytesInStatus) told->set_pair(fork.pair);
   }
 }
 
@@ -396,12 +481,14 @@ std::string Witnessing::health() const {
     if (!more.empty()) text += Str(text.empty() ? "" : "; ", more);
   };
   std::set<std::string_view> forked;
-  for (const Fork& fork : forks_) forked.insert(fork.origin);
+  for (const auto& fork : forks_) forked.insert(fork.origin);
   for (const std::string_view origin : forked) {
     add(Str("FORK ", origin, ": its key signed two histories; `polku status --evidence DIR` writes "
             "the proof"));
   }
+  for (const auto& flaw : flaws_) add(flaw);
   for (const auto& [agency, claim] : claims_) add(claim);
+  for (const auto& [witness, text_of] : fast_clocks_) add(text_of);
   add(fault_);
   return text;
 }

@@ -58,13 +58,14 @@ class Witnessing {
   };
   // The caller has checked that the sender may replicate.
   Taken OnCosign(std::string_view agency, const exchange::v1::Cosign& cosign);
-  // A Pull of the own log beyond its end.
+  // A Pull of the own log beyond its end: a claim that health tells, and nothing more.
   void OnPullBeyond(std::string_view agency, Position next);
   // The own log has a new checkpoint: cosignatures of it will be checked without reading the log.
   void OnCommitted() { book_->OnCommitted(options_.checkpoint()); }
   // A checkpoint of the own log as a peer was shown it.
   void OnOwnSeen(std::string_view peer, std::string_view note);
-  // Not empty: the log is an old copy; nothing may be appended before the next start. Says what to do.
+  // Not empty: the log is an old copy or one of two histories; nothing may be appended in this run. Says what
+  // to do. Kept evidence of two histories says so again at every start.
   const std::string& behind() const { return behind_; }
 
   // ---- Durability ----
@@ -76,12 +77,13 @@ class Witnessing {
   // Fills in what was asked for beyond the receipts: `witnessed_by`; with `want_proof` the checkpoint, best
   // one that `witnesses` agencies cosigned, and the inclusion proofs.
   void Complete(exchange::v1::OfferAnswer& answer, uint32_t witnesses, bool want_proof);
-  // There are witnesses of other agencies, and none has confirmed the log since Open.
+  // There are witnesses of other agencies, and none has cosigned since Open all that the log had then.
   bool unconfirmed() const { return !others_.empty() && !book_->confirmed(); }
 
   // ---- Logs that are followed ----
 
-  absl::Status KeepFork(LogNumber log, std::string_view origin, std::string_view pair);
+  // The pair has been verified as a fork under that origin's key.
+  absl::Status KeepFork(std::string_view origin, std::string_view pair);
   absl::Status KeepCosignatures(LogNumber log,
                                 const std::vector<log::KeptCosignature>& cosignatures);
   // Our own cosignature of a followed log, as it is sent: what we are shown to have had, and when. Nothing
@@ -102,9 +104,14 @@ class Witnessing {
  private:
   explicit Witnessing(Options options);
   absl::Status ReadKept();
+  // Why kept evidence marks nobody; "": the origin's own key signed both histories.
+  std::string FlawOf(const log::KeptFork& fork) const;
   // One note of `size` entries, with lines.
   std::string NoteOf(Position size, const Hash& root) const;
-  void SetBehind(std::string_view peer, std::string_view what);
+  // Whether the key that made it is one of the witnesses'.
+  bool IsTrusted(const log::KeptCosignature& cosignature) const;
+  void SetBehind(std::string_view what, std::string_view remedy);
+  void AddFlaw(std::string what);
   std::vector<std::string> AgenciesBehindReceipts(const exchange::v1::OfferAnswer& answer);
   absl::Status AddProofs(exchange::v1::OfferAnswer& answer, size_t witnesses, Position covered);
   void Remember(const log::KeptCosignature& cosignature);
@@ -115,11 +122,8 @@ class Witnessing {
   std::map<std::string, std::string, std::less<>> agency_of_;  // by the witness's key name
   std::unique_ptr<replica::WitnessBook> book_;
   log::TreeReader tree_;
-  struct Fork {
-    std::string origin;
-    log::KeptFork kept;
-  };
-  std::vector<Fork> forks_;
+  std::vector<log::KeptFork> forks_;
+  std::set<std::string> flaws_;  // of records that were kept
   // The newest sizes that anybody cosigned, with all who did: a proof is best when they are of one size.
   struct Cosigned {
     Hash root;
@@ -129,6 +133,7 @@ class Witnessing {
   std::map<LogNumber, Position> own_kept_;  // by log: the size of our last cosignature that was kept
   std::string behind_;
   std::map<std::string, std::string> claims_;  // by agency: of more entries than there are, without proof
+  std::map<std::string, std::string> fast_clocks_;  // by witness: whose newest word was not taken for its time
   std::string fault_;                          // records or tree that cannot be read or written
   std::set<std::string> unknown_;  // who cosigned without being a witness here
   PeerLog peer_log_;

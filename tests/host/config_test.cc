@@ -209,6 +209,12 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
     return proof::Signer::Generate(std::string(name), use)->verifier().Format();
   };
   const std::string self = cosigning(Str(kOwn, "/referral/witness"), proof::KeyUse::kCosignature);
+  // The same Ed25519 key, called otherwise.
+  const auto one_key = proof::VerifierKey::Parse(witness_, proof::KeyUse::kCosignature);
+  ASSERT_OK(one_key);
+  const std::string under_another_name =
+      proof::VerifierKey(Str(kKela, "/audit/witness"), one_key->key(), proof::KeyUse::kCosignature)
+          .Format();
   const std::string witness_line =
       Str("witnesses { agency: \"FI/GOV/0246246-0/kela\" cosigning_key: \"", witness_, "\" }");
   const auto witness = [](std::string_view agency, std::string_view key) {
@@ -308,6 +314,7 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
       {service, "verify_every_hours: 6", Str("earlier_signing_keys: \"", cosigning("kela/1", proof::KeyUse::kCheckpoint), "\""), {"earlier_signing_keys[0]"}},
       {service, "verify_every_hours: 6", witness_line, {"witnesses[1]", "twice"}},
       {service, "verify_every_hours: 6", witness(kKela, cosigning(Str(kKela, "/compensation/witness"), proof::KeyUse::kCosignature)), {"witnesses[1]", "twice", "old key"}},
+      {service, "verify_every_hours: 6", witness(kKela, under_another_name), {"witnesses[1]", "compensation/witness", "another name"}},
       // The rest.
       {service, "2025-03-31", "2025-3-31", {"business_date", "2025-03-31"}},
       {service, "2025-03-31", "2025-02-29", {"business_date"}},

@@ -2,6 +2,7 @@
 #include "services/host/witnessing.h"
 
 #include "eventstore/base/bytes.h"
+#include "eventstore/evidence/verify.h"
 #include "eventstore/proof/merkle_proof.h"
 #include "eventstore/proof/note.h"
 #include "eventstore/proof/proof_file.h"
@@ -141,6 +142,8 @@ TEST_F(WitnessingTest, CosignaturesOutliveARestartButConfirmNothing) {
   Start();
   EXPECT_EQ(witnessing_->AgenciesCovering(covered), 2u);
   EXPECT_TRUE(witnessing_->unconfirmed());
+  Cosign(own_);
+  EXPECT_TRUE(witnessing_->unconfirmed()) << "by another service of the own agency";
   Cosign(provider_);
   EXPECT_FALSE(witnessing_->unconfirmed());
   exchange::v1::StatusAnswer status;
@@ -151,7 +154,7 @@ TEST_F(WitnessingTest, CosignaturesOutliveARestartButConfirmNothing) {
   for (const auto& witness : status.witnesses()) sizes[witness.name()] = witness.cosigned_size();
   EXPECT_EQ(sizes[kela_.key->verifier().name()], covered.value());
   EXPECT_EQ(sizes[provider_.key->verifier().name()], node_->size().value());
-  EXPECT_EQ(sizes[own_.key->verifier().name()], 0u);
+  EXPECT_EQ(sizes[own_.key->verifier().name()], node_->size().value());
 }
 
 TEST_F(WitnessingTest, WithoutWitnessesNothingIsUnconfirmed) {
@@ -292,16 +295,17 @@ TEST_F(WitnessingTest, AClaimOfMoreWithoutOurSignatureStopsNothing) {
   EXPECT_EQ(witnessing_->behind(), "");
 }
 
-TEST_F(WitnessingTest, APullBeyondTheEndStopsTheLogOnlyWhenAWitnessSendsIt) {
+TEST_F(WitnessingTest, APullBeyondTheEndIsAClaimWhoeverSendsIt) {
   Publish(1);
   const std::string told = Captured([&] {
     for (int i = 0; i < 20; ++i) witnessing_->OnPullBeyond(kAuditor, Position(500));
+    for (int i = 0; i < 20; ++i) witnessing_->OnPullBeyond(kKela, Position(600));
   });
-  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 2) << told;
   EXPECT_EQ(witnessing_->behind(), "");
   EXPECT_THAT(witnessing_->health(), HasSubstr("claims to hold entries of this log up to 500"));
-  Captured([&] { witnessing_->OnPullBeyond(kKela, Position(500)); });
-  EXPECT_THAT(witnessing_->behind(), HasSubstr(kKela));
+  EXPECT_THAT(witnessing_->health(), HasSubstr("claims to hold entries of this log up to 600"));
+  EXPECT_THAT(witnessing_->health(), HasSubstr("its cosignature would prove it"));
 }
 
 TEST_F(WitnessingTest, ASecondHistoryUnderOurOwnKeyIsKeptAsProof) {
@@ -325,6 +329,161 @@ TEST_F(WitnessingTest, ASecondHistoryUnderOurOwnKeyIsKeptAsProof) {
   EXPECT_GE(status.forks_size(), 1);
   EXPECT_TRUE(witnessing_->IsForked(node_.origin()));
   EXPECT_THAT(witnessing_->health(), HasSubstr(Str("FORK ", node_.origin())));
+  // As long as the proof is kept, nothing is appended to this directory.
+  for (int restart = 0; restart < 2; ++restart) {
+    EXPECT_THAT(witnessing_->behind(), HasSubstr("two histories"));
+    EXPECT_THAT(witnessing_->behind(), HasSubstr("polku new-epoch"));
+    EXPECT_THAT(witnessing_->behind(), HasSubstr("empty data directory"));
+    Captured([&] { Start(); });
+  }
+}
+
+TEST_F(WitnessingTest, WhoHoldsLessThanWeHadAtTheStartConfirmsNothing) {
+  Publish(1);
+  const std::string old = node_->checkpoint();
+  Publish(2, 50);
+  Start();
+  const std::string at_start = node_->checkpoint();
+  Publish(100, 50);
+  node_.now += absl::Seconds(1);
+  witnessing_->OnCosign(kKela, CosignOf(kela_, old));
+  EXPECT_TRUE(witnessing_->unconfirmed());
+  node_.now += absl::Seconds(1);
+  witnessing_->OnCosign(kKela, CosignOf(kela_, at_start));
+  EXPECT_FALSE(witnessing_->unconfirmed());
+}
+
+// ---- Words that are not taken, records that cannot be used ----
+
+TEST_F(WitnessingTest, ATimeFarAheadIsNotTakenAndTheServiceStartsAgain) {
+  Publish(1);
+  const absl::Time right = node_.now;
+  for (const absl::Time fast : {right + absl::Minutes(11), right + absl::Hours(24 * 365),
+                                absl::FromUnixSeconds((int64_t{1} << 62) + 5)}) {
+    const auto checkpoint =
+        proof::VerifyCheckpoint(node_->checkpoint(), node_.keys.signer->verifier());
+    ASSERT_OK(checkpoint);
+    exchange::v1::Cosign cosign;
+    cosign.set_origin(node_.origin());
+    cosign.set_checkpoint(node_->checkpoint() + kela_.key->Cosign(*checkpoint, fast));
+    Captured([&] { EXPECT_FALSE(witnessing_->OnCosign(kKela, cosign).news); });
+    EXPECT_THAT(witnessing_->health(), HasSubstr("ahead of ours"));
+    EXPECT_THAT(witnessing_->health(), HasSubstr(kela_.key->verifier().name()));
+    EXPECT_THAT(witnessing_->Extras(node_->size()).cosigned, IsEmpty());
+    EXPECT_TRUE(witnessing_->unconfirmed());
+  }
+  EXPECT_TRUE(Cosign(kela_));
+  EXPECT_EQ(witnessing_->health(), "") << "its clock is right again";
+  const Position covered = node_->size();
+  Publish(2);
+  Start();
+  EXPECT_EQ(witnessing_->AgenciesCovering(covered), 1u);
+  EXPECT_EQ(witnessing_->health(), "");
+}
+
+TEST_F(WitnessingTest, AWordAfterTheClockWasPutBackOutlivesARestart) {
+  Publish(1);
+  Cosign(kela_);
+  Publish(2, 10);
+  const absl::Time right = node_.now;
+  node_.now -= absl::Minutes(30);
+  EXPECT_TRUE(Cosign(kela_));
+  node_.now = right;
+  const Position covered = node_->size();
+  Publish(100);
+  Start();
+  EXPECT_EQ(witnessing_->AgenciesCovering(covered), 1u);
+}
+
+TEST_F(WitnessingTest, AMalformedRecordKeepsNoServiceFromStarting) {
+  Publish(1);
+  Cosign(kela_);
+  Cosign(provider_);
+  const Position covered = node_->size();
+  Publish(2);
+  ASSERT_OK_AND_ASSIGN(auto record, node_.engine.RecordScan("c")->Next());
+  ASSERT_TRUE(record.has_value());
+  record->second = "damaged";
+  const log::KeyValue fork(Str("f", node_.origin(), std::string_view("\0zzz", 4)), "pair");
+  ASSERT_OK(node_.engine.WriteRecords(std::vector<log::KeyValue>{*record, fork}, true));
+  const std::string told = Captured([&] { Start(); });
+  EXPECT_THAT(told, HasSubstr("malformed"));
+  EXPECT_THAT(witnessing_->health(), HasSubstr("has 7 bytes"));
+  EXPECT_THAT(witnessing_->health(), HasSubstr("record of a fork"));
+  EXPECT_EQ(witnessing_->AgenciesCovering(covered), 1u) << "the other witness's";
+  EXPECT_EQ(witnessing_->behind(), "");
+  evidence::VerifyOptions verify{.own_origin = node_.origin()};
+  verify.keys.emplace(node_.origin(), node_.keys.signer->verifier());
+  for (const auto& witness : node_.config.witnesses) verify.witnesses.push_back(witness.key);
+  ASSERT_OK_AND_ASSIGN(const auto report, evidence::VerifyStore(node_.engine, verify));
+  std::string problems;
+  for (const auto& problem : report.problems) problems += problem.what + "\n";
+  EXPECT_THAT(problems, HasSubstr("has 7 bytes"));
+  ASSERT_THAT(report.logs, SizeIs(1));
+  EXPECT_EQ(report.logs[0].cosignatures, 1u) << "the rest is verified all the same";
+}
+
+TEST_F(WitnessingTest, ARootThatIsNotOursIsNeverSignedAgain) {
+  Publish(1);
+  const proof::Checkpoint other{node_.origin(), Position(1), Sha256("damaged")};
+  node_.now += absl::Seconds(1);
+  ASSERT_OK(log::KeepCosignatures(node_.engine, kOwnLog,
+                                  {{.witness = kela_.key->verifier().name(),
+                                    .time = node_.now,
+                                    .size = other.size,
+                                    .root = other.root,
+                                    .line = kela_.key->Cosign(other, node_.now),
+                                    .proven_to = other.size,
+                                    .consistency = {}}}));
+  const std::string told = Captured([&] { Start(); });
+  EXPECT_THAT(told, HasSubstr("its root is not that of our log"));
+  EXPECT_THAT(witnessing_->health(), HasSubstr("its root is not that of our log"));
+  EXPECT_EQ(witnessing_->AgenciesCovering(Position(1)), 0u);
+  EXPECT_THAT(witnessing_->Extras(node_->size()).cosigned, IsEmpty());
+  auto answer = Publish(1);
+  witnessing_->Complete(answer, 1, true);
+  EXPECT_EQ(answer.checkpoint(), node_->checkpoint());
+}
+
+TEST_F(WitnessingTest, AWitnessWithANewKeyIsAStrangerUntilItIsListed) {
+  Publish(1);
+  Cosign(kela_);
+  const Position covered = node_->size();
+  Publish(2);
+  const Witness fresh(kKela, "compensation");
+  ASSERT_EQ(fresh.key->verifier().name(), kela_.key->verifier().name());
+  const std::string told = Captured([&] {
+    for (int i = 0; i < 5; ++i) EXPECT_FALSE(Cosign(fresh));
+  });
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+  EXPECT_THAT(told, HasSubstr("another key of that name"));
+
+  for (auto& witness : node_.config.witnesses) {
+    if (witness.key.name() == fresh.key->verifier().name()) witness.key = fresh.key->verifier();
+  }
+  Start();
+  EXPECT_EQ(witnessing_->AgenciesCovering(covered), 0u);
+  EXPECT_THAT(witnessing_->Extras(node_->size()).cosigned, IsEmpty());
+  EXPECT_EQ(witnessing_->health(), "");
+  evidence::VerifyOptions verify{.own_origin = node_.origin()};
+  verify.keys.emplace(node_.origin(), node_.keys.signer->verifier());
+  for (const auto& witness : node_.config.witnesses) verify.witnesses.push_back(witness.key);
+  ASSERT_OK_AND_ASSIGN(const auto report, evidence::VerifyStore(node_.engine, verify));
+  EXPECT_THAT(report.problems, IsEmpty());
+  Captured([&] { EXPECT_FALSE(Cosign(kela_)) << "the old key"; });
+  EXPECT_TRUE(Cosign(fresh));
+  EXPECT_EQ(witnessing_->AgenciesCovering(covered), 1u);
+}
+
+TEST_F(WitnessingTest, WhatASenderCallsItselfIsPrintableAndShort) {
+  Publish(1);
+  Witness odd(kKela, "\xc2\x9b\x31m" + std::string(1'000, 'x'));
+  if (odd.key == nullptr) GTEST_SKIP() << "no such key name can be made";
+  const std::string told =
+      Captured([&] { witnessing_->OnCosign(kKela, CosignOf(odd, node_->checkpoint())); });
+  EXPECT_THAT(told, HasSubstr("ignored"));
+  EXPECT_THAT(told, Not(HasSubstr("\xc2\x9b")));
+  EXPECT_LT(told.size(), 800u);
 }
 
 TEST_F(WitnessingTest, WhatAPeerWasShownOfOurLogIsComparedWithIt) {
@@ -351,11 +510,11 @@ TEST_F(WitnessingTest, WhatAPeerWasShownOfOurLogIsComparedWithIt) {
 TEST_F(WitnessingTest, AForkOfAFollowedLogIsKeptOnceAndBounded) {
   const std::string kela_origin = Str(kKela, "/compensation/1");
   const std::string told = Captured([&] {
-    EXPECT_OK(witnessing_->KeepFork(LogNumber(1), kela_origin, "pair 1"));
-    EXPECT_OK(witnessing_->KeepFork(LogNumber(1), kela_origin, "pair 1"));
+    EXPECT_OK(witnessing_->KeepFork(kela_origin, "pair 1"));
+    EXPECT_OK(witnessing_->KeepFork(kela_origin, "pair 1"));
     for (int i = 0; i < 100; ++i) {
       node_.now += absl::Seconds(1);
-      EXPECT_OK(witnessing_->KeepFork(LogNumber(1), kela_origin, Str("pair ", i)));
+      EXPECT_OK(witnessing_->KeepFork(kela_origin, Str("pair ", i)));
     }
   });
   EXPECT_THAT(told, HasSubstr("FORK"));
@@ -365,8 +524,56 @@ TEST_F(WitnessingTest, AForkOfAFollowedLogIsKeptOnceAndBounded) {
   EXPECT_TRUE(witnessing_->IsForked(kela_origin));
   EXPECT_FALSE(witnessing_->IsForked(node_.origin()));
   EXPECT_EQ(witnessing_->behind(), "") << "somebody else's fork does not stop our log";
-  ASSERT_OK_AND_ASSIGN(const auto kept, log::Forks(node_.engine, LogNumber(1)));
+  ASSERT_OK_AND_ASSIGN(const auto kept, log::Forks(node_.engine, kela_origin));
   EXPECT_THAT(kept, SizeIs(log::kMaxForksKept));
+}
+
+TEST_F(WitnessingTest, KeptEvidenceMarksTheOriginWhoseKeySignedItAndNobodyElse) {
+  Publish(1);
+  const auto follow = [&](std::string_view agency, std::string_view service) {
+    auto signer = proof::Signer::Generate(Str(agency, "/", service, "/1"),
+                                          proof::KeyUse::kCheckpoint);
+    node_.config.peers.push_back({.origin = *OriginName::Parse(signer->verifier().name()),
+                                  .address = "tcp://unused:1",
+                                  .curve_key = node_.keys.curve.public_key,
+                                  .signing_key = signer->verifier()});
+    return signer;
+  };
+  const auto kela = follow(kKela, "compensation");
+  const auto provider = follow(kProvider, "attendance");
+  const auto fork_by = [](const proof::Signer& signer) {
+    const auto note = [&](std::string_view what) {
+      return signer.Sign({signer.verifier().name(), Position(9), Sha256(what)});
+    };
+    return proof::FormatCheckpointPair({.prefix = Sha256("new"),
+                                        .hashes = {},
+                                        .older = note("old"),
+                                        .newer = note("new")});
+  };
+  const std::string& guilty = kela->verifier().name();
+  const std::string& innocent = provider->verifier().name();
+  const auto other_key = proof::Signer::Generate(innocent, proof::KeyUse::kCheckpoint);
+  // Nothing is stored of either log, so both replicas have the same provisional number.
+  Captured([&] { ASSERT_OK(witnessing_->KeepFork(guilty, fork_by(*kela))); });
+  EXPECT_EQ(node_.engine.Logs()->size(), 1u);
+  for (const std::string& pair : {fork_by(*kela), fork_by(*other_key), std::string("no pair")}) {
+    ASSERT_OK(log::KeepFork(node_.engine, innocent, node_.now, pair));
+  }
+  const std::string stranger = Str(kAuditor, "/audit/1");
+  ASSERT_OK(log::KeepFork(node_.engine, stranger, node_.now, "of a log followed no more"));
+  const std::string told = Captured([&] { Start(); });
+  EXPECT_TRUE(witnessing_->IsForked(guilty));
+  EXPECT_FALSE(witnessing_->IsForked(innocent));
+  EXPECT_FALSE(witnessing_->IsForked(stranger));
+  exchange::v1::StatusAnswer status;
+  witnessing_->AddStatus(status);
+  ASSERT_EQ(status.forks_size(), 1);
+  EXPECT_EQ(status.forks(0).origin(), guilty);
+  for (const std::string& text : {told, witnessing_->health()}) {
+    EXPECT_THAT(text, HasSubstr(Str("fork of ", innocent, " proves none under its key")));
+    EXPECT_THAT(text, HasSubstr(Str("fork of ", stranger, " is not checked")));
+    EXPECT_THAT(text, Not(HasSubstr(Str("FORK ", innocent))));
+  }
 }
 
 TEST_F(WitnessingTest, OurOwnCosignaturesAreKeptAsTheyAreSentEachSizeOnce) {
