@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+import expected
 import harness
 from harness import cluster, demo
 
@@ -131,6 +132,45 @@ class TamperTest(harness.SystemTest):
         result = made.run("verify", out, "--key", key, "--json")
         self.assertEqual(result.returncode, 5)
         self.assertEqual(json.loads(result.stdout)["targets"][0]["problems"][0]["kind"], "tile")
+
+
+    def test_6_no_reader_serves_the_history_before_a_damaged_place_as_the_whole(self):
+        """A flipped byte in the write-ahead log: every command says which file and byte, exit code 5; a log that ends
+        within its last write is what a crash leaves, and fine."""
+        made = self.cluster
+        made.stop()
+        name = "oulu-referral"
+        config = made.config(name)
+        data = made.directory / name / "data"
+        log = max(data.glob("*.log"), key=lambda path: path.stat().st_size)
+        whole = log.read_bytes()
+        self.assertGreater(len(whole), 50_000)
+        case = expected.cases()["T01"]
+        made.polku("case", case, "--config", config)
+        for at in (len(whole) // 10, len(whole) // 2, len(whole) * 9 // 10):
+            content = bytearray(whole)
+            content[at] ^= 0x10
+            log.write_bytes(content)
+            for arguments in (("--config", config), ("--data", data)):
+                result = made.run("verify", *arguments, "--json")
+                self.assertEqual(result.returncode, 5, result.stdout + result.stderr)
+                problems = json.loads(result.stdout)["targets"][0]["problems"]
+                # One cause, one problem: no talk of an old copy.
+                self.assertEqual([problem["kind"] for problem in problems], ["unreadable"])
+                self.assert_has(problems[0]["what"], log.name, "damaged at byte")
+                self.assert_has(problems[0]["remedy"], "backup", "polku recover")
+            for arguments in (("case", case, "--config", config), ("summary", "--config", config),
+                              ("bundle", "--config", config, "--case", case, "--out", self.directory / "damaged.json"),
+                              ("export", "--config", config, "--tlog", self.directory / "damaged"),
+                              ("reindex", "--config", config)):
+                result = made.run(*arguments)
+                self.assert_fails(result, 5, log.name, "damaged at byte", "backup")
+            self.assertFalse((self.directory / "damaged.json").exists())
+        log.write_bytes(whole[:-10])
+        result = made.run("verify", data)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        log.write_bytes(whole)
+        self.check_healthy((name,))
 
 
 if __name__ == "__main__":
