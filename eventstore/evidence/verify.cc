@@ -325,6 +325,7 @@ class Verifier {
       CheckRecords(state);
       if (Stop()) return Stopped();
     }
+    CheckOtherForks();
     if (index_ != nullptr && !CheckIndex()) return Stopped();
     Tell(total_, total_);
     for (LogState& state : logs_) report_.logs.push_back(std::move(state.report));
@@ -615,7 +616,7 @@ class Verifier {
     if (key == options_.keys.end()) return std::nullopt;
     auto mark = proof::VerifyCheckpoint(options_.high_water, key->second);
     if (!mark.ok()) {
-      sink.Add(ProblemKind::kRollback, std::nullopt,
+      sink.Add(ProblemKind::kHighWater, std::nullopt,
                Str("the high-water mark does not verify: ", ToStd(mark.status().message())));
       return std::nullopt;
     }
@@ -639,7 +640,7 @@ class Verifier {
 
   void CheckRecords(LogState& state) {
     const Sink sink = SinkFor(state.scan.origin);
-    CheckForks(state, sink);
+    CheckForks(state.scan.origin, state.scan.key, sink);
 
     std::set<std::string, std::less<>> agencies;
     const std::string own_agency = AgencyOf(state.scan.origin);
@@ -667,18 +668,22 @@ class Verifier {
           batch.push_back(kept);
           if (batch.size() == kCosignaturesAtATime) flush();
           return Stop() ? absl::CancelledError("stopped") : absl::OkStatus();
+        },
+        [&](const absl::Status& malformed) {
+          sink.Add(ProblemKind::kUnreadable, std::nullopt, std::string(ToStd(malformed.message())));
         });
     flush();
     if (!status.ok() && !absl::IsCancelled(status)) {
-      sink.Add(ProblemKind::kCosignature, std::nullopt,
+      sink.Add(ProblemKind::kUnreadable, std::nullopt,
                Str("kept cosignatures cannot be read: ", ToStd(status.message())));
     }
     state.report.agencies.assign(agencies.begin(), agencies.end());
   }
 
-  const proof::VerifierKey* FindWitness(std::string_view name) const {
+  // By name and id: of a key that was replaced nothing is known any more.
+  const proof::VerifierKey* FindWitness(const log::KeptCosignature& kept) const {
     for (const proof::VerifierKey& key : options_.witnesses) {
-      if (key.name() == name) return &key;
+      if (log::IsOfKey(kept, key)) return &key;
     }
     return nullptr;
   }
@@ -700,7 +705,7 @@ class Verifier {
     std::optional<Problem> problem;
   };
   Cosigned CheckCosignature(const LogState& state, const log::KeptCosignature& kept) {
-    const proof::VerifierKey* key = FindWitness(kept.witness);
+    const proof::VerifierKey* key = FindWitness(kept);
     if (key == nullptr) return {};
     const auto problem = [&](ProblemKind kind, Position position, std::string what) {
       return Cosigned{false, Problem{kind, state.scan.origin, position, std::move(what)}};
@@ -743,8 +748,8 @@ class Verifier {
                        " entries than is stored"));
   }
 
-  void CheckForks(const LogState& state, const Sink& sink) {
-    const auto forks = log::Forks(engine_, state.scan.number);
+  void CheckForks(std::string_view origin, const proof::VerifierKey* key, const Sink& sink) {
+    const auto forks = log::Forks(engine_, origin);
     if (!forks.ok()) {
       sink.Add(ProblemKind::kFork, std::nullopt,
                Str("kept evidence cannot be read: ", ToStd(forks.status().message())));
@@ -757,10 +762,10 @@ class Verifier {
       if (!pair.ok()) {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("kept evidence ", found, " is malformed: ", ToStd(pair.status().message())));
-      } else if (state.scan.key == nullptr) {
+      } else if (key == nullptr) {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("kept evidence ", found, ", not checked: the origin's key is not known"));
-      } else if (const auto verdict = proof::VerifyCheckpointPair(*pair, *state.scan.key);
+      } else if (const auto verdict = proof::VerifyCheckpointPair(*pair, *key);
                  !verdict.ok() || *verdict != proof::PairVerdict::kFork) {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("kept evidence ", found, " proves no fork: it was altered"));
@@ -768,6 +773,24 @@ class Verifier {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("the origin signed two histories; proof of it was ", found));
       }
+    }
+  }
+
+  // Evidence may be kept of a log of which nothing is stored.
+  void CheckOtherForks() {
+    const auto forks = log::AllForks(engine_);
+    if (!forks.ok()) {
+      SinkFor("").Add(ProblemKind::kFork, std::nullopt,
+                      Str("kept evidence cannot be read: ", ToStd(forks.status().message())));
+      return;
+    }
+    std::set<std::string> origins;
+    for (const log::KeptFork& fork : *forks) origins.insert(fork.origin);
+    for (const LogState& state : logs_) origins.erase(state.scan.origin);
+    for (const std::string& origin : origins) {
+      if (!options_.only_origin.empty() && options_.only_origin != origin) continue;
+      const auto key = options_.keys.find(origin);
+      CheckForks(origin, key == options_.keys.end() ? nullptr : &key->second, SinkFor(origin));
     }
   }
 
@@ -929,6 +952,7 @@ std::string_view ProblemName(ProblemKind kind) {
     case ProblemKind::kCause: return "cause";
     case ProblemKind::kSchema: return "schema";
     case ProblemKind::kKnownTo: return "known-to";
+    case ProblemKind::kHighWater: return "high-water";
   }
   return "unknown";
 }
@@ -936,11 +960,13 @@ std::string_view ProblemName(ProblemKind kind) {
 std::string_view ProblemRemedy(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::kUnreadable:
-      return "the disk or file system lost bytes: restore the directory from a backup, then `polku verify` "
-             "again; the own log's tail comes back with `polku recover`";
+      return "the disk or file system lost bytes: stop the service, move the directory away, restore its newest "
+             "backup, `polku verify` it and start; the own log's tail comes back with `polku recover`, and what a "
+             "replica lacks is fetched from its origin by itself. Without a backup: `polku recover` into an empty "
+             "data directory";
     case ProblemKind::kGap:
-      return "entries were removed: restore from a backup or a mirror; a replica is fetched again "
-             "from its origin into an empty directory";
+      return "entries were removed: keep the directory as evidence, and restore a backup in its place or "
+             "`polku recover` into an empty one; what a replica lacks is then fetched from its origin by itself";
     case ProblemKind::kMalformedEntry:
     case ProblemKind::kOrder:
     case ProblemKind::kRevision:
@@ -978,10 +1004,16 @@ std::string_view ProblemRemedy(ProblemKind kind) {
       return "`polku status --evidence DIR` writes the proof; give it to the agencies concerned";
     case ProblemKind::kRollback:
       return "the log was put back to an older state: `polku recover` from a mirror, or `polku new-epoch`";
+    case ProblemKind::kHighWater:
+      return "the mark in the keys directory is damaged or another key's; the log is not accused by it: compare the "
+             "log with its witnesses and a mirror (`polku status`), then move the file away; the service writes a "
+             "new one";
     case ProblemKind::kTile:
       return "the export was changed or is not complete: export again from the log";
-    case ProblemKind::kBundle:
     case ProblemKind::kInclusion:
+      return "the entry or the proof is not the right one, or one of them was changed on its way: ask for both "
+             "again";
+    case ProblemKind::kBundle:
     case ProblemKind::kSchema:
       return "the bundle was changed, or badly made: ask its maker for it again";
     case ProblemKind::kCause:

@@ -41,6 +41,7 @@ enum class ProblemKind {
   kCosignature,       // a kept cosignature does not verify, or is of another history
   kFork,              // kept evidence: the origin signed two histories
   kRollback,          // the log is shorter than its high-water mark, or contradicts it
+  kHighWater,         // the high-water mark itself cannot be used: damaged, or not signed by the key
   kTile,              // export: a tile, bundle or checkpoint is missing, malformed or not what the root says
   kBundle,            // bundle: its own form: order of parts, ids, what belongs to nothing
   kInclusion,         // bundle: an event is not in the tree of its log's checkpoint
