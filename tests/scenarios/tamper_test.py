@@ -13,6 +13,12 @@ import harness
 from harness import cluster, demo
 
 
+def need(case):
+    return json.dumps({"official": "oma-1", "case": case, "type": "polku.referral.v1.NeedIdentified",
+                       "event": {"identified_on": "2025-01-07", "source": "NEED_SOURCE_CLIENT",
+                                 "municipality_code": "564"}})
+
+
 class TamperTest(harness.SystemTest):
     """One run of the demo, then copies of its stores."""
 
@@ -52,12 +58,8 @@ class TamperTest(harness.SystemTest):
             number = 0
             while not stop.is_set():
                 number += 1
-                event = {"official": "oma-1", "case": f"{number:032x}",
-                         "type": "polku.referral.v1.NeedIdentified",
-                         "event": {"identified_on": "2025-01-07", "source": "NEED_SOURCE_CLIENT",
-                                   "municipality_code": "564"}}
                 made.run("publish", "--as", made.client("oulu", name), "--timeout", "2", "-",
-                         stdin=json.dumps(event))
+                         stdin=need(f"{number:032x}"))
 
         loader = threading.Thread(target=load)
         loader.start()
@@ -138,16 +140,19 @@ class TamperTest(harness.SystemTest):
         """A flipped byte in the write-ahead log: every command says which file and byte, exit code 5; a log that ends
         within its last write is what a crash leaves, and fine."""
         made = self.cluster
-        made.stop()
         name = "oulu-referral"
+        made.start_missing()
+        for number in range(10):
+            made.polku("publish", "--as", made.client("oulu", name), "-", stdin=need(f"6{number:031x}"))
+        made.stop()
         config = made.config(name)
         data = made.directory / name / "data"
         log = max(data.glob("*.log"), key=lambda path: path.stat().st_size)
         whole = log.read_bytes()
-        self.assertGreater(len(whole), 50_000)
+        self.assertGreater(len(whole), 4_096)
         case = expected.cases()["T01"]
         made.polku("case", case, "--config", config)
-        for at in (len(whole) // 10, len(whole) // 2, len(whole) * 9 // 10):
+        for at in (len(whole) // 10, len(whole) // 2, len(whole) * 3 // 4):
             content = bytearray(whole)
             content[at] ^= 0x10
             log.write_bytes(content)
