@@ -406,8 +406,8 @@ class EpochTest : public ::testing::TestWithParam<absl::Duration> {
 };
 INSTANTIATE_TEST_SUITE_P(Clock, EpochTest,
                          ::testing::Values(absl::ZeroDuration(), absl::Hours(1)),
-                         [](const auto& info) {
-                           return info.param > absl::ZeroDuration() ? "AnHourBehind" : "Right";
+                         [](const auto& clock) {
+                           return clock.param > absl::ZeroDuration() ? "AnHourBehind" : "Right";
                          });
 
 TEST_P(EpochTest, WhatTheOldEpochTookIsNotTakenAgainUnderNewIds) {
