@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -67,19 +68,22 @@ class PublisherImpl final : public Publisher {
     const auto refuse = [&](ErrorCode code, std::string text) {
       subscribers_.erase(route);
       out.push_back(MakeError(route, code, std::move(text)));
-      return std::move(out);
     };
     if (pull.origin() != options_.origin) {
-      return refuse(exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN,
-                    Str("the log served here is ", options_.origin));
+      refuse(exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN,
+             Str("the log served here is ", options_.origin));
+      return out;
     }
     if (pull.session() == 0) {
-      return refuse(exchange::v1::ERROR_CODE_MALFORMED, "a pull needs a session other than 0");
+      refuse(exchange::v1::ERROR_CODE_MALFORMED, "a pull needs a session other than 0");
+      return out;
     }
     if (pull.next_position() > size_.value()) {
-      return refuse(exchange::v1::ERROR_CODE_AHEAD,
-                    Str("next_position ", pull.next_position(), " is beyond this log's ",
-                        size_.value(), " entries"));
+      refuse(exchange::v1::ERROR_CODE_AHEAD, Str("next_position ", pull.next_position(),
+                                                 " is beyond this log's ", size_.value(), " entries"));
+      // Signed, so that the subscriber can prove it if this is another history than it holds.
+      std::get<SendError>(out.back()).error.set_checkpoint(checkpoint_);
+      return out;
     }
     const Position next(pull.next_position());
     auto it = subscribers_.find(route);
@@ -92,6 +96,7 @@ class PublisherImpl final : public Publisher {
       fresh.agency = std::string(agency);
       if (it != subscribers_.end()) fresh.name = it->second.name;
       fresh.mirror = pull.mirror();
+      if (pull.prove()) fresh.prove_from = next;
       fresh.session = pull.session();
       fresh.next = fresh.acknowledged = next;
       fresh.round = round_number_;
@@ -193,6 +198,7 @@ class PublisherImpl final : public Publisher {
     std::string agency;
     std::string name;
     bool mirror = false;
+    std::optional<Position> prove_from;
     uint64_t session = 0;
     Position next;          // where the next batch starts
     Position acknowledged;  // on the subscriber's disk
@@ -249,6 +255,17 @@ class PublisherImpl final : public Publisher {
     subscriber.newest_bytes = bytes;
     subscriber.bytes_under_way += bytes;
     subscriber.next = end;
+    if (newest.ends_commit && subscriber.prove_from && options_.prove) {
+      // One is enough: what follows it extends the same tree. Without a proof the batch says what it says.
+      const absl::StatusOr<PrefixProof> prefix =
+          options_.prove(*std::exchange(subscriber.prove_from, std::nullopt), end);
+      if (prefix.ok()) {
+        message->batch.set_prefix_root(std::string(prefix->root.view()));
+        for (const Hash& hash : prefix->consistency) {
+          message->batch.add_prefix_consistency(std::string(hash.view()));
+        }
+      }
+    }
     out.push_back(SendBatch{route, *std::move(message)});
   }
 

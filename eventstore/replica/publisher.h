@@ -59,6 +59,8 @@ using CutBatchFn = std::function<absl::StatusOr<BatchMessage>(
 
 struct PublisherOptions {
   std::string origin;
+  // What the log had at `from`, and the proof from there to `size`, for subscribers that ask; may be empty.
+  std::function<absl::StatusOr<PrefixProof>(Position from, Position size)> prove = {};
   size_t batch_bytes = log::kMaxGroupBytes;       // payload of one Batch, about
   absl::Duration heartbeat = absl::Seconds(5);
   absl::Duration forget_after = absl::Seconds(60);  // a subscriber without a Pull for so long

@@ -89,6 +89,7 @@ class SubscriberImpl final : public Subscriber {
 
   std::vector<SubscriberOutput> Start(absl::Time now, absl::Time wall) override {
     std::vector<SubscriberOutput> out;
+    SetWall(now, wall);
     // Before the pull: an origin that is an old copy should learn it first.
     if (!storing_.has_value()) Cosign(now, wall, out);
     if (started_ && session_ == 0) return out;  // waits for retry_at_, whatever the link does
@@ -120,6 +121,18 @@ class SubscriberImpl final : public Subscriber {
     log::LogHead head = tip_;
     const absl::Status verified = VerifyBatch(batch, entries, blobs, head, part);
     if (!verified.ok()) {
+      const bool asked = std::exchange(prove_, false);
+      if (!forked_ && IsSigned(batch)) {
+        if (asked) {
+          Proven(batch, out);
+        } else {
+          // Said by its own signature, but not yet proven to others: ask for the proof at once.
+          prove_ = true;
+          Raise(Str("batch at position ", tip, ": ", ToStd(verified.message()), "; asking for proof"),
+                now + options_.keepalive, out);
+          return out;
+        }
+      }
       Raise(Str("batch at position ", tip, ": ", ToStd(verified.message())),
             now + options_.retry_after_fault, out);
       return out;
@@ -155,6 +168,7 @@ class SubscriberImpl final : public Subscriber {
                                             absl::Time now, absl::Time wall) override {
     std::vector<SubscriberOutput> out;
     if (!IsOurs(heartbeat.origin(), heartbeat.session())) return out;
+    SetWall(now, wall);
     Heard(now);
     if (heartbeat.checkpoint().empty()) return out;  // of an empty log
     SignedNote told;
@@ -179,7 +193,7 @@ class SubscriberImpl final : public Subscriber {
     }
     HearOwnWord(heartbeat);
     const bool waited = before_.has_value();
-    TakeHeartbeat(out);
+    TakeHeartbeat(now, out);
     if (waited && !before_.has_value() && !storing_.has_value()) Cosign(now, wall, out);
     RepeatCosign(heartbeat, now, out);
     return out;
@@ -207,6 +221,12 @@ class SubscriberImpl final : public Subscriber {
           Str("the origin's log ends before our verified copy of ", stored_.frontier.size().value(),
               " entries: it was rolled back; its operator must recover it from here"),
           now + options_.retry_after_fault, out);
+      // Shorter is not another history. If it is one, its own signature proves it.
+      SignedNote told;
+      if (!forked_ && VerifyNote(error.checkpoint(), told).ok() &&
+          told.checkpoint.size < stored_.frontier.size()) {
+        Compare(told, out);
+      }
     } else {
       const std::string& name = exchange::v1::ErrorCode_Name(error.code());
       Raise(Str("the origin answers ", name.empty() ? "an unknown error" : name, ": ",
@@ -220,6 +240,7 @@ class SubscriberImpl final : public Subscriber {
                                          absl::Time wall) override {
     std::vector<SubscriberOutput> out;
     assert(storing_.has_value());
+    SetWall(now, wall);
     if (!storing_.has_value()) return out;
     held_bytes_ -= storing_bytes_;
     storing_bytes_ = 0;
@@ -233,7 +254,7 @@ class SubscriberImpl final : public Subscriber {
     storing_.reset();
     stored_note_ = std::move(storing_note_);
     TakeSeen(out);
-    TakeHeartbeat(out);
+    TakeHeartbeat(now, out);
     Cosign(now, wall, out);
     if (session_ == 0) {
       tip_ = stored_;
@@ -241,6 +262,7 @@ class SubscriberImpl final : public Subscriber {
       return out;
     }
     fault_.clear();
+    prove_ = false;
     last_progress_ = now;
     granted_ = std::max(options_.credit_bytes + unfinished_bytes_, held_bytes_);
     Store(now, out);
@@ -357,6 +379,7 @@ class SubscriberImpl final : public Subscriber {
     send.pull.set_next_position(stored_.frontier.size().value());
     send.pull.set_credit_bytes(granted_);
     send.pull.set_mirror(options_.mirror);
+    send.pull.set_prove(prove_);
     next_pull_ = now + options_.keepalive;
     out.push_back(std::move(send));
   }
@@ -518,6 +541,29 @@ class SubscriberImpl final : public Subscriber {
     return absl::OkStatus();
   }
 
+  // The origin stands by where the batch ends: if it does not fit, it may be of another history.
+  bool IsSigned(const exchange::v1::Batch& batch) const {
+    SignedNote note;
+    return !batch.checkpoint().empty() && !stored_note_.empty() &&
+           VerifyNote(batch.checkpoint(), note).ok() &&
+           note.checkpoint.size.value() == batch.first_position() + batch.count();
+  }
+
+  // A batch of another history that tells, as we asked, what it has where our copy ends.
+  void Proven(const exchange::v1::Batch& batch, std::vector<SubscriberOutput>& out) {
+    const std::optional<Hash> root = Hash::FromBytes(batch.prefix_root());
+    SignedNote newer;
+    if (!root.has_value() || !VerifyNote(batch.checkpoint(), newer).ok()) return;
+    PrefixProof prefix{*root, {}};
+    for (const std::string& bytes : batch.prefix_consistency()) {
+      const std::optional<Hash> hash = Hash::FromBytes(bytes);
+      if (!hash.has_value() || prefix.consistency.size() == proof::kMaxProofHashes) return;
+      prefix.consistency.push_back(*hash);
+    }
+    Forked(ForkEvidence(stored_note_, newer.note, &prefix, options_.origin_key),
+           stored_.frontier.size(), newer.checkpoint.size, out);
+  }
+
   void Told(SignedNote told) {
     // An older one is a late message: an origin that lost entries answers our pull with AHEAD.
     if (!announced_.has_value() || told.checkpoint.size >= AnnouncedSize()) {
@@ -545,6 +591,10 @@ class SubscriberImpl final : public Subscriber {
     cosign_sent_ = now;
     out.push_back(SendCosign{cosign_});
   }
+
+  // What the wall clock shows at `now`, from what it showed last.
+  void SetWall(absl::Time now, absl::Time wall) { wall_ahead_ = wall - now; }
+  absl::Time Wall(absl::Time now) const { return now + wall_ahead_; }
 
   void RepeatCosign(const exchange::v1::Heartbeat& heartbeat, absl::Time now,
                     std::vector<SubscriberOutput>& out) {
@@ -737,21 +787,22 @@ class SubscriberImpl final : public Subscriber {
   }
 
   // The newest heartbeat, once what is stored has reached its checkpoint.
-  void TakeHeartbeat(std::vector<SubscriberOutput>& out) {
+  void TakeHeartbeat(absl::Time now, std::vector<SubscriberOutput>& out) {
     if (!waiting_.has_value() || waiting_->told.checkpoint.size > stored_.frontier.size()) return;
     const Heartbeat reached = *std::exchange(waiting_, std::nullopt);
     Compare(reached.told, out);
     KeepCosignatures keep;
     for (const exchange::v1::Cosigned& cosigned : reached.cosigned) {
       TakeOwnWord(cosigned, reached.told.checkpoint);
-      TakeCosigned(cosigned, reached.told.checkpoint, keep.cosignatures, out);
+      TakeCosigned(cosigned, reached.told.checkpoint, Wall(now), keep.cosignatures, out);
     }
     if (!keep.cosignatures.empty()) out.push_back(std::move(keep));
   }
 
   // `told`: what the proof that came leads to.
   void TakeCosigned(const exchange::v1::Cosigned& cosigned, const proof::Checkpoint& told,
-                    std::vector<log::KeptCosignature>& keep, std::vector<SubscriberOutput>& out) {
+                    absl::Time wall, std::vector<log::KeptCosignature>& keep,
+                    std::vector<SubscriberOutput>& out) {
     const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(cosigned.checkpoint());
     if (!claimed.ok() || claimed->checkpoint.size == Position(0)) return;
     std::optional<proof::MerkleProof> consistency;  // made for the first line that is news
@@ -759,6 +810,7 @@ class SubscriberImpl final : public Subscriber {
       const proof::VerifierKey& key = options_.witnesses[i].key;
       const ClaimedCheckpoint::Line* line = OnlyLine(*claimed, key);
       if (line == nullptr || !line->cosigned_at.has_value()) continue;
+      if (*line->cosigned_at > wall + kMaxClockAhead) continue;
       const Witnessed news{claimed->checkpoint.size, *line->cosigned_at};
       if (std::pair(news.size, news.time) <= std::pair(witnessed_[i].size, witnessed_[i].time)) {
         continue;
@@ -925,9 +977,11 @@ class SubscriberImpl final : public Subscriber {
   std::optional<SignedNote> smallest_ahead_;
   std::deque<proof::Checkpoint> compared_;  // found consistent lately, at most kMaxCompared
   bool forked_ = false;                     // for ever
+  absl::Duration wall_ahead_;               // of the clock of `now`
   // Cosigned by an earlier run, and not known yet to be of the history that is stored.
   std::optional<SignedNote> before_;
   bool contradicted_ = false;         // it is not, and no evidence can be made
+  bool prove_ = false;                // the next session asks what the origin has where our copy ends
   exchange::v1::Cosign cosign_;       // the newest said in this run
   Position cosigned_size_;            // of it
   absl::Time cosign_sent_ = absl::InfinitePast();

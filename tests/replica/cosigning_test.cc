@@ -70,7 +70,7 @@ class CosigningTest : public ::testing::Test {
   const std::unique_ptr<proof::Signer> cosigner_ = CosignerOf(kKela);
   const std::unique_ptr<proof::Signer> provider_ = CosignerOf(kProvider);
   const std::unique_ptr<proof::Signer> auditor_ = CosignerOf(kAuditor);
-  const absl::Time time_ = absl::FromUnixSeconds(1'741'000'777);
+  const absl::Time time_ = absl::FromUnixSeconds(1'741'000'077);
 };
 
 TEST_F(CosigningTest, WhatIsStoredIsCosignedWithItsTimeAndNotBefore) {
@@ -236,6 +236,23 @@ TEST_F(CosigningTest, EachIsKeptOnceAndAnOlderOneNotAfterIt) {
   ASSERT_THAT(replica.kept, SizeIs(3));
   EXPECT_EQ(replica.kept[2].size, Position(10));
   EXPECT_THAT(replica.kept[2].consistency, IsEmpty());
+}
+
+TEST_F(CosigningTest, WhatIsFarAheadOfOurClockIsNotKept) {
+  AppendCommits(9);
+  Follower replica = Replica();
+  replica.now += absl::Hours(1);  // since the session began, by either clock
+  replica.wall += absl::Hours(1);
+  const auto tell = [&](uint64_t size, absl::Time time) {
+    replica.Heartbeat(origin_.checkpoint(),
+                      {MakeCosigned(origin_, Position(size), *provider_, time)});
+  };
+  tell(4, replica.wall + kMaxClockAhead + absl::Seconds(2));
+  tell(4, absl::FromUnixSeconds((int64_t{1} << 62) + 5));
+  EXPECT_THAT(replica.kept, IsEmpty());
+  EXPECT_EQ(replica.status().witnesses(0).cosigned_size(), 0u);
+  tell(4, absl::FromUnixSeconds(absl::ToUnixSeconds(replica.wall + kMaxClockAhead)));
+  EXPECT_THAT(replica.kept, SizeIs(1));
 }
 
 TEST_F(CosigningTest, LinesOfSeveralWitnessesInOneNoteAreAllTaken) {
@@ -522,6 +539,95 @@ TEST_F(CosigningTest, ABatchThatDoesNotLeadToItsSignedRootIsAFaultAndNoFork) {
   replica.Follow(origin_);
   EXPECT_EQ(replica.status().state(), exchange::v1::SUBSCRIPTION_STATE_LIVE);
   EXPECT_EQ(replica.status().cosigned_size(), 5u);
+}
+
+// What an origin answers to `prove`.
+BatchMessage WithPrefix(TestOrigin& origin, BatchMessage message, Position from) {
+  log::TreeReader tree(origin.engine(), kOwnLog);
+  message.batch.set_prefix_root(std::string(tree.Root(from)->view()));
+  const auto proof = tree.Consistency(from, origin.size());
+  EXPECT_THAT(proof, IsOk());
+  for (const Hash& hash : *proof) {
+    message.batch.add_prefix_consistency(std::string(hash.view()));
+  }
+  return message;
+}
+
+TEST_F(CosigningTest, AnOriginThatGoesOnFromAnOldCopyProvesItsForkWhenAsked) {
+  AppendCommits(3);
+  auto liar = origin_.OldCopy(Position(3), 99);
+  Follower replica = Replica();
+  ASSERT_EQ(replica.size(), Position(4));
+  Append(*liar, 4);
+  replica.Deliver(liar->Cut(kKela, 4));
+  EXPECT_THAT(replica.alarms, ElementsAre(HasSubstr("asking for proof")));
+  EXPECT_FALSE(replica.pulls.back().prove());
+  replica.now += absl::Seconds(2);
+  replica.Tick();
+  ASSERT_TRUE(replica.pulls.back().prove()) << "at once, not after the pause of a fault";
+  replica.Deliver(WithPrefix(*liar, liar->Cut(kKela, 4), Position(4)));
+  ASSERT_THAT(replica.forks, SizeIs(1));
+  auto pair = proof::ParseCheckpointPair(replica.forks[0]);
+  ASSERT_THAT(pair, IsOk());
+  EXPECT_EQ(*proof::VerifyCheckpointPair(*pair, origin_.signer().verifier()),
+            proof::PairVerdict::kFork);
+  const size_t cosigns = replica.cosigns.size();
+  replica.now += absl::Minutes(1);
+  replica.Tick();
+  EXPECT_FALSE(replica.pulls.back().prove()) << "asked once";
+  Append();
+  replica.Follow(origin_);
+  EXPECT_EQ(replica.size(), origin_.size()) << "what fits is ours to have";
+  EXPECT_THAT(replica.cosigns, SizeIs(cosigns));
+}
+
+TEST_F(CosigningTest, AProofThatProvesNothingAccusesNobody) {
+  AppendCommits(3);
+  auto liar = origin_.OldCopy(Position(3), 99);
+  Append(*liar, 4);
+  const auto ask = [&](Follower& replica) {
+    replica.Deliver(liar->Cut(kKela, 4));
+    replica.now += absl::Seconds(2);
+    replica.Tick();
+    ASSERT_TRUE(replica.pulls.back().prove());
+  };
+  for (int i = 0; i < 4; ++i) {
+    Follower replica = Replica();
+    ask(replica);
+    BatchMessage answer = WithPrefix(*liar, liar->Cut(kKela, 4), Position(4));
+    if (i == 0) answer.batch.clear_prefix_root();
+    if (i == 1) answer.batch.set_prefix_root(std::string(32, 'x'));
+    if (i == 2) answer.batch.add_prefix_consistency("short");
+    if (i == 3) answer.batch.set_prefix_root(std::string(replica.head().frontier.Root().view()));
+    replica.Deliver(std::move(answer));
+    EXPECT_THAT(replica.forks, IsEmpty()) << i;
+    EXPECT_EQ(replica.status().state(), exchange::v1::SUBSCRIPTION_STATE_FAULT) << i;
+  }
+}
+
+TEST_F(CosigningTest, AShorterLogProvesItsForkByWhatItSigned) {
+  AppendCommits(5);
+  auto liar = origin_.OldCopy(Position(3), 99);
+  Append(*liar);
+  exchange::v1::Error ahead;
+  ahead.set_code(exchange::v1::ERROR_CODE_AHEAD);
+  const auto told = [&](std::string checkpoint) {
+    Follower replica(origin_, Options());
+    while (replica.size() < origin_.size()) {
+      replica.Deliver(origin_.Cut(kKela, replica.size().value(), 1));
+    }
+    ahead.set_checkpoint(std::move(checkpoint));
+    size_t forks = 0;
+    for (const auto& output : replica.subscriber().OnError(ahead, replica.now)) {
+      if (std::holds_alternative<KeepFork>(output)) ++forks;
+    }
+    EXPECT_EQ(replica.status().state(), exchange::v1::SUBSCRIPTION_STATE_FAULT);
+    return forks;
+  };
+  EXPECT_EQ(told(""), 0u);
+  EXPECT_EQ(told("nonsense"), 0u);
+  EXPECT_EQ(told(NoteAt(origin_, Position(4))), 0u) << "rolled back, no other history";
+  EXPECT_EQ(told(liar->checkpoint()), 1u);
 }
 
 TEST_F(CosigningTest, WhatTheOriginDidNotSignIsIgnored) {

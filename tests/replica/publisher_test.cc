@@ -26,6 +26,13 @@ class PublisherTest : public ::testing::Test {
   void Make(size_t max_subscribers = 4096) {
     PublisherOptions options{.origin = kOrigin};
     options.max_subscribers = max_subscribers;
+    options.prove = [this](Position from, Position size) -> absl::StatusOr<PrefixProof> {
+      log::TreeReader tree(origin_.engine(), kOwnLog);
+      PrefixProof prefix;
+      POLKU_ASSIGN_OR_RETURN(prefix.root, tree.Root(from));
+      POLKU_ASSIGN_OR_RETURN(prefix.consistency, tree.Consistency(from, size));
+      return prefix;
+    };
     publisher_ =
         Publisher::Make(options,
                         [this](std::string_view receiver, bool mirror, Position from, Position end,
@@ -103,6 +110,33 @@ TEST_F(PublisherTest, PullsOutOfRangeAreAnsweredWithTheirCode) {
   EXPECT_EQ(ErrorOf(OnPull("a", Pull(5, 2))), exchange::v1::ERROR_CODE_AHEAD);
   EXPECT_EQ(ErrorOf(OnPull("a", Pull(5, ~uint64_t{0}))), exchange::v1::ERROR_CODE_AHEAD);
   EXPECT_TRUE(publisher_->status().empty());
+}
+
+TEST_F(PublisherTest, AheadCarriesWhatTheLogSigned) {
+  const auto out = OnPull("a", Pull(5, 2));
+  EXPECT_EQ(std::get<SendError>(out.at(0)).error.checkpoint(), origin_.checkpoint());
+}
+
+TEST_F(PublisherTest, WhoAsksIsToldWhatTheTreeWasWhereItsSessionBegan) {
+  Append(2);
+  Append(3);
+  Announce();
+  exchange::v1::Pull asking = Pull(5, 1);
+  asking.set_prove(true);
+  EXPECT_TRUE(BatchOf(OnPull("quiet", Pull(6, 1))).prefix_root().empty());
+  const exchange::v1::Batch batch = BatchOf(OnPull("a", asking));
+  ASSERT_FALSE(batch.checkpoint().empty());
+  proof::MerkleProof proof;
+  for (const auto& bytes : batch.prefix_consistency()) proof.push_back(*Hash::FromBytes(bytes));
+  const auto newer = proof::VerifyCheckpoint(batch.checkpoint(), origin_.signer().verifier());
+  ASSERT_THAT(newer, polku::testing::IsOk());
+  EXPECT_THAT(proof::VerifyConsistency(Position(1), newer->size, *Hash::FromBytes(batch.prefix_root()),
+                                       newer->root, proof),
+              polku::testing::IsOk());
+  Append(1);
+  for (const auto& output : Announce()) {
+    EXPECT_TRUE(std::get<SendBatch>(output).message.batch.prefix_root().empty()) << "once";
+  }
 }
 
 TEST_F(PublisherTest, CreditBoundsWhatIsUnderWayAndAcknowledgingFreesIt) {

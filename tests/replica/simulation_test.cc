@@ -270,7 +270,8 @@ class World {
                                  .own_agency = kOulu,
                                  .own_key = of.origin->signer().verifier(),
                                  .witnesses = Witnesses(),
-                                 .prefix = PrefixOf(of.origin->engine(), kOwnLog)},
+                                 .prefix = PrefixOf(of.origin->engine(), kOwnLog),
+                                 .opened_at = of.origin->size()},
                                 kept);
     of.publisher->SetExtras([&of] {
       Publisher::HeartbeatExtras extras;
@@ -338,7 +339,7 @@ class World {
   void OnCosign(size_t number, const Replica& from, const exchange::v1::Cosign& cosign) {
     Side& of = *sides_[number];
     const auto outcome =
-        of.book->OnCosign(from.receiver, cosign, of.origin->size(), of.origin->checkpoint());
+        of.book->OnCosign(from.receiver, cosign, of.origin->size(), of.origin->checkpoint(), now_);
     if (honest_) {
       ASSERT_FALSE(outcome.ahead.has_value());
       ASSERT_EQ(outcome.self_fork, "");
