@@ -27,6 +27,7 @@
 #include "polku/event/v1/event.pb.h"
 #include "services/core/finnish_ids.h"
 #include "services/host/cosigned.h"
+#include "services/host/cosigned.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/opener.h"
@@ -63,6 +64,14 @@ absl::StatusOr<bool> IsThere(const std::string& path) {
   if (absl::IsNotFound(content.status())) return false;
   if (!content.ok()) return content.status();
   return true;
+}
+
+// The witness goes on under its old name and key, so what it has cosigned binds it as before.
+absl::Status PutCosigned(const std::string& directory, const std::string& from) {
+  const auto old = ReadFile(Str(from, "/", kCosignedFile), kMaxCosignedBytes);
+  if (absl::IsNotFound(old.status())) return absl::OkStatus();
+  if (!old.ok()) return old.status();
+  return ReplaceFile(Str(directory, "/", kCosignedFile), *old, 0644);
 }
 
 // The secret first: a public file that is missing can be made again from it.
@@ -115,6 +124,7 @@ absl::Status PutKeys(const Config& next, const Config& old) {
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "cosigning", WitnessName(next.origin),
                                   proof::KeyUse::kCosignature, &old.keys_directory));
   POLKU_RETURN_IF_ERROR(CopyCosigned(old.keys_directory, directory));
+  POLKU_RETURN_IF_ERROR(PutCosigned(directory, old.keys_directory));
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "signing", next.origin.text(),
                                   proof::KeyUse::kCheckpoint, nullptr));
   const std::string master = directory + "/master.key";

@@ -10,6 +10,7 @@
 #include "eventstore/proof/proof_file.h"
 #include "polku/event/v1/event.pb.h"
 #include "services/host/cosigned.h"
+#include "services/host/cosigned.h"
 #include "services/host/opener.h"
 #include "services/host/superseded.h"
 #include "tests/host/stopped_service.h"
@@ -366,6 +367,20 @@ TEST_F(NewEpochTest, TheSigningKeyIsNewAndTheOthersAreTheOldOnes) {
   }
   EXPECT_OK(HighWater(next_.keys_directory).Read(keys.signer->verifier()));
   EXPECT_NE(*HighWater(next_.keys_directory).Read(keys.signer->verifier()), "");
+}
+
+TEST_F(NewEpochTest, WhatTheWitnessHasCosignedBindsItInTheNextEpoch) {
+  service_.RunUntil(3);
+  StoreReplica(2);
+  const auto before = Cosigned::Open(service_.config().keys_directory);
+  ASSERT_OK(before);
+  (*before)->Remember(peer_note_);
+  ASSERT_OK((*before)->Write(absl::Now(), /*now_too=*/true));
+  ASSERT_OK(Open());
+  const auto after = Cosigned::Open(next_.keys_directory);
+  ASSERT_OK(after);
+  ASSERT_NE((*after)->Of(kPeer), nullptr);
+  EXPECT_EQ((*after)->Of(kPeer)->checkpoint.size, Position(2));
 }
 
 TEST_F(NewEpochTest, KeysThatAreThereAreUsedIfTheMasterKeyIsTheKeystores) {
