@@ -1,4 +1,4 @@
-#include "eventstore/evidence/bundle.h"
+#include "adapters/cli/bundle.h"
 
 #include <algorithm>
 #include <map>
@@ -23,6 +23,7 @@
 #include "eventstore/base/file.h"
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
+#include "eventstore/evidence/bundle.h"
 #include "eventstore/log/entry.h"
 #include "eventstore/log/reader.h"
 #include "google/protobuf/descriptor.h"
@@ -166,8 +167,8 @@ absl::Status Make(const Args& args, const Choice& choice, SectionSet open,
            << ",\"events\":" << report.events << ",\"logs\":" << report.logs.size()
            << ",\"sections\":" << report.sections << ",\"open\":" << JsonString(names) << "}\n";
   } else {
-    io.out << args.Get("out") << ": " << report.events << " events of " << report.logs.size()
-           << " logs, " << SizeText(json.size()) << "\n";
+    io.out << args.Get("out") << ": " << Counted(report.events, "event") << " of "
+           << Counted(report.logs.size(), "log") << ", " << SizeText(json.size()) << "\n";
     for (const auto& log : report.logs) {
       io.out << "  " << Plain(log.origin) << "  checkpoint of " << log.checkpoint.size.value()
              << " entries\n";
@@ -191,7 +192,8 @@ ExitCode RunMake(const Args& args, Io& io) {
   if (!args.Has("case")) return FailUsage(io, "of which case? give --case");
   if (!args.Has("out")) return FailUsage(io, "where to? give --out with the file to be written");
   const auto case_id = ParseCaseId(args.Get("case"));
-  if (!case_id || case_id->is_zero()) return FailUsage(io, "--case is not 32 hexadecimal digits");
+  if (!case_id) return FailUsage(io, "--case is not 32 hexadecimal digits");
+  if (case_id->is_zero()) return FailUsage(io, "--case is all zeros: that is no case");
   Choice choice{
       .case_id = *case_id, .events = {}, .type = args.Get("type"), .origin = args.Get("origin")};
   if (args.Has("event")) {
@@ -326,31 +328,32 @@ struct Judged {
   evidence::v1::Bundle bundle;
   evidence::BundleReport report;
 };
-absl::StatusOr<Judged> Judge(const Args& args) {
+absl::StatusOr<Judged> Judge(const std::string& path, const proof::Policy* policy) {
   Judged judged;
-  POLKU_ASSIGN_OR_RETURN(judged.bundle, ReadBundle(args.operands()[1]));
+  POLKU_ASSIGN_OR_RETURN(judged.bundle, ReadBundle(path));
+  POLKU_ASSIGN_OR_RETURN(judged.report, evidence::VerifyBundle(judged.bundle, policy));
+  return judged;
+}
+absl::StatusOr<Judged> Judge(const Args& args) {
   std::optional<proof::Policy> policy;
   if (args.Has("policy")) {
     POLKU_ASSIGN_OR_RETURN(policy, LoadPolicy(args.Get("policy")));
   }
-  POLKU_ASSIGN_OR_RETURN(judged.report,
-                         evidence::VerifyBundle(judged.bundle, policy ? &*policy : nullptr));
-  return judged;
+  return Judge(args.operands()[1], policy ? &*policy : nullptr);
 }
 
-ExitCode RunVerify(const Args& args, Io& io) {
-  const auto judged = Judge(args);
+ExitCode PrintVerified(const std::string& path, const absl::StatusOr<Judged>& judged, bool as_json,
+                       Io& io) {
   if (!judged.ok()) return Fail(io, judged.status());
   const auto& [bundle, report] = *judged;
   const ExitCode code = report.problems.empty() ? kExitOk : kExitCorrupt;
-  if (args.json()) {
+  if (as_json) {
     io.out << ReportJson(report, bundle) << "\n";
     return code;
   }
-  io.out << args.operands()[1] << ": "
-         << (report.problems.empty() ? "verified: " : "DOES NOT VERIFY: ") << report.events
-         << " events of " << report.logs.size() << " logs, " << report.sections
-         << " opened sections\n";
+  io.out << path << ": " << (report.problems.empty() ? "verified: " : "DOES NOT VERIFY: ")
+         << Counted(report.events, "event") << " of " << Counted(report.logs.size(), "log") << ", "
+         << Counted(report.sections, "opened section") << "\n";
   PrintProblems(report, io);
   PrintLogs(report, io);
   if (bundle.has_known_to() && report.problems.empty()) {
@@ -359,6 +362,10 @@ ExitCode RunVerify(const Args& args, Io& io) {
   }
   if (!report.own_policy) PrintOwnKeys(bundle, io);
   return code;
+}
+
+ExitCode RunVerify(const Args& args, Io& io) {
+  return PrintVerified(args.operands()[1], Judge(args), args.json(), io);
 }
 
 // ---- Show ----
@@ -535,6 +542,10 @@ ExitCode RunBundle(const Args& args, Io& io) {
 
 }  // namespace
 
+ExitCode VerifyBundleFile(const std::string& path, const proof::Policy* policy, bool json, Io& io) {
+  return PrintVerified(path, Judge(path, policy), json, io);
+}
+
 Command BundleCommand() {
   return {
       {.name = "bundle",
@@ -577,7 +588,7 @@ Command BundleCommand() {
            "--type "
            "NeedIdentified --open service,social --out need.json\n"
            "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
-           "--known-to FI/GOV/0245437-2/kela --at 2025-03-31 --out kela-knew.json\n"
+           "--known-to FI/GOV/0246246-0/kela --at 2025-03-31 --out kela-knew.json\n"
            "polku bundle show case.json --lang en\n"
            "polku bundle verify case.json --policy agencies.policy --json"},
       RunBundle};

@@ -1,4 +1,5 @@
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -41,7 +42,7 @@ std::string ConcurrentText(const audit::Knowledge& knowledge,
 // What the answer to "what did that agency know" rests on, a line a log.
 void PrintBasis(const audit::KnownTo& known, Language language, Io& io) {
   io.out << "\n" << Label(Word::kKnownTo, language) << " " << Plain(known.agency) << ", "
-         << LocalTime(known.at) << "\n";
+         << ExactTime(known.at) << "\n";
   for (const audit::KnownTo::Log& log : known.logs) {
     io.out << "  " << Plain(log.origin) << "  ";
     if (log.own) {
@@ -50,7 +51,7 @@ void PrintBasis(const audit::KnownTo& known, Language language, Io& io) {
       io.out << Label(Word::kNotCosigned, language) << "\n";
     } else {
       io.out << "#0-" << log.until.value() - 1 << "  " << Label(Word::kCosigned, language) << " "
-             << Plain(log.cosignature->witness) << ", " << LocalTime(log.cosignature->time) << "\n";
+             << Plain(log.cosignature->witness) << ", " << ExactTime(log.cosignature->time) << "\n";
     }
   }
 }
@@ -61,7 +62,10 @@ std::string BasisJson(const audit::KnownTo& known) {
   const char* separator = "";
   for (const audit::KnownTo::Log& log : known.logs) {
     json += Str(separator, "{\"origin\":", audit::JsonString(log.origin),
-                ",\"own\":", log.own ? "true" : "false", ",\"until\":", log.until.value());
+                ",\"own\":", log.own ? "true" : "false");
+    // Of its own log: what it recorded by then, wherever that stands.
+    json += log.own ? Str(",\"recorded_by\":\"", polku::FormatTime(known.at), "\"")
+                    : Str(",\"until\":", log.until.value());
     if (log.cosignature) {
       json += Str(",\"witness\":", audit::JsonString(log.cosignature->witness),
                   ",\"cosigned_at\":\"", polku::FormatTime(log.cosignature->time), "\"");
@@ -105,9 +109,23 @@ void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) 
   line(Word::kParallel, RenderParallel(summary, language));
 }
 
+// A mistyped agency had nothing either: the reader must not take that for an answer.
+void WarnUnlessNamed(const audit::KnownTo& known, const host::Config& config, Io& io) {
+  std::set<std::string, std::less<>> named = known.agencies;
+  for (const auto& witness : config.witnesses) named.insert(witness.agency);
+  if (named.contains(known.agency)) return;
+  std::string names;
+  for (const std::string& name : named) names += Str(names.empty() ? "" : ", ", Plain(name));
+  io.err << "polku: WARNING: no log held here is of " << Plain(known.agency)
+         << " and no witness of it is known here, so nothing can be shown of what it knew; is the name right? "
+            "Named here are: "
+         << names << "\n";
+}
+
 ExitCode RunCase(const Args& args, Io& io) {
   const auto case_id = ParseCaseId(args.operands()[0]);
-  if (!case_id || case_id->is_zero()) return FailUsage(io, "the case is not 32 hexadecimal digits");
+  if (!case_id) return FailUsage(io, "the case is not 32 hexadecimal digits");
+  if (case_id->is_zero()) return FailUsage(io, "the case is all zeros: that is no case");
   const auto language = ParseLanguage(args.GetOr("lang", "fi"));
   if (!language) return FailUsage(io, "--lang is fi, sv or en");
   auto filter = ReadFilter(args);
@@ -131,6 +149,7 @@ ExitCode RunCase(const Args& args, Io& io) {
     }
     if (!found.ok()) return Fail(io, found.status());
     known = *std::move(found);
+    WarnUnlessNamed(*known, reading->config, io);
     filter->known_to = &*known;
   }
 
@@ -143,9 +162,12 @@ ExitCode RunCase(const Args& args, Io& io) {
            << AgencyLabel(agreement, reading->config.origin.agency(), *language);
     if (args.Has("as-of"))
       io.out << ", " << Label(Word::kAsOf, *language) << " " << args.Get("as-of");
+    if (filter->valid_on) {
+      io.out << ", " << Label(Word::kValidOn, *language) << " " << absl::FormatCivilTime(*filter->valid_on);
+    }
     if (known) {
       io.out << ", " << Label(Word::kKnownTo, *language) << " "
-             << AgencyLabel(agreement, known->agency, *language) << " " << LocalTime(known->at);
+             << AgencyLabel(agreement, known->agency, *language) << " " << ExactTime(known->at);
     }
     io.out << "\n\n";
   };
@@ -174,7 +196,10 @@ ExitCode RunCase(const Args& args, Io& io) {
     const audit::Summary summary = fold.Finish();
     PrintSummary(summary.cases.front(), *language, io);
   }
-  if (known) PrintBasis(*known, *language, io);
+  if (known) {
+    if (shown == 0) io.out << Label(Word::kAbsenceProvesNothing, *language) << "\n";
+    PrintBasis(*known, *language, io);
+  }
   return kExitOk;
 }
 
@@ -216,7 +241,7 @@ Command CaseCommand() {
        .examples = "polku case --config oulu-referral.textproto 0123456789abcdef0123456789abcdef\n"
                    "polku case --config kela.textproto --lang en --as-of 2025-03-31 "
                    "0123456789abcdef0123456789abcdef\n"
-                   "polku case --config tarkastaja.textproto --known-to FI/GOV/0245437-2/kela --at "
+                   "polku case --config tarkastaja.textproto --known-to FI/GOV/0246246-0/kela --at "
                    "2025-03-31T12:00:00Z 0123456789abcdef0123456789abcdef"},
       RunCase};
 }

@@ -43,15 +43,20 @@ ExitCode Export(const Args& args, Io& io) {
            << ",\"directory\":" << audit::JsonString(args.Get("tlog"))
            << ",\"size\":" << result->size.value() << ",\"tiles_written\":" << result->tiles_written
            << ",\"bundles_written\":" << result->bundles_written
-           << ",\"bundles_left_out\":" << result->bundles_left_out << "}\n";
+           << ",\"bundles_left_out\":" << result->bundles_left_out
+           << ",\"repaired\":" << result->repaired << "}\n";
     return kExitOk;
   }
   io.out << args.Get("tlog") << ": " << Plain(origin) << ", " << result->size.value()
-         << " entries, " << result->tiles_written << " tiles and " << result->bundles_written
-         << " entry bundles written\n";
+         << " entries, " << Counted(result->tiles_written, "tile") << " and "
+         << Counted(result->bundles_written, "entry bundle") << " written\n";
+  if (result->repaired > 0) {
+    io.out << "  " << Counted(result->repaired, "file")
+           << " of an earlier export had been damaged or altered: written anew from the log\n";
+  }
   if (result->bundles_left_out > 0) {
-    io.out << "  " << result->bundles_left_out
-           << " bundles are left out: an entry in them is withheld from this agency\n";
+    io.out << "  left out: " << Counted(result->bundles_left_out, "entry bundle")
+           << ", with an entry that is withheld from this agency\n";
   }
   return kExitOk;
 }
@@ -66,15 +71,19 @@ Command ExportCommand() {
                 {"origin", "ORIGIN", "which log; default: the service's own"},
                 {"progress", "", "show progress even when the error stream is no terminal"}}),
            .details = "Writes `checkpoint`, `tile/…`, `tile/entries/…` and `log.pub` with the origin's key. "
-                      "Entries are headers: no\n"
-                      "section, so no personal data, leaves the store. Each file is written whole or not at "
-                      "all and the\n"
-                      "checkpoint last, so an interrupted export is run again. Works while the service runs. "
+                      "No section leaves the\n"
+                      "store. Entries are headers: case ids, officials' pseudonyms, times and receivers are personal "
+                      "data, to be kept\n"
+                      "as such. It needs all entries: the own log, or one of which a full mirror is held "
+                      "(mirror: true). Each file is\n"
+                      "written whole or not at all and the checkpoint last, so an interrupted export is run again; "
+                      "files of an earlier\n"
+                      "one are compared with the log and, where damaged, written anew. Works while the service runs. "
                       "Check it with\n"
                       "`polku verify DIR` or polku_verify.py.",
            .examples =
                "polku export --config oulu-referral.textproto --tlog /srv/tlog/oulu-referral\n"
-               "polku export --config kela.textproto --origin FI/MUN/0187690-1/oulu/referral/1 --tlog out"},
+               "polku export --config tarkastaja.textproto --origin FI/MUN/0187690-1/oulu/referral/1 --tlog out"},
           Export};
 }
 

@@ -12,9 +12,13 @@ bool IsNumber(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789.,-+ €") == std::string_view::npos;
 }
 
-absl::TimeZone FinnishZone() {
-  absl::TimeZone zone;
-  return absl::LoadTimeZone("Europe/Helsinki", &zone) ? zone : absl::FixedTimeZone(2 * 60 * 60);
+absl::TimeZone Finland() {
+  static const absl::TimeZone zone = [] {
+    absl::TimeZone loaded;
+    return absl::LoadTimeZone("Europe/Helsinki", &loaded) ? loaded
+                                                          : absl::FixedTimeZone(2 * 60 * 60);
+  }();
+  return zone;
 }
 
 }  // namespace
@@ -45,8 +49,15 @@ std::string PadTo(std::string text, size_t width) {
 }
 
 std::string LocalTime(absl::Time time) {
-  static const absl::TimeZone zone = FinnishZone();
-  return absl::FormatTime("%Y-%m-%d %H:%M", time, zone);
+  return absl::FormatTime("%Y-%m-%d %H:%M", time, Finland());
+}
+
+std::string ExactTime(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S %Ez", time, Finland());
+}
+
+std::string Counted(uint64_t count, std::string_view one) {
+  return Str(count, " ", one, count == 1 ? "" : "s");
 }
 
 TextTable::TextTable(std::vector<std::string> header) { rows_.push_back(std::move(header)); }

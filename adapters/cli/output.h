@@ -22,6 +22,10 @@ std::string PadTo(std::string text, size_t width);
 
 // "2025-03-03 10:15" in Finland.
 std::string LocalTime(absl::Time time);
+// "2025-03-03 10:15:07 +02:00" in Finland: of times that are evidence.
+std::string ExactTime(absl::Time time);
+// "1 problem", "2 problems".
+std::string Counted(uint64_t count, std::string_view one);
 
 class TextTable {
  public:

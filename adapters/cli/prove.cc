@@ -48,8 +48,11 @@ absl::StatusOr<std::vector<FoundEntry>> FindEvent(audit::Store& store, const Eve
   const std::string only = args.Get("origin");
   if (args.Has("case")) {
     const auto case_id = ParseCaseId(args.Get("case"));
-    if (!case_id || case_id->is_zero()) {
+    if (!case_id) {
       return Error(absl::StatusCode::kInvalidArgument, "--case is not 32 hexadecimal digits");
+    }
+    if (case_id->is_zero()) {
+      return Error(absl::StatusCode::kInvalidArgument, "--case is all zeros: that is no case");
     }
     POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(store.engine(), *case_id));
     log::EntryFetcher fetcher(store.engine());
@@ -127,6 +130,29 @@ absl::StatusOr<FoundEntry> FindEntry(audit::Store& store, const Args& args, Io& 
   return found.front();
 }
 
+// Who cosigned just the anchor.
+std::string CosignedJson(const evidence::Anchor& anchor) {
+  std::string cosigned;
+  for (const auto& one : anchor.cosigned) {
+    if (one.size != anchor.checkpoint.size) continue;
+    cosigned += Str(cosigned.empty() ? "" : ",", "{\"name\":", JsonString(one.key->name()),
+                    ",\"time\":\"", polku::FormatTime(one.time), "\"}");
+  }
+  return cosigned;
+}
+
+void PrintCosigned(const evidence::Anchor& anchor, Io& io) {
+  size_t behind = 0;
+  for (const auto& one : anchor.cosigned) {
+    if (one.size != anchor.checkpoint.size) continue;
+    ++behind;
+    io.out << "  cosigned   " << CosignedText(one.key->name(), one.time, one.size) << "\n";
+  }
+  if (behind == 0) {
+    io.out << "  cosigned   by nobody yet: it rests on the origin's own signature\n";
+  }
+}
+
 absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& trust, Io& io) {
   audit::Store& store = *reading.store;
   POLKU_ASSIGN_OR_RETURN(const FoundEntry found, FindEntry(store, args, io));
@@ -163,31 +189,17 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
       WriteNewFile(args.Get("out"), proof::FormatInclusionFile(file), kProofMode));
 
   if (args.json()) {
-    std::string cosigned;
-    for (const auto& one : anchor.cosigned) {
-      if (one.size != anchor.checkpoint.size) continue;
-      cosigned += Str(cosigned.empty() ? "" : ",", "{\"name\":", JsonString(one.key->name()),
-                      ",\"time\":\"", polku::FormatTime(one.time), "\"}");
-    }
     io.out << "{\"file\":" << JsonString(args.Get("out")) << ",\"origin\":" << JsonString(origin)
            << ",\"position\":" << found.position.value() << ",\"leaf_hash\":\""
            << ToHex(leaf_hash.view()) << "\",\"size\":" << anchor.checkpoint.size.value()
            << ",\"root\":\"" << ToHex(anchor.checkpoint.root.view()) << "\",\"cosigned\":["
-           << cosigned << "]}\n";
+           << CosignedJson(anchor) << "]}\n";
     return absl::OkStatus();
   }
   io.out << args.Get("out") << ": entry " << found.position.value() << " of " << Plain(origin)
          << " is in the log of " << anchor.checkpoint.size.value() << " entries\n  leaf hash  "
          << ToHex(leaf_hash.view()) << "\n  key        " << key->Format() << "\n";
-  size_t behind = 0;
-  for (const auto& one : anchor.cosigned) {
-    if (one.size != anchor.checkpoint.size) continue;
-    ++behind;
-    io.out << "  cosigned   " << CosignedText(one.key->name(), one.time, one.size) << "\n";
-  }
-  if (behind == 0) {
-    io.out << "  cosigned   by nobody yet: it rests on the origin's own signature\n";
-  }
+  PrintCosigned(anchor, io);
   return absl::OkStatus();
 }
 
@@ -293,9 +305,43 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
   return *verdict;
 }
 
+// The checkpoint that most other agencies stand behind, with their lines: what somebody keeps elsewhere, so that
+// a later --consistency --old leads back to it.
+absl::Status ProveCheckpoint(const Args& args, Reading& reading, const Trust& trust, Io& io) {
+  audit::Store& store = *reading.store;
+  const std::string origin = args.GetOr("origin", store.own_origin());
+  POLKU_ASSIGN_OR_RETURN(const log::HeldLog* const held, LogOf(store, origin));
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyOf(trust, origin));
+  POLKU_ASSIGN_OR_RETURN(const evidence::Anchor anchor,
+                         evidence::ChooseAnchor({.engine = &store.engine(),
+                                                 .log = held,
+                                                 .key = key,
+                                                 .witnesses = trust.witnesses,
+                                                 .covers = Position(1)}));
+  POLKU_RETURN_IF_ERROR(WriteNewFile(args.Get("out"), anchor.note, kProofMode));
+  if (args.json()) {
+    io.out << "{\"file\":" << JsonString(args.Get("out")) << ",\"origin\":" << JsonString(origin)
+           << ",\"size\":" << anchor.checkpoint.size.value() << ",\"root\":\""
+           << ToHex(anchor.checkpoint.root.view()) << "\",\"cosigned\":[" << CosignedJson(anchor)
+           << "]}\n";
+    return absl::OkStatus();
+  }
+  io.out << args.Get("out") << ": checkpoint of " << anchor.checkpoint.size.value() << " entries of "
+         << Plain(origin) << "\n  root       " << ToHex(anchor.checkpoint.root.view())
+         << "\n  key        " << key->Format() << "\n";
+  PrintCosigned(anchor, io);
+  return absl::OkStatus();
+}
+
 ExitCode RunProve(const Args& args, Io& io) {
   if (!args.Has("out")) return FailUsage(io, "where to? give --out with the file to be written");
   const bool consistency = args.Has("consistency");
+  const bool checkpoint = args.Has("checkpoint");
+  if (checkpoint) {
+    for (const char* flag : {"event", "position", "leaf", "case", "consistency", "from", "to", "old"}) {
+      if (args.Has(flag)) return FailUsage(io, Str("--", flag, " does not go with --checkpoint"));
+    }
+  }
   for (const char* flag : {"event", "position", "leaf", "case"}) {
     if (consistency && args.Has(flag)) {
       return FailUsage(io,
@@ -309,15 +355,17 @@ ExitCode RunProve(const Args& args, Io& io) {
   if (consistency && args.Has("from") == args.Has("old")) {
     return FailUsage(io, "give --from with a size, or --old with a checkpoint that you kept");
   }
-  if (!consistency && args.Has("event") == args.Has("position")) {
-    return FailUsage(io, "what is to be proven? give --event, or --position with --origin");
+  if (!consistency && !checkpoint && args.Has("event") == args.Has("position")) {
+    return FailUsage(io, "what is to be proven? give --event, or --position with --origin; or --checkpoint");
   }
   if (args.Has("position") && !args.Has("origin")) {
     return FailUsage(io, "--position needs --origin: in which log?");
   }
   if (args.Has("case") && !args.Has("event")) return FailUsage(io, "--case narrows --event alone");
   for (const char* flag : {"position", "from", "to"}) {
-    if (const auto number = args.Number(flag, 0, INT64_MAX); !number.ok()) {
+    // No checkpoint is of an empty log; positions begin at 0.
+    const uint64_t least = std::string_view(flag) == "position" ? 0 : 1;
+    if (const auto number = args.Number(flag, least, INT64_MAX); !number.ok()) {
       return FailUsage(io, ToStd(number.status().message()));
     }
   }
@@ -330,7 +378,8 @@ ExitCode RunProve(const Args& args, Io& io) {
     if (!verdict.ok()) return Fail(io, verdict.status());
     return *verdict == proof::PairVerdict::kFork ? kExitCorrupt : kExitOk;
   }
-  const absl::Status status = ProveInclusion(args, *reading, *trust, io);
+  const absl::Status status = checkpoint ? ProveCheckpoint(args, *reading, *trust, io)
+                                         : ProveInclusion(args, *reading, *trust, io);
   return status.ok() ? kExitOk : Fail(io, status);
 }
 
@@ -339,13 +388,14 @@ ExitCode RunProve(const Args& args, Io& io) {
 Command ProveCommand() {
   return {
       {.name = "prove",
-       .summary = "a file that proves one event, or that nothing before was changed",
+       .summary = "a file that proves one event, or that nothing before was changed; a checkpoint to keep",
        .flags = ReadingFlags(
            {{"event", "UUID", "the event to be proven"},
             {"case", "CASE", "its case: found at once in any log"},
             {"position", "N", "or its position, with --origin"},
-            {"origin", "ORIGIN", "the log; --consistency: the service's own unless given"},
-            {"out", "FILE", "the proof: .tlog-proof, or .checkpoint-pair; must not exist"},
+            {"origin", "ORIGIN", "the log; --consistency, --checkpoint: the service's own unless given"},
+            {"out", "FILE", "the proof: .tlog-proof, .checkpoint-pair or .note; must not exist"},
+            {"checkpoint", "", "the signed checkpoint alone, cosigned by most, to be kept elsewhere"},
             {"leaf", "FILE", "also the entry's bytes, for whoever is to hash them"},
             {"consistency", "", "of two checkpoints: the newer log begins with the older"},
             {"from", "SIZE", "size of the older, one that a commit ended at"},
@@ -369,6 +419,8 @@ Command ProveCommand() {
            "polku prove --config kela.textproto --origin FI/MUN/0187690-1/oulu/referral/1 "
            "--position 12 "
            "--out entry.tlog-proof\n"
+           "polku prove --config kela.textproto --checkpoint --origin FI/MUN/0187690-1/oulu/referral/1 "
+           "--out march.note\n"
            "polku prove --config kela.textproto --consistency --origin "
            "FI/MUN/0187690-1/oulu/referral/1 "
            "--old march.note --out march.checkpoint-pair"},

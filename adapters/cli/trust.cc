@@ -72,7 +72,7 @@ absl::StatusOr<proof::Policy> LoadPolicy(const std::string& path) {
 }
 
 std::string CosignedText(std::string_view key_name, absl::Time time, Position size) {
-  return Str(Plain(key_name), "  ", LocalTime(time), "  entries 0-", size.value() - 1);
+  return Str(Plain(key_name), "  ", ExactTime(time), "  entries 0-", size.value() - 1);
 }
 
 }  // namespace polku::cli

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "adapters/cli/bundle.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/trust.h"
 #include "eventstore/base/bytes.h"
+#include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
@@ -45,6 +47,13 @@ constexpr std::string_view kHighWaterFile = "high-water.note";
 // A running service may replace a file between our listing and our opening of it: over at the next try.
 constexpr int kOpenTries = 3;
 
+// A checkpoint that a single file is about, its signature verified.
+struct CheckpointFacts {
+  std::string which;  // "checkpoint", "older", "newer"
+  proof::Checkpoint checkpoint;
+  std::vector<std::pair<std::string, absl::Time>> cosigned;  // by witnesses whose keys were given
+};
+
 // What one target came to.
 struct Outcome {
   std::string target;
@@ -53,6 +62,10 @@ struct Outcome {
   std::vector<Problem> problems;
   uint64_t problems_left_out = 0;
   std::vector<std::string> notes;  // for people: what was and what was not checked
+  std::vector<std::string> unchecked;  // origins whose signatures were not: no key of them was given
+  std::string by;                  // "verified" by something that the reader must know of
+  std::optional<Position> index;   // of an inclusion proof
+  std::vector<CheckpointFacts> checkpoints;  // of single files
   std::string own_json;            // of a bundle: printed as it is
   double seconds = 0;
   bool entries_timed = false;
@@ -149,8 +162,9 @@ absl::StatusOr<std::unique_ptr<log::Engine>> OpenForVerification(const std::stri
     if (engine.ok()) return *std::move(engine);
     if (engine.status().code() != absl::StatusCode::kDataLoss) return engine.status();
     if (attempt == kOpenTries) {
-      outcome.problems.push_back(
-          {ProblemKind::kUnreadable, "", std::nullopt, std::string(ToStd(engine.status().message()))});
+      outcome.problems.push_back({ProblemKind::kUnreadable, "", std::nullopt,
+                                  Str("the database does not open, so nothing of it was checked: ",
+                                      ToStd(engine.status().message()))});
       return std::unique_ptr<log::Engine>();
     }
     absl::SleepFor(absl::Milliseconds(100));
@@ -183,6 +197,9 @@ absl::Status RunVerification(log::Engine& engine, evidence::VerifyOptions option
   outcome.logs = std::move(report->logs);
   std::move(report->problems.begin(), report->problems.end(), std::back_inserter(outcome.problems));
   outcome.problems_left_out = report->problems_left_out;
+  for (const auto& log : outcome.logs) {
+    if (!log.key_known) outcome.unchecked.push_back(log.origin);
+  }
   outcome.seconds = absl::ToDoubleSeconds(absl::Now() - start);
   outcome.entries_timed = true;
   return absl::OkStatus();
@@ -202,13 +219,17 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
   options.witnesses.insert(options.witnesses.end(), given.witnesses.begin(), given.witnesses.end());
   // Before the log is opened, so that a mark that is written meanwhile is not ahead of it.
   auto mark = ReadFile(Str(config.keys_directory, "/", kHighWaterFile), proof::kMaxNoteBytes);
-  if (mark.ok()) {
+  if (mark.ok() && !mark->empty()) {
     options.high_water = *std::move(mark);
-  } else if (absl::IsNotFound(mark.status())) {
+  } else if (!absl::IsNotFound(mark.status())) {
+    // Not less than the log itself is judged.
+    outcome.problems.push_back({ProblemKind::kHighWater, config.origin.text(), std::nullopt,
+                                mark.ok() ? "the high-water mark is an empty file"
+                                          : Str("the high-water mark cannot be read: ",
+                                                ToStd(mark.status().message()))});
+  } else {
     outcome.notes.push_back("no high-water mark beside the signing key: an old copy of the own log would "
                             "not be noticed here");
-  } else {
-    return mark.status();
   }
   OpenedStore store;
   POLKU_ASSIGN_OR_RETURN(store.engine, OpenForVerification(config.data_directory, outcome));
@@ -217,8 +238,17 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
     outcome.notes.push_back("sections were not opened (--no-open): their content was not compared with "
                             "its commitments");
   } else {
-    POLKU_RETURN_IF_ERROR(OpenKeys(config, store));
-    options.open = [&store](const log::EntryView& entry, std::string_view,
+    const absl::Status opened = OpenKeys(config, store);
+    // Damaged, or not this log's: the logs are judged all the same.
+    if (absl::IsDataLoss(opened) || absl::IsFailedPrecondition(opened)) {
+      outcome.problems.push_back(
+          {absl::IsDataLoss(opened) ? ProblemKind::kUnreadable : ProblemKind::kSection, "", std::nullopt,
+           Str("no section was opened, because of the keystore: ", ToStd(opened.message()))});
+    } else if (!opened.ok()) {
+      return Error(opened.code(), ToStd(opened.message()),
+                   "; --no-open verifies everything but the contents of sections");
+    }
+    if (opened.ok()) options.open = [&store](const log::EntryView& entry, std::string_view,
                             const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
       const std::lock_guard lock(store.mu);
       POLKU_ASSIGN_OR_RETURN(const auto secret, store.opener->Secret(entry, blob));
@@ -257,19 +287,24 @@ absl::StatusOr<Outcome> VerifyTiles(const std::string& directory, const Keys& gi
   const auto note = ReadFile(Str(directory, "/checkpoint"), proof::kMaxNoteBytes);
   if (!note.ok()) return note.status();
   const proof::VerifierKey* key = nullptr;
-  if (const auto parsed = proof::ParseNote(*note); parsed.ok()) {
-    if (const auto checkpoint = proof::ParseCheckpointBody(parsed->body); checkpoint.ok()) {
-      const auto found = given.logs.find(checkpoint->origin);
-      if (found != given.logs.end()) key = &found->second;
-    }
+  const auto parsed = proof::ParseNote(*note);
+  const auto claimed = parsed.ok() ? proof::ParseCheckpointBody(parsed->body) : parsed.status();
+  if (!claimed.ok()) {
+    outcome.problems.push_back({ProblemKind::kCheckpoint, "", std::nullopt,
+                                Str("checkpoint: ", ToStd(claimed.status().message()),
+                                    "; nothing else was checked")});
+    return outcome;
   }
-  if (key == nullptr && !given.logs.empty()) {
-    return Error(absl::StatusCode::kFailedPrecondition, directory,
-                 ": none of the keys given is that of this log");
+  const auto found = given.logs.find(claimed->origin);
+  if (found != given.logs.end()) key = &found->second;
+  if (key == nullptr && !(given.logs.empty() && given.witnesses.empty())) {
+    return Error(absl::StatusCode::kFailedPrecondition, directory, ": it is of ", claimed->origin,
+                 ", and none of the keys given is that log's; give it with --key or --policy");
   }
   if (key == nullptr) {
-    outcome.notes.push_back("the key was taken from the export itself (log.pub): compare it with what the "
-                            "agency published");
+    outcome.by = "the export's own log.pub alone";
+    outcome.notes.push_back("checked with the export's own log.pub: compare it with what the agency published, or "
+                            "give that key with --key or --policy. Until then it is only consistent with itself");
   }
   ProgressLine progress(io, args.Has("progress"));
   const absl::Time start = absl::Now();
@@ -305,8 +340,11 @@ absl::StatusOr<const proof::VerifierKey*> KeyFor(std::string_view note, const Ke
                "; give that origin's public key with --key or --policy");
 }
 
-// Adds what witnesses among `given` say of the note.
-void ReadWitnesses(std::string_view note, std::string_view origin, const Keys& given, Outcome& outcome) {
+// Adds the checkpoint of a note that was verified, with what witnesses among `given` say of it.
+void ReadWitnesses(std::string which, std::string_view note, const proof::Checkpoint& checkpoint,
+                   const Keys& given, Outcome& outcome) {
+  const std::string& origin = checkpoint.origin;
+  CheckpointFacts facts{.which = std::move(which), .checkpoint = checkpoint, .cosigned = {}};
   for (const auto& witness : given.witnesses) {
     const auto time = proof::VerifyCosignature(note, witness);
     if (absl::IsNotFound(time.status())) continue;
@@ -314,9 +352,10 @@ void ReadWitnesses(std::string_view note, std::string_view origin, const Keys& g
       outcome.problems.push_back({ProblemKind::kCosignature, std::string(origin), std::nullopt,
                                   Str(witness.name(), ": ", ToStd(time.status().message()))});
     } else {
-      outcome.notes.push_back(Str("cosigned by ", witness.name(), " at ", LocalTime(*time)));
+      facts.cosigned.emplace_back(witness.name(), *time);
     }
   }
+  outcome.checkpoints.push_back(std::move(facts));
 }
 
 absl::StatusOr<Outcome> VerifyProof(const std::string& path, const std::string& text,
@@ -342,14 +381,15 @@ absl::StatusOr<Outcome> VerifyProof(const std::string& path, const std::string& 
   const auto checkpoint = proof::VerifyInclusionFile(file, leaf_hash, *key);
   if (!checkpoint.ok()) {
     outcome.problems.push_back({absl::IsUnauthenticated(checkpoint.status()) ? ProblemKind::kCheckpoint
-                                                                             : ProblemKind::kRoot,
+                                                                             : ProblemKind::kInclusion,
                                 key->name(), file.index,
                                 std::string(ToStd(checkpoint.status().message()))});
     return outcome;
   }
   outcome.notes.push_back(Str("entry ", file.index.value(), " is in the log of ", checkpoint->origin,
                               " with ", checkpoint->size.value(), " entries"));
-  ReadWitnesses(file.checkpoint, checkpoint->origin, given, outcome);
+  outcome.index = file.index;
+  ReadWitnesses("checkpoint", file.checkpoint, *checkpoint, given, outcome);
   CheckQuorum(file.checkpoint, checkpoint->origin, given, outcome);
   return outcome;
 }
@@ -363,7 +403,13 @@ absl::StatusOr<Outcome> VerifyPair(const std::string& path, const std::string& t
   if (!verdict.ok()) {
     outcome.problems.push_back({ProblemKind::kCheckpoint, key->name(), std::nullopt,
                                 Str("proves nothing: ", ToStd(verdict.status().message()))});
-  } else if (*verdict == proof::PairVerdict::kFork) {
+    return outcome;
+  }
+  for (const auto& [which, note] : {std::pair("older", &pair.older), {"newer", &pair.newer}}) {
+    POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(*note, *key));
+    ReadWitnesses(which, *note, checkpoint, given, outcome);
+  }
+  if (*verdict == proof::PairVerdict::kFork) {
     outcome.problems.push_back({ProblemKind::kFork, key->name(), std::nullopt,
                                 "the origin signed two histories; this file proves it to anybody who has "
                                 "its public key"});
@@ -374,17 +420,44 @@ absl::StatusOr<Outcome> VerifyPair(const std::string& path, const std::string& t
   return outcome;
 }
 
-absl::StatusOr<Outcome> VerifyBundleFile(const std::string& path, const Args& args, Io& io) {
+// A signed checkpoint that somebody kept.
+absl::StatusOr<Outcome> VerifyNote(const std::string& path, const std::string& text, const Keys& given) {
+  Outcome outcome{.target = path, .what = "checkpoint"};
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyFor(text, given, path));
+  const auto checkpoint = proof::VerifyCheckpoint(text, *key);
+  if (!checkpoint.ok()) {
+    outcome.problems.push_back({ProblemKind::kCheckpoint, key->name(), std::nullopt,
+                                std::string(ToStd(checkpoint.status().message()))});
+    return outcome;
+  }
+  ReadWitnesses("checkpoint", text, *checkpoint, given, outcome);
+  CheckQuorum(text, checkpoint->origin, given, outcome);
+  return outcome;
+}
+
+// The given keys, with the policy's quorum when they came as one; nullopt: none are given.
+absl::StatusOr<std::optional<proof::Policy>> PolicyOf(const Keys& given) {
+  if (given.policy || (given.logs.empty() && given.witnesses.empty())) return given.policy;
+  std::vector<proof::VerifierKey> logs;
+  for (const auto& [origin, key] : given.logs) logs.push_back(key);
+  std::vector<proof::VerifierKey> witnesses;
+  std::set<std::string, std::less<>> seen;
+  for (const auto& key : given.witnesses) {
+    if (seen.insert(key.Format()).second) witnesses.push_back(key);
+  }
+  POLKU_ASSIGN_OR_RETURN(auto policy, proof::Policy::Parse(proof::Policy::Format(logs, witnesses, 0)));
+  return std::optional(std::move(policy));
+}
+
+absl::StatusOr<Outcome> VerifyBundle(const std::string& path, const Keys& given, const Args& args,
+                                     Io& io) {
   Outcome outcome{.target = path, .what = "bundle"};
-  const Command bundle = BundleCommand();
-  std::vector<std::string> arguments = {"verify", path};
-  if (args.Has("policy")) arguments.insert(arguments.end(), {"--policy", args.Get("policy")});
-  if (args.json()) arguments.emplace_back("--json");
-  POLKU_ASSIGN_OR_RETURN(const Args parsed, Args::Parse(bundle.syntax, arguments));
+  POLKU_ASSIGN_OR_RETURN(const std::optional<proof::Policy> policy, PolicyOf(given));
+  if (!policy) outcome.by = "its own keys alone";
   std::ostringstream out;
   std::ostringstream err;
   Io inner{.in = io.in, .out = out, .err = err};
-  const ExitCode code = bundle.run(parsed, inner);
+  const ExitCode code = VerifyBundleFile(path, policy ? &*policy : nullptr, args.json(), inner);
   if (code != kExitOk && code != kExitCorrupt) {
     std::string message(TrimEnd(err.str()));
     if (message.rfind("polku: ", 0) == 0) message.erase(0, 7);
@@ -392,7 +465,8 @@ absl::StatusOr<Outcome> VerifyBundleFile(const std::string& path, const Args& ar
   }
   outcome.own_json = std::string(TrimEnd(out.str()));
   if (code == kExitCorrupt) {
-    outcome.problems.push_back({ProblemKind::kRoot, "", std::nullopt, "the bundle does not verify"});
+    outcome.problems.push_back(
+        {ProblemKind::kBundle, "", std::nullopt, "the bundle does not verify: what is wrong is told above"});
   }
   return outcome;
 }
@@ -411,19 +485,40 @@ absl::StatusOr<Outcome> VerifyTarget(const std::string& target, const Keys& keys
   if (view.substr(0, kProofMagic.size()) == kProofMagic) return VerifyProof(target, text, keys, args);
   if (view.substr(0, kPairMagic.size()) == kPairMagic) return VerifyPair(target, text, keys);
   const size_t first = view.find_first_not_of(" \t\r\n");
-  if (first != std::string_view::npos && view[first] == '{') return VerifyBundleFile(target, args, io);
+  if (first != std::string_view::npos && view[first] == '{') return VerifyBundle(target, keys, args, io);
+  if (const auto note = proof::ParseNote(text);
+      note.ok() && proof::ParseCheckpointBody(note->body).ok()) {
+    return VerifyNote(target, text, keys);
+  }
   return Error(absl::StatusCode::kInvalidArgument, target,
-               ": not a data directory, an export, a bundle, a .tlog-proof or a .checkpoint-pair; a service's "
-               "configuration goes to --config");
+               ": not a data directory, an export, a bundle, a .tlog-proof, a .checkpoint-pair or a signed "
+               "checkpoint; a service's configuration goes to --config");
 }
 
 // ---- What is shown ----
+
+// What is stored says in its own words why it cannot be read: not without ours before them.
+std::string WhatText(const Problem& problem) {
+  if (problem.kind != ProblemKind::kUnreadable) return problem.what;
+  return Str("stored bytes are damaged or cannot be read: ", problem.what);
+}
+
+std::string CheckpointJson(const CheckpointFacts& facts) {
+  std::string cosigned;
+  for (const auto& [name, time] : facts.cosigned) {
+    cosigned += Str(cosigned.empty() ? "" : ",", "{\"name\":", JsonString(name), ",\"time\":\"",
+                    polku::FormatTime(time), "\"}");
+  }
+  return Str("{\"which\":\"", facts.which, "\",\"origin\":", JsonString(facts.checkpoint.origin),
+             ",\"size\":", facts.checkpoint.size.value(), ",\"root\":\"",
+             ToHex(facts.checkpoint.root.view()), "\",\"cosigned\":[", cosigned, "]}");
+}
 
 std::string ProblemJson(const Problem& problem) {
   return Str("{\"kind\":\"", evidence::ProblemName(problem.kind), "\",\"origin\":",
              JsonString(problem.origin),
              problem.position ? Str(",\"position\":", problem.position->value()) : std::string(),
-             ",\"what\":", JsonString(problem.what),
+             ",\"what\":", JsonString(WhatText(problem)),
              ",\"remedy\":", JsonString(evidence::ProblemRemedy(problem.kind)), "}");
 }
 
@@ -447,7 +542,16 @@ std::string LogJson(const evidence::LogReport& log) {
 
 std::string OutcomeJson(const Outcome& outcome) {
   return Str("{\"target\":", JsonString(outcome.target), ",\"what\":", JsonString(outcome.what),
-             ",\"ok\":", outcome.problems.empty() ? "true" : "false",
+             ",\"ok\":", outcome.problems.empty() && outcome.unchecked.empty() ? "true" : "false",
+             outcome.unchecked.empty()
+                 ? std::string()
+                 : Str(",\"signatures_not_checked\":",
+                       JsonList(outcome.unchecked,
+                                [](const std::string& origin) { return JsonString(origin); })),
+             outcome.index ? Str(",\"index\":", outcome.index->value()) : std::string(),
+             outcome.checkpoints.empty()
+                 ? std::string()
+                 : Str(",\"checkpoints\":", JsonList(outcome.checkpoints, CheckpointJson)),
              ",\"logs\":", JsonList(outcome.logs, LogJson),
              ",\"problems\":", JsonList(outcome.problems, ProblemJson),
              ",\"problems_left_out\":", outcome.problems_left_out, ",\"notes\":",
@@ -456,7 +560,9 @@ std::string OutcomeJson(const Outcome& outcome) {
              outcome.own_json.empty() ? std::string() : Str(",\"bundle\":", outcome.own_json), "}");
 }
 
-void PrintLog(const evidence::LogReport& log, Io& io) {
+void PrintLog(const evidence::LogReport& log, const Outcome& outcome, Io& io) {
+  const bool problems = std::any_of(outcome.problems.begin(), outcome.problems.end(),
+                                    [&](const Problem& problem) { return problem.origin == log.origin; });
   io.out << "  " << Plain(log.origin) << "\n    entries      " << log.entries << " (" << log.held
          << " held";
   if (log.withheld > 0) io.out << ", " << log.withheld << " withheld, by their hashes";
@@ -468,8 +574,12 @@ void PrintLog(const evidence::LogReport& log, Io& io) {
     io.out << "\n";
   }
   io.out << "    checkpoints  " << log.checkpoints
-         << (log.key_known ? " signatures and roots verified\n"
-                           : " roots compared; NO KEY is known for this log, signatures are unchecked\n");
+         << (problems                    ? std::string(" read; what is wrong is told below")
+             : log.key_known             ? std::string(" signatures and roots verified")
+             : outcome.unchecked.empty() ? Str(" verified by ", outcome.by)
+                                         : std::string(" roots compared; NO KEY is known for this log, "
+                                                       "signatures are unchecked"))
+         << "\n";
   if (log.agencies.empty()) {
     io.out << "    behind it    no other agency's cosignature is kept here\n";
   } else {
@@ -479,7 +589,7 @@ void PrintLog(const evidence::LogReport& log, Io& io) {
     }
     io.out << "    behind it    " << log.agencies.size()
            << (log.agencies.size() == 1 ? " other agency: " : " other agencies: ") << names << " ("
-           << log.cosignatures << " cosignatures)\n";
+           << Counted(log.cosignatures, "cosignature") << ")\n";
   }
   io.out << "    root         "
          << (log.root.is_zero() ? std::string("not that of a signed history")
@@ -487,14 +597,30 @@ void PrintLog(const evidence::LogReport& log, Io& io) {
          << "\n";
 }
 
+std::string Headline(const Outcome& outcome) {
+  const uint64_t problems = outcome.problems.size() + outcome.problems_left_out;
+  if (problems > 0) return Counted(problems, "PROBLEM");
+  if (outcome.unchecked.empty()) {
+    return outcome.by.empty() ? "verified" : Str("verified by ", outcome.by);
+  }
+  std::string origins;
+  for (const std::string& origin : outcome.unchecked) origins += Str(origins.empty() ? "" : ", ", Plain(origin));
+  return Str("hashes agree; signatures NOT checked: no key of ", origins, " given");
+}
+
 void PrintOutcome(const Outcome& outcome, Io& io) {
-  io.out << Plain(outcome.target) << " (" << outcome.what << "): "
-         << (outcome.problems.empty()
-                 ? std::string("verified")
-                 : Str(outcome.problems.size() + outcome.problems_left_out, " PROBLEMS"))
-         << "\n";
+  io.out << Plain(outcome.target) << " (" << outcome.what << "): " << Headline(outcome) << "\n";
   if (!outcome.own_json.empty()) io.out << outcome.own_json << "\n";
-  for (const auto& log : outcome.logs) PrintLog(log, io);
+  for (const auto& log : outcome.logs) PrintLog(log, outcome, io);
+  for (const CheckpointFacts& facts : outcome.checkpoints) {
+    io.out << "  " << PadTo(facts.which, 10) << "   " << Str(facts.checkpoint.size.value(), facts.checkpoint.size.value() == 1 ? " entry" : " entries")
+           << " of " << Plain(facts.checkpoint.origin) << "\n    root         "
+           << ToHex(facts.checkpoint.root.view()) << "\n";
+    for (const auto& [name, time] : facts.cosigned) {
+      io.out << "    cosigned by " << Plain(name) << "  " << ExactTime(time) << "\n";
+    }
+    if (facts.cosigned.empty()) io.out << "    cosigned by none of the witnesses whose keys were given\n";
+  }
   for (const std::string& note : outcome.notes) io.out << "  note: " << Plain(note) << "\n";
   uint64_t entries = 0;
   for (const auto& log : outcome.logs) entries += log.entries;
@@ -507,7 +633,7 @@ void PrintOutcome(const Outcome& outcome, Io& io) {
     io.out << "  " << (problem.position ? Str("position ", problem.position->value()) : "whole log")
            << "  " << evidence::ProblemName(problem.kind)
            << (problem.origin.empty() ? "" : Str("  ", Plain(problem.origin))) << "\n    "
-           << Plain(problem.what) << "\n";
+           << Plain(WhatText(problem)) << "\n";
     // A run of the same sort has one remedy.
     const bool ends = &problem == &outcome.problems.back() || (&problem + 1)->kind != problem.kind;
     if (ends) io.out << "    -> " << evidence::ProblemRemedy(problem.kind) << "\n";
@@ -523,6 +649,9 @@ ExitCode Verify(const Args& args, Io& io) {
     return FailUsage(io, "verify what? give --config with a service's configuration, or a data directory, an "
                          "export, a bundle or a proof file");
   }
+  if (args.Has("key") && args.Has("policy")) {
+    return FailUsage(io, "give --key or --policy, not both: a policy has its keys in it");
+  }
   const auto keys = ReadKeys(args);
   if (!keys.ok()) return Fail(io, keys.status());
   std::vector<Outcome> outcomes;
@@ -534,6 +663,7 @@ ExitCode Verify(const Args& args, Io& io) {
       code = std::max(code, failed);
       return;
     }
+    if (!outcome->unchecked.empty()) code = std::max(code, kExitBadInput);
     if (!outcome->problems.empty()) code = kExitCorrupt;
     outcomes.push_back(*std::move(outcome));
   };
@@ -562,7 +692,7 @@ Command VerifyCommand() {
        .flags =
            {{"config", "FILE", "a service's configuration: all its logs, with its keys and keystore"},
             {"data", "DIR", "a data directory alone (as when it is given as DIRECTORY)"},
-            {"key", "FILE[,FILE…]", "public keys to verify by: signing.public, cosigning.public"},
+            {"key", "FILE[,FILE…]", "public keys to verify by: signing.public, cosigning.public; asks for no quorum"},
             {"policy", "FILE", "keys of logs and witnesses, and the quorum, to verify by (C2SP tlog-policy)"},
             {"origin", "ORIGIN", "of a store only that log"},
             {"no-open", "", "do not open sections: no keystore is needed, contents are not compared"},
@@ -576,8 +706,9 @@ Command VerifyCommand() {
            "their\n"
            "commitments, indexes, the high-water mark. Nothing is changed; works while the service runs, on "
            "what is\n"
-           "stored when it starts. Exit code 0: verified, 5: problems. What a target is, is found out from "
-           "what lies\n"
+           "stored when it starts. Exit code 0: verified, 5: problems, 3: no such file, or no key of an origin was "
+           "given, so\n"
+           "that its signatures could not be checked. What a target is, is found out from what lies\n"
            "there. Keys are never taken from a store; without --config, give --key or --policy.\n"
            "eventstore/evidence/README.md has the table of problems; AUDITORS.md says what a success shows.",
        .examples =
@@ -586,7 +717,8 @@ Command VerifyCommand() {
            "polku verify /backup/oulu/data --key oulu/signing.public,kela/cosigning.public\n"
            "polku verify /media/export case.json --policy agencies.policy\n"
            "polku verify entry.tlog-proof --leaf entry.leaf --key oulu/signing.public\n"
-           "polku verify fork.checkpoint-pair --key oulu/signing.public"},
+           "polku verify fork.checkpoint-pair --key oulu/signing.public\n"
+           "polku verify kept.note --policy agencies.policy"},
       Verify};
 }
 

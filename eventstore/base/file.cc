@@ -28,6 +28,10 @@ absl::Status FileError(std::string_view path, std::string_view doing, int error)
       code = absl::StatusCode::kPermissionDenied;
       remedy = "; check owner and mode";
       break;
+    case EISDIR:
+      code = absl::StatusCode::kInvalidArgument;
+      remedy = "; give a file";
+      break;
     case EEXIST:
       code = absl::StatusCode::kAlreadyExists;
       remedy = "; it is never overwritten, move it away first";

@@ -64,8 +64,8 @@ class Exporter {
   absl::StatusOr<ExportResult> Run() && {
     POLKU_RETURN_IF_ERROR(ReadLog());
     POLKU_ASSIGN_OR_RETURN(const Position from, PrepareDirectory());
-    POLKU_RETURN_IF_ERROR(WriteLeaves(from));
-    POLKU_RETURN_IF_ERROR(WriteUpperTiles(from));
+    POLKU_RETURN_IF_ERROR(WriteLeaves());
+    POLKU_RETURN_IF_ERROR(WriteUpperTiles());
     POLKU_ASSIGN_OR_RETURN(const std::string note, CosignedNote());
     POLKU_RETURN_IF_ERROR(
         ReplaceFile(PathOf(options_.directory, kCheckpoint), note, kMode));
@@ -93,10 +93,16 @@ class Exporter {
                    checkpoint_.size.value(), " entries, the log has ", size_.value(),
                    "; run `polku verify`");
     }
+    // Nothing is given out under a checkpoint that does not fit it, and no good file replaced.
+    POLKU_ASSIGN_OR_RETURN(const Hash root, tree_.Root(size_));
+    if (root != checkpoint_.root) {
+      return Error(absl::StatusCode::kDataLoss, options_.origin,
+                   ": the signed root is not that of the entries; run `polku verify`");
+    }
     return absl::OkStatus();
   }
 
-  // The position up to which the directory has all full tiles.
+  // The size up to which the directory is said to be exported.
   absl::StatusOr<Position> PrepareDirectory() {
     const std::string& directory = options_.directory;
     std::error_code error;
@@ -132,11 +138,8 @@ class Exporter {
   }
 
   // Tiles of level 0 and entry bundles, from the groups.
-  absl::Status WriteLeaves(Position from) {
-    const uint64_t first = from.value() / kTileWidth * kTileWidth;
-    POLKU_ASSIGN_OR_RETURN(const auto groups,
-                           options_.engine->Scan(options_.log, Position(first), false));
-    next_ = first;
+  absl::Status WriteLeaves() {
+    POLKU_ASSIGN_OR_RETURN(const auto groups, options_.engine->Scan(options_.log, Position(0), false));
     while (next_ < size_.value()) {
       POLKU_ASSIGN_OR_RETURN(const std::optional<log::StoredGroup> group, groups->Next());
       if (!group) {
@@ -145,7 +148,7 @@ class Exporter {
       POLKU_ASSIGN_OR_RETURN(const log::GroupView view, log::GroupView::Parse(group->entries, {}));
       for (const log::GroupItem& item : view.items()) {
         const uint64_t position = group->first.value() + item.offset;
-        if (position < first || position >= size_.value()) continue;
+        if (position >= size_.value()) continue;
         if (item.leaf.empty() && item.withheld.level > 0) {
           return Error(absl::StatusCode::kFailedPrecondition, options_.origin, ": the entries from ",
                        position, " on are withheld from this service and only their common hash is held; "
@@ -189,12 +192,11 @@ class Exporter {
     return absl::OkStatus();
   }
 
-  absl::Status WriteUpperTiles(Position from) {
+  absl::Status WriteUpperTiles() {
     for (uint8_t level = 1; level <= kMaxLevel; ++level) {
       const uint64_t hashes = size_.value() >> (8 * level);
       if (hashes == 0) break;
-      for (uint64_t tile = (from.value() >> (8 * level)) / kTileWidth; tile * kTileWidth < hashes;
-           ++tile) {
+      for (uint64_t tile = 0; tile * kTileWidth < hashes; ++tile) {
         const TileName name{.level = level, .index = tile, .width = WidthOf(size_, level, tile)};
         std::vector<Hash> nodes;
         for (uint64_t i = 0; i < name.width; ++i) {
@@ -204,12 +206,6 @@ class Exporter {
         }
         POLKU_RETURN_IF_ERROR(WriteTile(name, nodes));
       }
-    }
-    // Nothing is given out under a checkpoint that does not fit it.
-    POLKU_ASSIGN_OR_RETURN(const Hash root, tree_.Root(size_));
-    if (root != checkpoint_.root) {
-      return Error(absl::StatusCode::kDataLoss, options_.origin,
-                   ": the signed root is not that of the entries; run `polku verify`");
     }
     return absl::OkStatus();
   }
@@ -223,17 +219,14 @@ class Exporter {
     return absl::OkStatus();
   }
 
-  // Tiles never change: one that is there has been written by an earlier run. False then.
+  // Tiles never change: one that is there has been written by an earlier run, false then; unless it was damaged.
   absl::StatusOr<bool> WriteOnce(const TileName& name, std::string_view content) {
     const std::string path = PathOf(options_.directory, proof::TilePath(name));
     std::error_code error;
     if (fs::exists(path, error)) {
-      POLKU_ASSIGN_OR_RETURN(const std::string there, ReadFile(path, kMaxBundleBytes));
-      if (there != content) {
-        return Error(absl::StatusCode::kDataLoss, path,
-                     " is not what the log says; keep the directory as evidence and export into a new one");
-      }
-      return false;
+      const auto there = ReadFile(path, kMaxBundleBytes);
+      if (there.ok() && *there == content) return false;
+      ++result_.repaired;
     }
     POLKU_RETURN_IF_ERROR(MakeDirectories(fs::path(path).parent_path().string()));
     POLKU_RETURN_IF_ERROR(ReplaceFile(path, content, kMode));
@@ -430,7 +423,6 @@ class ExportVerifier {
     for (size_t i = 0; i < entries->size(); ++i) {
       if (proof::LeafHash((*entries)[i]) != (*facts.hashes)[i]) {
         bad(first + i, "this entry is not what the tile of hashes says");
-        break;
       }
     }
     return facts;

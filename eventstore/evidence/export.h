@@ -28,9 +28,10 @@ struct ExportResult {
   uint64_t tiles_written = 0;
   uint64_t bundles_written = 0;
   uint64_t bundles_left_out = 0;  // with a withheld or erased entry (DESIGN "Proof")
+  uint64_t repaired = 0;          // files of an earlier run that were not what the log says, written anew
 };
 // Files are written under another name, synced and renamed, `checkpoint` last: a killed export can be run
-// again. Leaves hold headers, sections never leave the store. FailedPrecondition: a replica with withheld
+// again. What an earlier run wrote is compared with the log and, where it is damaged, written anew. Leaves hold headers, sections never leave the store. FailedPrecondition: a replica with withheld
 // entries has no level-0 tiles to give (hashes hidden in larger subtrees); the directory is something else.
 absl::StatusOr<ExportResult> ExportTiles(const ExportOptions& options);
 

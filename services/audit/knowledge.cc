@@ -58,13 +58,14 @@ const Knowledge& KnowledgeFold::Add(std::string_view origin, Position position,
 
 absl::StatusOr<KnownTo> FindKnownTo(Store& store, std::string_view agency, absl::Time at) {
   POLKU_RETURN_IF_ERROR(ValidateAgencyName(agency));
-  KnownTo known{.agency = std::string(agency), .at = at, .logs = {}};
+  KnownTo known{.agency = std::string(agency), .at = at, .logs = {}, .agencies = {}};
   for (const log::HeldLog& held : store.logs()) {
     KnownTo::Log part{.log = held.number,
                       .origin = held.head.origin,
                       .own = AgencyOf(held.head.origin) == agency,
                       .until = {},
                       .cosignature = {}};
+    known.agencies.emplace(AgencyOf(held.head.origin));
     if (part.own) {
       part.until = held.head.frontier.size();
       known.logs.push_back(std::move(part));
@@ -73,6 +74,7 @@ absl::StatusOr<KnownTo> FindKnownTo(Store& store, std::string_view agency, absl:
     POLKU_ASSIGN_OR_RETURN(const auto witnesses,
                            log::NewestCosignatures(store.engine(), held.number));
     for (const log::KeptCosignature& newest : witnesses) {
+      known.agencies.emplace(AgencyOf(newest.witness));
       if (AgencyOf(newest.witness) != agency) continue;
       POLKU_ASSIGN_OR_RETURN(
           auto then, log::CosignatureAt(store.engine(), held.number, newest.witness, at));

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,8 @@ struct KnownTo {
     std::optional<log::KeptCosignature> cosignature;
   };
   std::vector<Log> logs;  // as the store lists them
+  // Whose logs are held, or whose cosignatures are kept: of any other agency nothing can be shown here.
+  std::set<std::string, std::less<>> agencies;
 };
 absl::StatusOr<KnownTo> FindKnownTo(Store& store, std::string_view agency, absl::Time at);
 

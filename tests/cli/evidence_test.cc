@@ -162,6 +162,9 @@ TEST_F(EvidenceTest, WhatIsNotHeldIsRefusedInWords) {
            {"prove", "--out", out},
            {"prove", "--out", out, "--position", "1"},
            {"prove", "--out", out, "--consistency"},
+           {"prove", "--out", out, "--consistency", "--from", "0"},
+           {"prove", "--out", out, "--checkpoint", "--consistency", "--from", "1"},
+           {"prove", "--out", out, "--checkpoint", "--event", "x"},
            {"prove", "--out", out, "--consistency", "--from", "1", "--event", "x"},
            {"prove", "--out", out, "--event", "x", "--from", "1"},
            {"bundle", "--out", out},
@@ -174,6 +177,23 @@ TEST_F(EvidenceTest, WhatIsNotHeldIsRefusedInWords) {
     EXPECT_EQ(Run(wrong).code, 2) << ::testing::PrintToString(wrong);
   }
   EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(EvidenceTest, ACheckpointToKeepIsThatWhichMostHaveCosigned) {
+  const std::string kept = dir_.At("kept.note");
+  const Result made = Run({"prove", "--checkpoint", "--out", kept});
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("checkpoint of 4 entries"));
+  EXPECT_THAT(made.out, HasSubstr(kWitness));
+  EXPECT_OK(proof::VerifyCosignature(ReadAll(kept), witness_->verifier()));
+  const auto key = proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  EXPECT_OK(proof::VerifyCheckpoint(ReadAll(kept), *key));
+  EXPECT_EQ(Run({"prove", "--checkpoint", "--out", kept}).code, 3);  // nothing is overwritten
+  const Result json = Run({"prove", "--checkpoint", "--out", dir_.At("b.note"), "--json"});
+  EXPECT_THAT(json.out, HasSubstr("\"size\":4,\"root\":\""));
+  const Result later =
+      Run({"prove", "--consistency", "--old", kept, "--out", dir_.At("later.checkpoint-pair")});
+  EXPECT_EQ(later.code, 0) << later.err;
 }
 
 TEST_F(EvidenceTest, AKeptCheckpointIsComparedWithTheNewest) {
@@ -235,7 +255,7 @@ TEST_F(EvidenceTest, ABundleIsMadeShownAndVerifiedOffline) {
   // From here on without configuration, data or keys.
   const Result verified = RunPolku({"bundle", "verify", file});
   EXPECT_EQ(verified.code, 0) << verified.err;
-  EXPECT_THAT(verified.out, HasSubstr("verified: 2 events of 1 logs, 2 opened sections"));
+  EXPECT_THAT(verified.out, HasSubstr("verified: 2 events of 1 log, 2 opened sections"));
   EXPECT_THAT(verified.out, HasSubstr("compare these with what the agencies publish"));
   const Result shown = RunPolku({"bundle", "show", file, "--lang", "en"});
   EXPECT_EQ(shown.code, 0) << shown.err;
@@ -305,6 +325,7 @@ TEST_F(EvidenceTest, AnAlteredBundleIsFoundAndAnythingElseIsNoBundle) {
   EXPECT_THAT(shown.err, HasSubstr("does not verify"));
   EXPECT_EQ(RunPolku({"bundle", "verify", dir_.Write("other", "{}")}).code, 3);
   EXPECT_EQ(RunPolku({"bundle", "verify", dir_.At("nothing")}).code, 3);
+  EXPECT_EQ(RunPolku({"bundle", "verify", dir_.At("data")}).code, 3);  // a directory
 }
 
 TEST_F(EvidenceTest, VerifyJudgesAProofByKeyAndByPolicy) {
@@ -319,7 +340,13 @@ TEST_F(EvidenceTest, VerifyJudgesAProofByKeyAndByPolicy) {
   const Result by_hash = RunPolku({"verify", proof, "--leaf-hash", hash, "--key", key, "--json"});
   EXPECT_EQ(by_hash.code, 0) << by_hash.out << by_hash.err;
   EXPECT_THAT(by_hash.out, HasSubstr("\"what\":\"inclusion proof\",\"ok\":true"));
-  EXPECT_EQ(RunPolku({"verify", proof, "--leaf-hash", std::string(64, 'a'), "--key", key}).code, 5);
+  EXPECT_THAT(by_hash.out, HasSubstr(Str("\"index\":2,\"checkpoints\":[{\"which\":\"checkpoint\",\"origin\":\"",
+                                         kOrigin, "\",\"size\":4,\"root\":\"")));
+  const Result wrong =
+      RunPolku({"verify", proof, "--leaf-hash", std::string(64, 'a'), "--key", key, "--json"});
+  EXPECT_EQ(wrong.code, 5);
+  EXPECT_THAT(wrong.out, HasSubstr("{\"kind\":\"inclusion\""));
+  EXPECT_THAT(wrong.out, HasSubstr("is not the right one"));
   EXPECT_EQ(RunPolku({"verify", proof, "--leaf-hash", "abc", "--key", key}).code, 3);
   EXPECT_EQ(RunPolku({"verify", proof, "--key", key}).code, 3);  // of which entry?
   EXPECT_EQ(RunPolku({"verify", proof, "--leaf", leaf}).code, 3);  // by which key?
@@ -360,12 +387,24 @@ TEST_F(EvidenceTest, VerifyJudgesAPairAndHandsABundleOn) {
   const Result fork = RunPolku({"verify", dir_.At("fork"), "--key", key, "--json"});
   EXPECT_EQ(fork.code, 5);
   EXPECT_THAT(fork.out, HasSubstr("{\"kind\":\"fork\""));
+  EXPECT_THAT(fork.out, HasSubstr(Str("{\"which\":\"older\",\"origin\":\"", kOrigin, "\",\"size\":3,\"root\":\"",
+                                      ToHex(Sha256("another").view()))));
+  EXPECT_THAT(fork.out, HasSubstr(Str("{\"which\":\"newer\",\"origin\":\"", kOrigin, "\",\"size\":5")));
 
   const std::string bundle = dir_.At("case.json");
   ASSERT_EQ(Run({"bundle", "--case", kCase1, "--out", bundle}).code, 0);
   const Result taken = RunPolku({"verify", bundle});
   EXPECT_EQ(taken.code, 0) << taken.out << taken.err;
-  EXPECT_THAT(taken.out, HasSubstr("(bundle): verified"));
+  EXPECT_THAT(taken.out, HasSubstr("(bundle): verified by its own keys alone"));
+  // Keys that are given are those it is judged by.
+  const Result by_key = RunPolku({"verify", bundle, "--key", key});
+  EXPECT_EQ(by_key.code, 0) << by_key.out;
+  EXPECT_THAT(by_key.out, HasSubstr("(bundle): verified\n"));
+  EXPECT_THAT(by_key.out, Not(HasSubstr("keys in the bundle itself")));
+  const Result forged = RunPolku({"verify", bundle, "--key", foreign});
+  EXPECT_EQ(forged.code, 5);
+  EXPECT_THAT(forged.out, HasSubstr("1 PROBLEM\n"));
+  EXPECT_EQ(RunPolku({"verify", bundle, "--key", foreign, "--json"}).code, 5);
   const auto origin = *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
   const std::string strict =
       dir_.Write("strict", proof::Policy::Format({origin}, {witness_->verifier()}, 1));
@@ -374,6 +413,62 @@ TEST_F(EvidenceTest, VerifyJudgesAPairAndHandsABundleOn) {
   const Result both = RunPolku({"verify", pair, dir_.At("fork"), "--key", key, "--json"});
   EXPECT_EQ(both.code, 5);
   EXPECT_THAT(both.out, HasSubstr("\"what\":\"checkpoint pair\",\"ok\":true"));
+}
+
+TEST_F(EvidenceTest, AKeptCheckpointSaysWhoSignedAndCosignedItWhen) {
+  const std::string note = dir_.At("kept.note");
+  ASSERT_EQ(Run({"prove", "--checkpoint", "--out", note}).code, 0);
+  const auto origin = *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint);
+  const std::string policy =
+      dir_.Write("policy", proof::Policy::Format({origin}, {witness_->verifier()}, 1));
+  const Result text = RunPolku({"verify", note, "--policy", policy});
+  EXPECT_EQ(text.code, 0) << text.out << text.err;
+  EXPECT_THAT(text.out, HasSubstr(Str("4 entries of ", kOrigin)));
+  EXPECT_THAT(text.out, HasSubstr(Str("cosigned by ", kWitness, "  2025-03-0")));
+  EXPECT_THAT(text.out, HasSubstr(" +02:00"));
+  const Result json = RunPolku({"verify", note, "--policy", policy, "--json"});
+  EXPECT_THAT(json.out, HasSubstr(Str("\"cosigned\":[{\"name\":\"", kWitness, "\",\"time\":\"2025-03-0")));
+  const Result by_key = RunPolku({"verify", note, "--key", dir_.At("keys/signing.public")});
+  EXPECT_EQ(by_key.code, 0) << by_key.out;
+  EXPECT_THAT(by_key.out, HasSubstr("cosigned by none of the witnesses whose keys were given"));
+  EXPECT_EQ(RunPolku({"verify", note}).code, 3);
+  std::string altered = ReadAll(note);
+  altered[altered.find("\n4\n") + 1] = '3';
+  EXPECT_EQ(RunPolku({"verify", dir_.Write("altered.note", altered), "--policy", policy}).code, 5);
+}
+
+// Neither a damaged mark nor a damaged keystore keeps the logs from being judged.
+TEST_F(EvidenceTest, DamageBesideTheLogsIsToldWithThem) {
+  for (const char* mark : {"", "not a note\n"}) {
+    dir_.Write("keys/high-water.note", mark);
+    const Result result = Run({"verify", "--json"});
+    EXPECT_EQ(result.code, 5);
+    EXPECT_THAT(result.out, HasSubstr("{\"kind\":\"high-water\""));
+    EXPECT_THAT(result.out, Not(HasSubstr("\"kind\":\"rollback\"")));
+    EXPECT_THAT(result.out, HasSubstr("\"opened\":6"));
+  }
+  std::filesystem::remove(dir_.At("keys/high-water.note"));
+  store_.reset();
+  keys_.reset();
+  size_t damaged = 0;
+  for (const auto& file : std::filesystem::directory_iterator(dir_.At("keystore"))) {
+    const std::string extension = file.path().extension().string();
+    if (extension != ".sst" && extension != ".log") continue;
+    std::string bytes = ReadAll(file.path().string());
+    if (bytes.size() < 40) continue;
+    for (size_t i = 20; i < bytes.size(); i += 7) bytes[i] ^= 0x55;
+    dir_.Write("keystore/" + file.path().filename().string(), bytes);
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 0u);
+  const Result result = Run({"verify", "--json"});
+  EXPECT_EQ(result.code, 5) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("\"entries\":5"));
+  std::filesystem::remove_all(dir_.At("keystore"));
+  const Result gone = Run({"verify"});
+  EXPECT_EQ(gone.code, 3);
+  EXPECT_THAT(gone.err, HasSubstr("--no-open"));
+  EXPECT_EQ(Run({"verify", "--no-open"}).code, 0);
 }
 
 TEST_F(EvidenceTest, VerifyReadsAStoreWithAndWithoutItsConfiguration) {
@@ -388,19 +483,48 @@ TEST_F(EvidenceTest, VerifyReadsAStoreWithAndWithoutItsConfiguration) {
     const Result result = RunPolku(arguments);
     EXPECT_EQ(result.code, 0) << result.out << result.err;
     EXPECT_THAT(result.out, HasSubstr("checkpoints  5 signatures and roots verified"));
-    EXPECT_THAT(result.out, HasSubstr("1 other agency: FI/GOV/0245437-2/kela (1 cosignatures)"));
+    EXPECT_THAT(result.out, HasSubstr("1 other agency: FI/GOV/0245437-2/kela (1 cosignature)"));
     EXPECT_THAT(result.out, HasSubstr("quorum is not judged"));
     EXPECT_THAT(result.out, HasSubstr("no section is opened"));
   }
   const Result keyless = RunPolku({"verify", dir_.At("data")});
-  EXPECT_EQ(keyless.code, 0);
-  EXPECT_THAT(keyless.out, HasSubstr("NO KEY is known"));
+  EXPECT_EQ(keyless.code, 3);
+  EXPECT_THAT(keyless.out, HasSubstr(Str("hashes agree; signatures NOT checked: no key of ", kOrigin, " given")));
+  EXPECT_THAT(keyless.out, Not(HasSubstr("verified")));
+  const Result machine = RunPolku({"verify", dir_.At("data"), "--json"});
+  EXPECT_EQ(machine.code, 3);
+  EXPECT_THAT(machine.out, HasSubstr("{\"ok\":false"));
+  EXPECT_THAT(machine.out, HasSubstr(Str("\"signatures_not_checked\":[\"", kOrigin, "\"]")));
   const Result whole = Run({"verify", "--json"});
   EXPECT_EQ(whole.code, 0) << whole.out << whole.err;
   EXPECT_THAT(whole.out, HasSubstr("\"sections\":6,\"opened\":6"));
+  EXPECT_EQ(RunPolku({"verify", dir_.At("data"), "--key", key, "--policy", policy}).code, 2);
   EXPECT_EQ(RunPolku({"verify"}).code, 2);
   EXPECT_EQ(RunPolku({"verify", dir_.At("keys")}).code, 3);
   EXPECT_EQ(RunPolku({"verify", key}).code, 3);
+}
+
+// What `polku verify` says to do about a damaged export does it.
+TEST_F(EvidenceTest, ExportingAgainMendsADamagedExport) {
+  const std::string tiles = dir_.At("tiles");
+  ASSERT_EQ(Run({"export", "--tlog", tiles}).code, 0);
+  const std::string tile = tiles + "/tile/0/000.p/5";
+  const std::string good = ReadAll(tile);
+  std::string bad = good;
+  std::swap_ranges(bad.begin() + 32, bad.begin() + 64, bad.begin() + 96);
+  dir_.Write("tiles/tile/0/000.p/5", bad);
+  const std::string key = dir_.At("keys/signing.public");
+  const Result damaged = RunPolku({"verify", tiles, "--key", key});
+  EXPECT_EQ(damaged.code, 5);
+  for (const char* entry : {"position 1 ", "position 3 "}) EXPECT_THAT(damaged.out, HasSubstr(entry));
+  EXPECT_THAT(damaged.out, Not(HasSubstr("signatures and roots verified")));
+  const Result again = Run({"export", "--tlog", tiles});
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("1 file of an earlier export had been damaged"));
+  EXPECT_EQ(ReadAll(tile), good);
+  EXPECT_EQ(RunPolku({"verify", tiles, "--key", key}).code, 0);
+  EXPECT_THAT(Run({"export", "--tlog", tiles, "--json"}).out,
+              HasSubstr("\"tiles_written\":0,\"bundles_written\":0,\"bundles_left_out\":0,\"repaired\":0"));
 }
 
 TEST_F(EvidenceTest, AnExportIsJudgedByItsPolicysQuorum) {
@@ -414,6 +538,18 @@ TEST_F(EvidenceTest, AnExportIsJudgedByItsPolicysQuorum) {
   const Result missed = RunPolku({"verify", tiles, "--policy", policy(1), "--json"});
   EXPECT_EQ(missed.code, 5);  // Kela cosigned an earlier size
   EXPECT_THAT(missed.out, HasSubstr("{\"kind\":\"cosignature\""));
+  const Result alone = RunPolku({"verify", tiles});
+  EXPECT_EQ(alone.code, 0);
+  EXPECT_THAT(alone.out, HasSubstr("verified by the export's own log.pub alone"));
+  EXPECT_THAT(alone.out, Not(HasSubstr("NO KEY")));
+  const std::string note = ReadAll(tiles + "/checkpoint");
+  std::string windows;
+  for (const char c : note) windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  dir_.Write("tiles/checkpoint", windows);
+  const Result broken = RunPolku({"verify", tiles, "--policy", policy(0)});
+  EXPECT_EQ(broken.code, 5);
+  EXPECT_THAT(broken.out, HasSubstr("  checkpoint"));
+  dir_.Write("tiles/checkpoint", note);
   dir_.Write("tiles/log.pub", "?\n");
   EXPECT_EQ(RunPolku({"verify", tiles, "--policy", policy(0)}).code, 5);
 }

@@ -126,6 +126,51 @@ TEST_F(ReadingTest, AsOfShowsWhatWasOnRecordThen) {
   EXPECT_THAT(before.out, HasSubstr("ei mitään"));
 }
 
+TEST_F(ReadingTest, ValidOnIsNamedInTheHeading) {
+  Fill();
+  for (const auto& [language, words] : {std::pair("fi", "tapahtunut viimeistään 2025-02-28"),
+                                        {"sv", "inträffat senast 2025-02-28"},
+                                        {"en", "valid on 2025-02-28"}}) {
+    const Result result = Run({"case", kCase1, "--valid-on", "2025-02-28", "--lang", language});
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr(words));
+    EXPECT_THAT(result.out, Not(HasSubstr("9.00")));
+  }
+  EXPECT_THAT(Run({"case", kCase1}).out, Not(HasSubstr("tapahtunut viimeistään")));
+}
+
+TEST_F(ReadingTest, KnownToTellsAMistypedAgencyAndThatNoneProvesNothing) {
+  Fill();
+  const Result own = Run({"case", kCase1, "--lang", "en", "--known-to", "FI/MUN/0187690-1/oulu", "--at",
+                          "2025-03-03T00:00:00Z"});
+  EXPECT_EQ(own.code, 0) << own.err;
+  EXPECT_THAT(own.err, IsEmpty());
+  EXPECT_THAT(own.out, HasSubstr("none"));
+  EXPECT_THAT(own.out, HasSubstr("does not show that the agency did not know"));
+  EXPECT_THAT(own.out, HasSubstr("2025-03-03 02:00:00 +02:00"));
+  for (const auto& [language, words] :
+       {std::pair("fi", "ei osoita, ettei viranomainen tiennyt"), {"sv", "visar inte att"}}) {
+    EXPECT_THAT(Run({"case", kCase1, "--lang", language, "--known-to", "FI/MUN/0187690-1/oulu", "--at",
+                     "2024-12-31"}).out,
+                HasSubstr(words));
+  }
+  const Result json = Run({"case", kCase1, "--json", "--known-to", "FI/MUN/0187690-1/oulu", "--at",
+                           "2025-03-04T12:00:00Z"});
+  EXPECT_EQ(Lines(json.out), 2u) << json.out;  // of its two events one
+  EXPECT_THAT(json.out, HasSubstr("\"own\":true,\"recorded_by\":\"2025-03-04T12:00:00"));
+  EXPECT_THAT(json.out, Not(HasSubstr("until")));
+  const Result unknown = Run({"case", kCase1, "--known-to", "FI/GOV/0245437-2/kela", "--at", "2025-03-04"});
+  EXPECT_EQ(unknown.code, 0);
+  EXPECT_THAT(unknown.err, HasSubstr("WARNING: no log held here is of FI/GOV/0245437-2/kela"));
+  EXPECT_THAT(unknown.err, HasSubstr("Named here are: FI/MUN/0187690-1/oulu"));
+}
+
+TEST_F(ReadingTest, ZerosAreNoCase) {
+  const Result result = Run({"case", std::string(32, '0')});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("all zeros"));
+}
+
 TEST_F(ReadingTest, AnUnknownCaseIsBadInput) {
   Fill();
   const Result result = Run({"case", "ca000000000000000000000000000009"});
