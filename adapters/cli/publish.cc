@@ -129,6 +129,23 @@ std::string Names(const google::protobuf::RepeatedPtrField<std::string>& agencie
   return text;
 }
 
+// How to say the same events again: what this command made up must be given, or it makes up something else.
+std::string AgainText(const Args& args, const exchange::v1::Offer& offer) {
+  std::string flags;
+  if (args.Has("new-case")) {
+    const auto case_id = CaseId::FromBytes(offer.events(0).case_id());
+    flags += Str(" --case ", case_id ? FormatCaseId(*case_id) : "");
+  }
+  if (args.Get("id") == "new") {
+    const auto id = EventId::FromBytes(offer.events(0).event_id());
+    flags += Str(" --id ", id ? FormatEventId(*id) : "");
+  }
+  if (flags.empty()) return "the same command again";
+  return Str("the same command with", flags, " in place of ",
+             args.Has("new-case") ? args.Get("id") == "new" ? "--new-case and --id new" : "--new-case"
+                                  : "--id new");
+}
+
 // What the answer lacks of what was asked for, and the exit code that says so. The events are recorded.
 ExitCode TellDurability(const Args& args, const exchange::v1::Offer& offer,
                         const exchange::v1::OfferAnswer& answer, size_t proofs, Io& io) {
@@ -138,7 +155,8 @@ ExitCode TellDurability(const Args& args, const exchange::v1::Offer& offer,
     io.err << "polku: RECORDED, but " << witnesses << " of " << offer.witnesses()
            << " agencies had confirmed it in time"
            << (witnesses > 0 ? " (" + Names(answer.witnessed_by()) + ")" : "")
-           << "; the same command again asks again and records nothing twice\n";
+           << "; " << AgainText(args, offer)
+           << " asks again and records nothing twice\n";
     code = kExitUnavailable;
   }
   if (answer.unconfirmed()) {
@@ -184,8 +202,25 @@ ExitCode Publish(const Args& args, Io& io) {
   }
   const auto client = client::Client::Connect(target->options);
   if (!client.ok()) return Fail(io, client.status());
+  // Before sending: should this program be ended now, the ids are what the event can be said again by.
+  if (args.Has("new-case") || args.Get("id") == "new") {
+    for (const auto& event : offer->events()) {
+      const auto case_id = CaseId::FromBytes(event.case_id());
+      const auto id = EventId::FromBytes(event.event_id());
+      io.err << "polku: offering case " << (case_id ? FormatCaseId(*case_id) : "") << " event "
+             << (id ? FormatEventId(*id) : "") << "\n"
+             << std::flush;
+    }
+  }
   const auto answer = (*client)->Publish(*offer);
-  if (!answer.ok()) return Fail(io, answer.status());
+  if (!answer.ok()) {
+    const ExitCode code = Fail(io, answer.status());
+    if (absl::IsUnavailable(answer.status()) || absl::IsDeadlineExceeded(answer.status())) {
+      io.err << "polku: whether it is recorded is not known; " << AgainText(args, *offer)
+             << " records nothing twice\n";
+    }
+    return code;
+  }
 
   if (answer->has_refusal()) {
     const auto& refusal = answer->refusal();
@@ -268,7 +303,10 @@ Command PublishCommand() {
                       "to the error stream, with\n"
                       "--json to the output. Exit code 4 with receipts printed: RECORDED, but fewer "
                       "than K agencies (or no\n"
-                      "proof) in time; nothing is lost, the same command again asks again.",
+                      "proof) in time; nothing is lost, the same command again asks again. "
+                      "After --new-case or --id new it would be\n"
+                      "another event: say it again with --case and --id, which are printed before it is "
+                      "sent.",
            .examples = "polku publish --as oulu-referral.textproto need.json\n"
                        "polku publish --as oulu-referral.textproto --new-case --type "
                        "polku.referral.v1.NeedIdentified need.textproto\n"

@@ -57,6 +57,8 @@ Standing StandingOf(const exchange::v1::StatusAnswer& status) {
 
 std::string StandingText(const exchange::v1::StatusAnswer& status) {
   const Standing standing = StandingOf(status);
+  // As of an auditor, whose own log is there for its name alone.
+  if (standing.agencies == 0 && status.subscribers().empty()) return "none configured; nobody follows this log";
   if (standing.agencies == 0) return "nobody stands behind it: no witnesses are configured";
   if (status.size() == 0) return "no entries yet";
   std::string text = Str(standing.all_of_it, " of ", standing.agencies,
@@ -70,7 +72,7 @@ std::string StandingText(const exchange::v1::StatusAnswer& status) {
 }
 
 std::string When(int64_t us) {
-  return us == 0 ? "never" : LocalTime(absl::FromUnixMicros(us));
+  return us == 0 ? "never" : ExactTime(absl::FromUnixMicros(us));
 }
 
 std::string WitnessesJson(
@@ -134,14 +136,14 @@ std::string StatusJson(const exchange::v1::StatusAnswer& status) {
 
 void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
   io.out << Plain(status.origin()) << "\n  health   " << Plain(status.health()) << "\n  entries  "
-         << status.size() << "\n  clock    " << LocalTime(absl::FromUnixMicros(status.now_us()))
+         << status.size() << "\n  clock    " << ExactTime(absl::FromUnixMicros(status.now_us()))
          << "\n  witness  " << StandingText(status) << "\n  verified ";
   const auto& verification = status.verification();
   if (verification.finished_at_us() == 0) {
     io.out << "not yet";
   } else {
     io.out << verification.entries() << " entries, " << When(verification.finished_at_us()) << ", "
-           << verification.problems() << " problems";
+           << Counted(verification.problems(), "problem");
   }
   if (verification.running_entries() > 0) {
     io.out << "; " << verification.running_entries() << " read in the pass under way";

@@ -97,6 +97,39 @@ TEST_F(NetworkTest, PublishWithFlagsAndTextFormat) {
               HasSubstr("case " + FormatCaseId(*CaseId::FromBytes(offered_[0].case_id()))));
 }
 
+// What the command made up is told before it is sent, and by it the same event is said again.
+TEST_F(NetworkTest, PublishTellsWhatItMadeUpSoThatItCanBeSaidAgain) {
+  const std::string event = File("event.textproto", "closed_on: \"2025-09-30\"\n");
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"publish", "--as", profile_, "--timeout", "1", "--type",
+                                    "polku.referral.v1.CaseClosed", event};
+    all.insert(all.end(), more.begin(), more.end());
+    return RunPolku(all);
+  };
+  Serve([](const Envelope&) { return std::vector<Envelope>(); });
+  const Result silent = with({"--new-case", "--id", "new"});
+  EXPECT_EQ(silent.code, 4);
+  ASSERT_EQ(offered_.size(), 1u);
+  const std::string case_id = FormatCaseId(*CaseId::FromBytes(offered_[0].case_id()));
+  const std::string id = FormatEventId(*EventId::FromBytes(offered_[0].event_id()));
+  EXPECT_THAT(silent.err, HasSubstr("offering case " + case_id + " event " + id));
+  EXPECT_THAT(silent.err, HasSubstr("the same command with --case " + case_id + " --id " + id +
+                                    " in place of --new-case and --id new records nothing twice"));
+  ServeReceipts();
+  const Result few = with({"--case", case_id, "--id", id, "--witnesses", "2"});
+  EXPECT_EQ(few.code, 4);
+  EXPECT_THAT(few.err, Not(HasSubstr("offering")));
+  EXPECT_THAT(few.err, HasSubstr("; the same command again asks again"));
+  ASSERT_EQ(offered_.size(), 2u);
+  EXPECT_EQ(offered_[1].event_id(), offered_[0].event_id());
+  EXPECT_EQ(offered_[1].case_id(), offered_[0].case_id());
+  const Result fewer = with({"--new-case", "--witnesses", "2"});
+  ASSERT_EQ(offered_.size(), 3u);
+  EXPECT_THAT(fewer.err,
+              HasSubstr("the same command with --case " +
+                        FormatCaseId(*CaseId::FromBytes(offered_[2].case_id())) + " in place of --new-case asks again"));
+}
+
 TEST_F(NetworkTest, SeveralFilesAreOneOffer) {
   ServeReceipts();
   const Result result =
@@ -212,7 +245,7 @@ TEST_F(NetworkTest, ASheetIsOneOfferAndItsRefusalNamesTheCell) {
 TEST_F(NetworkTest, StatusShowsPositionsLagAndHealth) {
   std::string health = "ok";
   auto state = exchange::v1::SUBSCRIPTION_STATE_LIVE;
-  Serve([&](const Envelope& request) {
+  const auto answering = [&](const Envelope& request) {
     Envelope answer = FakeService::AnswerTo(request);
     auto* status = answer.mutable_status_answer();
     status->set_origin("FI/MUN/0187690-1/oulu/referral/1");
@@ -228,14 +261,24 @@ TEST_F(NetworkTest, StatusShowsPositionsLagAndHealth) {
     subscriber->set_agency("FI/GOV/0246246-0/kela");
     subscriber->set_acknowledged_size(97);
     return std::vector{answer};
-  });
+  };
+  Serve(answering);
   const Result text = RunPolku({"status", "--as", profile_});
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("FI/GOV/0246246-0/kela/compensation/1  live"));
+  EXPECT_THAT(text.out, HasSubstr("clock    2025-03-03 13:06:40 +02:00"));
+  EXPECT_THAT(text.out, HasSubstr("nobody stands behind it"));
   EXPECT_THAT(text.out, HasSubstr("never"));
   const Result json = RunPolku({"status", "--as", profile_, "--json"});
   EXPECT_THAT(json.out, HasSubstr("\"stored_size\":40,\"announced_size\":45,\"lag\":5"));
   EXPECT_THAT(json.out, HasSubstr("\"acknowledged_size\":97,\"lag\":3"));
+  Serve([](const Envelope& request) {
+    Envelope answer = FakeService::AnswerTo(request);
+    answer.mutable_status_answer()->set_health("ok");
+    return std::vector{answer};
+  });
+  EXPECT_THAT(RunPolku({"status", "--as", profile_}).out, HasSubstr("none configured; nobody follows this log"));
+  Serve(answering);
   health = "the disk is full";
   EXPECT_EQ(RunPolku({"status", "--as", profile_}).code, 1);
   state = exchange::v1::SUBSCRIPTION_STATE_FAULT;
