@@ -1313,13 +1313,13 @@ def read_file(path, limit):
 def needs_keys(policy, signatures):
     if policy is None:
         names = ", ".join(sorted({f"{s.name} (key id {s.id.hex()})" for s in signatures})) or "nobody"
-        raise SystemExit(usage_error(f"it carries signatures of {names}, but no keys: get them from those agencies "
+        raise SystemExit(not_judged(f"it carries signatures of {names}, but no keys: get them from those agencies "
                                      "and give --policy FILE or --key VKEY"))
 
 
-def usage_error(what):
+def not_judged(what):
     print(f"polku_verify: {what}", file=sys.stderr)
-    return EXIT_USAGE
+    return EXIT_UNREADABLE
 
 
 def verify_note(options, policy):
@@ -1473,7 +1473,7 @@ def print_report(report, as_json):
         print(json.dumps({"ok": not report.problems, "subject": report.subject, **report.facts,
                           "remarks": report.remarks, "problems": report.problems}, ensure_ascii=False, indent=1))
         return
-    print(f"{report.subject}: {'VERIFIED' if not report.problems else f'{len(report.problems)} PROBLEMS'}")
+    print(f"{report.subject}: {'VERIFIED' if not report.problems else f'{len(report.problems)} PROBLEM' + 'S' * (len(report.problems) > 1)}")
     for name, value in report.facts.items():
         print_value(name, value)
     for remark in report.remarks:
@@ -1495,11 +1495,11 @@ EXAMPLES = """examples:
 A policy (c2sp.org/tlog-policy) lists whose signatures you trust, with keys you had from the agencies
 themselves:
   log FI/MUN/0187690-1/oulu/referral/1+1a2b3c4d+AV...
-  witness kela FI/GOV/0245437-2/kela/compensation/witness+5e6f7a8b+BK...
+  witness kela FI/GOV/0246246-0/kela/compensation/witness+5e6f7a8b+BK...
   quorum kela
 
 exit codes: 0 everything verifies; 5 problems, each told (a proven fork is one); 2 wrong command line; 3 not
-readable as such a file."""
+readable as such a file, or no keys to judge it by."""
 
 
 def arguments():
@@ -1544,7 +1544,11 @@ def main(argv=None):
     except Unreadable as error:
         print(f"polku_verify: {place}: {error}", file=sys.stderr)
         return EXIT_UNREADABLE
-    print_report(report, options.json)
+    try:
+        print_report(report, options.json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head`: the reader has enough; what is left must not be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return report.exit_code()
 
 
