@@ -814,8 +814,9 @@ absl::Status CheckFit(log::Engine& engine, vault::SealedKeyStorage& keys, const 
   if (!head && records > 1) {
     return Error(absl::StatusCode::kFailedPrecondition, config.keystore_directory,
                  " holds keys but ", config.data_directory,
-                 " holds no log; restore the data directory's backup, or begin a new epoch with new "
-                 "directories");
+                 " holds no log; where a peer mirrors this log, `polku recover` fetches it back from there "
+                 "whole; else restore the data directory's newest backup, or begin a new epoch (`polku "
+                 "new-epoch`); never put the keystore away to start empty");
   }
   return absl::OkStatus();
 }

@@ -83,13 +83,23 @@ absl::StatusOr<evidence::Report> Scrub::Pass() {
   return evidence::VerifyStore(options_.engine, verify);
 }
 
+// A pass a second finds the same thing again: it is told when it changes, and health keeps it.
+void Scrub::Tell(const std::vector<std::string>& lines) {
+  std::string all;
+  for (const std::string& line : lines) all += line + "\n";
+  if (all == logged_) return;
+  for (const std::string& line : lines) LogLine(LogLevel::kError, line);
+  if (lines.empty()) LogLine(LogLevel::kInfo, "verification: the problems are gone");
+  logged_ = std::move(all);
+}
+
 void Scrub::Note(const absl::StatusOr<evidence::Report>& report) {
   exchange::v1::VerificationStatus status;
   std::string health;
   if (!report.ok()) {
     // The last whole pass stands; this one has not come about.
     health = Str("verification could not be done: ", report.status().ToString());
-    LogLine(LogLevel::kError, health);
+    Tell({health});
     const std::lock_guard lock(mutex_);
     status_.set_running_entries(0);
     health_ = std::move(health);
@@ -97,14 +107,15 @@ void Scrub::Note(const absl::StatusOr<evidence::Report>& report) {
   }
   for (const auto& log : report->logs) status.set_entries(status.entries() + log.entries);
   uint64_t problems = report->problems_left_out;
-  size_t lines = 0;
+  std::vector<std::string> lines;
   for (const auto& problem : report->problems) {
     if (problem.kind == evidence::ProblemKind::kFork) continue;
     ++problems;
     const std::string text = ProblemText(problem);
     if (status.first_problem().empty()) status.set_first_problem(text);
-    if (lines++ < kMaxProblemLines) LogLine(LogLevel::kError, "verification: ", text);
+    if (lines.size() < kMaxProblemLines) lines.push_back(Str("verification: ", text));
   }
+  Tell(lines);
   status.set_problems(problems);
   status.set_finished_at_us(absl::ToUnixMicros(absl::Now()));
   if (problems > 0) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -39,6 +40,7 @@ class Scrub {
   void Run();
   absl::StatusOr<evidence::Report> Pass();
   void Note(const absl::StatusOr<evidence::Report>& report);
+  void Tell(const std::vector<std::string>& lines);
   // False when it is time to stop.
   bool Sleep(absl::Duration duration);
 
@@ -48,6 +50,7 @@ class Scrub {
   bool stop_ = false;                           // guarded by mutex_, as all below
   exchange::v1::VerificationStatus status_;
   std::string health_;
+  std::string logged_;                          // of the thread alone: the problem lines told last
   std::thread thread_;  // last: starts when all else is there
 };
 

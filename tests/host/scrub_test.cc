@@ -74,6 +74,24 @@ TEST_F(ScrubTest, WhatDoesNotVerifyIsInStatusHealthAndLog) {
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 10);
 }
 
+TEST_F(ScrubTest, WhatIsFoundAgainIsLoggedOnce) {
+  const auto other = proof::Signer::Generate(node_.origin(), proof::KeyUse::kCheckpoint);
+  ::testing::internal::CaptureStderr();
+  {
+    Scrub scrub(Options(absl::ZeroDuration(), other->verifier()));
+    for (int pass = 0; pass < 2; ++pass) {
+      const auto before = scrub.status().finished_at_us();
+      EXPECT_TRUE(Eventually([&] { return scrub.status().finished_at_us() > before; }));
+    }
+    EXPECT_THAT(scrub.health(), HasSubstr("verification: "));
+  }
+  const std::string text = ::testing::internal::GetCapturedStderr();
+  const std::string first = text.substr(text.find("verification: "), text.find('\n') - text.find("verification: "));
+  size_t times = 0;
+  for (size_t at = text.find(first); at != std::string::npos; at = text.find(first, at + 1)) ++times;
+  EXPECT_EQ(times, 1u) << text;
+}
+
 TEST_F(ScrubTest, ItStopsWithinAMomentBetweenPassesAndAmidOne) {
   for (const absl::Duration every : {absl::ZeroDuration(), absl::Hours(24)}) {
     const auto start = std::chrono::steady_clock::now();
