@@ -644,8 +644,7 @@ class Host {
                      },
                      [&](replica::KeepFork& fork) {
                        const auto kept =
-                           witnessing_->KeepFork(node_->replica(peer).number(),
-                                                 config_.peers[peer].origin.text(), fork.pair);
+                           witnessing_->KeepFork(config_.peers[peer].origin.text(), fork.pair);
                        if (!kept.ok()) LogLine(LogLevel::kError, kept.ToString());
                      },
                      [&](replica::KeepCosignatures& keep) {

@@ -196,7 +196,7 @@ TEST_P(HealthyStore, KeptEvidenceOfAForkIsToldAndAlteredEvidenceToo) {
   pair.newer = oulu.signer().Sign({oulu.origin(), genuine->size, other});
   pair.prefix = other;
   const std::string text = proof::FormatCheckpointPair(pair);
-  ASSERT_OK(log::KeepFork(*engine, kOwnLog, absl::FromUnixSeconds(1'741'000'000), text));
+  ASSERT_OK(log::KeepFork(*engine, oulu.origin(), absl::FromUnixSeconds(1'741'000'000), text));
   ASSERT_OK_AND_ASSIGN(Report report, VerifyStore(*engine, OptionsFor(oulu, {&oulu})));
   ASSERT_THAT(report.problems, SizeIs(1)) << Describe(report);
   EXPECT_EQ(report.problems[0].kind, ProblemKind::kFork);
@@ -205,11 +205,24 @@ TEST_P(HealthyStore, KeptEvidenceOfAForkIsToldAndAlteredEvidenceToo) {
   // The same checkpoint twice proves nothing.
   pair.newer = pair.older;
   pair.prefix = genuine->root;
-  ASSERT_OK(log::KeepFork(*engine, kOwnLog, absl::FromUnixSeconds(1'741'000'001),
+  ASSERT_OK(log::KeepFork(*engine, oulu.origin(), absl::FromUnixSeconds(1'741'000'001),
                           proof::FormatCheckpointPair(pair)));
   ASSERT_OK_AND_ASSIGN(report, VerifyStore(*engine, OptionsFor(oulu, {&oulu})));
   ASSERT_THAT(report.problems, SizeIs(2)) << Describe(report);
   EXPECT_THAT(report.problems[1].what, HasSubstr("proves no fork"));
+
+  // The same evidence under another's name, of whom nothing is stored.
+  const std::string innocent(kKelaCompensation);
+  const auto key = proof::Signer::Generate(innocent, proof::KeyUse::kCheckpoint);
+  ASSERT_OK(log::KeepFork(*engine, innocent, absl::FromUnixSeconds(1'741'000'002), text));
+  VerifyOptions options = OptionsFor(oulu, {&oulu});
+  options.keys.emplace(innocent, key->verifier());
+  ASSERT_OK_AND_ASSIGN(report, VerifyStore(*engine, options));
+  ASSERT_THAT(report.problems, SizeIs(3)) << Describe(report);
+  const auto told = std::find_if(report.problems.begin(), report.problems.end(),
+                                 [&](const Problem& problem) { return problem.origin == innocent; });
+  ASSERT_NE(told, report.problems.end());
+  EXPECT_THAT(told->what, HasSubstr("proves no fork"));
 }
 
 TEST_P(HealthyStore, AWitnessThatIsAheadTellsARollback) {
