@@ -33,6 +33,7 @@ constexpr size_t kMaxTileBytes = kTileWidth * Hash::kBytes;
 constexpr size_t kMaxBundleBytes = kTileWidth * (2 + log::kMaxLeafBytes);
 constexpr size_t kMaxKeyFileBytes = 4 << 10;
 constexpr uint8_t kMaxLevel = 7;
+constexpr size_t kMaxNamedEntries = 8;  // of one tile
 
 std::string PathOf(std::string_view directory, std::string_view name) {
   return Str(directory, "/", name);
@@ -420,10 +421,16 @@ class ExportVerifier {
     }
     facts.held = entries->size();
     if (!facts.hashes) return facts;
+    std::vector<uint64_t> wrong;
     for (size_t i = 0; i < entries->size(); ++i) {
-      if (proof::LeafHash((*entries)[i]) != (*facts.hashes)[i]) {
-        bad(first + i, "this entry is not what the tile of hashes says");
-      }
+      if (proof::LeafHash((*entries)[i]) != (*facts.hashes)[i]) wrong.push_back(first + i);
+    }
+    // Few are named each; of many the tile itself is another one.
+    if (wrong.size() > kMaxNamedEntries) {
+      bad(wrong.front(), Str("this entry and ", wrong.size() - 1, " others to ", wrong.back(),
+                             " are not what the tile of hashes says"));
+    } else {
+      for (const uint64_t position : wrong) bad(position, "this entry is not what the tile of hashes says");
     }
     return facts;
   }

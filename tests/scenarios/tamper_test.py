@@ -109,7 +109,7 @@ class TamperTest(harness.SystemTest):
         self.assertTrue(problems)
         self.assertTrue(all(problem["remedy"] for problem in problems))
         text = made.run("verify", "--config", made.config(name))
-        self.assert_has(text.stdout, "PROBLEMS", "->")
+        self.assert_has(text.stdout, "PROBLEM", "->")
         # An old copy of the whole directory is healthy in itself; the mark beside the key tells.
         shutil.rmtree(data)
         shutil.copytree(kept, data)
