@@ -122,7 +122,10 @@ class Host {
     server_ = *std::move(server);
 
     publisher_ = replica::Publisher::Make(
-        {.origin = config_.origin.text()},
+        {.origin = config_.origin.text(),
+         .prove = [this](Position from, Position size) {
+           return PrefixOf(engine_, kOwnLog, from, size);
+         }},
         [this](std::string_view receiver, bool mirror, Position from, Position end,
                size_t max_bytes) {
           const auto secret = [this](const event::v1::Header& header, SectionKind kind) {
