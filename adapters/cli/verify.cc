@@ -342,12 +342,12 @@ absl::StatusOr<const proof::VerifierKey*> KeyFor(std::string_view note, const Ke
 
 // Adds the checkpoint of a note that was verified, with what witnesses among `given` say of it.
 void ReadWitnesses(std::string which, std::string_view note, const proof::Checkpoint& checkpoint,
-                   const Keys& given, Outcome& outcome) {
+                   const Keys& given, Outcome& outcome, bool judged = true) {
   const std::string& origin = checkpoint.origin;
   CheckpointFacts facts{.which = std::move(which), .checkpoint = checkpoint, .cosigned = {}};
   for (const auto& witness : given.witnesses) {
     const auto time = proof::VerifyCosignature(note, witness);
-    if (absl::IsNotFound(time.status())) continue;
+    if (absl::IsNotFound(time.status()) || (!time.ok() && !judged)) continue;
     if (!time.ok()) {
       outcome.problems.push_back({ProblemKind::kCosignature, std::string(origin), std::nullopt,
                                   Str(witness.name(), ": ", ToStd(time.status().message()))});
@@ -407,7 +407,8 @@ absl::StatusOr<Outcome> VerifyPair(const std::string& path, const std::string& t
   }
   for (const auto& [which, note] : {std::pair("older", &pair.older), {"newer", &pair.newer}}) {
     POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(*note, *key));
-    ReadWitnesses(which, *note, checkpoint, given, outcome);
+    // Of a pair the origin's signatures alone are judged.
+    ReadWitnesses(which, *note, checkpoint, given, outcome, /*judged=*/false);
   }
   if (*verdict == proof::PairVerdict::kFork) {
     outcome.problems.push_back({ProblemKind::kFork, key->name(), std::nullopt,
