@@ -308,7 +308,7 @@ class OperatorTest(harness.SystemTest):
         made.start(name)
         made.polku("publish", "--as", made.client("oulu", name), "-", stdin=NEED)
         made.stop(name)
-        for lost, remedy in (("keystore", "keystore's backup"), ("data", "data directory's backup")):
+        for lost, remedy in (("keystore", "keystore's backup"), ("data", "data directory's newest backup")):
             with self.subTest(lost):
                 place = made.directory / name / lost
                 place.rename(place.with_name("elsewhere"))
