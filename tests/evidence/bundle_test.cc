@@ -151,6 +151,8 @@ class BundleTest : public ::testing::Test {
     EXPECT_OK(report);
     return report.ok() ? *std::move(report) : BundleReport();
   }
+  std::unique_ptr<proof::Signer> SlowWitness();
+
   Scene scene_;
 };
 
@@ -252,6 +254,15 @@ TEST_F(BundleTest, EveryHiddenPlaceIsProvenToEveryStoredSize) {
   EXPECT_GT(hidden, 100);
 }
 
+// A third witness of Oulu's log, known to Kela, that has not come to the newest checkpoint yet.
+std::unique_ptr<proof::Signer> BundleTest::SlowWitness() {
+  auto slow = proof::Signer::Generate("FI/GOV/9999993-3/tarkastaja/audit/witness",
+                                      proof::KeyUse::kCosignature);
+  scene_.oulu.KeepAt(scene_.kela, *slow, Position(21), scene_.At(10), Position(21));
+  scene_.oulu.KeepAt(scene_.kela, *slow, Position(22), scene_.At(30), Position(23));
+  return slow;
+}
+
 TEST_F(BundleTest, TheEarliestWordOfAWitnessIsPutInWhereItCosignedAnotherSize) {
   BundleOptions options =
       scene_.Options(scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)}});
@@ -263,19 +274,21 @@ TEST_F(BundleTest, TheEarliestWordOfAWitnessIsPutInWhereItCosignedAnotherSize) {
   // The newest at the anchor; so its earlier one is not repeated.
   ASSERT_THAT(report.logs[0].cosigned, SizeIs(1));
 
-  scene_.oulu.KeepAt(scene_.kela, *scene_.kela_witness, Position(22), scene_.At(30), Position(23));
-  options.witnesses = {scene_.kela_witness->verifier(), scene_.paja_witness->verifier()};
+  const auto slow = SlowWitness();
+  options.witnesses = {slow->verifier(), scene_.paja_witness->verifier()};
   const BundleReport both = Verify(Make(options));
   EXPECT_THAT(both.problems, IsEmpty()) << Text(both);
   ASSERT_THAT(both.logs[0].cosigned, SizeIs(2));
-  EXPECT_EQ(both.logs[0].cosigned[0].size, Position(21));  // Kela's earliest that covers the entry
+  EXPECT_EQ(both.logs[0].cosigned[0].size, Position(21));  // the slow one's earliest that covers the entry
   EXPECT_EQ(both.logs[0].cosigned[0].time, scene_.At(10));
 }
 
 TEST_F(BundleTest, AQuorumCountsWitnessesOfOtherCheckpointsThatCoverTheEvents) {
-  scene_.oulu.KeepAt(scene_.kela, *scene_.kela_witness, Position(22), scene_.At(30), Position(23));
-  const v1::Bundle bundle =
-      Make(scene_.Options(scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)}}));
+  const auto slow = SlowWitness();
+  BundleOptions options =
+      scene_.Options(scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)}});
+  options.witnesses = {slow->verifier(), scene_.paja_witness->verifier()};
+  const v1::Bundle bundle = Make(options);
   ASSERT_THAT(bundle.logs(0).cosigned(), SizeIs(1));
   EXPECT_THAT(bundle.policy(), HasSubstr("group witnesses 2"));
   EXPECT_TRUE(Verify(bundle).logs[0].quorum);
@@ -287,11 +300,13 @@ TEST_F(BundleTest, AQuorumCountsWitnessesOfOtherCheckpointsThatCoverTheEvents) {
       Make(scene_.Options(scene_.kela, {{scene_.kela.ReplicaOf(kOuluOrigin), Position(2)},
                                         {scene_.kela.ReplicaOf(kOuluOrigin), Position(22)}}));
   *later.mutable_logs(0)->add_cosigned() = bundle.logs(0).cosigned(0);
-  later.set_policy(scene_.Policy(0));
+  const std::vector<proof::VerifierKey> witnesses = {slow->verifier(),
+                                                     scene_.paja_witness->verifier()};
+  later.set_policy(proof::Policy::Format({scene_.oulu.key()}, witnesses, 0));
   const auto checkpoint = proof::VerifyCheckpoint(later.logs(0).checkpoint(), scene_.oulu.key());
   ASSERT_OK(checkpoint);
-  const auto strict = proof::Policy::Parse(proof::Policy::Format(
-      {scene_.oulu.key()}, {scene_.kela_witness->verifier(), scene_.paja_witness->verifier()}, 2));
+  const auto strict =
+      proof::Policy::Parse(proof::Policy::Format({scene_.oulu.key()}, witnesses, 2));
   ASSERT_OK(strict);
   later.mutable_logs(0)->set_checkpoint(scene_.oulu.NoteAt(Position(23)) +
                                         scene_.paja_witness->Cosign(*checkpoint, scene_.At(21)));

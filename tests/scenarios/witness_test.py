@@ -175,7 +175,7 @@ class WitnessTest(harness.SystemTest):
         shutil.copytree(home / "data", self.directory / "backup")
         self.cluster.start(AUDITOR)
         self.assertEqual(self.publish(10).returncode, 0)
-        size = self.cluster.status(REFERRAL)["size"]
+        size = self.cluster.told(REFERRAL)["size"]
         # The file follows within a second, while the service runs; a kill at any time leaves it whole.
         self.cluster.wait_until(
             "it is remembered",
@@ -192,12 +192,12 @@ class WitnessTest(harness.SystemTest):
         self.assertEqual(self.auditor_of_referral()["fault"], "")
 
     def auditor_of_referral(self):
-        [found] = [s for s in self.cluster.status(AUDITOR)["subscriptions"]
+        [found] = [s for s in self.cluster.told(AUDITOR)["subscriptions"]
                    if s["origin"] == self.cluster.origin(REFERRAL)]
         return found
 
     def auditor_cosigned_all(self):
-        return self.auditor_of_referral()["cosigned_size"] == self.cluster.status(REFERRAL)["size"]
+        return self.auditor_of_referral()["cosigned_size"] == self.cluster.told(REFERRAL)["size"]
 
     def test_9_what_was_cosigned_cannot_be_kept_or_read(self):
         keys = self.cluster.directory / AUDITOR / "keys"
@@ -205,10 +205,10 @@ class WitnessTest(harness.SystemTest):
         blocked.mkdir()
         self.assertEqual(self.publish(11).returncode, 0)
         self.cluster.wait_until("health tells it", lambda: "what was cosigned cannot be kept" in
-                                self.cluster.status(AUDITOR)["health"])
+                                self.cluster.told(AUDITOR)["health"])
         blocked.rmdir()
         self.cluster.wait_until("it is over",
-                                lambda: self.cluster.status(AUDITOR)["health"] == "ok")
+                                lambda: self.cluster.told(AUDITOR)["health"] == "ok")
         self.cluster.stop(AUDITOR)
         file = keys / "cosigned.txt"
         whole = file.read_bytes()
