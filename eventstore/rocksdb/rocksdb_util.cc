@@ -148,11 +148,14 @@ absl::StatusOr<OpenedDatabase> OpenReadOnly(
     const std::vector<rocksdb::ColumnFamilyDescriptor> present =
         Present(tolerant, directory, families, added);
     OpenResult opened = OpenOnce(tolerant, directory, OpenMode::kReadOnly, present);
+    const auto all_there = [&before, &directory] {
+      const std::set<std::string> now = WalFiles(directory);
+      return std::includes(now.begin(), now.end(), before.begin(), before.end());
+    };
+    const bool opened_whole = all_there();  // what goes while it is checked was read before
     const absl::Status status = opened.status.ok() ? CheckWals(directory, *opened.database.db)
                                                    : OpenError(opened.status, directory);
-    const std::set<std::string> after = WalFiles(directory);
-    const bool all_there = std::includes(after.begin(), after.end(), before.begin(), before.end());
-    if (status.ok() && all_there) {
+    if (status.ok() && opened_whole) {
       OpenedDatabase& database = opened.database;
       for (size_t i = families.size() - added; i < families.size(); ++i) {
         if (i < present.size() && present[i].name == families[i].name) continue;
@@ -161,7 +164,7 @@ absl::StatusOr<OpenedDatabase> OpenReadOnly(
       return std::move(database);
     }
     Close(opened.database);
-    if (all_there) {
+    if (!status.ok() && all_there()) {
       // The same each time: a writer beside us would have moved on.
       undisturbed = status == last ? undisturbed + 1 : 1;
       last = status;

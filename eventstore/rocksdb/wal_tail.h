@@ -22,7 +22,7 @@ struct WalState {
 };
 
 // Of the logs of `directory` from number `from` on. Beside a writer a log may look damaged that ended while the next
-// began: another reading tells. Unavailable: a log cannot be read, or has just been deleted.
+// began: another reading tells. One that is deleted meanwhile is passed over. Unavailable: a log cannot be read.
 absl::StatusOr<WalState> ReadWals(const std::string& directory, uint64_t from = 0);
 
 }  // namespace polku::rocks

@@ -218,7 +218,7 @@ TEST(Open, ReadOnlyIsAWholeSnapshotBesideALiveWriter) {
       ASSERT_THAT(log::AppendOne(*log, request).status, IsOk());
       acknowledged = log->size().value();
       // A log file must live longer than an opening takes, or the reader gives up (FORMAT.md).
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::this_thread::sleep_for(std::chrono::milliseconds(6));
     }
   });
   // Whatever fails below, the writer is stopped and joined.
