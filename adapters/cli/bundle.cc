@@ -139,7 +139,7 @@ absl::Status Make(const Args& args, const Choice& choice, SectionSet open,
   options.case_id = choice.case_id;
   options.entries = std::move(entries);
   options.open = open;
-  options.secret = SecretsOf(store);
+  options.secret = SecretsOf(store.opener());
   options.keys = trust.keys;
   options.witnesses = trust.witnesses;
   options.known_to = args.Get("known-to");

@@ -100,15 +100,14 @@ absl::StatusOr<std::vector<std::string>> WriteProofs(const exchange::v1::OfferAn
     if (receipt.origin() != checkpoint.origin) continue;  // of an earlier epoch: not in this log
     const auto id = EventId::FromBytes(receipt.event_id());
     const auto leaf = Hash::FromBytes(receipt.leaf_hash());
-    proof::InclusionFile file{.extra = std::nullopt,
-                              .index = Position(receipt.position()),
-                              .hashes = {},
-                              .checkpoint = answer.checkpoint()};
-    for (const std::string& bytes : receipt.inclusion_proof()) {
-      const auto hash = Hash::FromBytes(bytes);
-      if (!hash) return absl::DataLossError("a hash of an inclusion proof has not 32 bytes");
-      file.hashes.push_back(*hash);
+    auto hashes = proof::ParseProof(receipt.inclusion_proof());
+    if (!hashes) {
+      return absl::DataLossError("a hash of an inclusion proof has not 32 bytes, or there are too many");
     }
+    const proof::InclusionFile file{.extra = std::nullopt,
+                                    .index = Position(receipt.position()),
+                                    .hashes = *std::move(hashes),
+                                    .checkpoint = answer.checkpoint()};
     if (!id || !leaf) return absl::DataLossError("a receipt has a malformed id or leaf hash");
     // Whether the key is the right one is for whoever verifies the file; that it proves something is not.
     if (auto proven = proof::VerifyInclusion(file.index, checkpoint.size, *leaf, file.hashes,

@@ -8,26 +8,19 @@
 #include "adapters/cli/output.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
+#include "services/host/keys.h"
 
 namespace polku::cli {
 namespace {
 
-constexpr size_t kMaxKeyFileBytes = 4'096;
 constexpr size_t kMaxPolicyFileBytes = 1 << 20;
-
-absl::StatusOr<proof::VerifierKey> ReadKey(const std::string& path, proof::KeyUse use) {
-  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
-  auto key = proof::VerifierKey::Parse(TrimEnd(text), use);
-  if (!key.ok()) return Annotate(key.status(), path);
-  return key;
-}
 
 }  // namespace
 
 absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
   Trust trust{.keys = config.OtherLogKeys(), .witnesses = {}};
   POLKU_ASSIGN_OR_RETURN(
-      auto own, ReadKey(Str(config.keys_directory, "/signing.public"), proof::KeyUse::kCheckpoint));
+      auto own, host::LoadPublicKey(Str(config.keys_directory, "/signing.public"), proof::KeyUse::kCheckpoint));
   if (own.name() != config.origin.text()) {
     return Error(absl::StatusCode::kFailedPrecondition, config.keys_directory,
                  "/signing.public is the key of ", own.name(), ", not of ", config.origin.text());
@@ -35,7 +28,7 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
   trust.keys.emplace(config.origin.text(), std::move(own));
   for (const auto& witness : config.witnesses) trust.witnesses.push_back(witness.key);
   auto cosigning =
-      ReadKey(Str(config.keys_directory, "/cosigning.public"), proof::KeyUse::kCosignature);
+      host::LoadPublicKey(Str(config.keys_directory, "/cosigning.public"), proof::KeyUse::kCosignature);
   if (cosigning.ok()) {
     trust.witnesses.push_back(*std::move(cosigning));
   } else if (!absl::IsNotFound(cosigning.status())) {
@@ -53,12 +46,12 @@ absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_
       "of logs that are followed no more under earlier_signing_keys");
 }
 
-evidence::SecretFn SecretsOf(audit::Store& store) {
+evidence::SecretFn SecretsOf(host::Opener& opener) {
   const auto mutex = std::make_shared<std::mutex>();
-  return [mutex, &store](const log::EntryView& entry, std::string_view,
+  return [mutex, &opener](const log::EntryView& entry, std::string_view,
                          const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
     const std::lock_guard lock(*mutex);
-    POLKU_ASSIGN_OR_RETURN(const auto secret, store.opener().Secret(entry, blob));
+    POLKU_ASSIGN_OR_RETURN(const auto secret, opener.Secret(entry, blob));
     if (!secret) return std::optional<std::string>();
     return std::optional(std::string(secret->secret_bytes()));
   };

@@ -13,8 +13,8 @@
 #include "eventstore/evidence/verify.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/proof/policy.h"
-#include "services/audit/store.h"
 #include "services/host/config.h"
+#include "services/host/opener.h"
 
 namespace polku::cli {
 
@@ -31,8 +31,9 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config);
 // FailedPrecondition, saying where keys come from, when the origin's key is not among them.
 absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_view origin);
 
-// Sections with the store's keystore; safe to call from several threads. `store` is borrowed.
-evidence::SecretFn SecretsOf(audit::Store& store);
+// Sections that `opener` may open; safe to call from several threads. `opener` is borrowed, and nobody
+// else's meanwhile.
+evidence::SecretFn SecretsOf(host::Opener& opener);
 
 // A policy file (C2SP tlog-policy). InvalidArgument names the file and the line.
 absl::StatusOr<proof::Policy> LoadPolicy(const std::string& path);

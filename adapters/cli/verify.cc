@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -43,9 +42,6 @@ using evidence::ProblemKind;
 constexpr size_t kMaxKeyFileBytes = 4'096;
 constexpr std::string_view kProofMagic = "c2sp.org/tlog-proof@";
 constexpr std::string_view kPairMagic = "polku/checkpoint-pair/";
-constexpr std::string_view kHighWaterFile = "high-water.note";
-// A running service may replace a file between our listing and our opening of it: over at the next try.
-constexpr int kOpenTries = 3;
 
 // A checkpoint that a single file is about, its signature verified.
 struct CheckpointFacts {
@@ -149,26 +145,19 @@ struct OpenedStore {
   std::unique_ptr<log::Engine> engine;
   std::unique_ptr<vault::KeyStore> keys;
   std::unique_ptr<host::Opener> opener;
-  std::mutex mu;
 };
 
 // nullptr, and a problem instead, when the database is damaged so that it does not open.
 absl::StatusOr<std::unique_ptr<log::Engine>> OpenForVerification(const std::string& directory,
                                                                  Outcome& outcome) {
-  for (int attempt = 1;; ++attempt) {
-    auto engine = rocks::OpenEngine({.directory = directory,
-                                     .mode = rocks::OpenMode::kReadOnly,
-                                     .for_verification = true});
-    if (engine.ok()) return *std::move(engine);
-    if (engine.status().code() != absl::StatusCode::kDataLoss) return engine.status();
-    if (attempt == kOpenTries) {
-      outcome.problems.push_back({ProblemKind::kUnreadable, "", std::nullopt,
-                                  Str("the database does not open, so nothing of it was checked: ",
-                                      ToStd(engine.status().message()))});
-      return std::unique_ptr<log::Engine>();
-    }
-    absl::SleepFor(absl::Milliseconds(100));
-  }
+  auto engine = rocks::OpenEngine({.directory = directory,
+                                   .mode = rocks::OpenMode::kReadOnly,
+                                   .for_verification = true});
+  if (engine.ok() || !absl::IsDataLoss(engine.status())) return engine;
+  outcome.problems.push_back({ProblemKind::kUnreadable, "", std::nullopt,
+                              Str("the database does not open, so nothing of it was checked: ",
+                                  ToStd(engine.status().message()))});
+  return std::unique_ptr<log::Engine>();
 }
 
 absl::Status OpenKeys(const host::Config& config, OpenedStore& store) {
@@ -218,7 +207,7 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
   for (const auto& [origin, key] : given.logs) options.keys.insert_or_assign(origin, key);
   options.witnesses.insert(options.witnesses.end(), given.witnesses.begin(), given.witnesses.end());
   // Before the log is opened, so that a mark that is written meanwhile is not ahead of it.
-  auto mark = ReadFile(Str(config.keys_directory, "/", kHighWaterFile), proof::kMaxNoteBytes);
+  auto mark = ReadFile(Str(config.keys_directory, "/", host::kHighWaterFile), proof::kMaxNoteBytes);
   if (mark.ok() && !mark->empty()) {
     options.high_water = *std::move(mark);
   } else if (!absl::IsNotFound(mark.status())) {
@@ -248,13 +237,7 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
       return Error(opened.code(), ToStd(opened.message()),
                    "; --no-open verifies everything but the contents of sections");
     }
-    if (opened.ok()) options.open = [&store](const log::EntryView& entry, std::string_view,
-                            const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
-      const std::lock_guard lock(store.mu);
-      POLKU_ASSIGN_OR_RETURN(const auto secret, store.opener->Secret(entry, blob));
-      if (!secret) return std::optional<std::string>();
-      return std::optional(std::string(secret->secret_bytes()));
-    };
+    if (opened.ok()) options.open = SecretsOf(*store.opener);
   }
   POLKU_RETURN_IF_ERROR(RunVerification(*store.engine, std::move(options), args, io, outcome));
   return outcome;

@@ -104,6 +104,15 @@ absl::Status ValidateAgencyName(std::string_view agency) {
   return absl::OkStatus();
 }
 
+std::string_view AgencyOfName(std::string_view name) {
+  for (int part = 0; part < 2; ++part) {
+    const size_t slash = name.rfind('/');
+    if (slash == std::string_view::npos) return {};
+    name = name.substr(0, slash);
+  }
+  return name;
+}
+
 absl::StatusOr<OriginName> OriginName::Parse(std::string_view text) {
   const size_t epoch_slash = text.rfind('/');
   const size_t service_slash = epoch_slash == std::string_view::npos || epoch_slash == 0

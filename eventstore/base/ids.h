@@ -88,6 +88,10 @@ std::string FormatEventId(const EventId& id);  // 8-4-4-4-12
 // InvalidArgument says which part is wrong.
 absl::Status ValidateAgencyName(std::string_view agency);
 
+// "FI/MUN/0187690-1/oulu" of an origin ("…/oulu/referral/1") or of a witness's key name
+// ("…/oulu/referral/witness"): what stands before the last two parts, unchecked. Empty: there are none.
+std::string_view AgencyOfName(std::string_view name);
+
 // One service instance of an agency in one epoch: "<agency>/<service>/<epoch>".
 class OriginName {
  public:

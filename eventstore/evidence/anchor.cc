@@ -13,15 +13,6 @@
 namespace polku::evidence {
 namespace {
 
-std::string_view WithoutLastTwoParts(std::string_view name) {
-  for (int part = 0; part < 2; ++part) {
-    const size_t slash = name.rfind('/');
-    if (slash == std::string_view::npos) return {};
-    name = name.substr(0, slash);
-  }
-  return name;
-}
-
 using NodeMap = std::map<std::pair<uint8_t, uint64_t>, Hash>;
 
 // The complete subtrees among the hashes of a consistency proof (RFC 6962 section 2.1.2), and what
@@ -87,10 +78,8 @@ absl::StatusOr<std::string> OnlyLineOf(const std::string& text, const proof::Ver
 std::string_view AgencyOfWitness(std::string_view key_name) {
   constexpr std::string_view kLast = "/witness";
   if (!key_name.ends_with(kLast)) return {};
-  return WithoutLastTwoParts(key_name);
+  return AgencyOfName(key_name);
 }
-
-std::string_view AgencyOfOrigin(std::string_view origin) { return WithoutLastTwoParts(origin); }
 
 absl::StatusOr<SignedCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
                                                   const proof::VerifierKey& key, Position size) {
@@ -173,7 +162,7 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
     if (!stored.ok()) return stored.status();
     candidates.emplace(word.kept.size, *std::move(stored));
   }
-  const std::string_view own_agency = AgencyOfOrigin(origin);
+  const std::string_view own_agency = AgencyOfName(origin);
   const SignedCheckpoint* chosen = nullptr;
   size_t most = 0;
   for (const auto& [size, stored] : candidates) {

@@ -23,8 +23,6 @@ namespace polku::evidence {
 // "FI/MUN/0187690-1/oulu" of the key name "FI/MUN/0187690-1/oulu/attendance/witness"; empty when it
 // is no witness's name.
 std::string_view AgencyOfWitness(std::string_view key_name);
-// "FI/MUN/0187690-1/oulu" of the origin "FI/MUN/0187690-1/oulu/referral/1"; empty when it is none.
-std::string_view AgencyOfOrigin(std::string_view origin);
 
 struct AnchorCosignature {
   const proof::VerifierKey* key;  // one of AnchorOptions::witnesses

@@ -109,7 +109,7 @@ class Maker {
           absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
           " is not known here; add it to the configuration's peers, or leave its events out");
     }
-    own_ = AgencyOfOrigin(origin) == options_.known_to;
+    own_ = AgencyOfName(origin) == options_.known_to;
     std::vector<log::KeptCosignature> words;
     Position received;  // so many entries
     if (!options_.known_to.empty() && !own_) {
@@ -609,7 +609,7 @@ class Verifier {
     const bool smaller = read.size < checkpoint.size;
     const auto& older = smaller ? read : checkpoint;
     const auto& newer = smaller ? checkpoint : read;
-    const auto hashes = Hashes(cosigned.consistency());
+    const auto hashes = proof::ParseProof(cosigned.consistency());
     const absl::Status consistent =
         hashes ? proof::VerifyConsistency(older.size, newer.size, older.root, newer.root, *hashes)
                : absl::InvalidArgumentError("a hash has not 32 bytes, or there are too many");
@@ -619,24 +619,12 @@ class Verifier {
     return false;
   }
 
-  template <typename Repeated>
-  static std::optional<proof::MerkleProof> Hashes(const Repeated& repeated) {
-    if (repeated.size() > static_cast<int>(proof::kMaxProofHashes)) return std::nullopt;
-    proof::MerkleProof hashes;
-    for (const auto& bytes : repeated) {
-      const auto hash = Hash::FromBytes(bytes);
-      if (!hash) return std::nullopt;
-      hashes.push_back(*hash);
-    }
-    return hashes;
-  }
-
   // 4. One event.
   void ReadEvent(const v1::Event& event, const proof::Checkpoint* checkpoint) {
     const Position position(event.position());
     ++report_.events;
     if (checkpoint != nullptr) {
-      const auto hashes = Hashes(event.inclusion());
+      const auto hashes = proof::ParseProof(event.inclusion());
       const absl::Status included =
           hashes ? proof::VerifyInclusion(position, checkpoint->size, proof::LeafHash(event.leaf()),
                                           *hashes, checkpoint->root)
@@ -677,7 +665,7 @@ class Verifier {
   }
 
   void ReadGenesis(const event::v1::Header& header, Position position) {
-    const bool genesis = header.type() == event::v1::Genesis::descriptor()->full_name();
+    const bool genesis = header.type() == log::kGenesisType;
     if (genesis != (position == Position())) {
       AddAt(ProblemKind::kGenesis, position, "Genesis stands at position 0, and nowhere else");
       return;
@@ -724,7 +712,7 @@ class Verifier {
   void ReadKnown(const v1::Event& event, const event::v1::Header& header, Position position) {
     if (!bundle_.has_known_to() || !known_at_) return;
     const std::string& agency = bundle_.known_to().agency();
-    if (AgencyOfOrigin(origin_) == agency) {
+    if (AgencyOfName(origin_) == agency) {
       if (absl::FromUnixMicros(header.recorded_at_us()) > *known_at_) {
         AddAt(ProblemKind::kKnownTo, position, "the agency recorded it later than that");
       }

@@ -13,7 +13,6 @@
 namespace polku::evidence {
 namespace {
 
-constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
 constexpr uint32_t kFormat = 1;
 
 class Scanner {
@@ -222,7 +221,7 @@ class Scanner {
   }
 
   void CheckGenesis(Position position) {
-    const bool genesis = header_.type() == kGenesisType;
+    const bool genesis = header_.type() == log::kGenesisType;
     if (!genesis && position != Position(0)) return;
     if (!genesis) {
       Add(ProblemKind::kGenesis, position, "the log does not begin with a Genesis entry");

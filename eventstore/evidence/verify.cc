@@ -293,18 +293,6 @@ struct LogState {
   std::optional<Hash> root_at_high_water;
 };
 
-std::string AgencyOf(std::string_view origin) {
-  const auto name = OriginName::Parse(origin);
-  return name.ok() ? std::string(name->agency()) : "";
-}
-
-// "<agency>/<service>/witness"
-std::string AgencyOfWitness(std::string_view name) {
-  const size_t end = name.rfind('/');
-  const size_t service = end == std::string_view::npos ? end : name.rfind('/', end - 1);
-  return std::string(service == std::string_view::npos ? name : name.substr(0, service));
-}
-
 class Verifier {
  public:
   Verifier(log::Engine& engine, const VerifyOptions& options)
@@ -454,9 +442,9 @@ class Verifier {
   uint64_t Scaled(uint64_t entries) const { return index_ != nullptr ? entries / 2 : entries; }
 
   bool ReadEntries() {
-    std::string own_agency = AgencyOf(options_.own_origin);
+    std::string_view own_agency = AgencyOfName(options_.own_origin);
     for (LogState& state : logs_) {
-      if (own_agency.empty() && state.scan.own) own_agency = AgencyOf(state.scan.origin);
+      if (own_agency.empty() && state.scan.own) own_agency = AgencyOfName(state.scan.origin);
     }
     high_water_ = ReadHighWater();
     uint64_t before = 0;
@@ -643,7 +631,7 @@ class Verifier {
     CheckForks(state.scan.origin, state.scan.key, sink);
 
     std::set<std::string, std::less<>> agencies;
-    const std::string own_agency = AgencyOf(state.scan.origin);
+    const std::string_view own_agency = AgencyOfName(state.scan.origin);
     std::vector<log::KeptCosignature> batch;
     const auto flush = [&] {
       const std::function<Cosigned(size_t)> work = [&](size_t i) {
@@ -657,8 +645,9 @@ class Verifier {
             }
             if (!checked.verified) return;
             ++state.report.cosignatures;
-            std::string agency = AgencyOfWitness(batch[i].witness);
-            if (agency != own_agency) agencies.insert(std::move(agency));
+            const std::string& witness = batch[i].witness;
+            const std::string_view agency = AgencyOfName(witness);
+            if (agency != own_agency) agencies.emplace(agency.empty() ? witness : agency);
           };
       InOrder<Cosigned>(batch.size(), threads_, work, take, [] { return true; });
       batch.clear();

@@ -25,6 +25,8 @@ inline constexpr size_t kMaxNameBytes = 255;
 
 inline constexpr std::string_view kLeafPrefix{"polku/leaf/v1\0", 14};
 inline constexpr size_t kLeafRandomBytes = 32;
+// The type of every log's position 0, and of no other entry.
+inline constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
 
 // "polku/leaf/v1\0" ‖ random[32] ‖ header bytes. The random part keeps a withheld leaf's hash from
 // being guessed from a low-entropy header.

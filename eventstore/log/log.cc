@@ -19,7 +19,6 @@
 namespace polku::log {
 namespace {
 
-constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
 constexpr uint32_t kFormat = 1;
 // One commit takes at most about this much before it is written, so that a long queue of waiting
 // appends does not become one huge batch in memory.

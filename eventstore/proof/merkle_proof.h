@@ -8,6 +8,7 @@
 #define POLKU_EVENTSTORE_PROOF_MERKLE_PROOF_H_
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,6 +40,19 @@ absl::StatusOr<MerkleProof> MakeInclusionProof(Position index, Position size,
 absl::StatusOr<MerkleProof> MakeConsistencyProof(Position size1, Position size2,
                                                  const SubtreeFn& subtree);
 absl::StatusOr<Hash> RootAt(Position size, const SubtreeFn& subtree);
+
+// A proof as messages carry it: each hash a string of 32 bytes. nullopt: one is not, or there are more than
+// kMaxProofHashes.
+template <typename Strings>
+std::optional<MerkleProof> ParseProof(const Strings& strings) {
+  MerkleProof proof;
+  for (const auto& bytes : strings) {
+    const std::optional<Hash> hash = Hash::FromBytes(bytes);
+    if (!hash.has_value() || proof.size() == kMaxProofHashes) return std::nullopt;
+    proof.push_back(*hash);
+  }
+  return proof;
+}
 
 }  // namespace polku::proof
 

@@ -21,7 +21,6 @@ constexpr size_t kMaxFrameBytes = 4 << 20;  // PROTOCOL.md "Limits"
 // By how much a batch may run over the granted credit: one entry and its framing.
 constexpr uint64_t kMaxOverrunBytes = log::kMaxEntryBytes + log::kMaxLeafBytes;
 constexpr size_t kMaxPeerTextBytes = 200;
-constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
 constexpr std::string_view kForked =
     "the origin has signed two histories: the evidence is kept (polku status --evidence DIR); its "
     "log is "
@@ -440,7 +439,7 @@ class SubscriberImpl final : public Subscriber {
     POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
     // 5
     const bool is_first = head.frontier.size() == Position(0);
-    if (is_first != (header.type() == kGenesisType)) {
+    if (is_first != (header.type() == log::kGenesisType)) {
       return Fault(is_first ? "the log does not start with its Genesis" : "a second Genesis");
     }
     if (is_first) POLKU_RETURN_IF_ERROR(VerifyGenesis(header));
@@ -552,14 +551,10 @@ class SubscriberImpl final : public Subscriber {
   // A batch of another history that tells, as we asked, what it has where our copy ends.
   void Proven(const exchange::v1::Batch& batch, std::vector<SubscriberOutput>& out) {
     const std::optional<Hash> root = Hash::FromBytes(batch.prefix_root());
+    auto consistency = proof::ParseProof(batch.prefix_consistency());
     SignedNote newer;
-    if (!root.has_value() || !VerifyNote(batch.checkpoint(), newer).ok()) return;
-    PrefixProof prefix{*root, {}};
-    for (const std::string& bytes : batch.prefix_consistency()) {
-      const std::optional<Hash> hash = Hash::FromBytes(bytes);
-      if (!hash.has_value() || prefix.consistency.size() == proof::kMaxProofHashes) return;
-      prefix.consistency.push_back(*hash);
-    }
+    if (!root || !consistency || !VerifyNote(batch.checkpoint(), newer).ok()) return;
+    const PrefixProof prefix{*root, *std::move(consistency)};
     Forked(ForkEvidence(stored_note_, newer.note, &prefix, options_.origin_key),
            stored_.frontier.size(), newer.checkpoint.size, out);
   }
@@ -681,8 +676,8 @@ class SubscriberImpl final : public Subscriber {
       const absl::StatusOr<PrefixProof> prefix = StoredPrefix(told.size);
       if (!prefix.ok() || prefix->root != told.root) return;
     }
-    if (proof::VerifyConsistency(word.size, told.size, word.root, told.root, GivenProof(cosigned))
-            .ok()) {
+    const auto given = proof::ParseProof(cosigned.consistency());
+    if (given && proof::VerifyConsistency(word.size, told.size, word.root, told.root, *given).ok()) {
       before_.reset();
     }
   }
@@ -836,17 +831,6 @@ class SubscriberImpl final : public Subscriber {
     }
   }
 
-  // Of RFC 6962, or what does not verify.
-  static proof::MerkleProof GivenProof(const exchange::v1::Cosigned& cosigned) {
-    proof::MerkleProof given;
-    for (const std::string& bytes : cosigned.consistency()) {
-      const std::optional<Hash> hash = Hash::FromBytes(bytes);
-      if (!hash.has_value() || given.size() == proof::kMaxProofHashes) break;
-      given.push_back(*hash);
-    }
-    return given;
-  }
-
   // That the checkpoint is of a prefix of what is stored: by the proof that came, or by our own
   // tree.
   std::optional<proof::MerkleProof> ProveStored(const proof::Checkpoint& checkpoint,
@@ -855,10 +839,10 @@ class SubscriberImpl final : public Subscriber {
     if (checkpoint == StoredCheckpoint()) return proof::MerkleProof();
     if (checkpoint.size >= stored_.frontier.size()) return std::nullopt;
     if (told == StoredCheckpoint()) {
-      proof::MerkleProof given = GivenProof(cosigned);
-      if (proof::VerifyConsistency(checkpoint.size, stored_.frontier.size(), checkpoint.root,
-                                   stored_.frontier.Root(), given)
-              .ok()) {
+      std::optional<proof::MerkleProof> given = proof::ParseProof(cosigned.consistency());
+      if (given && proof::VerifyConsistency(checkpoint.size, stored_.frontier.size(),
+                                            checkpoint.root, stored_.frontier.Root(), *given)
+                       .ok()) {
         return given;
       }
     }

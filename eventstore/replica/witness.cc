@@ -4,6 +4,7 @@
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
+#include "eventstore/log/tree.h"
 #include "eventstore/proof/note.h"
 #include "eventstore/proof/proof_file.h"
 
@@ -95,6 +96,15 @@ exchange::v1::WitnessStatus WitnessStatusOf(const TrustedWitness& witness, Posit
   status.set_cosigned_size(size.value());
   if (size > Position(0)) status.set_cosigned_at_us(absl::ToUnixMicros(time));
   return status;
+}
+
+absl::StatusOr<PrefixProof> PrefixOf(log::Engine& engine, LogNumber log, Position size,
+                                              Position present) {
+  log::TreeReader tree(engine, log);
+  PrefixProof prefix;
+  POLKU_ASSIGN_OR_RETURN(prefix.root, tree.Root(size));
+  POLKU_ASSIGN_OR_RETURN(prefix.consistency, tree.Consistency(size, present));
+  return prefix;
 }
 
 }  // namespace polku::replica

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/proof/merkle_proof.h"
 #include "polku/exchange/v1/exchange.pb.h"
@@ -37,6 +38,9 @@ struct PrefixProof {
 };
 // NotFound when what is withheld hides it. Other errors: the log cannot be read.
 using PrefixFn = std::function<absl::StatusOr<PrefixProof>(Position size)>;
+// That of a log in `engine` whose size is `present`. Errors as log::TreeReader.
+absl::StatusOr<PrefixProof> PrefixOf(log::Engine& engine, LogNumber log, Position size,
+                                     Position present);
 
 // A checkpoint note as it came: nothing is verified.
 struct ClaimedCheckpoint {

@@ -6,15 +6,6 @@
 #include "eventstore/base/status.h"
 
 namespace polku::audit {
-namespace {
-
-// "<agency>/<service>/<epoch>", and a witness's "<agency>/<service>/witness".
-std::string_view AgencyOf(std::string_view name) {
-  for (int i = 0; i < 2; ++i) name = name.substr(0, name.rfind('/'));
-  return name;
-}
-
-}  // namespace
 
 const Knowledge& KnowledgeFold::Add(std::string_view origin, Position position,
                                     const event::v1::Header& header) {
@@ -35,7 +26,7 @@ const Knowledge& KnowledgeFold::Add(std::string_view origin, Position position,
     }
     knowledge_.known.push_back({other, newest, std::move(type)});
   }
-  for (const auto& [other, entries] : disclosed_[std::string(AgencyOf(origin))]) {
+  for (const auto& [other, entries] : disclosed_[std::string(AgencyOfName(origin))]) {
     if (other == log) continue;
     const auto seen = known.find(other);
     const auto first =
@@ -62,10 +53,10 @@ absl::StatusOr<KnownTo> FindKnownTo(Store& store, std::string_view agency, absl:
   for (const log::HeldLog& held : store.logs()) {
     KnownTo::Log part{.log = held.number,
                       .origin = held.head.origin,
-                      .own = AgencyOf(held.head.origin) == agency,
+                      .own = AgencyOfName(held.head.origin) == agency,
                       .until = {},
                       .cosignature = {}};
-    known.agencies.emplace(AgencyOf(held.head.origin));
+    known.agencies.emplace(AgencyOfName(held.head.origin));
     if (part.own) {
       part.until = held.head.frontier.size();
       known.logs.push_back(std::move(part));
@@ -74,8 +65,8 @@ absl::StatusOr<KnownTo> FindKnownTo(Store& store, std::string_view agency, absl:
     POLKU_ASSIGN_OR_RETURN(const auto witnesses,
                            log::NewestCosignatures(store.engine(), held.number));
     for (const log::KeptCosignature& newest : witnesses) {
-      known.agencies.emplace(AgencyOf(newest.witness));
-      if (AgencyOf(newest.witness) != agency) continue;
+      known.agencies.emplace(AgencyOfName(newest.witness));
+      if (AgencyOfName(newest.witness) != agency) continue;
       POLKU_ASSIGN_OR_RETURN(
           auto then, log::CosignatureAt(store.engine(), held.number, newest.witness, at));
       // An agency may follow a log with several services: it had what any of them had.

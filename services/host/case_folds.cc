@@ -9,8 +9,7 @@
 namespace polku::host {
 
 bool Concerns(const event::v1::Header& header, std::string_view origin, const OriginName& own) {
-  const std::string_view service(own.text().data(), own.text().rfind('/') + 1);
-  if (origin.starts_with(service)) return true;
+  if (EpochsOf(origin) == EpochsOf(own.text())) return true;
   return std::any_of(header.disclosures().begin(), header.disclosures().end(),
                      [&](const auto& disclosure) { return disclosure.receiver() == own.agency(); });
 }

@@ -30,7 +30,7 @@ absl::Status NotAMark(std::string_view path, std::string_view why) {
 }  // namespace
 
 HighWater::HighWater(std::string_view keys_directory)
-    : path_(Str(keys_directory, "/high-water.note")) {}
+    : path_(Str(keys_directory, "/", kHighWaterFile)) {}
 
 absl::StatusOr<std::string> HighWater::Read(const proof::VerifierKey& key) const {
   auto note = ReadFile(path_, proof::kMaxNoteBytes);

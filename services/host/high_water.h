@@ -13,6 +13,9 @@
 
 namespace polku::host {
 
+// The file's name in the keys directory.
+inline constexpr std::string_view kHighWaterFile = "high-water.note";
+
 class HighWater {
  public:
   explicit HighWater(std::string_view keys_directory);

@@ -124,7 +124,7 @@ class Host {
     publisher_ = replica::Publisher::Make(
         {.origin = config_.origin.text(),
          .prove = [this](Position from, Position size) {
-           return PrefixOf(engine_, kOwnLog, from, size);
+           return replica::PrefixOf(engine_, kOwnLog, from, size);
          }},
         [this](std::string_view receiver, bool mirror, Position from, Position end,
                size_t max_bytes) {
@@ -170,7 +170,7 @@ class Host {
            .witnesses = config_.witnesses,
            .prefix = [this, i](Position size) {
              const log::ReplicaLog& replica = node_->replica(i);
-             return PrefixOf(engine_, replica.number(), size, replica.size());
+             return replica::PrefixOf(engine_, replica.number(), size, replica.size());
            },
            .stored_checkpoint = followed.checkpoint,
            .forked = witnessing_->IsForked(peer.origin.text()),

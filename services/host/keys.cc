@@ -103,6 +103,13 @@ absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory) {
   return vault::MasterKey(*bytes);
 }
 
+absl::StatusOr<proof::VerifierKey> LoadPublicKey(std::string_view path, proof::KeyUse use) {
+  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
+  auto key = proof::VerifierKey::Parse(TrimEnd(text), use);
+  if (!key.ok()) return Annotate(key.status(), path);
+  return key;
+}
+
 absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin) {
   ServiceKeys keys;
   POLKU_ASSIGN_OR_RETURN(keys.curve, LoadCurveKeys(directory));

@@ -47,6 +47,8 @@ std::string WitnessName(const OriginName& origin);
 // InvalidArgument / PermissionDenied / NotFound name the file and say what to do.
 absl::StatusOr<zeromq::CurveKeyPair> LoadCurveKeys(std::string_view directory);
 absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory);
+// A signing.public or cosigning.public.
+absl::StatusOr<proof::VerifierKey> LoadPublicKey(std::string_view path, proof::KeyUse use);
 // The signing key's name must be `origin`, the cosigning key's that origin's WitnessName.
 absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin);
 

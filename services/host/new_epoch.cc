@@ -66,14 +66,6 @@ absl::StatusOr<bool> IsThere(const std::string& path) {
   return true;
 }
 
-// The witness goes on under its old name and key, so what it has cosigned binds it as before.
-absl::Status PutCosigned(const std::string& directory, const std::string& from) {
-  const auto old = ReadFile(Str(from, "/", kCosignedFile), kMaxCosignedBytes);
-  if (absl::IsNotFound(old.status())) return absl::OkStatus();
-  if (!old.ok()) return old.status();
-  return ReplaceFile(Str(directory, "/", kCosignedFile), *old, 0644);
-}
-
 // The secret first: a public file that is missing can be made again from it.
 absl::Status PutPair(const std::string& path, std::string_view secret, std::string_view open) {
   POLKU_ASSIGN_OR_RETURN(const bool has_secret, IsThere(path + ".secret"));
@@ -103,7 +95,7 @@ absl::Status PutSigner(const std::string& directory, std::string_view name,
   return PutPair(path, signer->SecretText(), Str(signer->verifier().Format(), "\n"));
 }
 
-// What the cosigning key stands behind goes with it.
+// The witness goes on under its old name and key, so what it has cosigned binds it as before.
 absl::Status CopyCosigned(std::string_view from, std::string_view to) {
   POLKU_RETURN_IF_ERROR(Cosigned::Open(from).status());
   const auto text = ReadFile(Str(from, "/", kCosignedFile), kMaxCosignedBytes);
@@ -124,7 +116,6 @@ absl::Status PutKeys(const Config& next, const Config& old) {
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "cosigning", WitnessName(next.origin),
                                   proof::KeyUse::kCosignature, &old.keys_directory));
   POLKU_RETURN_IF_ERROR(CopyCosigned(old.keys_directory, directory));
-  POLKU_RETURN_IF_ERROR(PutCosigned(directory, old.keys_directory));
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "signing", next.origin.text(),
                                   proof::KeyUse::kCheckpoint, nullptr));
   const std::string master = directory + "/master.key";
@@ -146,14 +137,13 @@ absl::Status PutKeys(const Config& next, const Config& old) {
 
 absl::StatusOr<proof::VerifierKey> OldSigningKey(const Config& old) {
   const std::string path = old.keys_directory + "/signing.public";
-  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxKeyFileBytes));
-  auto key = proof::VerifierKey::Parse(TrimEnd(text), proof::KeyUse::kCheckpoint);
-  if (!key.ok()) return Annotate(key.status(), path);
-  if (key->name() != old.origin.text()) {
-    return Invalid(path, " is the key of ", key->name(), ", but --old is the configuration of ",
+  POLKU_ASSIGN_OR_RETURN(proof::VerifierKey key,
+                         LoadPublicKey(path, proof::KeyUse::kCheckpoint));
+  if (key.name() != old.origin.text()) {
+    return Invalid(path, " is the key of ", key.name(), ", but --old is the configuration of ",
                    old.origin.text());
   }
-  return *std::move(key);
+  return key;
 }
 
 absl::Status CheckFit(const NewEpochOptions& options) {

@@ -512,12 +512,8 @@ absl::StatusOr<Recovered> Recovery::Run() {
   }
   replica::SubscriberOptions follow = FollowOptions();
   follow.stored_checkpoint = log_->checkpoint();
-  follow.prefix = [this](Position size) -> absl::StatusOr<replica::PrefixProof> {
-    log::TreeReader tree(*engine_, kOwnLog);
-    replica::PrefixProof prefix;
-    POLKU_ASSIGN_OR_RETURN(prefix.root, tree.Root(size));
-    POLKU_ASSIGN_OR_RETURN(prefix.consistency, tree.Consistency(size, log_->size()));
-    return prefix;
+  follow.prefix = [this](Position size) {
+    return replica::PrefixOf(*engine_, kOwnLog, size, log_->size());
   };
   MirrorReader reader(options_, keys_, context_);
   POLKU_ASSIGN_OR_RETURN(const auto end,

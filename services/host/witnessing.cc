@@ -57,15 +57,6 @@ std::set<std::string> OtherAgencies(const std::vector<replica::TrustedWitness>& 
   return others;
 }
 
-absl::StatusOr<replica::PrefixProof> PrefixOf(log::Engine& engine, LogNumber log, Position size,
-                                              Position present) {
-  log::TreeReader tree(engine, log);
-  replica::PrefixProof prefix;
-  POLKU_ASSIGN_OR_RETURN(prefix.root, tree.Root(size));
-  POLKU_ASSIGN_OR_RETURN(prefix.consistency, tree.Consistency(size, present));
-  return prefix;
-}
-
 absl::StatusOr<std::unique_ptr<Witnessing>> Witnessing::Open(Options options) {
   std::unique_ptr<Witnessing> made(new Witnessing(std::move(options)));
   POLKU_RETURN_IF_ERROR(made->ReadKept());
@@ -116,7 +107,7 @@ absl::Status Witnessing::ReadKept() {
        .own_key = options_.signer.verifier(),
        .witnesses = options_.config.witnesses,
        .prefix = [this](Position size) {
-         return PrefixOf(options_.engine, kOwnLog, size, options_.size());
+         return replica::PrefixOf(options_.engine, kOwnLog, size, options_.size());
        },
        .opened_at = options_.size()},
       kept);
@@ -262,7 +253,7 @@ void Witnessing::OnOwnSeen(std::string_view peer, std::string_view note) {
               kRemedy);
     return;
   }
-  const auto prefix = PrefixOf(options_.engine, kOwnLog, seen->size, size);
+  const auto prefix = replica::PrefixOf(options_.engine, kOwnLog, seen->size, size);
   if (!prefix.ok()) {
     fault_ = prefix.status().ToString();
     return;

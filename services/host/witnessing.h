@@ -32,10 +32,6 @@ namespace polku::host {
 std::set<std::string> OtherAgencies(const std::vector<replica::TrustedWitness>& witnesses,
                                     std::string_view own_agency);
 
-// What a log that is held here had at an earlier size than its present one.
-absl::StatusOr<replica::PrefixProof> PrefixOf(log::Engine& engine, LogNumber log, Position size,
-                                              Position present);
-
 class Witnessing {
  public:
   struct Options {

@@ -30,6 +30,7 @@
 #include "eventstore/vault/keystore.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/host/keys.h"
+#include "tests/bench/bench.h"
 
 namespace polku {
 namespace {
@@ -52,19 +53,6 @@ constexpr std::string_view kUsage =
 constexpr const char* kService = "FI/MUN/0187690-1/oulu";
 constexpr const char* kOrigin = "FI/MUN/0187690-1/oulu/referral/1";
 constexpr const char* kPeer = "FI/MUN/9999991-7/hyvinvointi";
-
-[[noreturn]] void Die(std::string_view what) {
-  std::cerr << "polku-exchange-bench: " << what << "\n";
-  std::exit(1);
-}
-void Must(const absl::Status& status) {
-  if (!status.ok()) Die(status.ToString());
-}
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  if (!result.ok()) Die(result.status().ToString());
-  return *std::move(result);
-}
 
 // The service as a process of its own; stopped when this goes.
 class ServiceProcess {

@@ -23,6 +23,7 @@
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
+#include "tests/bench/bench.h"
 #include "tests/support/forwarding_engine.h"
 
 namespace polku {
@@ -41,19 +42,6 @@ constexpr std::string_view kUsage =
     "'without' is each append less the time of its hashes, root and signature, made once more, and\n"
     "with the time of its commit exchanged for that of the same commit without nodes and note,\n"
     "written to a second engine; all in turns.\n";
-
-[[noreturn]] void Die(std::string_view what) {
-  std::cerr << "polku-log-bench: " << what << "\n";
-  std::exit(1);
-}
-void Must(const absl::Status& status) {
-  if (!status.ok()) Die(status.ToString());
-}
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  if (!result.ok()) Die(result.status().ToString());
-  return *std::move(result);
-}
 
 struct RecordedCommit {
   log::CommitBatch batch;

@@ -19,6 +19,7 @@
 #include "eventstore/log/log.h"
 #include "eventstore/proof/merkle.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
+#include "tests/bench/bench.h"
 
 namespace polku {
 namespace {
@@ -38,19 +39,6 @@ constexpr std::string_view kUsage =
     "Sections are stored but not opened; everything lies in table files. One core, in CPU time,\n"
     "unless it says two, which is by the clock and wants an idle machine.\n";
 constexpr std::string_view kOrigin = "FI/MUN/0187690-1/oulu/attendance/1";
-
-[[noreturn]] void Die(std::string_view what) {
-  std::cerr << "polku-verify-bench: " << what << "\n";
-  std::exit(1);
-}
-void Must(const absl::Status& status) {
-  if (!status.ok()) Die(status.ToString());
-}
-template <typename T>
-T Must(absl::StatusOr<T> result) {
-  if (!result.ok()) Die(result.status().ToString());
-  return *std::move(result);
-}
 
 // About 300 bytes of leaf and one sealed section: a recorded day, disclosed to one receiver.
 log::NewEntry MakeEntry(uint64_t n) {

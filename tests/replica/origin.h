@@ -74,11 +74,7 @@ inline PrefixFn PrefixOf(log::Engine& engine, LogNumber log) {
     POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, engine.ReadHead(log));
     if (!bytes.has_value()) return absl::NotFoundError("an empty log");
     POLKU_ASSIGN_OR_RETURN(const log::LogHead head, log::LogHead::Parse(*bytes));
-    log::TreeReader tree(engine, log);
-    PrefixProof prefix;
-    POLKU_ASSIGN_OR_RETURN(prefix.root, tree.Root(size));
-    POLKU_ASSIGN_OR_RETURN(prefix.consistency, tree.Consistency(size, head.frontier.size()));
-    return prefix;
+    return PrefixOf(engine, log, size, head.frontier.size());
   };
 }
 
