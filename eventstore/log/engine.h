@@ -37,6 +37,24 @@ struct CommitBatch {
   std::string checkpoint;           // the signed note for new_size
   std::string head;                 // encoded LogHead (head.h), for new_size
   std::vector<KeyValue> index;      // index entries put
+  std::vector<std::string> index_deletes = {};
+  bool from_reserve = false;        // records of access and erasure: may go below the reserve for the rest
+};
+
+// Groups that take the place of stored ones (rewrite.h): same first positions, same positions covered. The
+// log's size, head and checkpoints stay.
+struct RewriteBatch {
+  LogNumber log;
+  std::vector<StoredGroup> groups;  // ascending; no blobs: any stored blobs value is removed
+  std::vector<KeyValue> index_puts;
+  std::vector<std::string> index_deletes;
+};
+
+// What a rewrite has left behind on the disk: old values of the groups in [from, to).
+struct PurgeRange {
+  LogNumber log;
+  Position from;
+  Position to;
 };
 
 class GroupCursor {
@@ -95,6 +113,14 @@ class Engine {
   // room. Any other error: the engine refuses all later commits (a failed sync may have lost
   // data that only a reopening can tell), reads go on.
   virtual absl::Status Commit(const CommitBatch& batch) = 0;
+
+  // Replaces groups, atomically and synced; may use the reserve. FailedPrecondition: a group does not start or
+  // end where a stored one does; nothing written. Errors otherwise as Commit.
+  virtual absl::Status Rewrite(const RewriteBatch& batch) = 0;
+  // Makes replaced values and deleted index entries go from the disk: memory is written out, write-ahead logs
+  // that held them are deleted, tables are compacted. On OK no file of the engine holds the old bytes. May take
+  // minutes; thread-safe beside everything else; safe to repeat.
+  virtual absl::Status Purge(std::span<const PurgeRange> ranges) = 0;
 
   // The encoded head of a log; nullopt when the log holds nothing yet.
   virtual absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) = 0;

@@ -22,6 +22,8 @@ inline constexpr size_t kMaxEntryBytes = 3 << 20;  // leaf and blobs together
 inline constexpr size_t kMaxEntriesPerAppend = 1'024;
 inline constexpr size_t kMaxDisclosuresPerEntry = 64;
 inline constexpr size_t kMaxNameBytes = 255;
+inline constexpr size_t kMaxOpenedEntries = 2'048;  // of one later disclosure
+inline constexpr size_t kMaxErasedEntries = 4'096;  // of one Erased
 
 inline constexpr std::string_view kLeafPrefix{"polku/leaf/v1\0", 14};
 inline constexpr size_t kLeafRandomBytes = 32;

@@ -11,7 +11,10 @@
 //                                      ‖ of profile[32] ‖ of each schema[32], ascending
 //                                                                     host: own log's control entries
 //   'n' log[4] level[1] index[8]     → hash[32]                       tree.h: nodes of level 8 and above
-//   'v'                              → 0x02                           the index is complete, format 2
+//   'k' log[4] position[8]           → type                           control entries
+//   'b' log[4] position[8]           → section bits[1]                replica: opened to us later, not yet held
+//   'x' log[4] before[8]             → after[8] ‖ missing[8]          replica: a hole that no Erased explains yet
+//   'v'                              → 0x03                           the index is complete, format 3
 // Numbers are big-endian; day counts from 1970-01-01, earlier days are 0. 'w' and "scanned to" name the
 // first position not yet read; 't', 'w' and 'h' are written without a sync: a crash may lose the newest.
 #ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
@@ -38,13 +41,16 @@ std::string EventIndexKey(const EventId& id, std::string_view author_agency);
 std::string EventIndexValue(Position position, Revision revision, LogNumber log = kOwnLog);
 std::string DisclosureIndexKey(std::string_view receiver);
 std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id);
+std::string ControlIndexKey(LogNumber log, Position position);
+std::string WantedIndexKey(LogNumber log, Position position);
+std::string HoleIndexKey(LogNumber log, Position before);
 bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_id);
 std::string ProcessedIndexKey(LogNumber log);
 
 // Put by the first commit into an empty store and by a finished RebuildIndex; removed by ClearIndex.
 // So a rebuild that was interrupted shows, and no log opens on half an index.
 inline constexpr std::string_view kIndexVersionKey = "v";
-inline constexpr std::string_view kIndexVersion{"\x02", 1};
+inline constexpr std::string_view kIndexVersion{"\x03", 1};
 // FailedPrecondition, naming `polku reindex`, unless the store is empty or its index complete.
 absl::Status CheckIndexComplete(Engine& engine);
 
@@ -57,7 +63,7 @@ bool ParseEventIndexValue(std::string_view value, Position& position, Revision& 
 // first: their events count as appended before.
 std::vector<HeldLog> EarlierEpochs(const std::vector<HeldLog>& logs, const OriginName& origin);
 
-// Clears the index and rewrites 'c', 'e', 'd', 'n' and, last, 'v' from the logs; the host makes 't', 'w' and
+// Clears the index and rewrites 'c', 'e', 'd', 'n', 'k', 'b', 'x' and, last, 'v' from the logs; the host makes 't', 'w' and
 // 'h' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;
 // no 'h': the own log is read for its control entries from the beginning).
 // DataLoss, with the index as it was: a log cannot be read, or its entries are not those of its head.

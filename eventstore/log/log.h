@@ -53,6 +53,18 @@ struct NewEntry {
   std::vector<SealedSection> sections;        // ascending by kind
   std::vector<DisclosureTarget> disclosures;  // ascending by receiver, each once
   std::string control;                        // serialized control message
+  // Of a later disclosure (event.proto "LaterDisclosure"): entries of this case and log, ascending.
+  struct Opened {
+    Position position;
+    SectionSet sections;
+  };
+  struct Later {
+    std::string receiver;
+    Position agreement;
+    std::vector<Opened> entries;  // 1 to kMaxOpenedEntries
+  };
+  std::optional<Later> later = std::nullopt;
+  EventId corrects = {};                      // zero: corrects nothing
 };
 
 // "Append only if the case's revision in this log is exactly `revision`"; 0: the log must not hold
@@ -67,6 +79,8 @@ struct ExpectedRevision {
 struct AppendRequest {
   std::vector<NewEntry> entries;  // 1 to kMaxEntriesPerAppend
   std::vector<ExpectedRevision> expected;
+  // May use the room that is kept for records of access and erasures when the disk is full (Engine::Commit).
+  bool from_reserve = false;
 };
 
 struct Receipt {

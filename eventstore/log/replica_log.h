@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/log/head.h"
+#include "eventstore/log/rewrite.h"
 
 namespace polku::log {
 
@@ -21,6 +22,17 @@ struct VerifiedBatch {
   std::string checkpoint;           // the signed note for head.frontier.size()
   // What Frontier::AppendLeafHash and AppendSubtree told as completed on the way to head.frontier.
   std::vector<proof::Node> nodes;
+  // Earlier positions that entries of the batch opened to this agency (header `later`): wanted from now on.
+  std::vector<WantedEntry> wanted = {};
+  // A hole in our running numbers (or, in a mirror, in the leaves) that the origin explains by an erasure whose
+  // Erased has not come yet: before the entry at `before`, `missing` of them, all behind `after`.
+  struct Hole {
+    Position after;
+    Position before;
+    uint64_t missing = 0;
+  };
+  std::vector<Hole> holes = {};            // new ones
+  std::vector<Position> explained = {};    // `before` of those that an Erased of this batch explains
 };
 
 class ReplicaLog {
@@ -33,6 +45,9 @@ class ReplicaLog {
   // Stores the batch with its case index in one synced write. FailedPrecondition when it does not
   // start at size(). Errors as Engine::Commit.
   virtual absl::Status Append(const VerifiedBatch& batch) = 0;
+
+  // Holes that no Erased has explained yet, ascending: while there is one, this replica cosigns nothing.
+  virtual absl::StatusOr<std::vector<VerifiedBatch::Hole>> UnexplainedHoles() = 0;
 
   virtual LogNumber number() const = 0;
   virtual const LogHead& head() const = 0;

@@ -1,8 +1,9 @@
-// The keystore: one random key per case and section kind, sealed under the master key, kept apart
+// The keystore: one random key per case, section kind and log, sealed under the master key, kept apart
 // from the log so that deleting a key makes its sections unreadable (DESIGN "Vault and erasure").
 #ifndef POLKU_EVENTSTORE_VAULT_KEYSTORE_H_
 #define POLKU_EVENTSTORE_VAULT_KEYSTORE_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,18 +27,30 @@ class SealedKeyStorage {
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view name) = 0;
   // All or nothing, on disk (synced) before it returns.
   virtual absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) = 0;
+  // On disk (synced) before it returns; names that are not there are no error.
+  virtual absl::Status Delete(std::span<const std::string> names) = 0;
+  // Replaces everything atomically: what is not in `sealed` is gone. For a new master key.
+  virtual absl::Status ReplaceAll(std::span<const std::pair<std::string, std::string>> sealed) = 0;
+  // Every record, ascending by name, until `visit` fails.
+  virtual absl::Status ForEach(
+      const std::function<absl::Status(std::string_view name, std::string_view sealed)>& visit) = 0;
+  // Makes deleted and replaced records go from the disk, as log::Engine::Purge.
+  virtual absl::Status Purge() = 0;
   // How many records it holds, counted no further than `most`.
   virtual absl::StatusOr<size_t> CountUpTo(size_t most) = 0;
 };
 
+// Own sections are sealed under the key without origin; secrets received with another log's sections are
+// wrapped under the key with that log's origin. So erasing one log's part of a case leaves the others'.
 struct KeyName {
   CaseId case_id;
   SectionKind kind;
+  std::string origin = {};  // "<agency>/<service>/<epoch>"; empty: the own log, earlier epochs included
   friend auto operator<=>(const KeyName&, const KeyName&) = default;
 };
 
 // Sealed value: nonce[24] ‖ XChaCha20-Poly1305(case key), aad = "polku/case-key/v1\0" ‖ name; 72
-// bytes. Name: case id ‖ kind byte; the check record is named "check" and seals 32 zero bytes.
+// bytes. Name: case id ‖ kind byte ‖ origin; the check record is named "check" and seals 32 zero bytes.
 //
 // Not thread-safe: one thread, or the caller's mutex.
 class KeyStore {
@@ -58,9 +71,16 @@ class KeyStore {
   virtual absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names) = 0;
   // NotFound when there is no such key (never made, or erased).
   virtual absl::StatusOr<CaseKey> Get(const KeyName& name) = 0;
-  // Wipes the opened keys from memory; storage is untouched. Called when an erasure has deleted
-  // them there: without it a cached key would go on opening erased sections.
-  virtual void Forget(std::span<const KeyName> names) = 0;
+  // Deletes the keys, on disk and in memory; gone from the disk's free space only after Purge. Missing ones
+  // are no error.
+  virtual absl::Status Erase(std::span<const KeyName> names) = 0;
+  // Names of all keys, ascending by case: for finding those that a restored backup brought back.
+  virtual absl::Status ForEachName(const std::function<absl::Status(const KeyName&)>& visit) = 0;
+  virtual absl::Status Purge() = 0;
+  // Seals every key anew under `next`, all or nothing, and purges the old ones from the disk. DataLoss: a key
+  // does not open under the present one; nothing was changed. `progress(done, total)` may be empty.
+  virtual absl::Status Rewrap(const MasterKey& next,
+                              const std::function<void(size_t, size_t)>& progress) = 0;
 };
 
 }  // namespace polku::vault

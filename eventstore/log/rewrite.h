@@ -1,0 +1,85 @@
+// The two ways in which what is stored of a log changes after it was written: entries opened later come into
+// a replica (fill), and what was erased goes (erase). The tree, its hashes and every proof stay as they are.
+// Both are idempotent: after a crash the same call finishes what was begun. One thread at a time, that of the
+// engine's commits; readers go on.
+#ifndef POLKU_EVENTSTORE_LOG_REWRITE_H_
+#define POLKU_EVENTSTORE_LOG_REWRITE_H_
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/group.h"
+#include "eventstore/proof/merkle.h"
+
+namespace polku::log {
+
+// ---- Fill ----
+
+// What is held of one position of a log.
+struct HeldPosition {
+  std::optional<std::string> leaf;  // none: withheld or erased
+  proof::Subtree withheld;          // then: the stored subtree that covers the position
+  Position withheld_from;           // and its first position
+  SectionSet sections;              // held, with or without their secrets
+  SectionSet opened;                // with a wrapped secret
+};
+// OutOfRange: the log is not that long. DataLoss: corrupt.
+absl::StatusOr<HeldPosition> FindHeld(Engine& engine, LogNumber log, Position position);
+
+struct FilledBlob {
+  SectionKind kind;
+  std::string secret;  // wrapped, 72 bytes
+  std::string blob;
+};
+struct Fill {
+  Position position;
+  std::string leaf;
+  std::vector<FilledBlob> blobs;  // ascending by kind; take the place of what is held of these kinds
+  std::vector<Hash> siblings;     // from the leaf upwards, at least up to the stored subtree; unused when the leaf is held
+};
+// Puts verified entries into a replica: splits the withheld subtree, adds the case index, the tree nodes that
+// appear, and takes the position off the wanted list. One synced commit. InvalidArgument, nothing
+// written: the leaf with its siblings is not the stored subtree, or not the held leaf.
+absl::Status FillEntries(Engine& engine, LogNumber log, std::span<const Fill> fills);
+// Takes positions off the wanted list without filling them: they are gone at the origin.
+absl::Status GiveUpWanted(Engine& engine, LogNumber log, std::span<const Position> positions);
+
+// Entries that a later disclosure opened to this agency and that are not held yet, ascending.
+struct WantedEntry {
+  Position position;
+  SectionSet sections;
+};
+absl::StatusOr<std::vector<WantedEntry>> WantedEntries(Engine& engine, LogNumber log);
+
+// ---- Erase ----
+
+struct ErasedPart {
+  Position position;
+  SectionSet sections;
+  bool leaf = false;
+};
+// Removes blobs and leaves (a leaf becomes its hash) and the index entries of removed leaves, in synced
+// commits; own log and replicas alike. What is not there (any more) is no error. The old bytes are still
+// on the disk, in files that the engine no longer reads, until Engine::Purge of the result.
+absl::StatusOr<std::vector<PurgeRange>> EraseEntries(Engine& engine, LogNumber log,
+                                                     std::span<const ErasedPart> parts);
+
+// ---- Control entries, by index ----
+
+struct ControlEntry {
+  Position position;
+  std::string type;
+};
+// Of one log, ascending; `type` empty: all of them.
+absl::StatusOr<std::vector<ControlEntry>> ControlEntries(Engine& engine, LogNumber log,
+                                                         std::string_view type);
+
+}  // namespace polku::log
+
+#endif  // POLKU_EVENTSTORE_LOG_REWRITE_H_

@@ -1,0 +1,91 @@
+// What the agreement says: who may publish what, who gets what of it on which basis, who becomes a party, who
+// keeps what. Pure; closed by default.
+#ifndef POLKU_SERVICES_ACCESS_POLICY_H_
+#define POLKU_SERVICES_ACCESS_POLICY_H_
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/civil_time.h"
+#include "eventstore/base/ids.h"
+#include "google/protobuf/message.h"
+#include "polku/config/v1/agreement.pb.h"
+
+namespace polku::access {
+
+using Parties = std::set<std::string, std::less<>>;  // agencies
+
+// What one receiver gets of an event.
+struct Grant {
+  std::string receiver;
+  SectionSet sections;  // as the agreement allows; the event may have fewer
+  friend bool operator==(const Grant&, const Grant&) = default;
+};
+
+// One line of the agreement and what it says of a question, for people (`polku agreement explain`).
+struct Reason {
+  enum class Kind { kGrants, kOtherDay, kNoParty, kNothing };
+  Kind kind = Kind::kNothing;
+  std::string line;  // the line's id, or "sharings[3]"; empty with kNothing
+  std::string legal_basis;
+  SectionSet sections;
+  std::string valid_from, valid_until;
+};
+struct Explanation {
+  std::optional<Grant> grant;  // what the receiver gets; none: not even the header
+  std::vector<Reason> reasons; // every line that names receiver, author and type, whether or not it applies today
+};
+
+// `pattern`: a full type name, or its beginning and a "*".
+bool TypeMatches(std::string_view pattern, std::string_view type);
+
+class Policy {
+ public:
+  // Borrowed, outlives the policy; validated (CheckAgreement).
+  explicit Policy(const config::v1::Agreement& agreement);
+
+  // Some line lets `author` publish `type` on that day.
+  bool MayPublish(std::string_view author, std::string_view type, absl::CivilDay day) const;
+
+  // Who gets an event of `author` that the log of `log_agency` records on `day`, ascending by receiver; the
+  // log's own agency among them when a sharing names it, for its other services follow the log. Only parties,
+  // the log's agency, and receivers of lines for every case. PartyAdded and PartyRemoved: besides, every party
+  // gets SERVICE: who takes part is told to all who take part.
+  std::vector<Grant> Grants(std::string_view author, std::string_view log_agency,
+                            std::string_view type, const Parties& parties, absl::CivilDay day) const;
+  // The most that can be asked for: as if every agency were a party, on any day; for checking the entry's limits.
+  size_t MostReceivers(std::string_view type) const;
+
+  Explanation Explain(std::string_view receiver, std::string_view author,
+                      std::string_view log_agency, std::string_view type, bool is_party,
+                      absl::CivilDay day) const;
+
+  // Agencies of the agreement that the event names in a field of a party rule, ascending, each once.
+  std::vector<std::string> Named(const google::protobuf::Message& event) const;
+
+  // Until which day, inclusive, `agency` keeps a section of such an event, recorded on `recorded`, although its
+  // origin erased it; the latest of the lines that apply.
+  struct Kept {
+    absl::CivilDay until;
+    std::string legal_basis;
+  };
+  std::optional<Kept> KeptBy(std::string_view agency, std::string_view type, SectionKind kind,
+                             absl::CivilDay recorded) const;
+
+ private:
+  const config::v1::Agreement& agreement_;
+  absl::flat_hash_map<std::string, std::set<config::v1::AgencyRole>> roles_;
+};
+
+// What is wrong with an agreement, naming the line and the remedy; none: nothing. Every name well-formed and
+// declared, no line empty, dates are days in order, ids unique, party rules name string fields of known types
+// in SERVICE.
+std::optional<std::string> CheckAgreement(const config::v1::Agreement& agreement);
+
+}  // namespace polku::access
+
+#endif  // POLKU_SERVICES_ACCESS_POLICY_H_
