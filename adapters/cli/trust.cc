@@ -48,10 +48,10 @@ absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_
 
 evidence::SecretFn SecretsOf(host::Opener& opener) {
   const auto mutex = std::make_shared<std::mutex>();
-  return [mutex, &opener](const log::EntryView& entry, std::string_view,
+  return [mutex, &opener](const log::EntryView& entry, std::string_view origin,
                          const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
     const std::lock_guard lock(*mutex);
-    POLKU_ASSIGN_OR_RETURN(const auto secret, opener.Secret(entry, blob));
+    POLKU_ASSIGN_OR_RETURN(const auto secret, opener.Secret(entry, origin, blob));
     if (!secret) return std::optional<std::string>();
     return std::optional(std::string(secret->secret_bytes()));
   };

@@ -35,6 +35,9 @@ struct PrincipalConfig {
   bool may_replicate = false;
   bool may_operate = false;
   bool may_mirror = false;
+  bool may_erase = false;
+  std::string official;            // the only one it speaks for; empty: the events say
+  std::vector<std::string> types;  // all it may publish, as in Sharing; empty: what the agreement gives its agency
 };
 
 struct Config {

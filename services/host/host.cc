@@ -160,9 +160,11 @@ class Host {
            .origin_key = peer.signing_key,
            .credit_bytes = config_.replication_credit_bytes,
            // One sync for the keys of all new cases of a batch.
-           .prepare_keys = [this](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
+           .prepare_keys = [this, i](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
              std::vector<vault::KeyName> names;
-             for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
+             for (const auto& [case_id, kind] : wanted) {
+               names.push_back({case_id, kind, config_.peers[i].origin.text()});
+             }
              return keystore_.Ensure(names).status();
            },
            .cosigner = keys_.cosigner.get(),
@@ -176,9 +178,11 @@ class Host {
            .forked = witnessing_->IsForked(peer.origin.text()),
            .mirror = peer.mirror},
           node_->replica(i).head(),
-          [this](const CaseId& case_id, SectionKind kind, const Hash& commitment,
-                 const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
-            POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keystore_.Get({case_id, kind}));
+          [this, i](const CaseId& case_id, SectionKind kind, const Hash& commitment,
+                    const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
+            POLKU_ASSIGN_OR_RETURN(
+                const vault::CaseKey key,
+                keystore_.Get({case_id, kind, config_.peers[i].origin.text()}));
             return vault::WrapSecret(key, commitment, secret);
           },
           SystemRandom());
@@ -241,7 +245,7 @@ class Host {
   };
   struct TakenOffer {
     std::string route;
-    std::string agency;
+    PrincipalConfig from;
     exchange::v1::Envelope envelope;
   };
   struct TakenCosign {
@@ -265,7 +269,7 @@ class Host {
     if (!offers.empty()) {
       std::vector<OfferFrom> borrowed;
       for (const auto& offer : offers) {
-        borrowed.push_back({offer.envelope.offer(), offer.agency});
+        borrowed.push_back({offer.envelope.offer(), offer.from});
       }
       std::vector<exchange::v1::OfferAnswer> answers = node_->HandleOffers(borrowed);
       for (size_t i = 0; i < offers.size(); ++i) {
@@ -436,7 +440,7 @@ class Host {
         Answer(incoming.route, std::move(envelope));
       } else if (incoming.envelope.has_offer()) {
         offer_bytes += incoming.envelope.ByteSizeLong();
-        offers.push_back({incoming.route, principal.agency, std::move(incoming.envelope)});
+        offers.push_back({incoming.route, principal, std::move(incoming.envelope)});
       }
     }
   }

@@ -13,20 +13,30 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/random.h"
 #include "eventstore/log/engine.h"
+#include "eventstore/log/log.h"
 #include "eventstore/log/replica_log.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/vault/keystore.h"
 #include "polku/exchange/v1/exchange.pb.h"
+#include "services/access/case_access.h"
 #include "services/core/service.h"
 #include "services/host/config.h"
+#include "services/host/erasure_hooks.h"
 #include "services/host/keys.h"
 #include "services/host/opener.h"
 
 namespace polku::host {
 
-// An offer with the agency that the transport authenticated. Borrowed for the call.
+// An offer with the principal whose key the transport authenticated. Borrowed for the call.
 struct OfferFrom {
   const exchange::v1::Offer& offer;
-  std::string_view agency;
+  const PrincipalConfig& from;
+};
+
+// A control entry to be appended to the own log. Borrowed for the call.
+struct ControlToAppend {
+  EventId id;  // what is derived from its reason is appended once, whoever asks again
+  const google::protobuf::Message& message;
 };
 
 class Node {
@@ -39,11 +49,12 @@ class Node {
     vault::KeyStore& keystore;
     WallClock clock;
     RandomBytes random;
+    ErasureHooks* erasures = nullptr;  // null: nothing is erased here
   };
   // Opens the log (a new one gets its Genesis), records agreement, rules and schemas where they
   // changed, and notes the cases whose duties an earlier run did not get to; changed rules or a
   // changed agreement: every case. Errors as log::Log::Open; InvalidArgument when the agreement
-  // gives an event type to more agencies than an entry can name.
+  // could give an event type to more agencies than an entry can name.
   static absl::StatusOr<std::unique_ptr<Node>> Open(Options options);
   virtual ~Node() = default;
 
@@ -61,6 +72,24 @@ class Node {
   // Stores what replica() verified, and marks its cases for Work(). Errors as ReplicaLog::Append;
   // then nothing was taken in.
   virtual absl::Status StoreReplica(size_t peer, const log::VerifiedBatch& batch) = 0;
+
+  // Stores entries of that peer that a later disclosure opened and that were verified against what replica()
+  // holds, takes those that are `gone` at their origin off the wanted list, folds their cases anew and
+  // marks them for Work(). Errors as log::FillEntries; then nothing was taken in.
+  virtual absl::Status StoreFills(size_t peer, std::span<const log::Fill> fills,
+                                  std::span<const Position> gone) = 0;
+
+  // Appends control entries, all or none, in one commit; `from_reserve`: a full disk is no hindrance as long as
+  // the reserve lasts (log::AppendRequest). Repeats have their original receipts. Errors as
+  // log::AppendResult; FailedPrecondition after StopAppending.
+  virtual absl::StatusOr<std::vector<log::Receipt>> AppendControl(
+      std::span<const ControlToAppend> entries, bool from_reserve) = 0;
+
+  // Who the parties of a case are and what was asked for in it, as folded now; of an access stream by its own
+  // id (access::AccessStreamOf). Borrowed until the next call. Errors as the folding of a case.
+  virtual absl::StatusOr<const access::CaseAccess*> Access(const CaseId& case_id) = 0;
+  // The stored entries of the case have changed (erased): what was folded of them is dropped.
+  virtual void Forget(const CaseId& case_id) = 0;
 
   // Evaluates the duties of cases that were touched or whose day has come, and appends what is due;
   // a bounded number of cases a call, then NextWork() is in the past. Call after each batch of work

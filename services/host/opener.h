@@ -2,6 +2,7 @@
 #ifndef POLKU_SERVICES_HOST_OPENER_H_
 #define POLKU_SERVICES_HOST_OPENER_H_
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,18 +24,25 @@ struct OpenedEvent {
 
 class Opener {
  public:
-  // `keys` is borrowed. `own_origin` is the origin of LogNumber 0 of the store read.
-  Opener(vault::KeyStore& keys, std::string own_origin);
+  // Whether what that log recorded of the case was erased here (ErasureHooks::IsErased, or the fence).
+  using IsErased = std::function<bool(const CaseId& case_id, std::string_view origin)>;
+
+  // `keys` is borrowed. `own_origin` is the origin of LogNumber 0 of the store read. Without
+  // `is_erased` nothing counts as erased.
+  Opener(vault::KeyStore& keys, std::string own_origin, IsErased is_erased = nullptr);
 
   // `origin` is that of the entry's log. Every opened section is checked against its commitment. Sections
-  // that are not of `only` stay sealed, as do those that a mirror holds for their origin.
-  // DataLoss: a blob was altered; the message names origin and position.
+  // that are not of `only` stay sealed, as do those that a mirror holds for their origin, and those
+  // that were erased: their bytes are gone, or, while the erasure is under way, their keys.
+  // DataLoss: a blob was altered, or there is no key for it although it was not erased; the message
+  // names origin and position.
   absl::StatusOr<OpenedEvent> Open(const log::EntryView& entry, std::string_view origin,
                                    SectionSet only = AllSections());
 
   // The secret of one stored section of the entry; nullopt when this agency may not open it: it is a
-  // mirror's, or there is no key for it. DataLoss: the stored secret was altered.
+  // mirror's, or there is no key for it. `origin` as in Open. DataLoss: the stored secret was altered.
   absl::StatusOr<std::optional<vault::SectionSecret>> Secret(const log::EntryView& entry,
+                                                             std::string_view origin,
                                                              const log::BlobView& blob);
 
   // The secret of one section of an own entry (eventstore/replica hands it to entitled receivers).

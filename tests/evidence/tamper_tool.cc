@@ -46,10 +46,10 @@ int Run(const std::string& config_file, const std::string& work) {
   options.witnesses = trust.witnesses;
   options.high_water =
       Must(ReadFile(Str(config.keys_directory, "/high-water.note"), proof::kMaxNoteBytes));
-  options.open = [&](const log::EntryView& entry, std::string_view,
+  options.open = [&](const log::EntryView& entry, std::string_view origin,
                      const log::BlobView& blob) -> absl::StatusOr<std::optional<std::string>> {
     const std::lock_guard lock(mu);
-    POLKU_ASSIGN_OR_RETURN(const auto secret, opener.Secret(entry, blob));
+    POLKU_ASSIGN_OR_RETURN(const auto secret, opener.Secret(entry, origin, blob));
     if (!secret) return std::optional<std::string>();
     return std::optional(std::string(secret->secret_bytes()));
   };
