@@ -32,12 +32,14 @@ class CaseAccess {
  public:
   // Facts of any type, in merged order. Of PartyAdded and PartyRemoved count those whose author may publish
   // them by the agreement on the day of recording, or (PartyRemoved) is the agency itself, and the services' own
-  // (reason NAMED_IN_EVENT) where the log's agency may have said so: `policy` judges. The author of the first
-  // entry of the case is its first party.
+  // (reason NAMED_IN_EVENT) where the log's agency may have said so: `policy` judges, by its publishings or by
+  // the event that named the agency, when that is on record here. The author of the first entry of the case is
+  // its first party.
   void Evolve(const service::Fact& fact, const Policy& policy);
 
   const Parties& parties() const { return parties_; }
   bool known() const { return known_; }  // some entry of the case is on record here
+  bool is_access_stream() const { return access_stream_; }  // its first entry belongs in one
 
   // PartyAdded that are in force, by event id: whose later disclosure in the own log has to be looked at.
   struct Added {
@@ -68,8 +70,12 @@ class CaseAccess {
   const std::map<EventId, Erasure>* erasures(std::string_view origin) const;
 
  private:
+  void EvolveStream(const service::Fact& fact, std::string_view log_agency);
+
   bool known_ = false;
+  bool access_stream_ = false;
   Parties parties_;
+  std::map<EventId, Parties> named_;  // by an event, as the party rules have it
   std::map<EventId, Added> added_;
   std::map<std::string, std::set<EventId>, std::less<>> answered_;
   std::map<EventId, Correction> corrections_;
@@ -84,16 +90,21 @@ struct Question {
   bool may_operate = false;  // rights of the key that offered it
   bool may_erase = false;
   bool official_bound = false;  // the key speaks for one official only
-  // With a correction: the author of the entry that it corrects, in the own log and this case; empty: there is none.
+  // The author of the entry that this one corrects or speaks of, where that is in the own log and this case:
+  // of `corrects`, of a CorrectionRequested that names the own origin, and of the entry that the request named by
+  // a CorrectionDecided was about. Empty: there is none.
   std::string corrected_author = {};
+  bool corrects = false;  // the offer names an entry that it corrects
 };
 // Refusals (code: meaning), of kind NOT_ENTITLED where `not_entitled`:
 //   not_in_agreement   no line lets this author publish this type today            (not entitled)
 //   not_a_party        the case is known here and the author is not a party of it  (not entitled)
 //   not_offered        the service alone says this (Disclosed; PartyAdded with NAMED_IN_EVENT)
 //   own_agency_only, key_may_not, official_not_bound, same_official   reads and erasures (not entitled)
+//   not_the_author     of the entry that a CorrectionDecided is about             (not entitled)
 //   wrong_stream, unknown_agency, already_a_party, not_yet_a_party, unknown_request, already_decided,
-//   missing_purpose, missing_legal_basis, missing_reason, personal_data, unknown_corrected_event
+//   missing_purpose, missing_legal_basis, missing_reason, missing_official, personal_data, unknown_corrected_event
+// Reads and erasures are judged by the rights of the key, not by the agreement: they are duties of whose log it is.
 struct Refused {
   service::Refusal refusal;
   bool not_entitled = false;

@@ -43,10 +43,14 @@ struct Explanation {
 // `pattern`: a full type name, or its beginning and a "*".
 bool TypeMatches(std::string_view pattern, std::string_view type);
 
+// Not thread-safe: what was asked before is remembered.
 class Policy {
  public:
   // Borrowed, outlives the policy; validated (CheckAgreement).
   explicit Policy(const config::v1::Agreement& agreement);
+
+  // The agreement lists the agency.
+  bool Knows(std::string_view agency) const;
 
   // Some line lets `author` publish `type` on that day.
   bool MayPublish(std::string_view author, std::string_view type, absl::CivilDay day) const;
@@ -54,7 +58,8 @@ class Policy {
   // Who gets an event of `author` that the log of `log_agency` records on `day`, ascending by receiver; the
   // log's own agency among them when a sharing names it, for its other services follow the log. Only parties,
   // the log's agency, and receivers of lines for every case. PartyAdded and PartyRemoved: besides, every party
-  // gets SERVICE: who takes part is told to all who take part.
+  // gets SERVICE: who takes part is told to all who take part. So `parties` of an entry that adds one are those
+  // with it, of one that removes one those before.
   std::vector<Grant> Grants(std::string_view author, std::string_view log_agency,
                             std::string_view type, const Parties& parties, absl::CivilDay day) const;
   // The most that can be asked for: as if every agency were a party, on any day; for checking the entry's limits.
@@ -77,8 +82,25 @@ class Policy {
                              absl::CivilDay recorded) const;
 
  private:
+  // What the lines of one author, type and time open to an agency; nothing: not even the header.
+  struct Receiver {
+    std::string agency;
+    std::optional<SectionSet> in_every_case;
+    std::optional<SectionSet> as_party;
+  };
+  bool HasOneOf(std::string_view agency, const google::protobuf::RepeatedField<int>& roles) const;
+  bool Covers(const config::v1::Sharing& sharing, std::string_view author,
+              std::string_view type) const;
+  bool Receives(const config::v1::Sharing& sharing, std::string_view agency) const;
+  const std::vector<Receiver>& ReceiversOf(std::string_view author, std::string_view type,
+                                           absl::CivilDay day) const;
+
   const config::v1::Agreement& agreement_;
   absl::flat_hash_map<std::string, std::set<config::v1::AgencyRole>> roles_;
+  absl::flat_hash_map<std::string, std::vector<std::string>> naming_fields_;  // of party rules, by type
+  std::vector<absl::CivilDay> changes_;  // days from which other sharings hold, ascending
+  // By author, type and the time between two changes. Filled as asked: Grants is on the path of every append.
+  mutable absl::flat_hash_map<std::string, std::vector<Receiver>> cache_;
 };
 
 // What is wrong with an agreement, naming the line and the remedy; none: nothing. Every name well-formed and

@@ -11,6 +11,7 @@
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/wire_format_lite.h"
+#include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
@@ -26,13 +27,14 @@ using google::protobuf::FileDescriptor;
 using google::protobuf::Message;
 using google::protobuf::internal::WireFormatLite;
 
-constexpr std::array<std::string_view, 4> kDomainPackages = {
-    "polku.referral.v1", "polku.attendance.v1", "polku.compensation.v1", "polku.assessment.v1"};
+constexpr std::array<std::string_view, 5> kDomainPackages = {
+    "polku.access.v1", "polku.referral.v1", "polku.attendance.v1", "polku.compensation.v1",
+    "polku.assessment.v1"};
 
 // Naming one message of each package keeps the linker from leaving its descriptors out.
-[[maybe_unused]] const std::array<const Descriptor* (*)(), 4> kLinked = {
-    &referral::v1::NeedIdentified::descriptor, &attendance::v1::DayRecorded::descriptor,
-    &compensation::v1::AllowanceAccrued::descriptor,
+const std::array<const Descriptor* (*)(), 5> kLinked = {
+    &access::v1::PartyAdded::descriptor, &referral::v1::NeedIdentified::descriptor,
+    &attendance::v1::DayRecorded::descriptor, &compensation::v1::AllowanceAccrued::descriptor,
     &assessment::v1::KykyviisariRecorded::descriptor};
 
 bool IsDomainPackage(std::string_view package) {
@@ -77,6 +79,18 @@ const Descriptor* FindEventType(std::string_view full_name) {
           std::string(full_name));
   if (type == nullptr || type->containing_type() != nullptr) return nullptr;
   return IsDomainPackage(type->file()->package()) ? type : nullptr;
+}
+
+const std::vector<const Descriptor*>& AllEventTypes() {
+  static const auto* types = [] {
+    auto* all = new std::vector<const Descriptor*>();  // never destroyed: no exit order
+    for (const auto descriptor : kLinked) {
+      const FileDescriptor& file = *descriptor()->file();
+      for (int i = 0; i < file.message_type_count(); ++i) all->push_back(file.message_type(i));
+    }
+    return all;
+  }();
+  return *types;
 }
 
 SectionKind SectionOf(const FieldDescriptor& field) {

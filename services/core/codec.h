@@ -20,6 +20,9 @@ namespace polku::service {
 // The descriptor of a domain message this program was built with, by full name; null when unknown.
 const google::protobuf::Descriptor* FindEventType(std::string_view full_name);
 
+// Every event type that this program was built with, by package and in the order of its file.
+const std::vector<const google::protobuf::Descriptor*>& AllEventTypes();
+
 // The section that a top-level field of an event belongs to.
 SectionKind SectionOf(const google::protobuf::FieldDescriptor& field);
 
