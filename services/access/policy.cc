@@ -80,6 +80,13 @@ bool TypeMatches(std::string_view pattern, std::string_view type) {
   return pattern == type;
 }
 
+bool MatchesAnyType(std::string_view pattern) {
+  const auto& known = service::AllEventTypes();
+  return std::any_of(known.begin(), known.end(), [&](const auto* type) {
+    return TypeMatches(pattern, type->full_name());
+  });
+}
+
 Policy::Policy(const Agreement& agreement) : agreement_(agreement) {
   for (const auto& agency : agreement.agencies()) {
     auto& roles = roles_[agency.name()];
@@ -422,15 +429,10 @@ class Checker {
   }
 
   static Problem Types(const std::string& at, const Texts& patterns) {
-    const auto& known = service::AllEventTypes();
     for (const auto& pattern : patterns) {
-      const bool matches = std::any_of(known.begin(), known.end(), [&](const auto* type) {
-        return TypeMatches(pattern, type->full_name());
-      });
-      if (!matches) {
-        return Str(at, ": '", pattern, "' matches no event type of this version; correct it, or "
-                   "update the program first");
-      }
+      if (MatchesAnyType(pattern)) continue;
+      return Str(at, ": '", pattern, "' matches no event type of this version; correct it, or "
+                 "update the program first");
     }
     return std::nullopt;
   }

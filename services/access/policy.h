@@ -42,6 +42,8 @@ struct Explanation {
 
 // `pattern`: a full type name, or its beginning and a "*".
 bool TypeMatches(std::string_view pattern, std::string_view type);
+// Of the event types that this program knows.
+bool MatchesAnyType(std::string_view pattern);
 
 // Not thread-safe: what was asked before is remembered.
 class Policy {

@@ -22,6 +22,7 @@ constexpr size_t kMaxCodeBytes = 64;
 // Earlier or later is a slip of the pen: "0205-03-03", "20255-…".
 constexpr int kFirstYear = 1900;
 constexpr int kLastYear = 2199;
+constexpr size_t kMaxOfficialBytes = 64;
 
 bool IsDateField(std::string_view name) {
   return name == "date" || name.ends_with("_on") || name.ends_with("_from") ||
@@ -157,6 +158,14 @@ std::optional<Refusal> CheckMessage(const Message& message, std::optional<Sectio
 bool IsLabel(std::string_view text) {
   if (text.empty() || text.size() > 32) return false;
   return text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+bool IsOfficialLabel(std::string_view text) {
+  constexpr std::string_view kAllowed =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+  return text.size() <= kMaxOfficialBytes &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos &&
+         !ContainsPersonalIdentityCode(text);
 }
 
 std::optional<Refusal> CheckConventions(const Message& event) {

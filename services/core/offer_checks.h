@@ -14,6 +14,10 @@ namespace polku::service {
 // 1-32 of [a-z0-9-] (common.proto, conventions).
 bool IsLabel(std::string_view text);
 
+// An agency's pseudonym of a worker, as offers and keys name one: at most 64 of A-Z a-z 0-9 . _ -, without a
+// personal identity code. Empty: nobody is named.
+bool IsOfficialLabel(std::string_view text);
+
 // The first field that breaks a convention, by field number; fields that are not set are not looked
 // at. Codes:
 //   bad_date                 not "YYYY-MM-DD", no such day, or a year outside 1900-2199

@@ -10,12 +10,15 @@
 #include "eventstore/base/status.h"
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
+#include "services/access/policy.h"
+#include "services/core/offer_checks.h"
 #include "services/host/keys.h"
 
 namespace polku::host {
 namespace {
 
 constexpr size_t kMaxConfigBytes = 4 << 20;
+constexpr uint32_t kMaxBackupDays = 3'650;
 
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
@@ -146,50 +149,17 @@ absl::Status CheckProfile(std::string_view path, const config::v1::Profile& prof
 
 }  // namespace
 
-absl::StatusOr<config::v1::Agreement> LoadAgreement(std::string_view path) {
+absl::StatusOr<config::v1::Agreement> LoadAgreement(const std::vector<std::string>& paths) {
   config::v1::Agreement agreement;
-  POLKU_RETURN_IF_ERROR(ParseTextFile(path, agreement));
-  std::set<std::string> names;
-  for (const auto& agency : agreement.agencies()) {
-    if (auto valid = ValidateAgencyName(agency.name()); !valid.ok()) return Annotate(valid, path);
-    if (!names.insert(agency.name()).second) {
-      return Invalid(path, "agencies", Str(agency.name(), " is listed twice"));
-    }
-    if (agency.roles().empty()) {
-      return Invalid(path, "agencies", Str(agency.name(), " has no role; add roles: AGENCY_ROLE_…"));
-    }
-    for (int role : agency.roles()) {
-      if (role == 0 || !config::v1::AgencyRole_IsValid(role)) {
-        return Invalid(path, "agencies", Str(agency.name(), " has the role ", role,
-                                             ", which is none; see AgencyRole"));
-      }
-    }
+  std::string files;
+  for (const std::string& path : paths) {
+    config::v1::Agreement part;
+    POLKU_RETURN_IF_ERROR(ParseTextFile(path, part));
+    agreement.MergeFrom(part);
+    files += Str(files.empty() ? "" : " + ", path);
   }
-  if (names.empty()) return Invalid(path, "agencies", "there is none; list who takes part");
-  for (int i = 0; i < agreement.sharings_size(); ++i) {
-    const auto& sharing = agreement.sharings(i);
-    const std::string field = Str("sharings[", i, "]");
-    if (sharing.publishers().empty() || sharing.receivers().empty() || sharing.types().empty()) {
-      return Invalid(path, field, "publishers, receivers and types must each name something");
-    }
-    if (sharing.legal_basis().empty()) {
-      return Invalid(path, field, "legal_basis is missing; every sharing rests on one");
-    }
-    for (const auto& publisher : sharing.publishers()) {
-      if (publisher != "*" && !names.contains(publisher)) {
-        return Invalid(path, field, Str("publisher ", publisher, " is not among the agencies"));
-      }
-    }
-    for (const auto& receiver : sharing.receivers()) {
-      if (!names.contains(receiver)) {
-        return Invalid(path, field, Str("receiver ", receiver, " is not among the agencies"));
-      }
-    }
-    for (int kind : sharing.sections()) {
-      if (kind == 0 || !event::v1::SectionKind_IsValid(kind)) {
-        return Invalid(path, field, Str("section ", kind, " is none; see SectionKind"));
-      }
-    }
+  if (const auto problem = access::CheckAgreement(agreement)) {
+    return Error(absl::StatusCode::kInvalidArgument, files, ": ", *problem);
   }
   return agreement;
 }
@@ -234,9 +204,12 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
                    "must be a directory of its own: a copy of data or keystore must not open itself");
   }
 
-  if (text.agreement_file().empty()) return Invalid(path, "agreement_file", "is missing");
-  POLKU_ASSIGN_OR_RETURN(config.agreement,
-                         LoadAgreement(ResolveBeside(path, text.agreement_file())));
+  std::vector<std::string> agreement_files;
+  for (const std::string& file : text.agreement_file()) {
+    agreement_files.push_back(ResolveBeside(path, file));
+  }
+  if (agreement_files.empty()) return Invalid(path, "agreement_file", "is missing");
+  POLKU_ASSIGN_OR_RETURN(config.agreement, LoadAgreement(agreement_files));
   bool declared = false;
   for (const auto& agency : config.agreement.agencies()) {
     declared = declared || agency.name() == origin->agency();
@@ -299,6 +272,27 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
       if (right == config::v1::RIGHT_REPLICATE) parsed.may_replicate = true;
       if (right == config::v1::RIGHT_OPERATE) parsed.may_operate = true;
       if (right == config::v1::RIGHT_MIRROR) parsed.may_mirror = true;
+      if (right == config::v1::RIGHT_ERASE) parsed.may_erase = true;
+    }
+    if (!service::IsOfficialLabel(principal.official())) {
+      return Invalid(path, field,
+                     "official is the agency's pseudonym of the worker: at most 64 of A-Z a-z 0-9 . _ "
+                     "-, no personal data");
+    }
+    parsed.official = principal.official();
+    if (parsed.may_erase && parsed.official.empty()) {
+      return Invalid(path, field,
+                     "RIGHT_ERASE needs a key that speaks for one official; add official: \"…\"");
+    }
+    if (parsed.may_erase && principal.agency() != origin->agency()) {
+      return Invalid(path, field, Str("RIGHT_ERASE is for officials of ", origin->agency(),
+                                      ": what others hold is theirs to erase"));
+    }
+    for (const std::string& pattern : principal.types()) {
+      if (!access::MatchesAnyType(pattern)) {
+        return Invalid(path, field, Str("types: '", pattern, "' matches no event type of this version"));
+      }
+      parsed.types.push_back(pattern);
     }
     if (!config.principals.emplace(*key, parsed).second) {
       return Invalid(path, field, "this curve_key is listed twice; merge the rights");
@@ -355,6 +349,11 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
     config.verify_every = absl::ZeroDuration();
   }
 
+  if (text.keystore_backup_days() > kMaxBackupDays) {
+    return Invalid(path, "keystore_backup_days",
+                   Str("must be at most ", kMaxBackupDays, ": until then nothing erased is gone"));
+  }
+  config.keystore_backup_days = text.keystore_backup_days();
   if (!text.business_date().empty()) {
     config.business_date = ParseDay(text.business_date());
     if (!config.business_date) {

@@ -53,6 +53,7 @@ struct Config {
   std::vector<replica::TrustedWitness> witnesses;
   std::vector<proof::VerifierKey> earlier_keys;  // of logs held but followed no more; each origin once
   absl::Duration verify_every = absl::Hours(24);  // zero: without a pause
+  uint32_t keystore_backup_days = 0;  // how long backups of the keystore are kept
   std::optional<absl::CivilDay> business_date;
   size_t cached_cases = 20'000;
   uint64_t replication_credit_bytes = 8 << 20;
@@ -66,8 +67,9 @@ struct Config {
 // empty: any. InvalidArgument names file, line or field, and the remedy.
 absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view service);
 
-// A parsed and validated agreement file: every name well-formed and declared, no sharing empty.
-absl::StatusOr<config::v1::Agreement> LoadAgreement(std::string_view path);
+// The agreement that these files make, joined in their order (the lists one after the other, the last name
+// given), and checked as a whole (access::CheckAgreement). InvalidArgument names the files, the line and the remedy.
+absl::StatusOr<config::v1::Agreement> LoadAgreement(const std::vector<std::string>& paths);
 
 }  // namespace polku::host
 
