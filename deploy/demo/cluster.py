@@ -31,6 +31,12 @@ INSTANCES = {
 # Who keeps all of whose log, sealed as it is, so that its origin can fetch back what it lost.
 MIRRORS = {"tarkastaja-audit": ["oulu-referral"]}
 
+# What holds for the whole field, by roles; the agreement of these agencies is joined to it.
+SHARED_AGREEMENTS = [
+    Path(__file__).resolve().parents[1] / "agreements" / name
+    for name in ("taulukko-1.textproto", "osapuolet.textproto")
+]
+
 # Authors: an agency's own system, with a CURVE key of its own.
 AUTHORS = {"oulu": OULU, "hyvinvointi": WELLBEING, "toimintatupa": PROVIDER, "kela": KELA}
 
@@ -104,7 +110,7 @@ class Cluster:
             'data_directory: "data"',
             'keystore_directory: "keystore"',
             'keys_directory: "keys"',
-            f'agreement_file: "{self.agreement}"',
+            *(f'agreement_file: "{file}"' for file in (*SHARED_AGREEMENTS, self.agreement)),
             f'profile_file: "{self.profile}"',
         ]
         if self.business_date:

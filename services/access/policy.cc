@@ -397,6 +397,14 @@ class Checker {
                  SectionKindName(service::SectionOf(*field)),
                  " section; only fields of the service section make parties, which all are told of");
     }
+    // An event that nobody may publish is no ground for a party: no log would believe another's.
+    const bool published = std::any_of(
+        agreement_.publishings().begin(), agreement_.publishings().end(),
+        [&](const auto& line) { return AnyMatches(line.types(), rule.type()); });
+    if (!published) {
+      return Str(at, ": no line of publishings lets anybody publish ", rule.type(),
+                 "; add one, or join the file that has it");
+    }
     return std::nullopt;
   }
 
