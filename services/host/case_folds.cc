@@ -3,10 +3,16 @@
 #include <algorithm>
 
 #include "eventstore/base/status.h"
+#include "eventstore/log/index.h"
 #include "eventstore/proof/merkle.h"
+#include "google/protobuf/empty.pb.h"
 #include "services/core/codec.h"
 
 namespace polku::host {
+
+bool IsAccessEvent(const google::protobuf::Descriptor& type) {
+  return type.file() == access::v1::PartyAdded::descriptor()->file();
+}
 
 bool Concerns(const event::v1::Header& header, std::string_view origin, const OriginName& own) {
   if (EpochsOf(origin) == EpochsOf(own.text())) return true;
@@ -14,44 +20,60 @@ bool Concerns(const event::v1::Header& header, std::string_view origin, const Or
                      [&](const auto& disclosure) { return disclosure.receiver() == own.agency(); });
 }
 
-CaseFolds::CaseFolds(const service::Service& service, log::Engine& engine, Opener& opener,
+CaseFolds::CaseFolds(const service::Service& service, const access::Policy& policy,
+                     log::Engine& engine, Opener& opener,
                      const absl::flat_hash_map<uint64_t, std::string>& origins,
                      const OriginName& own, size_t capacity)
-    : service_(service), engine_(engine), opener_(opener), origins_(origins),
+    : service_(service), policy_(policy), engine_(engine), opener_(opener), origins_(origins),
       own_(own), capacity_(capacity) {}
 
-absl::Status CaseFolds::Evolve(CaseFold& fold, const log::EntryView& entry,
-                               const CaseId& case_id) {
+void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact) const {
+  fold.access.Evolve(fact, policy_);
+  const auto& type = *fact.body.GetDescriptor();
+  // A type this program does not know belongs to no service it runs; the history keeps it.
+  if (IsAccessEvent(type) || &type == google::protobuf::Empty::descriptor()) return;
+  if (fold.state == nullptr) fold.state = service_.NewState(fact.case_id);
+  service_.Evolve(*fold.state, fact);
+}
+
+absl::Status CaseFolds::EvolveEntry(CaseFold& fold, const log::EntryView& entry,
+                                    const CaseId& case_id) {
   const std::string& origin = origins_.at(entry.log.value());
   const event::v1::Header& header = *entry.header;
-  if (!Concerns(header, origin, own_)) return absl::OkStatus();
   const bool again =
       several_epochs_.Has(origin) &&
       !fold.taken.emplace(*EventId::FromBytes(header.event_id()), header.author_agency()).second;
-  // A type this program does not know belongs to no service it runs; the history keeps it.
-  if (const auto* type = again ? nullptr : service::FindEventType(header.type())) {
-    POLKU_ASSIGN_OR_RETURN(const OpenedEvent opened, opener_.Open(entry, origin));
-    auto parsed = service::ParseRecordedEvent(*type, opened.bytes);
-    // What a peer sealed and committed need not be an event. Then it tells nothing of the case, and
-    // must not keep everybody else's events from telling theirs; our own log is held to more.
-    if (!parsed.ok() && entry.log == kOwnLog) {
-      return Annotate(parsed.status(), Str("entry ", entry.position.value(), " of ", origin));
+  if (!again) {
+    const auto* type = service::FindEventType(header.type());
+    std::unique_ptr<google::protobuf::Message> body;
+    if (type == nullptr) {
+      body = std::make_unique<google::protobuf::Empty>();
+    } else if (type == access::v1::AccessRecorded::descriptor()) {
+      // There is one for every read, and nothing is decided on what it says.
+      body = service::EmptyEvent(*type);
+    } else {
+      POLKU_ASSIGN_OR_RETURN(const OpenedEvent opened, opener_.Open(entry, origin));
+      auto parsed = service::ParseRecordedEvent(*type, opened.bytes);
+      // What a peer sealed and committed need not be an event. Then it tells nothing of the case, and
+      // must not keep everybody else's events from telling theirs; our own log is held to more.
+      if (!parsed.ok() && entry.log == kOwnLog) {
+        return Annotate(parsed.status(), Str("entry ", entry.position.value(), " of ", origin));
+      }
+      body = parsed.ok() ? *std::move(parsed) : service::EmptyEvent(*type);
     }
-    const std::unique_ptr<google::protobuf::Message> body =
-        parsed.ok() ? *std::move(parsed) : service::EmptyEvent(*type);
-    service_.Evolve(*fold.state,
-                    service::Fact{.id = *EventId::FromBytes(header.event_id()),
-                                  .case_id = case_id,
-                                  .origin = origin,
-                                  .position = entry.position,
-                                  .order = Order(header.order()),
-                                  .recorded_at = absl::FromUnixMicros(header.recorded_at_us()),
-                                  .author_agency = header.author_agency(),
-                                  .author_official = header.author_official(),
-                                  .body = *body});
+    Evolve(fold, service::Fact{.id = *EventId::FromBytes(header.event_id()),
+                               .case_id = case_id,
+                               .origin = origin,
+                               .position = entry.position,
+                               .order = Order(header.order()),
+                               .recorded_at = absl::FromUnixMicros(header.recorded_at_us()),
+                               .author_agency = header.author_agency(),
+                               .author_official = header.author_official(),
+                               .body = *body});
   }
   fold.last = {Order(header.order()), origin, entry.position};
   if (entry.log == kOwnLog) {
+    fold.in_own_log = true;
     for (const auto& cause : header.causes()) {
       fold.told[cause.origin()] = Position(cause.position());
     }
@@ -59,6 +81,25 @@ absl::Status CaseFolds::Evolve(CaseFold& fold, const log::EntryView& entry,
     fold.newest[origin] = {entry.position, proof::LeafHash(entry.leaf), Order(header.order())};
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::set<Position>> CaseFolds::OpenedLater(
+    const std::vector<log::CaseEntryRef>& entries, LogNumber log) {
+  std::set<Position> opened;
+  log::EntryFetcher fetcher(engine_);
+  for (const auto& entry : entries) {
+    if (entry.log != log) continue;
+    POLKU_ASSIGN_OR_RETURN(const log::EntryView view,
+                           fetcher.Fetch(entry.log, entry.position, /*with_blobs=*/false));
+    if (view.header->later().receiver() != own_.agency()) continue;
+    for (const auto& one : view.header->later().entries()) {
+      const Position position(one.position());
+      POLKU_ASSIGN_OR_RETURN(const auto wanted,
+                             engine_.IndexGet(log::WantedIndexKey(log, position)));
+      if (!wanted) opened.insert(position);
+    }
+  }
+  return opened;
 }
 
 void CaseFolds::FollowOrigins() {
@@ -77,7 +118,6 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
     return &it->second->fold;
   }
   auto slot = std::make_unique<Slot>();
-  slot->fold.state = service_.NewState(case_id);
   POLKU_ASSIGN_OR_RETURN(auto entries, log::CaseEntries(engine_, case_id));
   const auto key = [this](const log::CaseEntryRef& entry) {
     return std::tuple(entry.order, std::string_view(origins_.at(entry.log.value())),
@@ -85,6 +125,7 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
   };
   std::sort(entries.begin(), entries.end(),
             [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  std::map<LogNumber, std::set<Position>> opened_later;  // of the logs that it was needed of
   log::EntryFetcher fetcher(engine_);
   for (const auto& entry : entries) {
     if (entry.order > horizon) {
@@ -93,7 +134,15 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
     }
     POLKU_ASSIGN_OR_RETURN(const log::EntryView view,
                            fetcher.Fetch(entry.log, entry.position, /*with_blobs=*/true));
-    POLKU_RETURN_IF_ERROR(Evolve(slot->fold, view, case_id));
+    if (!Concerns(*view.header, origins_.at(entry.log.value()), own_)) {
+      auto opened = opened_later.find(entry.log);
+      if (opened == opened_later.end()) {
+        POLKU_ASSIGN_OR_RETURN(auto found, OpenedLater(entries, entry.log));
+        opened = opened_later.emplace(entry.log, std::move(found)).first;
+      }
+      if (!opened->second.contains(entry.position)) continue;
+    }
+    POLKU_RETURN_IF_ERROR(EvolveEntry(slot->fold, view, case_id));
   }
   recency_.push_front(case_id);
   slot->used = recency_.begin();
@@ -111,7 +160,7 @@ absl::Status CaseFolds::Take(const log::EntryView& entry, const CaseId& case_id,
     Forget(case_id);
     return absl::OkStatus();
   }
-  return Evolve(fold, entry, case_id);
+  return EvolveEntry(fold, entry, case_id);
 }
 
 void CaseFolds::Forget(const CaseId& case_id) {

@@ -8,6 +8,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "eventstore/log/engine.h"
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
+#include "services/access/case_access.h"
 #include "services/core/service.h"
 #include "services/host/epochs.h"
 #include "services/host/opener.h"
@@ -37,7 +39,12 @@ struct MergeKey {
 };
 
 struct CaseFold {
+  // Of the domain; null as long as no event of it is on record, as in an access stream.
   std::unique_ptr<service::CaseState> state;
+  access::CaseAccess access;
+  // PartyAdded for which there was nothing to open: what is recorded after them goes to the party by itself.
+  std::set<EventId> nothing_to_open;
+  bool in_own_log = false;  // an entry of the case is
   MergeKey last;  // of the newest fact folded; zero when none
   struct Newest {
     Position position;
@@ -49,25 +56,31 @@ struct CaseFold {
   TakenEvents taken;                     // of services with several epochs (epochs.h)
 };
 
-// Whether an entry of the log `origin` is part of the history that `own` decides on: its own and its earlier
-// epochs' are, and what was disclosed to its agency, be it the header alone. A mirror holds more.
+// The event is of the part of a case that every service keeps (services/access), not of a domain.
+bool IsAccessEvent(const google::protobuf::Descriptor& type);
+
+// Whether by its header an entry of the log `origin` is part of the history that `own` decides on: its own and
+// its earlier epochs' are, and what was disclosed to its agency, be it the header alone. What was opened to
+// the agency later is part of it as well, once it was filled. A mirror holds more.
 bool Concerns(const event::v1::Header& header, std::string_view origin, const OriginName& own);
 
 class CaseFolds {
  public:
-  // `origins` names every log of the engine by number; borrowed, may grow. Entries that do
+  // All borrowed; `origins` names every log of the engine by number and may grow. Entries that do
   // not concern `own` are passed over.
-  CaseFolds(const service::Service& service, log::Engine& engine, Opener& opener,
-            const absl::flat_hash_map<uint64_t, std::string>& origins, const OriginName& own,
-            size_t capacity);
+  CaseFolds(const service::Service& service, const access::Policy& policy, log::Engine& engine,
+            Opener& opener, const absl::flat_hash_map<uint64_t, std::string>& origins,
+            const OriginName& own, size_t capacity);
 
   // The fold of all entries with order <= `horizon`, from the cache or the store. Borrowed until
   // Forget or Trim. `ahead` is called with the order of each entry left out for being beyond it.
   absl::StatusOr<CaseFold*> Get(const CaseId& case_id, Order horizon,
                                 const std::function<void(Order)>& ahead);
-  // Takes in an entry that has just been stored. Not cached, late or beyond the horizon: the case is
+  // Takes in an entry that has just been stored and concerns `own` by its header. Not cached, late or beyond the horizon: the case is
   // forgotten, and Get folds it anew.
   absl::Status Take(const log::EntryView& entry, const CaseId& case_id, Order horizon);
+  // Folds a fact that is not stored yet.
+  void Evolve(CaseFold& fold, const service::Fact& fact) const;
   void Forget(const CaseId& case_id);
   void ForgetAll();
   // Drops the least recently used beyond the capacity.
@@ -78,11 +91,15 @@ class CaseFolds {
     CaseFold fold;
     std::list<CaseId>::iterator used;
   };
-  absl::Status Evolve(CaseFold& fold, const log::EntryView& entry, const CaseId& case_id);
+  absl::Status EvolveEntry(CaseFold& fold, const log::EntryView& entry, const CaseId& case_id);
+  // Positions of one log that entries of the case have opened to us later and that are filled.
+  absl::StatusOr<std::set<Position>> OpenedLater(const std::vector<log::CaseEntryRef>& entries,
+                                                 LogNumber log);
   // A log of another epoch may have come: folds made before did not note what they took.
   void FollowOrigins();
 
   const service::Service& service_;
+  const access::Policy& policy_;
   log::Engine& engine_;
   Opener& opener_;
   const absl::flat_hash_map<uint64_t, std::string>& origins_;

@@ -14,11 +14,16 @@
 #include "eventstore/log/index.h"
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/vault/section.h"
+#include "polku/access/v1/access.pb.h"
+#include "services/access/case_access.h"
+#include "services/access/policy.h"
 #include "services/core/codec.h"
 #include "services/core/finnish_ids.h"
+#include "services/core/message_cast.h"
 #include "services/host/case_folds.h"
-#include "services/host/disclosure.h"
+#include "services/host/disclosing.h"
 #include "services/host/epochs.h"
 #include "services/host/logging.h"
 #include "services/host/witnessing.h"
@@ -98,6 +103,17 @@ struct ControlState {
   }
 };
 
+// The event that a domain event says it takes the place of.
+std::string CorrectedEventOf(const google::protobuf::Message& body) {
+  const auto& type = *body.GetDescriptor();
+  const auto* field = IsAccessEvent(type) ? nullptr : type.FindFieldByName("corrected_event_id");
+  if (field == nullptr || field->type() != google::protobuf::FieldDescriptor::TYPE_BYTES ||
+      field->is_repeated()) {
+    return std::string();
+  }
+  return body.GetReflection()->GetString(body, field);
+}
+
 // An event that was accepted and awaits the commit.
 struct PlainEntry {
   log::NewEntry entry;  // sections still empty
@@ -106,10 +122,14 @@ struct PlainEntry {
 
 struct PendingOffer {
   size_t answer_index = 0;
-  std::vector<PlainEntry> entries;  // the new ones
+  std::vector<PlainEntry> entries;  // the new ones, and what follows from them at once
   std::vector<log::ExpectedRevision> expected;
-  // Of each event of the offer, in order: the original receipt where it is a repeat.
-  std::vector<std::optional<log::Receipt>> repeats;
+  // Of each event of the offer, in order.
+  struct Told {
+    std::optional<log::Receipt> repeat;  // the original receipt
+    size_t entry = 0;                    // otherwise its place among `entries`
+  };
+  std::vector<Told> told;
 };
 
 // What the entry will take in a commit, about.
@@ -132,12 +152,20 @@ class NodeImpl : public Node {
       : options_(std::move(options)),
         own_origin_(options_.config.origin.text()),
         own_agency_(options_.config.origin.agency()),
-        opener_(options_.keystore, own_origin_),
-        folds_(options_.service, options_.engine, opener_, origins_, options_.config.origin,
-               options_.config.cached_cases),
+        policy_(options_.config.agreement),
+        opener_(options_.keystore, own_origin_,
+                [erasures = options_.erasures](const CaseId& case_id, std::string_view origin) {
+                  return erasures != nullptr && erasures->IsErased(case_id, origin);
+                }),
+        folds_(options_.service, policy_, options_.engine, opener_, origins_,
+               options_.config.origin, options_.config.cached_cases),
+        disclosing_(policy_, options_.engine, origins_, options_.config.origin),
         rules_{options_.config.profile, options_.config.agreement, own_agency_},
         other_agencies_(OtherAgencies(options_.config.witnesses, own_agency_).size()) {
     for (std::string_view type : options_.service.event_types()) {
+      accepted_types_.insert(std::string(type));
+    }
+    for (std::string_view type : access::AccessEventTypes()) {
       accepted_types_.insert(std::string(type));
     }
   }
@@ -169,9 +197,9 @@ class NodeImpl : public Node {
       earlier_order_ = std::max(earlier_order_, earlier.head.last_order);
     }
     POLKU_RETURN_IF_ERROR(RecordControlEntries());
-    disclosures_.emplace(options_.config.agreement, own_agency_, control_.agreement);
+    disclosing_.SetAgreement(control_.agreement);
     for (const std::string& type : accepted_types_) {
-      if (disclosures_->For(type, SectionSet()).size() > log::kMaxDisclosuresPerEntry) {
+      if (policy_.MostReceivers(type) > log::kMaxDisclosuresPerEntry) {
         return Error(absl::StatusCode::kInvalidArgument, "the agreement gives ", type, " to more than ",
                      log::kMaxDisclosuresPerEntry, " agencies; an entry can name no more");
       }
@@ -226,14 +254,21 @@ class NodeImpl : public Node {
           Fault(parsed);
           continue;
         }
+        const Position position(group.first.value() + item.offset);
         const auto case_id = CaseId::FromBytes(header_.case_id());
-        if (!case_id) continue;  // a control entry
+        if (!case_id) {  // a control entry
+          if (options_.erasures == nullptr) continue;
+          const auto told =
+              options_.erasures->OnControl(replica.number(), origin.text(), position, header_);
+          if (!told.ok()) Fault(told);
+          continue;
+        }
         if (!Concerns(header_, origin.text(), options_.config.origin)) {
           continue;  // held for its origin alone
         }
         touched_.insert(*case_id);
-        const log::EntryView entry{replica.number(), Position(group.first.value() + item.offset),
-                                   item.leaf, &header_, view->BlobsAt(item.offset)};
+        const log::EntryView entry{replica.number(), position, item.leaf, &header_,
+                                   view->BlobsAt(item.offset)};
         if (auto taken = folds_.Take(entry, *case_id, Horizon()); !taken.ok()) {
           Fault(taken);
           folds_.Forget(*case_id);
@@ -242,6 +277,75 @@ class NodeImpl : public Node {
     }
     return absl::OkStatus();
   }
+
+  absl::Status StoreFills(size_t peer, std::span<const log::Fill> fills,
+                          std::span<const Position> gone) override {
+    StopClock();
+    const LogNumber number = replicas_[peer]->number();
+    // A restart must find the cases again: their entries lie behind the mark of what was evaluated. The
+    // timers go first, so that the sync of the fills takes them along.
+    const absl::CivilDay today = Today();
+    std::set<CaseId> cases;
+    std::vector<log::KeyValue> marks;
+    for (const log::Fill& fill : fills) {
+      if (auto parsed = log::ParseHeader(fill.leaf, header_); !parsed.ok()) {
+        return absl::InvalidArgumentError(parsed.message());
+      }
+      const auto case_id = CaseId::FromBytes(header_.case_id());
+      if (!case_id || !cases.insert(*case_id).second) continue;
+      marks.emplace_back(log::TimerIndexKey(today, *case_id), "");
+    }
+    const auto store = [&]() -> absl::Status {
+      if (!marks.empty()) POLKU_RETURN_IF_ERROR(options_.engine.WriteIndex(marks, {}));
+      if (!fills.empty()) {
+        POLKU_RETURN_IF_ERROR(log::FillEntries(options_.engine, number, fills));
+      }
+      if (gone.empty()) return absl::OkStatus();
+      return log::GiveUpWanted(options_.engine, number, gone);
+    };
+    const absl::Status stored = store();
+    if (stored.ok()) {
+      append_fault_.clear();
+    } else if (!IsOfOneCase(stored)) {
+      AppendFailed(stored);
+    }
+    // Also after a failure: what there is of the cases is seen when they are folded anew.
+    for (const CaseId& case_id : cases) {
+      folds_.Forget(case_id);
+      touched_.insert(case_id);
+      fired_.push_back(log::TimerIndexKey(today, case_id));
+    }
+    return stored;
+  }
+
+  absl::StatusOr<std::vector<log::Receipt>> AppendControl(
+      std::span<const ControlToAppend> entries, bool from_reserve) override {
+    if (stopped_) {
+      return absl::FailedPreconditionError(
+          "this service has found its log to be an old copy and appends nothing");
+    }
+    StopClock();
+    log::AppendRequest request{.entries = {}, .expected = {}, .from_reserve = from_reserve};
+    for (const ControlToAppend& control : entries) {
+      request.entries.push_back(ControlEntry(control.id, control.message));
+    }
+    auto results = log_->Append({&request, 1});
+    EndProvisional();
+    log::AppendResult& result = results[0];
+    if (!result.status.ok()) {
+      if (!IsOfOneCase(result.status)) AppendFailed(result.status);
+      return result.status;
+    }
+    append_fault_.clear();
+    return std::move(result.receipts);
+  }
+
+  absl::StatusOr<const access::CaseAccess*> Access(const CaseId& case_id) override {
+    POLKU_ASSIGN_OR_RETURN(const CaseFold* fold, Fold(case_id));
+    return &fold->access;
+  }
+
+  void Forget(const CaseId& case_id) override { folds_.Forget(case_id); }
 
   void Work() override {
     StopClock();
@@ -288,6 +392,8 @@ class NodeImpl : public Node {
   absl::CivilDay Today() const {
     return options_.config.business_date ? *options_.config.business_date : FinnishDay(now_);
   }
+  // The day that the agreement's lines are asked for: no business date changes when something is recorded.
+  absl::CivilDay RecordingDay() const { return FinnishDay(now_); }
   // Time stands still within a call. Whole microseconds, as headers tell it: what is folded now must
   // be what a replay folds.
   void StopClock() { now_ = absl::FromUnixMicros(absl::ToUnixMicros(options_.clock())); }
@@ -361,11 +467,13 @@ class NodeImpl : public Node {
     event::v1::AgreementChanged agreement_changed;
     agreement_changed.set_agreement(agreement);
     if (control_.agreement_hash != Sha256(agreement)) {
-      changes.push_back(ControlEntry(agreement_changed));
+      changes.push_back(ControlEntry(NewEventId(options_.random), agreement_changed));
     }
     event::v1::RulesChanged rules_changed;
     rules_changed.set_profile(profile);
-    if (control_.profile_hash != Sha256(profile)) changes.push_back(ControlEntry(rules_changed));
+    if (control_.profile_hash != Sha256(profile)) {
+      changes.push_back(ControlEntry(NewEventId(options_.random), rules_changed));
+    }
     std::set<Hash> added;
     for (const std::string& type : accepted_types_) {
       const auto* descriptor = service::FindEventType(type);
@@ -377,7 +485,7 @@ class NodeImpl : public Node {
       event::v1::SchemaAdded schema_added;
       schema_added.set_package(schema.package);
       schema_added.set_file_descriptor_set(schema.file_descriptor_set);
-      changes.push_back(ControlEntry(schema_added));
+      changes.push_back(ControlEntry(NewEventId(options_.random), schema_added));
     }
     if (!changes.empty()) {
       // Other rules may call for other duties in every case. The marks go before the entry is
@@ -405,9 +513,9 @@ class NodeImpl : public Node {
     return options_.engine.WriteIndex({&put, 1}, {});
   }
 
-  log::NewEntry ControlEntry(const google::protobuf::Message& message) {
+  log::NewEntry ControlEntry(const EventId& id, const google::protobuf::Message& message) {
     log::NewEntry entry;
-    entry.id = NewEventId(options_.random);
+    entry.id = id;
     entry.type = message.GetDescriptor()->full_name();
     entry.author_agency = own_agency_;
     message.SerializeToString(&entry.control);
@@ -471,9 +579,16 @@ class NodeImpl : public Node {
 
   void Consider(const OfferFrom& from, size_t answer_index) {
     const auto& events = from.offer.events();
+    const PrincipalConfig& principal = from.from;
+    const auto refuse = [&](RefusalKind kind, std::string_view code, std::string_view message,
+                            int index) {
+      answers_[answer_index] = Refused(kind, code, message, static_cast<size_t>(index));
+    };
     const auto invalid = [&](std::string_view code, std::string_view message, int index) {
-      answers_[answer_index] = Refused(exchange::v1::REFUSAL_KIND_INVALID, code, message,
-                                       static_cast<size_t>(index));
+      refuse(exchange::v1::REFUSAL_KIND_INVALID, code, message, index);
+    };
+    const auto not_entitled = [&](std::string_view code, std::string_view message, int index) {
+      refuse(exchange::v1::REFUSAL_KIND_NOT_ENTITLED, code, message, index);
     };
     if (events.empty() || static_cast<size_t>(events.size()) > log::kMaxEntriesPerAppend) {
       return invalid("bad_event_count", "an offer has 1 to 1024 events; split it", 0);
@@ -513,16 +628,32 @@ class NodeImpl : public Node {
                        Str("the ", options_.service.name(), " service does not take this event type; "
                            "see its package in proto/polku, and the address"), i);
       }
+      if (!MayPublish(principal, offered.type())) {
+        return not_entitled("type_not_allowed",
+                            "this key may not publish events of this type; the service's operator "
+                            "grants it under principals (types)", i);
+      }
+      if (!principal.official.empty() && offered.official() != principal.official) {
+        return not_entitled("official_bound",
+                            "this key speaks for one official alone, and the event names another or "
+                            "none; offer it in that official's name", i);
+      }
       const auto* type = service::FindEventType(offered.type());
       auto body = service::ParseEvent(*type, offered.body());
       if (!body.ok()) return invalid("malformed_event", ToStd(body.status().message()), i);
+      const auto corrects = EventId::FromBytes(offered.corrects());
+      if (!offered.corrects().empty() && (!corrects || corrects->is_zero() || IsAccessEvent(*type))) {
+        return invalid("bad_corrects",
+                       "corrects is the 16 byte id of the event that a domain event corrects", i);
+      }
       PlainEntry plain;
       plain.entry.id = *id;
       plain.entry.type = offered.type();
-      plain.entry.author_agency = std::string(from.agency);
+      plain.entry.author_agency = principal.agency;
       plain.entry.author_official = offered.official();
       plain.entry.case_id = *case_id;
       plain.entry.schema_hash = service::SchemaFor(*type).hash;
+      plain.entry.corrects = corrects.value_or(EventId());
       plain.sections = service::SplitSections(*type, offered.body());
       size_t bytes = 0;
       for (const auto& section : plain.sections) {
@@ -568,10 +699,10 @@ class NodeImpl : public Node {
         return;
       }
       any_new = any_new || !repeat->has_value();
-      offer.repeats.push_back(*std::move(repeat));
+      offer.told.push_back({*std::move(repeat)});
     }
     if (!any_new) {
-      answers_[answer_index] = AnswerFor({}, offer.repeats);
+      answers_[answer_index] = AnswerFor({}, offer.told);
       return;
     }
     // An expectation binds what is new: a repeat has its receipt, whatever has come since.
@@ -583,46 +714,199 @@ class NodeImpl : public Node {
     }
     offer.expected = std::move(expected);
 
-    const absl::CivilDay today = Today();
+    // What an event speaks of is looked up on disk.
     for (size_t i = 0; i < entries.size(); ++i) {
-      if (offer.repeats[i]) continue;
-      log::NewEntry& entry = entries[i].entry;
-      auto fold = Fold(entry.case_id);
-      std::optional<OfferAnswer> answer;
-      if (!fold.ok()) {
-        Fault(fold.status());
-        answer = FailureAnswer(fold.status(), i);
-      } else if (auto refusal = options_.service.Decide(
-                     *(*fold)->state,
-                     service::Offer{entry.id, entry.case_id, entry.author_agency,
-                                    entry.author_official, *bodies[i]},
-                     rules_, today)) {
-        answer = Refused(exchange::v1::REFUSAL_KIND_RULE, refusal->code, refusal->message, i);
+      if (pending_cases_.contains(entries[i].entry.case_id) &&
+          SpeaksOfAnother(entries[i].entry, *bodies[i])) {
+        Flush();
+        break;
       }
-      if (answer) {
-        answers_[answer_index] = *std::move(answer);
-        // Earlier events of this offer were folded in and will not be appended; earlier offers
-        // will, so they go first and the cases are folded anew from the store.
-        if (i > 0) {
-          provisional_ = committed_provisional_;
-          Flush();
-          for (const auto& plain : entries) folds_.Forget(plain.entry.case_id);
-          pending_cases_.clear();
+    }
+    size_t judged = 0;
+    while (judged < entries.size()) {
+      if (!offer.told[judged].repeat) {
+        auto answer = Judge(principal, entries[judged], *bodies[judged], judged, offer);
+        if (answer) {
+          answers_[answer_index] = *std::move(answer);
+          break;
         }
-        return;
       }
-      AddContext(entry, **fold, entries[i].sections);
-      EvolveProvisionally(**fold, entry, *bodies[i]);
+      ++judged;
+    }
+    if (judged < entries.size()) {
+      // Earlier events of this offer were folded in and will not be appended; earlier offers
+      // will, so they go first and the cases are folded anew from the store.
+      if (judged > 0) {
+        provisional_ = committed_provisional_;
+        Flush();
+        for (const auto& plain : entries) folds_.Forget(plain.entry.case_id);
+        for (const auto& plain : offer.entries) folds_.Forget(plain.entry.case_id);
+        pending_cases_.clear();
+      }
+      return;
     }
     committed_provisional_ = provisional_;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      if (offer.repeats[i]) continue;
-      pending_ids_.insert({entries[i].entry.author_agency, entries[i].entry.id});
-      pending_bytes_ += CommitBytes(entries[i]);
-      offer.entries.push_back(std::move(entries[i]));
+    for (const PlainEntry& plain : offer.entries) {
+      pending_ids_.insert({plain.entry.author_agency, plain.entry.id});
+      pending_bytes_ += CommitBytes(plain);
     }
     pending_.push_back(std::move(offer));
     if (pending_bytes_ >= kMaxPendingBytes) Flush();
+  }
+
+  static bool MayPublish(const PrincipalConfig& principal, std::string_view type) {
+    return principal.types.empty() ||
+           std::any_of(principal.types.begin(), principal.types.end(), [&](const auto& pattern) {
+             return access::TypeMatches(pattern, type);
+           });
+  }
+
+  // Decides on one event, folds it with what follows from it at once, and puts both into the offer; or the
+  // refusal, and nothing was folded of this event.
+  std::optional<OfferAnswer> Judge(const PrincipalConfig& principal, PlainEntry& plain,
+                                   const google::protobuf::Message& body, size_t index,
+                                   PendingOffer& offer) {
+    log::NewEntry& entry = plain.entry;
+    if (IsErased(entry.case_id)) {
+      return Refused(exchange::v1::REFUSAL_KIND_RULE, "case_erased",
+                     "what this service held of the case was erased for good; a new matter takes a new "
+                     "case id", index);
+    }
+    auto folded = Fold(entry.case_id);
+    if (!folded.ok()) {
+      Fault(folded.status());
+      return FailureAnswer(folded.status(), index);
+    }
+    CaseFold& fold = **folded;
+    auto spoken = WhatIsSpokenOf(plain, body, fold.access);
+    if (!spoken.ok()) {
+      Fault(spoken.status());
+      return FailureAnswer(spoken.status(), index);
+    }
+    const service::Offer asked{entry.id, entry.case_id, entry.author_agency, entry.author_official,
+                               body};
+    const access::Question question{.offer = asked,
+                                    .stream = entry.case_id,
+                                    .own_origin = own_origin_,
+                                    .may_operate = principal.may_operate,
+                                    .may_erase = principal.may_erase,
+                                    .official_bound = !principal.official.empty(),
+                                    .corrected_author = spoken->own_author,
+                                    .corrects = !entry.corrects.is_zero()};
+    if (auto refused =
+            access::DecideAccess(fold.access, question, policy_, rules_, RecordingDay())) {
+      return Refused(refused->not_entitled ? exchange::v1::REFUSAL_KIND_NOT_ENTITLED
+                                           : exchange::v1::REFUSAL_KIND_RULE,
+                     refused->refusal.code, refused->refusal.message, index);
+    }
+    if (!IsAccessEvent(*body.GetDescriptor())) {
+      if (fold.state == nullptr) fold.state = options_.service.NewState(entry.case_id);
+      if (auto refusal = options_.service.Decide(*fold.state, asked, rules_, Today())) {
+        return Refused(exchange::v1::REFUSAL_KIND_RULE, refusal->code, refusal->message, index);
+      }
+    }
+    // Parties have their place in the commit, as have the events that are still to be judged.
+    const size_t most = offer.entries.size() + policy_.Named(body).size() + offer.told.size() - index;
+    if (most > log::kMaxEntriesPerAppend) {
+      return Refused(exchange::v1::REFUSAL_KIND_INVALID, "bad_event_count",
+                     "with the parties that they name the events are more than one commit takes; split "
+                     "the offer", index);
+    }
+    std::vector<PlainEntry> effects = Accept(fold, plain, body, spoken->receivers);
+    offer.told[index].entry = offer.entries.size();
+    offer.entries.push_back(std::move(plain));
+    for (PlainEntry& effect : effects) offer.entries.push_back(std::move(effect));
+    return std::nullopt;
+  }
+
+  // The entry gets its context and is folded, and so are the parties that the event names: they stand right
+  // after it.
+  std::vector<PlainEntry> Accept(CaseFold& fold, PlainEntry& plain,
+                                 const google::protobuf::Message& body, const Receivers& reach) {
+    AddContext(plain, fold, body, reach);
+    EvolveProvisionally(fold, plain.entry, body);
+    std::vector<PlainEntry> effects;
+    for (const auto& party :
+         access::PartiesToAdd(fold.access, body, plain.entry.id, policy_, Today())) {
+      PlainEntry& effect = effects.emplace_back(
+          OwnEntry(PartyId(plain.entry, party.agency()), plain.entry.case_id, party));
+      AddContext(effect, fold, party, {});
+      EvolveProvisionally(fold, effect.entry, party);
+    }
+    return effects;
+  }
+
+  EventId PartyId(const log::NewEntry& cause, std::string_view agency) const {
+    std::string seed = "polku/party/v1";
+    seed.push_back('\0');
+    AppendLengthPrefixed32(seed, own_origin_);
+    AppendLengthPrefixed32(seed, cause.author_agency);
+    seed += cause.id.view();
+    AppendLengthPrefixed32(seed, agency);
+    return DerivedEventId(seed);
+  }
+
+  // An entry of the service itself.
+  PlainEntry OwnEntry(const EventId& id, const CaseId& case_id,
+                      const google::protobuf::Message& body) const {
+    const auto* type = body.GetDescriptor();
+    PlainEntry plain;
+    plain.entry.id = id;
+    plain.entry.type = type->full_name();
+    plain.entry.author_agency = own_agency_;
+    plain.entry.case_id = case_id;
+    plain.entry.schema_hash = service::SchemaFor(*type).hash;
+    plain.sections = service::SplitSections(*type, body.SerializeAsString());
+    return plain;
+  }
+
+  bool IsErased(const CaseId& case_id) const {
+    return options_.erasures != nullptr && options_.erasures->IsErased(case_id, own_origin_);
+  }
+
+  static bool SpeaksOfAnother(const log::NewEntry& entry, const google::protobuf::Message& body) {
+    return !entry.corrects.is_zero() || !CorrectedEventOf(body).empty() ||
+           service::As<access::v1::CorrectionRequested>(body) != nullptr ||
+           service::As<access::v1::CorrectionDecided>(body) != nullptr;
+  }
+
+  // The entry that this one corrects, or that it is about.
+  struct Spoken {
+    std::string own_author;  // its author, where it stands in the own log
+    Receivers receivers;     // who got it, and must get this one, too
+  };
+  absl::StatusOr<Spoken> WhatIsSpokenOf(PlainEntry& plain, const google::protobuf::Message& body,
+                                        const access::CaseAccess& access) const {
+    std::string origin = own_origin_;
+    std::optional<EventId> event;
+    log::NewEntry& entry = plain.entry;
+    if (!SpeaksOfAnother(entry, body)) return Spoken();
+    const std::string named = CorrectedEventOf(body);
+    if (!entry.corrects.is_zero()) {
+      event = entry.corrects;
+    } else if (!named.empty()) {
+      event = EventId::FromBytes(named);
+    } else if (const auto* requested = service::As<access::v1::CorrectionRequested>(body)) {
+      origin = requested->origin();
+      event = EventId::FromBytes(requested->corrected_event_id());
+    } else if (const auto* decided = service::As<access::v1::CorrectionDecided>(body)) {
+      const auto id = EventId::FromBytes(decided->request_event_id());
+      const auto request = id ? access.corrections().find(*id) : access.corrections().end();
+      if (request == access.corrections().end()) return Spoken();
+      origin = request->second.origin;
+      event = request->second.corrected;
+    }
+    if (!event) return Spoken();
+    POLKU_ASSIGN_OR_RETURN(auto recorded, disclosing_.Find(entry.case_id, origin, *event));
+    const bool own = EpochsOf(origin) == EpochsOf(own_origin_);
+    if (recorded) {
+      if (!named.empty()) entry.corrects = *event;
+      return Spoken{own ? recorded->author : "", std::move(recorded->receivers)};
+    }
+    // What a day takes the place of may have been recorded at another service.
+    if (named.empty()) return Spoken();
+    POLKU_ASSIGN_OR_RETURN(recorded, disclosing_.Find(entry.case_id, "", *event));
+    return recorded ? Spoken{"", std::move(recorded->receivers)} : Spoken();
   }
 
   absl::StatusOr<std::optional<log::Receipt>> FindRepeat(const PlainEntry& plain) {
@@ -696,9 +980,8 @@ class NodeImpl : public Node {
     }
   }
 
-  // What the author's service knew, and who gets it.
-  void AddContext(log::NewEntry& entry, CaseFold& fold,
-                  const std::vector<service::PlainSection>& sections) {
+  // What the author's service knew.
+  static void AddCauses(log::NewEntry& entry, CaseFold& fold) {
     for (const auto& [origin, newest] : fold.newest) {
       entry.newest_cause = std::max(entry.newest_cause, newest.order);
       auto told = fold.told.find(origin);
@@ -706,9 +989,16 @@ class NodeImpl : public Node {
       entry.causes.push_back({origin, newest.position, newest.leaf_hash});
       fold.told[origin] = newest.position;
     }
+  }
+
+  // What the author's service knew, and who gets it.
+  void AddContext(PlainEntry& plain, CaseFold& fold, const google::protobuf::Message& body,
+                  const Receivers& reach) {
+    AddCauses(plain.entry, fold);
     SectionSet present;
-    for (const auto& section : sections) present.add(section.kind);
-    entry.disclosures = disclosures_->For(entry.type, present);
+    for (const auto& section : plain.sections) present.add(section.kind);
+    plain.entry.disclosures = disclosing_.Targets(plain.entry, body, present, fold.access, reach,
+                                                  RecordingDay());
   }
 
   // Folds an event before it is on disk, with the position and order that the log will give it: the
@@ -719,15 +1009,16 @@ class NodeImpl : public Node {
       provisional_ = {log_->size(), log_->last_order()};
     }
     const Order order = NextOrder(now_, provisional_.last_order, entry.newest_cause);
-    options_.service.Evolve(*fold.state, service::Fact{.id = entry.id,
-                                                       .case_id = entry.case_id,
-                                                       .origin = own_origin_,
-                                                       .position = provisional_.position,
-                                                       .order = order,
-                                                       .recorded_at = now_,
-                                                       .author_agency = entry.author_agency,
-                                                       .author_official = entry.author_official,
-                                                       .body = body});
+    folds_.Evolve(fold, service::Fact{.id = entry.id,
+                                      .case_id = entry.case_id,
+                                      .origin = own_origin_,
+                                      .position = provisional_.position,
+                                      .order = order,
+                                      .recorded_at = now_,
+                                      .author_agency = entry.author_agency,
+                                      .author_official = entry.author_official,
+                                      .body = body});
+    fold.in_own_log = true;
     fold.last = {order, own_origin_, provisional_.position};
     provisional_ = {provisional_.position.next(), order};
     pending_cases_.insert(entry.case_id);
@@ -804,6 +1095,10 @@ class NodeImpl : public Node {
     for (size_t k = 0; k < sealed.size(); ++k) {
       PendingOffer& offer = offers[sealed[k]];
       requests[k].expected = offer.expected;
+      requests[k].from_reserve =
+          std::all_of(offer.entries.begin(), offer.entries.end(), [](const auto& plain) {
+            return access::BelongsInAccessStream(plain.entry.type);
+          });
       for (auto& plain : offer.entries) requests[k].entries.push_back(std::move(plain.entry));
     }
     std::vector<log::AppendResult> appended = log_->Append(requests);
@@ -823,7 +1118,7 @@ class NodeImpl : public Node {
       if (results[i].status.ok()) {
         for (const auto& plain : offers[i].entries) touched_.insert(plain.entry.case_id);
       }
-      answers_[offers[i].answer_index] = AnswerFor(results[i], offers[i].repeats);
+      answers_[offers[i].answer_index] = AnswerFor(results[i], offers[i].told);
     }
     // Facts were folded that did not become entries as foreseen.
     if (!all_ok) ForgetPendingCases();
@@ -844,21 +1139,20 @@ class NodeImpl : public Node {
   }
 
   OfferAnswer AnswerFor(const log::AppendResult& result,
-                        const std::vector<std::optional<log::Receipt>>& repeats) {
+                        const std::vector<PendingOffer::Told>& told) {
     if (!result.status.ok()) return FailureAnswer(result.status, 0);
     OfferAnswer answer;
-    auto next_new = result.receipts.begin();
-    for (const auto& repeat : repeats) {
+    for (const auto& [repeat, entry] : told) {
       if (!repeat) append_fault_.clear();
-      const log::Receipt& receipt = repeat ? *repeat : *next_new++;
-      auto* told = answer.add_receipts();
-      told->set_event_id(std::string(receipt.id.view()));
+      const log::Receipt& receipt = repeat ? *repeat : result.receipts[entry];
+      auto* given = answer.add_receipts();
+      given->set_event_id(std::string(receipt.id.view()));
       // A repeat of what an earlier epoch took has its receipt there.
-      told->set_origin(receipt.log == kOwnLog ? own_origin_ : origins_.at(receipt.log.value()));
-      told->set_position(receipt.position.value());
-      told->set_case_revision(receipt.revision.value());
-      told->set_leaf_hash(std::string(receipt.leaf_hash.view()));
-      told->set_repeated_offer(receipt.repeated);
+      given->set_origin(receipt.log == kOwnLog ? own_origin_ : origins_.at(receipt.log.value()));
+      given->set_position(receipt.position.value());
+      given->set_case_revision(receipt.revision.value());
+      given->set_leaf_hash(std::string(receipt.leaf_hash.view()));
+      given->set_repeated_offer(receipt.repeated);
     }
     return answer;
   }
@@ -876,7 +1170,19 @@ class NodeImpl : public Node {
     return DerivedEventId(seed);
   }
 
+  // Of the piece of a later disclosure to the party. Each log and epoch opens its own entries.
+  EventId LaterId(const CaseId& case_id, const EventId& party_event, size_t piece) const {
+    std::string seed = "polku/later/v1";
+    seed.push_back('\0');
+    AppendLengthPrefixed32(seed, own_origin_);
+    seed += case_id.view();
+    seed += party_event.view();
+    AppendBigEndian32(seed, static_cast<uint32_t>(piece));
+    return DerivedEventId(seed);
+  }
+
   void EvaluateDuties(std::set<CaseId> round, absl::CivilDay today) {
+    std::set<CaseId> erasing;  // access streams in which an erasure was asked for
     for (int i = 0; !round.empty(); ++i) {
       if (i == kMaxDutyRounds) {
         Fault(absl::InternalError("duties keep calling for more duties; the rules contradict each "
@@ -886,11 +1192,12 @@ class NodeImpl : public Node {
       }
       std::vector<PendingOffer> offers;
       for (const CaseId& case_id : round) {
-        if (!CollectDuties(case_id, today, offers)) marks_stuck_ = true;
+        if (!CollectDuties(case_id, today, offers, erasing)) marks_stuck_ = true;
       }
       round.clear();
       if (offers.empty() || !AppendDuties(offers, round)) break;
     }
+    for (const CaseId& stream : erasing) CarryOutErasures(stream);
     // The marks move only when every touched case was evaluated: a restart takes up the rest.
     std::vector<log::KeyValue> puts = unwritten_timers_;
     std::vector<std::string> deletes;
@@ -929,36 +1236,59 @@ class NodeImpl : public Node {
     return held_sizes_.at(number.value());
   }
 
+  void CarryOutErasures(const CaseId& stream) {
+    auto fold = Fold(stream);
+    const absl::Status done =
+        fold.ok() ? options_.erasures->Touched(stream, (*fold)->access) : fold.status();
+    if (done.ok()) return;
+    if (absl::IsUnavailable(done) || absl::IsResourceExhausted(done)) {
+      touched_.insert(stream);
+      AppendFailed(done);
+      retry_after_ = now_ + (absl::IsResourceExhausted(done) ? kRetryWhenFull : kRetryWhenFailed);
+    } else {
+      Fault(done);
+      marks_stuck_ = true;
+    }
+  }
+
+  // What is due in one case; gathered so that a duty and what follows from it stand in one commit.
+  class Collected {
+   public:
+    explicit Collected(std::vector<PendingOffer>& offers) : offers_(offers) {}
+    void Add(PlainEntry plain, std::vector<PlainEntry> effects) {
+      if (offer_.entries.size() + 1 + effects.size() > log::kMaxEntriesPerAppend) Close();
+      offer_.entries.push_back(std::move(plain));
+      for (PlainEntry& effect : effects) offer_.entries.push_back(std::move(effect));
+    }
+    void Close() {
+      if (!offer_.entries.empty()) offers_.push_back(std::move(offer_));
+      offer_ = PendingOffer();
+    }
+
+   private:
+    std::vector<PendingOffer>& offers_;
+    PendingOffer offer_;
+  };
+
   bool CollectDuties(const CaseId& case_id, absl::CivilDay today,
-                     std::vector<PendingOffer>& offers) {
-    auto fold = Fold(case_id);
-    if (!fold.ok()) {
-      Fault(fold.status());
+                     std::vector<PendingOffer>& offers, std::set<CaseId>& erasing) {
+    if (IsErased(case_id)) return true;
+    auto folded = Fold(case_id);
+    if (!folded.ok()) {
+      Fault(folded.status());
       return false;
     }
-    std::vector<service::Duty> duties = options_.service.Due(*(*fold)->state, rules_, today);
-    PendingOffer offer;
-    for (auto& duty : duties) {
-      if (offer.entries.size() == log::kMaxEntriesPerAppend) {
-        offers.push_back(std::move(offer));
-        offer = PendingOffer();
-      }
-      const auto* type = duty.event->GetDescriptor();
-      PlainEntry plain;
-      plain.entry.id = DutyId(case_id, duty);
-      plain.entry.type = type->full_name();
-      plain.entry.author_agency = own_agency_;
-      plain.entry.case_id = case_id;
-      plain.entry.schema_hash = service::SchemaFor(*type).hash;
-      plain.sections = service::SplitSections(*type, duty.event->SerializeAsString());
-      AddContext(plain.entry, **fold, plain.sections);
-      EvolveProvisionally(**fold, plain.entry, *duty.event);
-      offer.entries.push_back(std::move(plain));
+    CaseFold& fold = **folded;
+    if (options_.erasures != nullptr && fold.access.erasures(own_origin_) != nullptr) {
+      erasing.insert(case_id);
     }
-    if (!offer.entries.empty()) offers.push_back(std::move(offer));
-    if (auto next = options_.service.NextDueDay(*(*fold)->state, rules_, today)) {
-      if (*next > today) SetTimer(*next, case_id);
+    Collected collected(offers);
+    if (auto opened = OpenToNewParties(case_id, fold, collected); !opened.ok()) {
+      Fault(opened);
+      return false;
     }
+    if (fold.state != nullptr) CollectDomainDuties(case_id, fold, today, collected);
+    collected.Close();
     // A restart must find the case again when its far-ahead entry comes of age. Until then `ahead_`
     // does: a timer of today would fire at once, and again and again.
     const auto [first, last] = ahead_of_case_.equal_range(case_id);
@@ -971,6 +1301,48 @@ class NodeImpl : public Node {
       }
     }
     return true;
+  }
+
+  // Later disclosures: what the own log holds of the case and did not disclose to a party that came since.
+  absl::Status OpenToNewParties(const CaseId& case_id, CaseFold& fold, Collected& collected) {
+    if (!fold.in_own_log) return absl::OkStatus();
+    std::set<std::string_view> looked_at;  // what opens to an agency is opened once
+    for (const auto& [party_event, added] : fold.access.added()) {
+      if (added.agency == own_agency_ || fold.nothing_to_open.contains(party_event) ||
+          fold.access.Answered(own_origin_, party_event)) {
+        continue;
+      }
+      std::vector<log::NewEntry::Later> pieces;
+      if (looked_at.insert(added.agency).second) {
+        POLKU_ASSIGN_OR_RETURN(pieces,
+                               disclosing_.ToOpen(case_id, added.agency, RecordingDay()));
+      }
+      if (pieces.empty()) fold.nothing_to_open.insert(party_event);
+      access::v1::Disclosed body;
+      body.set_party_event_id(std::string(party_event.view()));
+      for (size_t i = 0; i < pieces.size(); ++i) {
+        PlainEntry plain = OwnEntry(LaterId(case_id, party_event, i), case_id, body);
+        plain.entry.later = std::move(pieces[i]);
+        AddCauses(plain.entry, fold);
+        plain.entry.disclosures =
+            disclosing_.TargetsOfDisclosed(added.agency, fold.access, RecordingDay());
+        EvolveProvisionally(fold, plain.entry, body);
+        collected.Add(std::move(plain), {});
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  void CollectDomainDuties(const CaseId& case_id, CaseFold& fold, absl::CivilDay today,
+                           Collected& collected) {
+    for (const auto& duty : options_.service.Due(*fold.state, rules_, today)) {
+      PlainEntry plain = OwnEntry(DutyId(case_id, duty), case_id, *duty.event);
+      std::vector<PlainEntry> effects = Accept(fold, plain, *duty.event, {});
+      collected.Add(std::move(plain), std::move(effects));
+    }
+    if (auto next = options_.service.NextDueDay(*fold.state, rules_, today)) {
+      if (*next > today) SetTimer(*next, case_id);
+    }
   }
 
   void SetTimer(absl::CivilDay day, const CaseId& case_id) {
@@ -1029,11 +1401,12 @@ class NodeImpl : public Node {
   std::vector<std::unique_ptr<log::ReplicaLog>> replicas_;
   absl::flat_hash_map<uint64_t, Position> held_sizes_;  // at the start, by log number
   Order earlier_order_;  // the newest of the earlier epochs of our origin
+  const access::Policy policy_;
   Opener opener_;
   CaseFolds folds_;
+  Disclosing disclosing_;
   const service::Rules rules_;
   const size_t other_agencies_;  // that have a witness here
-  std::optional<DisclosurePolicy> disclosures_;
   ControlState control_;
   absl::flat_hash_set<std::string> accepted_types_;
 

@@ -1,11 +1,14 @@
 #include "services/host/opener.h"
 
+#include <utility>
+
 #include "eventstore/base/status.h"
+#include "services/host/epochs.h"
 
 namespace polku::host {
 
-Opener::Opener(vault::KeyStore& keys, std::string own_origin)
-    : keys_(keys), own_origin_(std::move(own_origin)) {}
+Opener::Opener(vault::KeyStore& keys, std::string own_origin, IsErased is_erased)
+    : keys_(keys), own_origin_(std::move(own_origin)), is_erased_(std::move(is_erased)) {}
 
 absl::StatusOr<vault::SectionSecret> Opener::OwnSecret(const event::v1::Header& header,
                                                        SectionKind kind) {
@@ -17,18 +20,36 @@ absl::StatusOr<vault::SectionSecret> Opener::OwnSecret(const event::v1::Header& 
 }
 
 absl::StatusOr<vault::SectionSecret> Opener::SecretOf(const log::EntryView& entry,
+                                                      std::string_view origin,
                                                       const log::BlobView& blob,
                                                       const CaseId& case_id,
                                                       const EventId& event_id,
                                                       const Hash& commitment) {
-  POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keys_.Get({case_id, blob.kind}));
   if (entry.log == kOwnLog) {
+    POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keys_.Get({case_id, blob.kind}));
     return vault::DeriveSectionSecret(key, entry.header->author_agency(), event_id, blob.kind);
   }
-  return vault::UnwrapSecret(key, commitment, blob.secret);
+  // An earlier epoch's secrets, and all that were wrapped before 2026-11-22, lie under the key without origin.
+  if (EpochsOf(origin) != EpochsOf(own_origin_)) {
+    const auto key = keys_.Get({case_id, blob.kind, std::string(origin)});
+    if (key.ok()) return vault::UnwrapSecret(*key, commitment, blob.secret);
+    if (!absl::IsNotFound(key.status())) return key.status();
+  }
+  POLKU_ASSIGN_OR_RETURN(const vault::CaseKey older, keys_.Get({case_id, blob.kind}));
+  auto secret = vault::UnwrapSecret(older, commitment, blob.secret);
+  // That key is there for other sections of the case, and this one's own was erased.
+  if (!secret.ok() && WasErased(case_id, origin)) {
+    return absl::NotFoundError("the key of an erased section");
+  }
+  return secret;
+}
+
+bool Opener::WasErased(const CaseId& case_id, std::string_view origin) const {
+  return is_erased_ != nullptr && is_erased_(case_id, origin);
 }
 
 absl::StatusOr<std::optional<vault::SectionSecret>> Opener::Secret(const log::EntryView& entry,
+                                                                   std::string_view origin,
                                                                    const log::BlobView& blob) {
   if (entry.log != kOwnLog && blob.secret.empty()) return std::optional<vault::SectionSecret>();
   const auto case_id = CaseId::FromBytes(entry.header->case_id());
@@ -37,7 +58,7 @@ absl::StatusOr<std::optional<vault::SectionSecret>> Opener::Secret(const log::En
     if (static_cast<SectionKind>(committed.kind()) != blob.kind) continue;
     const auto commitment = Hash::FromBytes(committed.commitment());
     if (!case_id || !event_id || !commitment) break;
-    auto secret = SecretOf(entry, blob, *case_id, *event_id, *commitment);
+    auto secret = SecretOf(entry, origin, blob, *case_id, *event_id, *commitment);
     if (absl::IsNotFound(secret.status())) return std::optional<vault::SectionSecret>();
     if (!secret.ok()) return secret.status();
     return std::optional(*std::move(secret));
@@ -75,9 +96,13 @@ absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::strin
       return Str("section ", SectionKindName(kind), " of entry ", entry.position.value(), " of ",
                  origin);
     };
-    auto secret = SecretOf(entry, *blob, *case_id, *event_id, *commitment);
-    // An erasure takes the section with the key. A section without its key is a keystore that is older
-    // than the log: going on would decide on half a history.
+    auto secret = SecretOf(entry, origin, *blob, *case_id, *event_id, *commitment);
+    if (absl::IsNotFound(secret.status()) && WasErased(*case_id, origin)) {
+      event.sealed.add(kind);
+      continue;
+    }
+    // A section without its key that was not erased is a keystore that is older than the log: going on
+    // would decide on half a history.
     if (absl::IsNotFound(secret.status())) {
       return Error(absl::StatusCode::kDataLoss, place(),
                    ": the keystore has no key for it; restore the keystore's newest backup");

@@ -51,11 +51,14 @@ class Opener {
 
  private:
   absl::StatusOr<vault::SectionSecret> SecretOf(const log::EntryView& entry,
+                                                std::string_view origin,
                                                 const log::BlobView& blob, const CaseId& case_id,
                                                 const EventId& event_id, const Hash& commitment);
+  bool WasErased(const CaseId& case_id, std::string_view origin) const;
 
   vault::KeyStore& keys_;
   const std::string own_origin_;
+  const IsErased is_erased_;
 };
 
 }  // namespace polku::host

@@ -1,0 +1,208 @@
+#include "services/host/disclosing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "eventstore/base/clock.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/log/reader.h"
+#include "services/core/message_cast.h"
+#include "services/host/epochs.h"
+
+namespace polku::host {
+namespace {
+
+// Of the opened entries in one header. With the most receivers and causes there is room for the rest of a leaf.
+constexpr size_t kMaxOpenedBytes = 32 << 10;
+// Of one of them at most: two tags and lengths, the position, five kinds.
+constexpr size_t kOpenedEntryBytes = 2 + 11 + 2 + kAllSectionKinds.size();
+constexpr size_t kMaxOpenedAtOnce =
+    std::min(log::kMaxOpenedEntries, kMaxOpenedBytes / kOpenedEntryBytes);
+
+SectionSet KindsOf(const google::protobuf::RepeatedField<int>& kinds) {
+  SectionSet set;
+  for (int kind : kinds) set.add(static_cast<SectionKind>(kind));
+  return set;
+}
+
+SectionSet ServiceSection() {
+  SectionSet set;
+  set.add(SectionKind::kService);
+  return set;
+}
+
+// Of what was given at first and later.
+void Give(Receivers& receivers, std::string_view receiver, SectionSet sections) {
+  const auto [it, added] = receivers.try_emplace(std::string(receiver), sections);
+  if (!added) it->second = it->second | sections;
+}
+
+const event::v1::OpenedEntry* FindOpened(const event::v1::LaterDisclosure& later,
+                                         Position position) {
+  const auto found = std::lower_bound(
+      later.entries().begin(), later.entries().end(), position.value(),
+      [](const auto& entry, uint64_t value) { return entry.position() < value; });
+  return found != later.entries().end() && found->position() == position.value() ? &*found
+                                                                                 : nullptr;
+}
+
+}  // namespace
+
+Disclosing::Disclosing(const access::Policy& policy, log::Engine& engine,
+                       const absl::flat_hash_map<uint64_t, std::string>& origins,
+                       const OriginName& own)
+    : policy_(policy), engine_(engine), origins_(origins), own_origin_(own.text()),
+      own_agency_(own.agency()) {}
+
+std::vector<log::DisclosureTarget> Disclosing::AsTargets(const Receivers& receivers,
+                                                         SectionSet present) const {
+  std::vector<log::DisclosureTarget> targets;
+  targets.reserve(receivers.size());
+  for (const auto& [receiver, sections] : receivers) {
+    targets.push_back({receiver, sections & present, agreement_});
+  }
+  return targets;
+}
+
+std::vector<log::DisclosureTarget> Disclosing::Targets(const log::NewEntry& entry,
+                                                       const google::protobuf::Message& body,
+                                                       SectionSet present,
+                                                       const access::CaseAccess& access,
+                                                       const Receivers& reach,
+                                                       absl::CivilDay day) const {
+  const auto grants = [&](const access::Parties& parties) {
+    return policy_.Grants(entry.author_agency, own_agency_, entry.type, parties, day);
+  };
+  std::vector<access::Grant> granted;
+  if (access::BelongsInAccessStream(entry.type)) {
+    granted = grants({});
+  } else if (const auto* added = service::As<access::v1::PartyAdded>(body)) {
+    access::Parties parties = access.parties();
+    parties.insert(added->agency());
+    granted = grants(parties);
+  } else if (access.known()) {
+    granted = grants(access.parties());
+  } else {
+    granted = grants({entry.author_agency});  // whose case it begins
+  }
+  if (reach.empty()) {
+    std::vector<log::DisclosureTarget> targets;
+    targets.reserve(granted.size());
+    for (auto& grant : granted) {
+      targets.push_back({std::move(grant.receiver), grant.sections & present, agreement_});
+    }
+    return targets;
+  }
+  Receivers receivers = reach;
+  for (const auto& grant : granted) Give(receivers, grant.receiver, grant.sections);
+  return AsTargets(receivers, present);
+}
+
+std::vector<log::DisclosureTarget> Disclosing::TargetsOfDisclosed(std::string_view receiver,
+                                                                  const access::CaseAccess& access,
+                                                                  absl::CivilDay day) const {
+  Receivers receivers;
+  for (const auto& grant :
+       policy_.Grants(own_agency_, own_agency_,
+                      access::v1::Disclosed::descriptor()->full_name(), access.parties(), day)) {
+    Give(receivers, grant.receiver, grant.sections);
+  }
+  Give(receivers, receiver, ServiceSection());
+  Give(receivers, own_agency_, ServiceSection());
+  return AsTargets(receivers, ServiceSection());
+}
+
+absl::StatusOr<std::optional<Disclosing::Recorded>> Disclosing::Find(const CaseId& case_id,
+                                                                     std::string_view origin,
+                                                                     const EventId& event) const {
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine_, case_id));
+  log::EntryFetcher fetcher(engine_);
+  std::optional<Recorded> found;
+  LogNumber found_log;
+  Position found_position;
+  for (const auto& ref : refs) {
+    const bool here = found ? ref.log == found_log
+                            : origin.empty() ||
+                                  EpochsOf(origins_.at(ref.log.value())) == EpochsOf(origin);
+    if (!here) continue;
+    POLKU_ASSIGN_OR_RETURN(const log::EntryView entry,
+                           fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/false));
+    const event::v1::Header& header = *entry.header;
+    if (!found && header.event_id() == event.view()) {
+      found = Recorded{header.author_agency(), {}};
+      found_log = ref.log;
+      found_position = ref.position;
+      for (const auto& disclosure : header.disclosures()) {
+        Give(found->receivers, disclosure.receiver(), KindsOf(disclosure.sections()));
+      }
+    } else if (found && header.has_later()) {
+      if (const auto* opened = FindOpened(header.later(), found_position)) {
+        Give(found->receivers, header.later().receiver(), KindsOf(opened->sections()));
+      }
+    }
+  }
+  return found;
+}
+
+std::optional<SectionSet> Disclosing::Opens(std::string_view author, std::string_view type,
+                                            std::string_view receiver, absl::CivilDay day) const {
+  const auto grants =
+      policy_.Grants(author, own_agency_, type, access::Parties{std::string(receiver)}, day);
+  const auto grant = std::find_if(grants.begin(), grants.end(),
+                                  [&](const auto& one) { return one.receiver == receiver; });
+  if (grant == grants.end()) return std::nullopt;
+  return grant->sections;
+}
+
+absl::StatusOr<std::vector<log::NewEntry::Later>> Disclosing::ToOpen(const CaseId& case_id,
+                                                                     std::string_view receiver,
+                                                                     absl::CivilDay day) const {
+  struct Item {
+    Position position;
+    SectionSet opens;
+    std::optional<SectionSet> given;
+  };
+  std::vector<Item> items;  // ascending; what the agreement opens
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine_, case_id));
+  log::EntryFetcher fetcher(engine_);
+  for (const auto& ref : refs) {
+    if (ref.log != kOwnLog) continue;
+    POLKU_ASSIGN_OR_RETURN(const log::EntryView entry,
+                           fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/false));
+    const event::v1::Header& header = *entry.header;
+    if (header.has_later() && header.later().receiver() == receiver) {
+      for (Item& item : items) {
+        if (const auto* opened = FindOpened(header.later(), item.position)) {
+          item.given = item.given.value_or(SectionSet()) | KindsOf(opened->sections());
+        }
+      }
+    }
+    const absl::CivilDay recorded = FinnishDay(absl::FromUnixMicros(header.recorded_at_us()));
+    const auto then = Opens(header.author_agency(), header.type(), receiver, recorded);
+    const auto now = then ? Opens(header.author_agency(), header.type(), receiver, day) : then;
+    if (!now) continue;
+    SectionSet present;
+    for (const auto& commitment : header.commitments()) {
+      present.add(static_cast<SectionKind>(commitment.kind()));
+    }
+    Item item{ref.position, *then & *now & present, std::nullopt};
+    for (const auto& disclosure : header.disclosures()) {
+      if (disclosure.receiver() == receiver) item.given = KindsOf(disclosure.sections());
+    }
+    items.push_back(item);
+  }
+
+  std::vector<log::NewEntry::Later> pieces;
+  for (const Item& item : items) {
+    const SectionSet sections = item.opens - item.given.value_or(SectionSet());
+    if (item.given && sections.empty()) continue;
+    if (pieces.empty() || pieces.back().entries.size() == kMaxOpenedAtOnce) {
+      pieces.push_back({std::string(receiver), agreement_, {}});
+    }
+    pieces.back().entries.push_back({item.position, sections});
+  }
+  return pieces;
+}
+
+}  // namespace polku::host
