@@ -1,0 +1,155 @@
+#include "services/host/erased.h"
+
+#include <algorithm>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/index.h"
+#include "services/host/epochs.h"
+
+namespace polku::host {
+namespace {
+
+constexpr char kRecordPrefix = 'a';
+const absl::CivilDay kEpochDay(1970, 1, 1);
+
+std::string RecordKey(LogNumber log, Position position) {
+  std::string key(1, kRecordPrefix);
+  AppendBigEndian32(key, static_cast<uint32_t>(log.value()));
+  AppendBigEndian64(key, position.value());
+  return key;
+}
+
+std::optional<Applied> ParseApplied(std::string_view value) {
+  Applied applied;
+  ByteReader reader(value);
+  uint8_t state = 0;
+  std::string_view until;
+  uint64_t count = 0;
+  if (!reader.ReadU8(state) || !reader.ReadBytes(4, until) || !reader.ReadVarint(count)) {
+    return std::nullopt;
+  }
+  if (state != static_cast<uint8_t>(Applied::State::kBegun) &&
+      state != static_cast<uint8_t>(Applied::State::kDone)) {
+    return std::nullopt;
+  }
+  applied.state = static_cast<Applied::State>(state);
+  if (const uint32_t day = ReadBigEndian32(until.data()); day != 0) {
+    applied.retained_until = kEpochDay + day;
+  }
+  for (; count > 0; --count) {
+    std::string_view length, receiver;
+    if (!reader.ReadBytes(4, length) ||
+        !reader.ReadBytes(ReadBigEndian32(length.data()), receiver)) {
+      return std::nullopt;
+    }
+    applied.receivers.emplace_back(receiver);
+  }
+  if (!reader.done()) return std::nullopt;
+  return applied;
+}
+
+}  // namespace
+
+absl::StatusOr<ErasedEntry> ReadErased(LogNumber log, std::string_view origin, Position position,
+                                       const event::v1::Header& header) {
+  ErasedEntry entry{.log = log,
+                    .origin = std::string(origin),
+                    .position = position,
+                    .recorded_on = FinnishDay(absl::FromUnixMicros(header.recorded_at_us())),
+                    .erasure_id = {},
+                    .fence = {},
+                    .erased = {},
+                    .parts = {}};
+  const auto malformed = [&](std::string_view why) {
+    return Error(absl::StatusCode::kDataLoss, "the Erased at ", position.value(), " of ", origin,
+                 " is malformed (", why, "): nothing is erased by it; that log's operator must be told");
+  };
+  if (!entry.erased.ParseFromString(header.control())) return malformed("its bytes do not parse");
+  const auto id = EventId::FromBytes(entry.erased.erasure_id());
+  const auto fence = Hash::FromBytes(entry.erased.fence());
+  if (!id || !fence) return malformed("an id is not of its length");
+  entry.erasure_id = *id;
+  entry.fence = *fence;
+  auto parts = log::ParseErased(header.control());
+  if (!parts.ok()) return malformed(ToStd(parts.status().message()));
+  entry.parts = *std::move(parts);
+  if (entry.parts.front().position == Position() || entry.parts.back().position >= position) {
+    return malformed("its positions are not of earlier entries");
+  }
+  return entry;
+}
+
+absl::StatusOr<std::vector<ErasedEntry>> ErasedEntries(
+    log::Engine& engine, const log::HeldLog& held,
+    const std::function<void(const absl::Status&)>& malformed) {
+  POLKU_ASSIGN_OR_RETURN(
+      const auto controls,
+      log::ControlEntries(engine, held.number, event::v1::Erased::descriptor()->full_name()));
+  std::vector<ErasedEntry> entries;
+  log::EntryFetcher fetcher(engine);
+  for (const auto& control : controls) {
+    POLKU_ASSIGN_OR_RETURN(const auto view,
+                           fetcher.Fetch(held.number, control.position, /*with_blobs=*/false));
+    auto entry = ReadErased(held.number, held.head.origin, control.position, *view.header);
+    if (entry.ok()) {
+      entries.push_back(*std::move(entry));
+    } else if (malformed) {
+      malformed(entry.status());
+    }
+  }
+  return entries;
+}
+
+log::KeyValue AppliedRecord(LogNumber log, Position position, const Applied& applied) {
+  std::string value(1, static_cast<char>(applied.state));
+  AppendBigEndian32(value, applied.retained_until
+                               ? static_cast<uint32_t>(*applied.retained_until - kEpochDay)
+                               : 0);
+  AppendVarint(value, applied.receivers.size());
+  for (const std::string& receiver : applied.receivers) AppendLengthPrefixed32(value, receiver);
+  return {RecordKey(log, position), std::move(value)};
+}
+
+absl::StatusOr<std::optional<Applied>> FindApplied(log::Engine& engine, LogNumber log,
+                                                   Position position) {
+  POLKU_ASSIGN_OR_RETURN(const auto value, engine.RecordGet(RecordKey(log, position)));
+  if (!value) return std::optional<Applied>();
+  auto applied = ParseApplied(*value);
+  if (!applied) {
+    return Error(absl::StatusCode::kDataLoss, "the record of the erasure at ", position.value(),
+                 " of log ", log.value(), " is malformed; restore the data directory from its newest backup");
+  }
+  return applied;
+}
+
+absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
+                                                 const Fence& fence) {
+  std::set<FencedPart> parts;
+  if (fence.lines().empty()) return parts;
+  POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(engine));
+  // Of a large case's several Erased, one that has left something leaves the case readable.
+  std::set<FencedPart> kept;
+  for (const auto& [place, line] : fence.lines()) {
+    const auto held = std::find_if(logs.begin(), logs.end(), [&, &place = place](const auto& one) {
+      return one.head.origin == place.first;
+    });
+    if (!line.retained_until || held == logs.end()) continue;
+    POLKU_ASSIGN_OR_RETURN(const auto applied, FindApplied(engine, held->number, place.second));
+    if (applied && applied->retained_until) kept.emplace(line.fence, place.first);
+  }
+  for (const auto& [place, line] : fence.lines()) {
+    if (kept.contains({line.fence, place.first})) continue;
+    parts.emplace(line.fence, place.first);
+    if (EpochsOf(place.first) != EpochsOf(own.text())) continue;
+    // What goes of the own log goes of all its epochs.
+    parts.emplace(line.fence, own.text());
+    for (const auto& earlier : log::EarlierEpochs(logs, own)) {
+      parts.emplace(line.fence, earlier.head.origin);
+    }
+  }
+  return parts;
+}
+
+}  // namespace polku::host

@@ -1,0 +1,72 @@
+// What a store says of erasures: the Erased entries of its logs, how far each is carried out here, and what of it
+// no reader may see. Works on a live engine from any thread, and on one opened read-only by another process.
+#ifndef POLKU_SERVICES_HOST_ERASED_H_
+#define POLKU_SERVICES_HOST_ERASED_H_
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
+#include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/log/rewrite.h"
+#include "polku/event/v1/event.pb.h"
+#include "services/host/fence.h"
+
+namespace polku::host {
+
+struct ErasedEntry {
+  LogNumber log;
+  std::string origin;  // of that log
+  Position position;
+  absl::CivilDay recorded_on;
+  EventId erasure_id;
+  Hash fence;
+  event::v1::Erased erased;
+  std::vector<log::ErasedPart> parts;  // what it names: 1 to kMaxErasedEntries, ascending, before its own position
+};
+// Those of one held log, ascending. What is no well-formed Erased is left out and told to `malformed`, where
+// given: DataLoss, naming log and position. DataLoss: the log cannot be read.
+absl::StatusOr<std::vector<ErasedEntry>> ErasedEntries(
+    log::Engine& engine, const log::HeldLog& held,
+    const std::function<void(const absl::Status&)>& malformed = {});
+// Of one entry; DataLoss: it is no well-formed Erased.
+absl::StatusOr<ErasedEntry> ReadErased(LogNumber log, std::string_view origin, Position position,
+                                       const event::v1::Header& header);
+
+// How far it is carried out here. A record beside the logs (records.h):
+//   'a' log[4] position[8] → state[1] ‖ retained until[4] ‖ varint n ‖ n × (length[4] receiver)
+struct Applied {
+  enum class State : uint8_t {
+    kBegun = 1,  // to be gone on with at every start: every step of it may be repeated
+    kDone = 2,   // no byte of it is left on the disk and, of a followed log, it was answered
+  };
+  State state = State::kBegun;
+  // Followed logs: what a law of this agency's own keeps, until then, inclusive.
+  std::optional<absl::CivilDay> retained_until;
+  // Own log: the other agencies that had got something of what goes, ascending; their headers may go with it.
+  std::vector<std::string> receivers;
+};
+log::KeyValue AppliedRecord(LogNumber log, Position position, const Applied& applied);
+// nullopt: not begun. DataLoss: the record is malformed.
+absl::StatusOr<std::optional<Applied>> FindApplied(log::Engine& engine, LogNumber log,
+                                                   Position position);
+
+// A case's part in one log, by its fence.
+using FencedPart = std::pair<Hash, std::string>;  // fence, origin
+// Parts of cases of which no section may be shown: what the fence names, also where this store is an old copy that
+// holds it again. `own`: the store's; what goes of its log goes of its earlier epochs, too. Left out is
+// what was carried out here and of which a part is kept by law. Errors as reading logs and records.
+absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
+                                                 const Fence& fence);
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_ERASED_H_

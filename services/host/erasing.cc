@@ -1,0 +1,704 @@
+#include "services/host/erasing.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/entry.h"
+#include "eventstore/log/index.h"
+#include "eventstore/log/log.h"
+#include "eventstore/log/reader.h"
+#include "eventstore/vault/section.h"
+#include "services/host/epochs.h"
+#include "services/host/logging.h"
+#include "services/host/node.h"
+#include "services/host/purger.h"
+
+namespace polku::host {
+namespace {
+
+constexpr absl::Duration kRetry = absl::Seconds(1);
+// Of one Erased: a leaf less what stands around the control message, amply.
+constexpr size_t kMaxErasedBytes = log::kMaxLeafBytes - 4'096;
+
+SectionSet KindsOf(const google::protobuf::RepeatedField<int>& kinds) {
+  SectionSet set;
+  for (const int kind : kinds) set.add(static_cast<SectionKind>(kind));
+  return set;
+}
+
+SectionSet Without(SectionSet all, SectionSet less) {
+  SectionSet rest;
+  for (const SectionKind kind : kAllSectionKinds) {
+    if (all.has(kind) && !less.has(kind)) rest.add(kind);
+  }
+  return rest;
+}
+
+size_t CountOf(SectionSet set) {
+  return static_cast<size_t>(std::count_if(kAllSectionKinds.begin(), kAllSectionKinds.end(),
+                                           [&](SectionKind kind) { return set.has(kind); }));
+}
+
+bool SameService(std::string_view a, std::string_view b) { return EpochsOf(a) == EpochsOf(b); }
+
+std::optional<Hash> CommitmentOf(const event::v1::Header& header, SectionKind kind) {
+  for (const auto& committed : header.commitments()) {
+    if (static_cast<SectionKind>(committed.kind()) == kind) {
+      return Hash::FromBytes(committed.commitment());
+    }
+  }
+  return std::nullopt;
+}
+
+// "the erasure recorded at 17 of FI/…/referral/1": names no case.
+std::string NameOf(const ErasedEntry& entry) {
+  return Str("the erasure recorded at ", entry.position.value(), " of ", entry.origin);
+}
+
+}  // namespace
+
+absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
+                                        const CaseId& case_id, event::v1::ErasureTier tier) {
+  ErasurePlan plan;
+  POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(engine));
+  std::set<LogNumber> earlier;
+  for (const auto& one : log::EarlierEpochs(held, own)) earlier.insert(one.number);
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine, case_id));
+  log::EntryFetcher fetcher(engine);
+  for (const auto& ref : refs) {
+    if (ref.log != kOwnLog && !earlier.contains(ref.log)) continue;
+    const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
+    if (absl::IsNotFound(entry.status())) continue;
+    if (!entry.ok()) return entry.status();
+    log::ErasedPart part{ref.position, SectionSet(),
+                         tier == event::v1::ERASURE_TIER_ENTRIES && ref.log == kOwnLog};
+    for (const auto& blob : entry->blobs) part.sections.add(blob.kind);
+    for (const auto& disclosure : entry->header->disclosures()) {
+      if (disclosure.receiver() == own.agency()) continue;
+      SectionSet& got = plan.receivers[disclosure.receiver()];
+      got = got | KindsOf(disclosure.sections());
+    }
+    if (entry->header->has_later() && entry->header->later().receiver() != own.agency()) {
+      SectionSet& got = plan.receivers[entry->header->later().receiver()];
+      for (const auto& opened : entry->header->later().entries()) {
+        got = got | KindsOf(opened.sections());
+      }
+    }
+    if (part.sections.empty() && !part.leaf) continue;
+    plan.entries += part.leaf ? 1 : 0;
+    plan.sections += CountOf(part.sections);
+    plan.parts[ref.log].push_back(part);
+  }
+  for (auto& [log, parts] : plan.parts) {
+    std::sort(parts.begin(), parts.end(),
+              [](const auto& a, const auto& b) { return a.position < b.position; });
+  }
+  return plan;
+}
+
+namespace {
+
+class ErasingImpl : public Erasing {
+ public:
+  explicit ErasingImpl(Options options)
+      : options_(std::move(options)),
+        own_(options_.config.origin),
+        policy_(options_.config.agreement),
+        purger_([this](const std::vector<log::PurgeRange>& ranges) {
+          POLKU_RETURN_IF_ERROR(options_.engine.Purge(ranges));
+          return options_.keystore.Purge();
+        }) {}
+
+  absl::Status Start() {
+    POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(options_.engine));
+    for (const auto& one : held) {
+      if (SameService(one.head.origin, own_.text())) own_epochs_.insert(one.head.origin);
+    }
+    own_epochs_.insert(own_.text());
+    std::vector<ErasedEntry> all;
+    for (const auto& one : held) {
+      POLKU_ASSIGN_OR_RETURN(auto entries,
+                             ErasedEntries(options_.engine, one, [this](const absl::Status& bad) {
+                               Malformed(bad);
+                             }));
+      for (auto& entry : entries) all.push_back(std::move(entry));
+    }
+    POLKU_RETURN_IF_ERROR(CheckOwnLog(all));
+    POLKU_ASSIGN_OR_RETURN(hidden_, FencedParts(options_.engine, own_, options_.fence));
+    POLKU_RETURN_IF_ERROR(EraseAhead(held, all));
+    for (auto& entry : all) {
+      if (SameService(entry.origin, own_.text())) known_.insert(entry.erasure_id);
+      POLKU_ASSIGN_OR_RETURN(const auto applied,
+                             FindApplied(options_.engine, entry.log, entry.position));
+      if (applied && applied->state == Applied::State::kDone) {
+        // A fence file that was missing, or is of an older backup, learns it again.
+        options_.fence.Put(entry.origin, entry.position, LineOf(entry, applied->retained_until));
+        if (applied->retained_until) {
+          retained_.emplace(*applied->retained_until, std::move(entry));
+        } else {
+          Hide(entry.fence, entry.origin);
+        }
+        continue;
+      }
+      POLKU_RETURN_IF_ERROR(CarryOut(entry));
+    }
+    POLKU_RETURN_IF_ERROR(options_.fence.Write());
+    return CleanKeys();
+  }
+
+  void Attach(Node& node) override { node_ = &node; }
+
+  // ---- ErasureHooks ----
+
+  bool IsErased(const CaseId& case_id, std::string_view origin) const override {
+    return !hidden_.empty() &&
+           hidden_.contains(FencedPart(access::FenceOf(case_id), std::string(origin)));
+  }
+
+  absl::Status Touched(const CaseId&, const access::CaseAccess& access) override {
+    for (const std::string& origin : own_epochs_) {
+      const auto* erasures = access.erasures(origin);
+      if (erasures == nullptr) continue;
+      for (const auto& [id, erasure] : *erasures) {
+        if (!erasure.confirmed || erasure.cancelled || known_.contains(id)) continue;
+        POLKU_RETURN_IF_ERROR(Begin(id, erasure));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status OnControl(LogNumber log, std::string_view origin, Position position,
+                         const event::v1::Header& header) override {
+    if (header.type() != event::v1::Erased::descriptor()->full_name()) return absl::OkStatus();
+    auto entry = ReadErased(log, origin, position, header);
+    if (!entry.ok()) {
+      Malformed(entry.status());
+      return entry.status();
+    }
+    todo_.push_back(*std::move(entry));
+    return absl::OkStatus();
+  }
+
+  void Work() override {
+    const absl::Time now = options_.clock();
+    if (now < retry_after_) return;
+    fault_.clear();
+    const absl::CivilDay today = Today();
+    while (!retained_.empty() && retained_.begin()->first < today) {
+      todo_.push_back(std::move(retained_.extract(retained_.begin()).mapped()));
+    }
+    CarryOutWaiting();
+    Finish();
+    if (!fault_.empty()) retry_after_ = now + kRetry;
+  }
+
+  uint64_t under_way() const override { return todo_.size() + purging_.size(); }
+
+  std::string health() const override {
+    std::string text = malformed_;
+    for (const std::string& more : {fault_, purger_.fault()}) {
+      if (!more.empty()) text += Str(text.empty() ? "" : "; ", more);
+    }
+    return text;
+  }
+
+ private:
+  // What an Erased takes of what is held here now.
+  struct Plan {
+    std::map<LogNumber, std::vector<log::ErasedPart>> parts;
+    std::set<CaseId> cases;             // of the leaves that are held
+    std::set<std::string> receivers;    // own log: other agencies
+    std::optional<access::Policy::Kept> kept;
+    bool holds_something = false;
+  };
+  struct Purging {
+    uint64_t job = 0;  // 0: nothing to be purged
+    ErasedEntry entry;
+    Applied done;
+    std::optional<event::v1::ErasureAnswered> answer;
+  };
+
+  absl::CivilDay Today() const {
+    return options_.config.business_date ? *options_.config.business_date
+                                         : FinnishDay(options_.clock());
+  }
+  bool IsOwn(std::string_view origin) const { return SameService(origin, own_.text()); }
+  std::string KeyOrigin(std::string_view origin) const {
+    return IsOwn(origin) ? std::string() : std::string(origin);
+  }
+  static Fence::Line LineOf(const ErasedEntry& entry, std::optional<absl::CivilDay> until) {
+    return {entry.fence, entry.recorded_on, until};
+  }
+  // What goes of the own log goes of its earlier epochs, too.
+  void Hide(const Hash& fence, const std::string& origin) {
+    if (!IsOwn(origin)) {
+      hidden_.emplace(fence, origin);
+      return;
+    }
+    for (const std::string& epoch : own_epochs_) hidden_.emplace(fence, epoch);
+  }
+
+  void Malformed(const absl::Status& status) {
+    LogLine(LogLevel::kError, status.ToString());
+    malformed_ = status.ToString();
+  }
+  void Fault(std::string_view what, const absl::Status& status) {
+    const std::string text = Str(what, ": ", status.ToString());
+    if (text != told_) LogLine(LogLevel::kError, text);
+    told_ = text;
+    fault_ = text;
+  }
+
+  // ---- At the start ----
+
+  absl::Status CheckOwnLog(const std::vector<ErasedEntry>& all) const {
+    for (const auto& [place, line] : options_.fence.lines()) {
+      if (place.first != own_.text()) continue;
+      const bool there = std::any_of(all.begin(), all.end(), [&, &place = place,
+                                                              &line = line](const auto& entry) {
+        return entry.log == kOwnLog && entry.position == place.second &&
+               entry.fence == line.fence;
+      });
+      if (there) continue;
+      return Error(absl::StatusCode::kDataLoss, "the log of ", own_.text(),
+                   " is an old copy or another history: its fence (", options_.fence.path(),
+                   ") knows an erasure of ", FormatDay(line.erased_on), " at entry ",
+                   place.second.value(),
+                   ", which is not there; serving it would bring back what was erased. Restore the newest "
+                   "data directory, or fetch the log from a mirror with `polku recover`, or, when no "
+                   "mirror has it, go on with `polku new-epoch` (README.md \"The log is behind\")");
+    }
+    return absl::OkStatus();
+  }
+
+  // The fence is ahead of a replica: the sections that its old copy holds go now, the leaves with the Erased
+  // when it comes again.
+  absl::Status EraseAhead(const std::vector<log::HeldLog>& held,
+                          const std::vector<ErasedEntry>& all) {
+    std::set<FencedPart> ahead = hidden_;
+    for (const auto& entry : all) ahead.erase({entry.fence, entry.origin});
+    if (ahead.empty()) return absl::OkStatus();
+    std::map<uint64_t, std::string> origins;
+    for (const auto& one : held) origins[one.number.value()] = one.head.origin;
+    std::map<LogNumber, std::vector<log::ErasedPart>> parts;
+    constexpr std::string_view kCasePrefix = "c";
+    auto cursor = options_.engine.IndexScan(kCasePrefix);
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto item, cursor->NextView());
+      if (!item) break;
+      if (item->key.size() != 1 + CaseId::kBytes + 4 + 8) continue;
+      const char* rest = item->key.data() + 1 + CaseId::kBytes;
+      const auto case_id = CaseId::FromBytes(item->key.substr(1, CaseId::kBytes));
+      const LogNumber number(ReadBigEndian32(rest));
+      if (!ahead.contains({access::FenceOf(*case_id), origins[number.value()]})) continue;
+      parts[number].push_back({Position(ReadBigEndian64(rest + 4)), AllSections(), false});
+    }
+    std::vector<log::PurgeRange> ranges;
+    for (const auto& [log, erased] : parts) {
+      POLKU_ASSIGN_OR_RETURN(const auto more, log::EraseEntries(options_.engine, log, erased));
+      ranges.insert(ranges.end(), more.begin(), more.end());
+    }
+    if (!ranges.empty()) purger_.Add(std::move(ranges));
+    return absl::OkStatus();
+  }
+
+  // A keystore that is older than the fence has keys again that were erased.
+  absl::Status CleanKeys() {
+    if (hidden_.empty()) return absl::OkStatus();
+    std::map<CaseId, std::vector<vault::KeyName>> back;
+    CaseId last;
+    Hash fence = access::FenceOf(last);
+    POLKU_RETURN_IF_ERROR(options_.keystore.ForEachName([&](const vault::KeyName& name) {
+      if (name.case_id != last) {
+        last = name.case_id;
+        fence = access::FenceOf(last);
+      }
+      if (hidden_.contains({fence, name.origin.empty() ? own_.text() : name.origin})) {
+        back[name.case_id].push_back(name);
+      }
+      return absl::OkStatus();
+    }));
+    std::vector<vault::KeyName> erase;
+    for (const auto& [case_id, names] : back) {
+      POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, {}));
+      for (const auto& name : names) {
+        if (!needed.contains(name)) erase.push_back(name);
+      }
+    }
+    if (erase.empty()) return absl::OkStatus();
+    POLKU_RETURN_IF_ERROR(options_.keystore.Erase(erase));
+    LogLine(LogLevel::kWarning, "the keystore is an older copy: ", erase.size(),
+            " keys of erased cases were in it again and are erased again");
+    purger_.Add({});
+    return absl::OkStatus();
+  }
+
+  // ---- Carrying out ----
+
+  // Keys that sections of the case still need: those held, less what is hidden and what `going` takes.
+  absl::StatusOr<std::set<vault::KeyName>> NeededKeys(
+      const CaseId& case_id,
+      const std::map<LogNumber, std::vector<log::ErasedPart>>& going) const {
+    std::set<std::pair<LogNumber, Position>> whole;
+    std::map<std::pair<LogNumber, Position>, SectionSet> sections;
+    for (const auto& [log, parts] : going) {
+      for (const auto& part : parts) {
+        sections[{log, part.position}] = part.sections;
+        if (part.leaf) whole.insert({log, part.position});
+      }
+    }
+    std::map<uint64_t, std::string> origins;
+    POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(options_.engine));
+    for (const auto& one : held) origins[one.number.value()] = one.head.origin;
+    std::set<vault::KeyName> needed;
+    POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(options_.engine, case_id));
+    log::EntryFetcher fetcher(options_.engine);
+    const Hash fence = access::FenceOf(case_id);
+    for (const auto& ref : refs) {
+      const std::string& origin = origins[ref.log.value()];
+      if (going.empty() && hidden_.contains({fence, origin})) continue;
+      if (whole.contains({ref.log, ref.position})) continue;
+      const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
+      if (absl::IsNotFound(entry.status())) continue;
+      if (!entry.ok()) return entry.status();
+      const auto gone = sections.find({ref.log, ref.position});
+      for (const auto& blob : entry->blobs) {
+        if (gone != sections.end() && gone->second.has(blob.kind)) continue;
+        if (ref.log != kOwnLog && blob.secret.empty()) continue;  // a mirror's
+        const std::string key_origin = KeyOrigin(origin);
+        needed.insert({case_id, blob.kind, key_origin});
+        if (key_origin.empty()) continue;
+        // Secrets that came before 2026-11-22 were wrapped under the key without origin.
+        const auto commitment = CommitmentOf(*entry->header, blob.kind);
+        const auto key = options_.keystore.Get({case_id, blob.kind, key_origin});
+        if (!commitment || !key.ok() ||
+            !vault::UnwrapSecret(*key, *commitment, blob.secret).ok()) {
+          needed.insert({case_id, blob.kind, std::string()});
+        }
+      }
+    }
+    return needed;
+  }
+
+  absl::StatusOr<Plan> PlanFor(const ErasedEntry& entry) {
+    Plan plan;
+    const bool own = IsOwn(entry.origin);
+    const absl::CivilDay today = Today();
+    log::EntryFetcher fetcher(options_.engine);
+    auto& parts = plan.parts[entry.log];
+    for (log::ErasedPart part : entry.parts) {
+      const auto held = fetcher.Fetch(entry.log, part.position, /*with_blobs=*/true);
+      if (absl::IsNotFound(held.status())) {
+        parts.push_back(part);
+        continue;
+      }
+      if (!held.ok()) return held.status();
+      const event::v1::Header& header = *held->header;
+      const auto case_id = CaseId::FromBytes(header.case_id());
+      // A control entry is no case's: no officials of any case can have erased it.
+      if (!case_id) continue;
+      plan.cases.insert(*case_id);
+      for (const auto& disclosure : header.disclosures()) {
+        if (own && disclosure.receiver() != own_.agency()) {
+          plan.receivers.insert(disclosure.receiver());
+        }
+      }
+      if (own && header.has_later() && header.later().receiver() != own_.agency()) {
+        plan.receivers.insert(header.later().receiver());
+      }
+      const absl::CivilDay recorded = FinnishDay(absl::FromUnixMicros(header.recorded_at_us()));
+      SectionSet kept;
+      for (const auto& blob : held->blobs) {
+        const bool goes = part.leaf || part.sections.has(blob.kind);
+        if (own || !goes || blob.secret.empty()) continue;
+        const auto keep = policy_.KeptBy(own_.agency(), header.type(), blob.kind, recorded);
+        if (!keep || keep->until < today) continue;
+        kept.add(blob.kind);
+        if (!plan.kept || plan.kept->until < keep->until) plan.kept = keep;
+      }
+      for (const auto& blob : held->blobs) {
+        if (part.leaf && !kept.has(blob.kind)) part.sections.add(blob.kind);
+      }
+      part.sections = Without(part.sections, kept);
+      part.leaf = part.leaf && kept.empty();
+      const bool any_blob = std::any_of(held->blobs.begin(), held->blobs.end(), [&](const auto& b) {
+        return part.sections.has(b.kind);
+      });
+      plan.holds_something = plan.holds_something || part.leaf || any_blob || !kept.empty();
+      if (part.leaf || !part.sections.empty()) parts.push_back(part);
+    }
+    if (own && entry.log == kOwnLog) POLKU_RETURN_IF_ERROR(AddEarlierEpochs(plan));
+    return plan;
+  }
+
+  // Sections that earlier epochs recorded of the case lie under the same keys. Their logs are closed: no entry
+  // of theirs can name a leaf, so those stay.
+  absl::Status AddEarlierEpochs(Plan& plan) {
+    for (const CaseId& case_id : plan.cases) {
+      POLKU_ASSIGN_OR_RETURN(const ErasurePlan more,
+                             PlanErasure(options_.engine, own_, case_id,
+                                         event::v1::ERASURE_TIER_SECTIONS));
+      for (const auto& [log, parts] : more.parts) {
+        if (log != kOwnLog) plan.parts[log] = parts;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status EraseKeys(const Plan& plan, const ErasedEntry& entry) {
+    std::vector<vault::KeyName> erase;
+    for (const CaseId& case_id : plan.cases) {
+      POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, plan.parts));
+      for (const SectionKind kind : kAllSectionKinds) {
+        for (const std::string& origin : std::set<std::string>{KeyOrigin(entry.origin), ""}) {
+          const vault::KeyName name{case_id, kind, origin};
+          if (!needed.contains(name)) erase.push_back(name);
+        }
+      }
+    }
+    return erase.empty() ? absl::OkStatus() : options_.keystore.Erase(erase);
+  }
+
+  absl::StatusOr<std::vector<log::PurgeRange>> EraseParts(const Plan& plan) {
+    std::vector<log::PurgeRange> ranges;
+    // The own log last: while its headers are there, the case is known.
+    for (auto it = plan.parts.rbegin(); it != plan.parts.rend(); ++it) {
+      if (it->second.empty()) continue;
+      POLKU_ASSIGN_OR_RETURN(const auto more,
+                             log::EraseEntries(options_.engine, it->first, it->second));
+      ranges.insert(ranges.end(), more.begin(), more.end());
+    }
+    return ranges;
+  }
+
+  absl::Status ForgetTimers(const std::set<CaseId>& cases) {
+    std::vector<std::string> deletes;
+    auto cursor = options_.engine.IndexScan(log::kTimerPrefix);
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto timer, cursor->Next());
+      if (!timer) break;
+      absl::CivilDay day;
+      CaseId case_id;
+      if (log::ParseTimerIndexKey(timer->first, day, case_id) && cases.contains(case_id)) {
+        deletes.push_back(timer->first);
+      }
+    }
+    return deletes.empty() ? absl::OkStatus() : options_.engine.WriteIndex({}, deletes);
+  }
+
+  absl::Status Record(const ErasedEntry& entry, const Applied& applied) {
+    const log::KeyValue record = AppliedRecord(entry.log, entry.position, applied);
+    return options_.engine.WriteRecords({&record, 1}, /*sync=*/true);
+  }
+
+  // From the Erased being on record to the bytes being on their way: all but the answer.
+  absl::Status CarryOut(const ErasedEntry& entry) {
+    const bool own = IsOwn(entry.origin);
+    POLKU_ASSIGN_OR_RETURN(auto applied,
+                           FindApplied(options_.engine, entry.log, entry.position));
+    POLKU_ASSIGN_OR_RETURN(const Plan plan, PlanFor(entry));
+    const bool begun = applied.has_value();
+    Applied next = applied.value_or(Applied());
+    if (!begun && own) next.receivers.assign(plan.receivers.begin(), plan.receivers.end());
+    next.state = Applied::State::kBegun;
+    next.retained_until.reset();
+    POLKU_RETURN_IF_ERROR(Record(entry, next));
+    if (plan.kept) next.retained_until = plan.kept->until;
+    options_.fence.Put(entry.origin, entry.position, LineOf(entry, next.retained_until));
+    POLKU_RETURN_IF_ERROR(options_.fence.Write());
+    std::vector<log::PurgeRange> ranges;
+    if (next.retained_until) {
+      hidden_.erase({entry.fence, entry.origin});
+      // Not all of the case is hidden: a section must not be there without its key.
+      POLKU_ASSIGN_OR_RETURN(ranges, EraseParts(plan));
+      POLKU_RETURN_IF_ERROR(EraseKeys(plan, entry));
+    } else {
+      if (!RetainedByAnother(entry)) Hide(entry.fence, entry.origin);
+      // While the leaves are there a start after a kill knows whose keys.
+      POLKU_RETURN_IF_ERROR(EraseKeys(plan, entry));
+      POLKU_ASSIGN_OR_RETURN(ranges, EraseParts(plan));
+    }
+    if (own) POLKU_RETURN_IF_ERROR(ForgetTimers(plan.cases));
+    if (node_ != nullptr) {
+      for (const CaseId& case_id : plan.cases) node_->Forget(case_id);
+    }
+    Purging purging{.entry = entry, .done = next, .answer = std::nullopt};
+    purging.done.state = Applied::State::kDone;
+    if (!own) purging.answer = AnswerOf(entry, plan);
+    if (begun || plan.holds_something) purging.job = purger_.Add(std::move(ranges));
+    purging_.push_back(std::move(purging));
+    return absl::OkStatus();
+  }
+
+  // Of a large case's several Erased, one has left something here.
+  bool RetainedByAnother(const ErasedEntry& entry) const {
+    return std::any_of(options_.fence.lines().begin(), options_.fence.lines().end(),
+                       [&](const auto& item) {
+                         return item.first.first == entry.origin &&
+                                item.second.fence == entry.fence && item.second.retained_until;
+                       });
+  }
+
+  static event::v1::ErasureAnswered AnswerOf(const ErasedEntry& entry, const Plan& plan) {
+    event::v1::ErasureAnswered answer;
+    answer.set_origin(entry.origin);
+    answer.set_position(entry.position.value());
+    answer.set_outcome(event::v1::ERASURE_OUTCOME_ERASED);
+    if (plan.kept) {
+      answer.set_outcome(event::v1::ERASURE_OUTCOME_RETAINED);
+      answer.set_legal_basis(plan.kept->legal_basis);
+      answer.set_retained_until(FormatDay(plan.kept->until));
+    }
+    return answer;
+  }
+
+  void CarryOutWaiting() {
+    while (!todo_.empty()) {
+      if (const auto carried = CarryOut(todo_.front()); !carried.ok()) {
+        Fault(Str(NameOf(todo_.front()), " could not be carried out and is tried again"), carried);
+        return;
+      }
+      todo_.pop_front();
+    }
+  }
+
+  // Answers and marks what is purged, in order.
+  void Finish() {
+    const uint64_t purged = purger_.done();
+    while (!purging_.empty() && purging_.front().job <= purged) {
+      Purging& front = purging_.front();
+      if (front.answer) {
+        const ControlToAppend answer{AnswerId(*front.answer), *front.answer};
+        const auto appended = node_->AppendControl({&answer, 1}, /*from_reserve=*/true);
+        if (!appended.ok()) {
+          Fault(Str(NameOf(front.entry), " could not be answered and is tried again"),
+                appended.status());
+          return;
+        }
+      }
+      if (const auto marked = Record(front.entry, front.done); !marked.ok()) {
+        Fault(Str(NameOf(front.entry), " could not be marked as done and is tried again"), marked);
+        return;
+      }
+      LogLine(LogLevel::kInfo, NameOf(front.entry), " is carried out",
+              front.done.retained_until
+                  ? Str("; a part is kept until ", FormatDay(*front.done.retained_until))
+                  : std::string());
+      if (front.done.retained_until) {
+        retained_.emplace(*front.done.retained_until, std::move(front.entry));
+      }
+      purging_.pop_front();
+    }
+  }
+
+  // The same answer is appended once, another (what was kept has gone) anew.
+  static EventId AnswerId(const event::v1::ErasureAnswered& answer) {
+    std::string seed = "polku/erasure-answer/v1";
+    seed.push_back('\0');
+    return DerivedEventId(seed + answer.SerializeAsString());
+  }
+
+  // ---- The own log's erasures ----
+
+  absl::Status Begin(const EventId& id, const access::CaseAccess::Erasure& erasure) {
+    // What is named must be what is there: earlier ones first.
+    CarryOutWaiting();
+    if (!todo_.empty()) return absl::UnavailableError(fault_);
+    POLKU_ASSIGN_OR_RETURN(
+        const ErasurePlan plan,
+        PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier));
+    const auto parts = plan.parts.find(kOwnLog);
+    if (parts == plan.parts.end()) {
+      LogLine(LogLevel::kInfo, "an erasure was confirmed of a case of which this log holds nothing");
+      known_.insert(id);
+      return absl::OkStatus();
+    }
+    const std::vector<event::v1::Erased> messages = MessagesFor(id, erasure, parts->second);
+    std::vector<ControlToAppend> entries;
+    for (size_t i = 0; i < messages.size(); ++i) {
+      std::string seed = "polku/erased/v1";
+      seed.push_back('\0');
+      seed += id.view();
+      AppendBigEndian32(seed, static_cast<uint32_t>(i));
+      entries.push_back({DerivedEventId(seed), messages[i]});
+    }
+    POLKU_ASSIGN_OR_RETURN(const auto receipts,
+                           node_->AppendControl(entries, /*from_reserve=*/true));
+    // It is on record: from here on the next start would carry it out as well.
+    known_.insert(id);
+    Hide(access::FenceOf(erasure.case_id), own_.text());
+    log::EntryFetcher fetcher(options_.engine);
+    for (const auto& receipt : receipts) {
+      POLKU_ASSIGN_OR_RETURN(const auto view,
+                             fetcher.Fetch(receipt.log, receipt.position, /*with_blobs=*/false));
+      POLKU_ASSIGN_OR_RETURN(auto entry, ReadErased(receipt.log, own_.text(), receipt.position,
+                                                    *view.header));
+      todo_.push_back(std::move(entry));
+    }
+    CarryOutWaiting();
+    return absl::OkStatus();
+  }
+
+  static std::vector<event::v1::Erased> MessagesFor(const EventId& id,
+                                                    const access::CaseAccess::Erasure& erasure,
+                                                    const std::vector<log::ErasedPart>& parts) {
+    event::v1::Erased head;
+    head.set_erasure_id(std::string(id.view()));
+    head.set_tier(erasure.tier);
+    head.set_legal_basis(erasure.legal_basis);
+    head.set_requested_by(erasure.requested_by);
+    head.set_confirmed_by(erasure.confirmed_by);
+    head.set_fence(std::string(access::FenceOf(erasure.case_id).view()));
+    std::vector<event::v1::Erased> messages;
+    size_t bytes = 0;
+    for (const auto& part : parts) {
+      event::v1::ErasedEntry entry;
+      entry.set_position(part.position.value());
+      for (const SectionKind kind : kAllSectionKinds) {
+        if (part.sections.has(kind)) entry.add_sections(static_cast<event::v1::SectionKind>(kind));
+      }
+      entry.set_leaf(part.leaf);
+      constexpr size_t kTagAndLength = 4;
+      const size_t size = entry.ByteSizeLong() + kTagAndLength;
+      if (messages.empty() || bytes + size > kMaxErasedBytes ||
+          static_cast<size_t>(messages.back().entries_size()) == log::kMaxErasedEntries) {
+        messages.push_back(head);
+        bytes = head.ByteSizeLong();
+      }
+      bytes += size;
+      *messages.back().add_entries() = std::move(entry);
+    }
+    return messages;
+  }
+
+  const Options options_;
+  const OriginName own_;
+  const access::Policy policy_;
+  Node* node_ = nullptr;
+  std::set<std::string> own_epochs_;
+  std::set<EventId> known_;       // requests of the own log that have their Erased
+  std::set<FencedPart> hidden_;   // nothing of these is shown
+  std::deque<ErasedEntry> todo_;  // on record, to be carried out
+  std::deque<Purging> purging_;
+  std::multimap<absl::CivilDay, ErasedEntry> retained_;  // by the last day
+  absl::Time retry_after_ = absl::InfinitePast();
+  std::string fault_;      // of the newest Work()
+  std::string told_;       // in the log
+  std::string malformed_;  // until a restart
+  Purger purger_;          // last: its thread ends before anything else does
+};
+
+}  // namespace
+
+Erasing::~Erasing() = default;
+
+absl::StatusOr<std::unique_ptr<Erasing>> Erasing::Open(Options options) {
+  auto erasing = std::make_unique<ErasingImpl>(std::move(options));
+  POLKU_RETURN_IF_ERROR(erasing->Start());
+  return erasing;
+}
+
+}  // namespace polku::host

@@ -1,0 +1,125 @@
+#include "services/host/fence.h"
+
+#include <charconv>
+#include <vector>
+
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/hash.h"
+#include "eventstore/base/status.h"
+
+namespace polku::host {
+namespace {
+
+constexpr std::string_view kHeader = "polku/fence-file/v1\n";
+constexpr std::string_view kSum = "sha256 ";
+constexpr std::string_view kNothingKept = "-";
+
+absl::Status Damaged(std::string_view path, std::string_view why) {
+  return Error(absl::StatusCode::kDataLoss, path, " is not what this service has written (", why,
+               "), and without it an old backup might bring back what was erased; restore it from the keys "
+               "directory's newest backup. Where there is none: make sure that the data directory is the "
+               "newest, not an old copy, and remove the file; it is learned again from the logs");
+}
+
+std::vector<std::string_view> Words(std::string_view line) {
+  std::vector<std::string_view> words;
+  for (;;) {
+    const size_t space = line.find(' ');
+    words.push_back(line.substr(0, space));
+    if (space == std::string_view::npos) return words;
+    line.remove_prefix(space + 1);
+  }
+}
+
+std::optional<Position> ParsePosition(std::string_view text) {
+  uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return Position(value);
+}
+
+std::string FormatLine(const Fence::Place& place, const Fence::Line& line) {
+  return Str(ToHex(line.fence.view()), " ", place.first, " ", place.second.value(), " ",
+             FormatDay(line.erased_on), " ",
+             line.retained_until ? FormatDay(*line.retained_until) : std::string(kNothingKept),
+             "\n");
+}
+
+std::optional<std::pair<Fence::Place, Fence::Line>> ParseLine(std::string_view text) {
+  const auto words = Words(text);
+  if (words.size() != 5) return std::nullopt;
+  const auto bytes = FromHex(words[0]);
+  const auto fence = bytes ? Hash::FromBytes(*bytes) : std::nullopt;
+  const auto origin = OriginName::Parse(words[1]);
+  const auto position = ParsePosition(words[2]);
+  const auto day = ParseDay(words[3]);
+  if (!fence || !origin.ok() || !position || !day) return std::nullopt;
+  Fence::Line line{*fence, *day, std::nullopt};
+  if (words[4] != kNothingKept) {
+    line.retained_until = ParseDay(words[4]);
+    if (!line.retained_until) return std::nullopt;
+  }
+  return std::pair(Fence::Place(origin->text(), *position), line);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Fence>> Fence::Open(std::string_view keys_directory) {
+  std::unique_ptr<Fence> made(new Fence(Str(keys_directory, "/", kFenceFile)));
+  const auto text = ReadFile(made->path_, kMaxFenceBytes);
+  if (absl::IsNotFound(text.status())) return made;
+  if (absl::IsInvalidArgument(text.status())) return Damaged(made->path_, "too large");
+  if (!text.ok()) return text.status();
+  POLKU_RETURN_IF_ERROR(made->Parse(*text));
+  made->found_ = true;
+  return made;
+}
+
+absl::Status Fence::Parse(std::string_view text) {
+  const size_t sum = text.rfind(Str("\n", kSum));
+  if (!text.starts_with(kHeader) || sum == std::string_view::npos) {
+    return Damaged(path_, "its first or last line is missing");
+  }
+  std::string_view rest = text.substr(0, sum + 1);
+  if (text.substr(sum + 1) != Str(kSum, ToHex(Sha256(rest).view()), "\n")) {
+    return Damaged(path_, "its checksum is another");
+  }
+  rest.remove_prefix(kHeader.size());
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    const std::string_view written = rest.substr(0, end);
+    const auto parsed = ParseLine(written);
+    // As written here and not otherwise: what reads alike and is another text has another author.
+    if (!parsed || FormatLine(parsed->first, parsed->second) != Str(written, "\n")) {
+      return Damaged(path_, "it holds what is no line of it");
+    }
+    if (!lines_.insert(*parsed).second) return Damaged(path_, "an erasure is in it twice");
+    rest.remove_prefix(end + 1);
+  }
+  return absl::OkStatus();
+}
+
+std::string Fence::Format() const {
+  std::string text(kHeader);
+  for (const auto& [place, line] : lines_) text += FormatLine(place, line);
+  return Str(text, kSum, ToHex(Sha256(text).view()), "\n");
+}
+
+void Fence::Put(std::string_view origin, Position position, const Line& line) {
+  const auto [at, added] = lines_.try_emplace(Place(origin, position), line);
+  if (!added && at->second == line) return;
+  at->second = line;
+  is_new_ = true;
+}
+
+absl::Status Fence::Write() {
+  if (!is_new_) return absl::OkStatus();
+  POLKU_RETURN_IF_ERROR(ReplaceFile(path_, Format(), 0644));
+  is_new_ = false;
+  found_ = true;
+  return absl::OkStatus();
+}
+
+}  // namespace polku::host

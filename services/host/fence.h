@@ -1,0 +1,65 @@
+// What was erased here, known again without its bytes: kept in the keys directory, outside the backups of data
+// directory and keystore, so that an old copy of either cannot bring an erased case back (README.md "Erasure
+// and retention", where the file's form is).
+#ifndef POLKU_SERVICES_HOST_FENCE_H_
+#define POLKU_SERVICES_HOST_FENCE_H_
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/civil_time.h"
+#include "eventstore/base/ids.h"
+
+namespace polku::host {
+
+// The file's name in the keys directory.
+inline constexpr std::string_view kFenceFile = "fence.txt";
+inline constexpr size_t kMaxFenceBytes = 64 << 20;  // some 300,000 erasures
+
+class Fence {
+ public:
+  struct Line {
+    Hash fence;                // access::FenceOf(case id)
+    absl::CivilDay erased_on;  // day of recording of the Erased
+    // A law of this agency's own keeps a part until then, inclusive; none: nothing is kept.
+    std::optional<absl::CivilDay> retained_until;
+    friend bool operator==(const Line&, const Line&) = default;
+  };
+  // Of which log, and where in it the Erased stands.
+  using Place = std::pair<std::string, Position>;
+  using Lines = std::map<Place, Line>;
+
+  // Reads what earlier runs left; no file: found() is false and nothing is fenced. DataLoss: the file is
+  // damaged; other errors: it cannot be read. All name it and the remedy.
+  static absl::StatusOr<std::unique_ptr<Fence>> Open(std::string_view keys_directory);
+
+  bool found() const { return found_; }
+  const std::string& path() const { return path_; }
+  const Lines& lines() const { return lines_; }
+
+  // In force at once, kept by the next Write. The line of a place that has one is replaced.
+  void Put(std::string_view origin, Position position, const Line& line);
+  // Writes what is new: the whole file, replaced; on disk when it returns. PermissionDenied, NotFound,
+  // ResourceExhausted name the file and the remedy; to be called again.
+  absl::Status Write();
+
+ private:
+  explicit Fence(std::string path) : path_(std::move(path)) {}
+  absl::Status Parse(std::string_view text);
+  std::string Format() const;
+
+  const std::string path_;
+  Lines lines_;
+  bool found_ = false;
+  bool is_new_ = false;
+};
+
+}  // namespace polku::host
+
+#endif  // POLKU_SERVICES_HOST_FENCE_H_
