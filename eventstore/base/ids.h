@@ -138,6 +138,10 @@ class SectionSet {
   friend constexpr bool operator==(SectionSet, SectionSet) = default;
   constexpr SectionSet operator|(SectionSet other) const { return SectionSet(bits_ | other.bits_); }
   constexpr SectionSet operator&(SectionSet other) const { return SectionSet(bits_ & other.bits_); }
+  constexpr SectionSet operator-(SectionSet other) const { return SectionSet(bits_ & ~other.bits_); }
+  // As stored in one byte.
+  constexpr uint8_t bits() const { return bits_; }
+  static constexpr SectionSet FromBits(uint8_t bits) { return SectionSet(bits); }
 
  private:
   explicit constexpr SectionSet(unsigned bits) : bits_(static_cast<uint8_t>(bits)) {}

@@ -2,8 +2,8 @@
 // Small on purpose (DESIGN "The log"): append groups at an expected position, read a range, side
 // indexes. One conformance suite (tests/log/engine_conformance.h) runs over every engine.
 //
-// Thread-safety: reads from any thread at any time; Commit, WriteIndex, ClearIndex and WriteRecords
-// from one thread at a time.
+// Thread-safety: reads and Purge from any thread at any time; Commit, Rewrite, WriteIndex, ClearIndex and
+// WriteRecords from one thread at a time.
 #ifndef POLKU_EVENTSTORE_LOG_ENGINE_H_
 #define POLKU_EVENTSTORE_LOG_ENGINE_H_
 
@@ -37,8 +37,8 @@ struct CommitBatch {
   std::string checkpoint;           // the signed note for new_size
   std::string head;                 // encoded LogHead (head.h), for new_size
   std::vector<KeyValue> index;      // index entries put
-  std::vector<std::string> index_deletes = {};
-  bool from_reserve = false;        // records of access and erasure: may go below the reserve for the rest
+  std::vector<std::string> index_deletes = {};  // after the puts
+  bool from_reserve = false;        // may use half of the room that is kept when the disk is full (FORMAT.md)
 };
 
 // Groups that take the place of stored ones (rewrite.h): same first positions, same positions covered. The
@@ -47,7 +47,7 @@ struct RewriteBatch {
   LogNumber log;
   std::vector<StoredGroup> groups;  // ascending; no blobs: any stored blobs value is removed
   std::vector<KeyValue> index_puts;
-  std::vector<std::string> index_deletes;
+  std::vector<std::string> index_deletes;  // after the puts
 };
 
 // What a rewrite has left behind on the disk: old values of the groups in [from, to).
@@ -170,6 +170,9 @@ class Engine {
 // What every engine checks of a commit before writing. InvalidArgument: groups are not gapless from
 // expected_size to new_size, or the head is not of new_size: a programmer's error, nothing written.
 absl::Status CheckCommit(const CommitBatch& batch);
+// What every engine checks of each group of a rewrite before writing, against the entries that are stored at its
+// first position (nullptr: none). FailedPrecondition as Engine::Rewrite.
+absl::Status CheckRewrite(LogNumber log, const StoredGroup& group, const std::string* stored);
 // The FailedPrecondition of a commit whose expected_size is not `size`.
 absl::Status SizeMismatch(const CommitBatch& batch, Position size);
 

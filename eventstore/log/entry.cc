@@ -1,5 +1,7 @@
 #include "eventstore/log/entry.h"
 
+#include <optional>
+
 #include "eventstore/base/status.h"
 
 namespace polku::log {
@@ -11,6 +13,26 @@ bool IsName(const std::string& name) { return !name.empty() && name.size() <= kM
 
 // Unknown kinds of later versions are kept; only the byte that commitments hash must fit.
 bool IsKind(int kind) { return kind >= 1 && kind <= 255; }
+
+absl::Status CheckLater(const event::v1::LaterDisclosure& later) {
+  if (!IsName(later.receiver())) return Bad("later: without receiver");
+  if (later.entries().empty() ||
+      static_cast<size_t>(later.entries_size()) > kMaxOpenedEntries) {
+    return Bad("later: does not open 1 to 2,048 entries");
+  }
+  std::optional<uint64_t> last;
+  for (const auto& entry : later.entries()) {
+    if (entry.position() >> 62 != 0) return Bad("later: a position is out of range");
+    if (last && entry.position() <= *last) return Bad("later: entries are not ascending");
+    last = entry.position();
+    int last_section = 0;
+    for (const int kind : entry.sections()) {
+      if (!IsKind(kind) || kind <= last_section) return Bad("later: sections are not ascending");
+      last_section = kind;
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -48,9 +70,20 @@ absl::Status ParseHeader(std::string_view leaf, event::v1::Header& header) {
       return Bad("control content together with a case");
     }
     if (header.commitments_size() != 0) return Bad("a control entry with sections");
+    if (!header.corrects().empty()) return Bad("a control entry that corrects another");
   } else {
     if (header.case_id().size() != CaseId::kBytes) return Bad("case_id is not 16 bytes");
     if (header.case_revision() == 0) return Bad("case_revision is 0");
+  }
+  if ((header.type() == kDisclosedType) != header.has_later()) {
+    return Bad("only a later disclosure opens entries, and it must");
+  }
+  if (header.has_later()) {
+    if (control) return Bad("a control entry that opens others");
+    POLKU_RETURN_IF_ERROR(CheckLater(header.later()));
+  }
+  if (!header.corrects().empty() && header.corrects().size() != EventId::kBytes) {
+    return Bad("corrects is not 16 bytes");
   }
   if (header.order() == 0 || header.order() >> 63 != 0) return Bad("order is out of range");
   if (!header.schema_hash().empty() && header.schema_hash().size() != Hash::kBytes) {

@@ -29,6 +29,9 @@ inline constexpr std::string_view kLeafPrefix{"polku/leaf/v1\0", 14};
 inline constexpr size_t kLeafRandomBytes = 32;
 // The type of every log's position 0, and of no other entry.
 inline constexpr std::string_view kGenesisType = "polku.event.v1.Genesis";
+// The type of every entry that opens earlier ones (header `later`), and of no other.
+inline constexpr std::string_view kDisclosedType = "polku.access.v1.Disclosed";
+inline constexpr std::string_view kErasedType = "polku.event.v1.Erased";
 
 // "polku/leaf/v1\0" ‖ random[32] ‖ header bytes. The random part keeps a withheld leaf's hash from
 // being guessed from a low-entropy header.

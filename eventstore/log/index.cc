@@ -7,6 +7,9 @@
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/group.h"
+#include "eventstore/log/records.h"
+#include "eventstore/log/replica_log.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/log/tree.h"
 
 namespace polku::log {
@@ -17,6 +20,12 @@ constexpr size_t kPutsPerWrite = 8'192;
 
 void AppendLog(std::string& key, LogNumber log) {
   AppendBigEndian32(key, static_cast<uint32_t>(log.value()));
+}
+
+std::string LogPositionKey(char kind, LogNumber log, Position position) {
+  std::string key = LogIndexPrefix(kind, log);
+  AppendBigEndian64(key, position.value());
+  return key;
 }
 
 bool ReadNumberAndRevision(ByteReader& reader, uint64_t& number, Revision& revision) {
@@ -113,10 +122,48 @@ bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_
   return true;
 }
 
-std::string ProcessedIndexKey(LogNumber log) {
-  std::string key = "w";
+std::string LogIndexPrefix(char kind, LogNumber log) {
+  std::string key(1, kind);
   AppendLog(key, log);
   return key;
+}
+
+std::string ProcessedIndexKey(LogNumber log) { return LogIndexPrefix('w', log); }
+std::string ControlIndexKey(LogNumber log, Position position) {
+  return LogPositionKey('k', log, position);
+}
+std::string WantedIndexKey(LogNumber log, Position position) {
+  return LogPositionKey('b', log, position);
+}
+std::string HoleIndexKey(LogNumber log, Position before) { return LogPositionKey('x', log, before); }
+
+std::optional<Position> ParseLogIndexKey(std::string_view key) {
+  if (key.size() != 1 + 4 + 8) return std::nullopt;
+  return Position(ReadBigEndian64(key.data() + 5));
+}
+
+std::string WantedIndexValue(SectionSet sections) {
+  return std::string(1, static_cast<char>(sections.bits()));
+}
+
+bool ParseWantedIndexValue(std::string_view value, SectionSet& sections) {
+  if (value.size() != 1) return false;
+  sections = SectionSet::FromBits(static_cast<uint8_t>(value[0]));
+  return true;
+}
+
+std::string HoleIndexValue(Position after, uint64_t missing) {
+  std::string value;
+  AppendBigEndian64(value, after.value());
+  AppendBigEndian64(value, missing);
+  return value;
+}
+
+bool ParseHoleIndexValue(std::string_view value, Position& after, uint64_t& missing) {
+  if (value.size() != 16) return false;
+  after = Position(ReadBigEndian64(value.data()));
+  missing = ReadBigEndian64(value.data() + 8);
+  return missing > 0;
 }
 
 absl::Status CheckIndexComplete(Engine& engine) {
@@ -148,6 +195,47 @@ std::vector<HeldLog> EarlierEpochs(const std::vector<HeldLog>& logs, const Origi
   std::vector<HeldLog> earlier;
   for (auto& [epoch, log] : by_epoch) earlier.push_back(std::move(log));
   return earlier;
+}
+
+absl::StatusOr<std::vector<LogNumber>> NewerEpochs(Engine& engine, std::string_view origin_text) {
+  std::vector<LogNumber> newer;
+  POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> logs, HeldLogs(engine));
+  if (logs.empty() || logs[0].number != kOwnLog) return newer;
+  POLKU_ASSIGN_OR_RETURN(const OriginName own, OriginName::Parse(logs[0].head.origin));
+  POLKU_ASSIGN_OR_RETURN(const OriginName origin, OriginName::Parse(origin_text));
+  if (origin.agency() != own.agency() || origin.service() != own.service() ||
+      origin.epoch() >= own.epoch()) {
+    return newer;
+  }
+  newer.push_back(kOwnLog);
+  for (const HeldLog& log : EarlierEpochs(logs, own)) {
+    if (log.head.origin == origin_text) continue;
+    POLKU_ASSIGN_OR_RETURN(const OriginName other, OriginName::Parse(log.head.origin));
+    if (other.epoch() > origin.epoch()) newer.push_back(log.number);
+  }
+  return newer;
+}
+
+absl::Status AddEpochEvent(Engine& engine, const std::vector<LogNumber>& newer_epochs, LogNumber log,
+                           Position position, const event::v1::Header& header,
+                           std::vector<KeyValue>& index) {
+  if (newer_epochs.empty()) return absl::OkStatus();
+  std::string key = EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency());
+  POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> value, engine.IndexGet(key));
+  if (value) {
+    Position at;
+    Revision revision;
+    LogNumber holder;
+    if (!ParseEventIndexValue(*value, at, revision, holder)) {
+      return absl::DataLossError("event index: malformed entry; run `polku reindex`");
+    }
+    if (std::find(newer_epochs.begin(), newer_epochs.end(), holder) != newer_epochs.end()) {
+      return absl::OkStatus();
+    }
+  }
+  index.emplace_back(std::move(key),
+                     EventIndexValue(position, Revision(header.case_revision()), log));
+  return absl::OkStatus();
 }
 
 namespace {
@@ -193,15 +281,121 @@ absl::Status ReadWhole(Engine& engine, const HeldLog& log, std::vector<KeyValue>
           "finds the place, a replica or backup has the right ones"));
 }
 
+// What of a replica's index rests on several of its entries: what was opened to us later ('b'), holes in our
+// running numbers ('x'), and the erasures that explain them.
+class OpenedAndErased {
+ public:
+  // `agency`: whose store it is; empty: nobody's, and nothing was opened to it. `known`: holes that the index
+  // had. A hole among a mirror's leaves shows in no entry.
+  OpenedAndErased(std::string_view agency, std::vector<VerifiedBatch::Hole> known)
+      : agency_(agency), holes_(std::move(known)) {}
+
+  void Add(Position position, const event::v1::Header& header) {
+    if (header.type() == kErasedType && header.case_id().empty()) {
+      // Of what is malformed verification tells.
+      const absl::StatusOr<std::vector<ErasedPart>> parts = ParseErased(header.control());
+      if (!parts.ok()) return;
+      for (const ErasedPart& part : *parts) {
+        ErasedPart& erased = erased_[part.position];
+        erased.sections = erased.sections | part.sections;
+        erased.leaf = erased.leaf || part.leaf;
+      }
+      return;
+    }
+    if (agency_.empty()) return;
+    if (header.has_later() && header.later().receiver() == agency_) {
+      for (const auto& entry : header.later().entries()) {
+        SectionSet& sections = opened_[Position(entry.position())];
+        for (const int kind : entry.sections()) sections.add(static_cast<SectionKind>(kind));
+      }
+    }
+    for (const auto& disclosure : header.disclosures()) {
+      if (disclosure.receiver() != agency_) continue;
+      if (disclosure.number() > number_ + 1) {
+        holes_.push_back({last_, position, disclosure.number() - number_ - 1});
+      }
+      number_ = std::max<uint64_t>(number_, disclosure.number());
+      last_ = position;
+    }
+  }
+
+  absl::Status Finish(Engine& engine, LogNumber log, Position size, std::vector<KeyValue>& puts) {
+    HeldReader reader(engine, log);
+    event::v1::Header header;
+    for (const auto& [position, listed] : opened_) {
+      SectionSet sections = listed;
+      if (const auto erased = erased_.find(position); erased != erased_.end()) {
+        const std::optional<SectionSet> left = StillWanted(sections, erased->second);
+        if (!left) continue;
+        sections = *left;
+      }
+      if (position >= size) continue;
+      POLKU_ASSIGN_OR_RETURN(const HeldPosition held, reader.Find(position));
+      if (held.leaf) {
+        POLKU_RETURN_IF_ERROR(ParseHeader(*held.leaf, header));
+        SectionSet has;
+        for (const auto& commitment : header.commitments()) {
+          has.add(static_cast<SectionKind>(commitment.kind()));
+        }
+        sections = (sections & has) - held.opened;
+        if (sections.empty()) continue;
+      }
+      puts.emplace_back(WantedIndexKey(log, position), WantedIndexValue(sections));
+    }
+    std::map<Position, VerifiedBatch::Hole> unexplained;
+    for (const VerifiedBatch::Hole& hole : holes_) {
+      if (!IsExplained(hole)) unexplained[hole.before] = hole;
+    }
+    for (const auto& [before, hole] : unexplained) {
+      puts.emplace_back(HoleIndexKey(log, before), HoleIndexValue(hole.after, hole.missing));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  bool IsExplained(const VerifiedBatch::Hole& hole) const {
+    uint64_t erased = 0;
+    for (auto it = erased_.upper_bound(hole.after); it != erased_.end() && it->first < hole.before;
+         ++it) {
+      if (it->second.leaf && ++erased == hole.missing) return true;
+    }
+    return false;
+  }
+
+  const std::string agency_;
+  std::vector<VerifiedBatch::Hole> holes_;
+  std::map<Position, ErasedPart> erased_;
+  std::map<Position, SectionSet> opened_;
+  uint64_t number_ = 0;  // the newest of ours
+  Position last_;        // of the entry that has it; 0: none, for a Genesis has no number
+};
+
+absl::StatusOr<std::vector<VerifiedBatch::Hole>> KnownHoles(Engine& engine, LogNumber log) {
+  std::vector<VerifiedBatch::Hole> holes;
+  const std::unique_ptr<IndexCursor> cursor = engine.IndexScan(LogIndexPrefix('x', log));
+  while (true) {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<KeyValue> entry, cursor->Next());
+    if (!entry) return holes;
+    VerifiedBatch::Hole hole;
+    const std::optional<Position> before = ParseLogIndexKey(entry->first);
+    // What is malformed is what a rebuild is for.
+    if (!before || !ParseHoleIndexValue(entry->second, hole.after, hole.missing)) continue;
+    hole.before = *before;
+    holes.push_back(hole);
+  }
+}
+
 }  // namespace
 
 absl::Status RebuildIndex(Engine& engine,
                           const std::function<void(uint64_t done, uint64_t total)>& progress) {
   POLKU_ASSIGN_OR_RETURN(std::vector<HeldLog> logs, HeldLogs(engine));
   std::vector<HeldLog> earlier;
+  std::string agency;
   if (!logs.empty() && logs[0].number == kOwnLog) {
     POLKU_ASSIGN_OR_RETURN(const OriginName own, OriginName::Parse(logs[0].head.origin));
     earlier = EarlierEpochs(logs, own);
+    agency = own.agency();
   }
   // Of an event in several epochs the newest counts, so that is written last.
   const auto epoch_rank = [&](LogNumber log) -> size_t {
@@ -225,7 +419,8 @@ absl::Status RebuildIndex(Engine& engine,
   };
   // A steady clock for the pace of reports only; nothing recorded depends on it.
   auto last_report = std::chrono::steady_clock::now();
-  std::map<std::string, uint64_t> numbers;
+  POLKU_ASSIGN_OR_RETURN(auto numbers, ErasedNumbers(engine));
+  std::map<LogNumber, std::vector<VerifiedBatch::Hole>> known_holes;
   uint64_t before = 0;
   const auto report = [&](Position position) {
     const auto now = std::chrono::steady_clock::now();
@@ -238,6 +433,7 @@ absl::Status RebuildIndex(Engine& engine,
   std::vector<KeyValue> nodes;
   for (const HeldLog& log : logs) {
     POLKU_RETURN_IF_ERROR(ReadWhole(engine, log, nodes, report));
+    POLKU_ASSIGN_OR_RETURN(known_holes[log.number], KnownHoles(engine, log.number));
     before += log.head.frontier.size().value();
   }
   POLKU_RETURN_IF_ERROR(engine.ClearIndex());
@@ -246,6 +442,7 @@ absl::Status RebuildIndex(Engine& engine,
     if (puts.size() >= kPutsPerWrite) POLKU_RETURN_IF_ERROR(flush());
   }
   for (const HeldLog& log : logs) {
+    OpenedAndErased opened(agency, std::move(known_holes[log.number]));
     POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
                            EntryReader::Make(engine, log.number, Position(0), false));
     while (true) {
@@ -257,6 +454,8 @@ absl::Status RebuildIndex(Engine& engine,
         puts.emplace_back(
             CaseIndexKey(*CaseId::FromBytes(header.case_id()), log.number, entry->position),
             CaseIndexValue(Order(header.order()), revision));
+      } else {
+        puts.emplace_back(ControlIndexKey(log.number, entry->position), header.type());
       }
       if (epoch_rank(log.number) > 0) {
         puts.emplace_back(
@@ -268,12 +467,16 @@ absl::Status RebuildIndex(Engine& engine,
           uint64_t& number = numbers[disclosure.receiver()];
           number = std::max<uint64_t>(number, disclosure.number());
         }
+      } else {
+        opened.Add(entry->position, header);
       }
       if (puts.size() >= kPutsPerWrite) {
         POLKU_RETURN_IF_ERROR(flush());
         report(entry->position);
       }
     }
+    POLKU_RETURN_IF_ERROR(
+        opened.Finish(engine, log.number, log.head.frontier.size(), puts));
     before += log.head.frontier.size().value();
   }
   for (const auto& [receiver, number] : numbers) {

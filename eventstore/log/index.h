@@ -21,6 +21,7 @@
 #define POLKU_EVENTSTORE_LOG_INDEX_H_
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,14 @@ std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id);
 std::string ControlIndexKey(LogNumber log, Position position);
 std::string WantedIndexKey(LogNumber log, Position position);
 std::string HoleIndexKey(LogNumber log, Position before);
+// The prefix of one log's keys of that kind: 'k', 'b' or 'x'.
+std::string LogIndexPrefix(char kind, LogNumber log);
+// The position that a key of 'k', 'b' or 'x' ends with; nullopt: malformed.
+std::optional<Position> ParseLogIndexKey(std::string_view key);
+std::string WantedIndexValue(SectionSet sections);
+std::string HoleIndexValue(Position after, uint64_t missing);
+bool ParseWantedIndexValue(std::string_view value, SectionSet& sections);
+bool ParseHoleIndexValue(std::string_view value, Position& after, uint64_t& missing);
 bool ParseTimerIndexKey(std::string_view key, absl::CivilDay& day, CaseId& case_id);
 std::string ProcessedIndexKey(LogNumber log);
 
@@ -62,6 +71,13 @@ bool ParseEventIndexValue(std::string_view value, Position& position, Revision& 
 // Those of the logs that are earlier epochs of the origin (the same agency and service), the oldest
 // first: their events count as appended before.
 std::vector<HeldLog> EarlierEpochs(const std::vector<HeldLog>& logs, const OriginName& origin);
+// Of a replica that is such an earlier epoch: the logs whose events count before its own in 'e', the own log
+// first. Of any other log: none, and its events are not in 'e'.
+absl::StatusOr<std::vector<LogNumber>> NewerEpochs(Engine& engine, std::string_view origin);
+// Adds 'e' of an entry of such a replica, unless the event is one of a newer epoch.
+absl::Status AddEpochEvent(Engine& engine, const std::vector<LogNumber>& newer_epochs, LogNumber log,
+                           Position position, const event::v1::Header& header,
+                           std::vector<KeyValue>& index);
 
 // Clears the index and rewrites 'c', 'e', 'd', 'n', 'k', 'b', 'x' and, last, 'v' from the logs; the host makes 't', 'w' and
 // 'h' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;

@@ -12,6 +12,7 @@
 #include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
 #include "eventstore/log/index.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/merkle.h"
@@ -67,11 +68,42 @@ struct EventKey {
 
 enum class Sameness { kSame, kOtherSections, kOther };
 
-// Sameness of a repeat (DESIGN "The log"): type, author, official, case, commitments, control.
+SectionSet SectionsOf(const google::protobuf::RepeatedField<int>& kinds) {
+  SectionSet sections;
+  for (const int kind : kinds) {
+    if (kind >= 1 && kind <= 255) sections.add(static_cast<SectionKind>(kind));
+  }
+  return sections;
+}
+
+bool SameLater(const std::optional<NewEntry::Later>& later, const NewEntry& earlier) {
+  if (!later || !earlier.later) return later.has_value() == earlier.later.has_value();
+  return later->receiver == earlier.later->receiver &&
+         std::equal(later->entries.begin(), later->entries.end(), earlier.later->entries.begin(),
+                    earlier.later->entries.end(),
+                    [](const NewEntry::Opened& a, const NewEntry::Opened& b) {
+                      return a.position == b.position && a.sections == b.sections;
+                    });
+}
+
+bool SameLater(const std::optional<NewEntry::Later>& later, const event::v1::Header& earlier) {
+  if (!later || !earlier.has_later()) return later.has_value() == earlier.has_later();
+  return later->receiver == earlier.later().receiver() &&
+         std::equal(later->entries.begin(), later->entries.end(), earlier.later().entries().begin(),
+                    earlier.later().entries().end(),
+                    [](const NewEntry::Opened& a, const event::v1::OpenedEntry& b) {
+                      return a.position == Position(b.position()) &&
+                             a.sections == SectionsOf(b.sections());
+                    });
+}
+
+// Sameness of a repeat (DESIGN "The log"): type, author, official, case, commitments, control, what it
+// corrects and what it opens to whom.
 Sameness Compare(const NewEntry& entry, const NewEntry& earlier) {
   if (entry.type != earlier.type || entry.author_agency != earlier.author_agency ||
       entry.author_official != earlier.author_official || entry.case_id != earlier.case_id ||
-      entry.control != earlier.control) {
+      entry.control != earlier.control || entry.corrects != earlier.corrects ||
+      !SameLater(entry.later, earlier)) {
     return Sameness::kOther;
   }
   const bool same =
@@ -85,9 +117,12 @@ Sameness Compare(const NewEntry& entry, const NewEntry& earlier) {
 Sameness Compare(const NewEntry& entry, const event::v1::Header& earlier) {
   const std::string_view case_id =
       entry.case_id.is_zero() ? std::string_view() : entry.case_id.view();
+  const std::string_view corrects =
+      entry.corrects.is_zero() ? std::string_view() : entry.corrects.view();
   if (entry.type != earlier.type() || entry.author_agency != earlier.author_agency() ||
       entry.author_official != earlier.author_official() || case_id != earlier.case_id() ||
-      entry.control != earlier.control()) {
+      entry.control != earlier.control() || corrects != earlier.corrects() ||
+      !SameLater(entry.later, earlier)) {
     return Sameness::kOther;
   }
   const bool same = std::equal(
@@ -116,7 +151,11 @@ absl::StatusOr<std::optional<Receipt>> FindStored(Engine& engine, EntryFetcher& 
   if (!ParseEventIndexValue(*found, receipt.position, receipt.revision, receipt.log)) {
     return absl::DataLossError("event index: malformed entry; run `polku reindex`");
   }
-  POLKU_ASSIGN_OR_RETURN(EntryView stored, fetcher.Fetch(receipt.log, receipt.position, false));
+  absl::StatusOr<EntryView> fetched = fetcher.Fetch(receipt.log, receipt.position, false);
+  // Erased since the index was read.
+  if (absl::IsNotFound(fetched.status())) return std::optional<Receipt>();
+  if (!fetched.ok()) return fetched.status();
+  EntryView stored = *std::move(fetched);
   if (stored.header->event_id() != entry.id.view()) {
     return absl::DataLossError(Str("event index: log ", receipt.log.value(), " position ",
                                    receipt.position.value(),
@@ -193,6 +232,25 @@ absl::Status ValidateEntry(const NewEntry& entry) {
     return bad("must have either a case or control content");
   }
   if (control && !entry.sections.empty()) return bad("a control entry takes no sections");
+  if (control && !entry.corrects.is_zero()) return bad("a control entry corrects no other");
+  if ((entry.type == kDisclosedType) != entry.later.has_value()) {
+    return bad("only a later disclosure opens entries, and it must");
+  }
+  if (entry.later) {
+    const NewEntry::Later& later = *entry.later;
+    if (control) return bad("a control entry opens no others");
+    if (!is_name(later.receiver)) {
+      return bad("a later disclosure needs a receiver of 1 to 255 bytes of UTF-8");
+    }
+    if (later.entries.empty() || later.entries.size() > kMaxOpenedEntries) {
+      return bad("a later disclosure opens 1 to 2,048 entries");
+    }
+    for (size_t i = 1; i < later.entries.size(); ++i) {
+      if (later.entries[i].position <= later.entries[i - 1].position) {
+        return bad("opened entries must ascend by position, each once");
+      }
+    }
+  }
   if (entry.newest_cause.value() >= kMaxOrder) return bad("order of its newest cause out of range");
   for (const CauseRef& cause : entry.causes) {
     if (!is_name(cause.origin)) return bad("cause needs an origin of 1 to 255 bytes of UTF-8");
@@ -223,11 +281,22 @@ absl::Status ValidateEntry(const NewEntry& entry) {
   return absl::OkStatus();
 }
 
+bool IsSigningChange(const NewEntry& entry) {
+  event::v1::KeyChanged change;
+  return entry.type == event::v1::KeyChanged::descriptor()->full_name() &&
+         change.ParseFromString(entry.control) && change.use() == event::v1::KEY_USE_SIGNING;
+}
+
 absl::Status ValidateRequest(const AppendRequest& request) {
   if (request.entries.empty() || request.entries.size() > kMaxEntriesPerAppend) {
     return absl::InvalidArgumentError("an append takes 1 to 1,024 entries");
   }
-  for (const NewEntry& entry : request.entries) POLKU_RETURN_IF_ERROR(ValidateEntry(entry));
+  for (const NewEntry& entry : request.entries) {
+    POLKU_RETURN_IF_ERROR(ValidateEntry(entry));
+    if (&entry != &request.entries.back() && IsSigningChange(entry)) {
+      return absl::InvalidArgumentError("a change of the signing key is the last entry of its append");
+    }
+  }
   for (const ExpectedRevision& expected : request.expected) {
     if (expected.case_id.is_zero()) {
       return absl::InvalidArgumentError("an expected revision without case");
@@ -320,12 +389,17 @@ class LogImpl final : public Log {
     Order last_order;
   };
 
+  absl::StatusOr<proof::LogKeys> LoadKeys();
   void Lead(const std::vector<Waiter*>& drained);
   void Process(std::span<Work> work);
   void BeginStage();
   void Stage(Work& work);
   absl::Status StageNew(const AppendRequest& request);
-  void CommitStage(std::span<Work> work);
+  absl::Status CheckOpened(const NewEntry& entry, Position before);
+  // False: the disk is full, nothing was written, and some of the work may use the reserve if it goes alone;
+  // all of it is answered as not appended.
+  bool CommitStage(std::span<Work> work);
+  void CommitFromReserve(std::span<Work> work);
   absl::Status CommitRecovered(const VerifiedBatch& batch);
   // What a failed commit is answered with; unless nothing was written, no other may follow.
   absl::Status Stop(const absl::Status& failed);
@@ -351,6 +425,7 @@ class LogImpl final : public Log {
   Published published_;  // guarded by state_mu_
 
   // All below belongs to the leader.
+  std::optional<proof::LogKeys> keys_;  // set by Load
   proof::Frontier frontier_;
   Order last_order_;
   RevisionCache revision_cache_;
@@ -384,6 +459,19 @@ class LogImpl final : public Log {
   Undo undo_;
 };
 
+absl::StatusOr<proof::LogKeys> LogImpl::LoadKeys() {
+  const proof::VerifierKey& ours = options_.signer->verifier();
+  POLKU_ASSIGN_OR_RETURN(auto keys, OwnKeys(engine_, options_.first_key.value_or(ours)));
+  if (keys.newest().key() != ours.key() && !options_.first_key) {
+    return absl::FailedPreconditionError(
+        Str("log ", options_.origin.text(), ": its newest signing key is ", keys.newest().Format(),
+            ", and ours is ", ours.Format(),
+            "; use the newest key, or, when this is an old copy of the log, fetch what is missing with `polku "
+            "recover`"));
+  }
+  return keys;
+}
+
 absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
   const std::string& origin = options_.origin.text();
   POLKU_RETURN_IF_ERROR(CheckIndexComplete(engine_));
@@ -401,8 +489,8 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
     POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> note,
                            engine_.ReadCheckpoint(kOwnLog, size));
     if (!note) return absl::DataLossError(Str("log ", origin, ": no checkpoint"));
-    const absl::StatusOr<proof::Checkpoint> checkpoint =
-        proof::VerifyCheckpoint(*note, options_.signer->verifier());
+    POLKU_ASSIGN_OR_RETURN(keys_, LoadKeys());
+    const absl::StatusOr<proof::Checkpoint> checkpoint = proof::VerifyCheckpoint(*note, *keys_);
     if (!checkpoint.ok()) {
       if (checkpoint.status().code() == absl::StatusCode::kUnauthenticated) {
         return absl::FailedPreconditionError(
@@ -419,7 +507,8 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
     }
     if (size > Position(0)) {
       const Position last(size.value() - 1);
-      POLKU_RETURN_IF_ERROR(fetcher_.Fetch(kOwnLog, last, false).status());
+      const absl::Status readable = fetcher_.Fetch(kOwnLog, last, false).status();
+      if (!readable.ok() && !absl::IsNotFound(readable)) return readable;  // not found: erased
     }
     frontier_ = head.frontier;
     last_order_ = head.last_order;
@@ -437,6 +526,7 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
     return absl::OkStatus();
   }
 
+  keys_ = options_.first_key.value_or(options_.signer->verifier());
   if (genesis_curve_key.empty()) return absl::OkStatus();
   if (genesis_curve_key.size() != 32) {
     return absl::InvalidArgumentError("the CURVE public key of a Genesis is 32 bytes");
@@ -515,6 +605,10 @@ void LogImpl::Lead(const std::vector<Waiter*>& drained) {
     for (size_t i = 0; i < waiter->requests.size(); ++i) {
       Work& item = work.emplace_back(Work{&waiter->requests[i], &waiter->results[i]});
       item.result->status = stopped_.ok() ? ValidateRequest(*item.request) : stopped_;
+      if (item.result->status.ok() && keys_->newest().key() != options_.signer->verifier().key()) {
+        item.result->status = absl::FailedPreconditionError(
+            "this log is opened to be recovered: its newest entries, and the key that signs, are not in it yet");
+      }
       if (!item.result->status.ok()) {
         work.pop_back();
       } else {
@@ -538,7 +632,11 @@ void LogImpl::Process(std::span<Work> work) {
     }
     BeginStage();
     size_t end = begin;
-    while (end < work.size() && staged_.bytes < kMaxCommitBytes) Stage(work[end++]);
+    bool changes_key = false;  // what comes after it is of the next commit, and of the new key
+    while (end < work.size() && staged_.bytes < kMaxCommitBytes && !changes_key) {
+      changes_key = IsSigningChange(work[end].request->entries.back());
+      Stage(work[end++]);
+    }
     if (!staged_.entries.empty()) CommitStage(work.subspan(begin, end - begin));
     begin = end;
   }
@@ -680,6 +778,37 @@ std::string_view LogImpl::NextRandom() {
   return bytes;
 }
 
+// What a later disclosure opens must be there: earlier entries of its case, and only sections that they have.
+// `before`: its own position. Entries that wait in this commit count.
+absl::Status LogImpl::CheckOpened(const NewEntry& entry, Position before) {
+  EntryFetcher fetcher(engine_);  // an erasure may be newer than the group that `fetcher_` keeps
+  const uint64_t durable = frontier_.size().value();
+  for (const NewEntry::Opened& opened : entry.later->entries) {
+    const auto bad = [&](std::string_view what) {
+      return absl::InvalidArgumentError(Str("entry ", FormatEventId(entry.id), ": position ",
+                                            opened.position.value(), what));
+    };
+    constexpr std::string_view kNotOfCase = " is no earlier entry of its case";
+    if (opened.position >= before) return bad(kNotOfCase);
+    SectionSet has;
+    if (opened.position.value() >= durable) {
+      const NewEntry& staged = *staged_.entries[opened.position.value() - durable].entry;
+      if (staged.case_id != entry.case_id) return bad(kNotOfCase);
+      for (const SealedSection& section : staged.sections) has.add(section.kind);
+    } else {
+      const absl::StatusOr<EntryView> stored = fetcher.Fetch(kOwnLog, opened.position, false);
+      if (absl::IsNotFound(stored.status())) return bad(" is erased");
+      if (!stored.ok()) return stored.status();
+      if (stored->header->case_id() != entry.case_id.view()) return bad(kNotOfCase);
+      for (const auto& commitment : stored->header->commitments()) {
+        has.add(static_cast<SectionKind>(commitment.kind()));
+      }
+    }
+    if (!(opened.sections - has).empty()) return bad(" has not all the sections that are opened");
+  }
+  return absl::OkStatus();
+}
+
 // Numbers, serializes and adds the request's new entries. Until the last of them is serialized
 // nothing but the undoable maps changes.
 absl::Status LogImpl::StageNew(const AppendRequest& request) {
@@ -761,6 +890,28 @@ absl::Status LogImpl::StageNew(const AppendRequest& request) {
       added->set_number(++it->second);
     }
     header_.set_control(entry.control);
+    if (!entry.corrects.is_zero()) header_.set_corrects(entry.corrects.data(), EventId::kBytes);
+    if (entry.later) {
+      if (absl::Status status = CheckOpened(entry, position); !status.ok()) {
+        return fail(std::move(status));
+      }
+      auto& later = *header_.mutable_later();
+      later.set_receiver(entry.later->receiver);
+      later.set_agreement_position(entry.later->agreement.value());
+      for (const NewEntry::Opened& opened : entry.later->entries) {
+        auto* added = later.add_entries();
+        added->set_position(opened.position.value());
+        for (const SectionKind kind : kAllSectionKinds) {
+          if (opened.sections.has(kind)) {
+            added->add_sections(static_cast<event::v1::SectionKind>(kind));
+          }
+        }
+      }
+    }
+    if (IsSigningChange(entry)) {
+      proof::LogKeys after = *keys_;
+      if (auto taken = TakeSigningChange(header_, position, after); !taken.ok()) return fail(taken);
+    }
 
     const size_t start = arena_.size();
     const size_t header_bytes = header_.ByteSizeLong();
@@ -808,6 +959,8 @@ absl::Status LogImpl::StageNew(const AppendRequest& request) {
     if (!entry.case_id.is_zero()) {
       staged_.batch.index.emplace_back(CaseIndexKey(entry.case_id, kOwnLog, receipt.position),
                                        CaseIndexValue(receipt.order, receipt.revision));
+    } else {
+      staged_.batch.index.emplace_back(ControlIndexKey(kOwnLog, receipt.position), entry.type);
     }
     staged_.batch.index.emplace_back(EventIndexKey(entry.id, entry.author_agency),
                                      EventIndexValue(receipt.position, receipt.revision));
@@ -826,9 +979,16 @@ void LogImpl::CloseGroup() {
   staged_.group_first = staged_.frontier.size();
 }
 
-void LogImpl::CommitStage(std::span<Work> work) {
+bool LogImpl::CommitStage(std::span<Work> work) {
   if (staged_.group.count() > 0) CloseGroup();
   CommitBatch& batch = staged_.batch;
+  bool any_from_reserve = false;
+  batch.from_reserve = true;
+  for (const Work& item : work) {
+    if (!item.rests_on_commit) continue;
+    any_from_reserve = any_from_reserve || item.request->from_reserve;
+    batch.from_reserve = batch.from_reserve && item.request->from_reserve;
+  }
   batch.log = kOwnLog;
   batch.expected_size = frontier_.size();
   batch.new_size = staged_.frontier.size();
@@ -852,9 +1012,13 @@ void LogImpl::CommitStage(std::span<Work> work) {
     }
     for (const auto& [receiver, number] : staged_.numbers) numbers_[receiver] = number;
     put_index_version_ = false;
+    if (IsSigningChange(*staged_.entries.back().entry)) {
+      stopped_ = absl::UnavailableError(
+          "the signing key was changed: nothing more is signed with the old one; reopen the log with the new one");
+    }
     const std::lock_guard lock(state_mu_);
     published_ = {batch.new_size, last_order_, std::move(batch.checkpoint)};
-    return;
+    return true;
   }
 
   const absl::Status answer = Stop(status);
@@ -863,6 +1027,8 @@ void LogImpl::CommitStage(std::span<Work> work) {
     *item.result = AppendResult{};
     item.result->status = answer;
   }
+  return status.code() != absl::StatusCode::kResourceExhausted || batch.from_reserve ||
+         !any_from_reserve;
 }
 
 absl::Status LogImpl::Stop(const absl::Status& failed) {
@@ -907,6 +1073,7 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
   CommitBatch commit;
   std::vector<proof::Node> nodes;
   DisclosureNumbers numbers;
+  proof::LogKeys keys = *keys_;
   LogHead head;
   head.origin = origin;
   head.frontier = frontier_;
@@ -919,7 +1086,12 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
         return absl::InvalidArgumentError(
             Str("log ", origin, ": recovered position ", position.value(), ": ", what));
       };
-      if (item.leaf.empty()) return bad("is withheld; recover from a mirror");
+      if (item.leaf.empty()) {
+        // Erased: its hash alone is left, in the mirror as here.
+        if (item.withheld.level > 0) return bad("is withheld; recover from a mirror");
+        head.frontier.AppendLeafHash(item.withheld.hash, &nodes);
+        continue;
+      }
       for (const BlobView& blob : view.BlobsAt(item.offset)) {
         if (!blob.secret.empty()) return bad("brings a section's secret, which no own log keeps");
       }
@@ -928,11 +1100,16 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
       if (order <= head.last_order) return bad("its order does not rise");
       head.last_order = order;
       head.frontier.AppendLeafHash(proof::LeafHash(item.leaf), &nodes);
+      if (auto taken = TakeSigningChange(header_, position, keys); !taken.ok()) {
+        return bad(ToStd(taken.message()));
+      }
       const Revision revision(header_.case_revision());
       if (!header_.case_id().empty()) {
         commit.index.emplace_back(
             CaseIndexKey(*CaseId::FromBytes(header_.case_id()), kOwnLog, position),
             CaseIndexValue(order, revision));
+      } else {
+        commit.index.emplace_back(ControlIndexKey(kOwnLog, position), header_.type());
       }
       commit.index.emplace_back(
           EventIndexKey(*EventId::FromBytes(header_.event_id()), header_.author_agency()),
@@ -943,7 +1120,7 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
     }
   }
   const absl::StatusOr<proof::Checkpoint> checkpoint =
-      proof::VerifyCheckpoint(batch.checkpoint, options_.signer->verifier());
+      proof::VerifyCheckpoint(batch.checkpoint, keys);
   if (!checkpoint.ok()) {
     return absl::InvalidArgumentError(
         Str("log ", origin, ": recovered checkpoint: ", ToStd(checkpoint.status().message())));
@@ -964,6 +1141,7 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
   AddNodes(kOwnLog, nodes, commit.index);
   if (put_index_version_) commit.index.emplace_back(kIndexVersionKey, kIndexVersion);
   if (const absl::Status status = engine_.Commit(commit); !status.ok()) return Stop(status);
+  keys_ = std::move(keys);
   frontier_ = std::move(head.frontier);
   last_order_ = head.last_order;
   for (const auto& [receiver, number] : numbers) numbers_[receiver] = number;

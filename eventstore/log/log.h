@@ -122,6 +122,9 @@ struct LogOptions {
   WallClock clock;
   RandomBytes random;
   const proof::Signer* signer;  // borrowed, outlives the log
+  // For Recover only: the Genesis's key, where the log may be an old copy, or lost, from before its signing key
+  // was changed. Then nothing can be appended until what is missing is there.
+  std::optional<proof::VerifierKey> first_key = std::nullopt;
   std::optional<Predecessor> predecessor = std::nullopt;  // for a Genesis that is to be written
 };
 
@@ -130,14 +133,16 @@ class Log {
   // Opens the log that the engine holds as kOwnLog; an empty log gets its Genesis written when
   // `genesis_curve_key` (32 bytes) is given; where the engine holds earlier epochs of the origin, its order
   // is above all of theirs and the index is then made anew. FailedPrecondition: the engine holds another
-  // origin's log or was signed with another key. DataLoss: head and log disagree.
+  // origin's log or its newest signing key is another. DataLoss: head and log disagree.
   static absl::StatusOr<std::unique_ptr<Log>> Open(Engine& engine, LogOptions options,
                                                    std::string_view genesis_curve_key);
   virtual ~Log() = default;
 
   // Appends as many requests as possible in one commit group: one batch, one sync, one checkpoint.
   // Results in the order of the requests. Thread-safe: concurrent callers are drained into one
-  // group by whichever of them leads. A later request sees the effect of an earlier one.
+  // group by whichever of them leads. A later request sees the effect of an earlier one. A change of the signing
+  // key (KeyChanged of use SIGNING; the last entry of its request) ends its commit, and nothing can be
+  // appended after it (Unavailable) before the log was opened with the new key.
   virtual std::vector<AppendResult> Append(std::span<const AppendRequest> requests) = 0;
 
   // The receipts of an earlier append of exactly these entries: nullopt when any of them is new.

@@ -62,8 +62,28 @@ class MemoryEngine final : public Engine {
     log.head = batch.head;
     log.size = batch.new_size;
     for (const auto& [key, value] : batch.index) index_[key] = value;
+    for (const std::string& key : batch.index_deletes) index_.erase(key);
     return absl::OkStatus();
   }
+
+  absl::Status Rewrite(const RewriteBatch& batch) override {
+    const std::unique_lock lock(mu_);
+    const auto log = logs_.find(batch.log);
+    for (const StoredGroup& group : batch.groups) {
+      const std::string* stored = nullptr;
+      if (log != logs_.end()) {
+        const auto found = log->second.groups.find(group.first);
+        if (found != log->second.groups.end()) stored = &found->second.entries;
+      }
+      POLKU_RETURN_IF_ERROR(CheckRewrite(batch.log, group, stored));
+    }
+    for (const StoredGroup& group : batch.groups) log->second.groups[group.first] = group;
+    for (const auto& [key, value] : batch.index_puts) index_[key] = value;
+    for (const std::string& key : batch.index_deletes) index_.erase(key);
+    return absl::OkStatus();
+  }
+  // A value that was replaced is nowhere any more.
+  absl::Status Purge(std::span<const PurgeRange> /*ranges*/) override { return absl::OkStatus(); }
 
   absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
     const std::shared_lock lock(mu_);
@@ -270,6 +290,20 @@ absl::Status CheckCommit(const CommitBatch& batch) {
     return absl::InvalidArgumentError("commit: head or checkpoint is not that of the new size");
   }
   if (batch.log.value() > UINT32_MAX) return absl::InvalidArgumentError("commit: log number");
+  return absl::OkStatus();
+}
+
+absl::Status CheckRewrite(LogNumber log, const StoredGroup& group, const std::string* stored) {
+  const auto bad = [&](std::string_view what) {
+    return absl::FailedPreconditionError(Str("log ", log.value(), " position ",
+                                             group.first.value(), ": rewrite: ", what));
+  };
+  if (stored == nullptr) return bad("no stored group starts there");
+  const absl::StatusOr<uint64_t> count = GroupCount(group.entries);
+  const absl::StatusOr<uint64_t> before = GroupCount(*stored);
+  if (!count.ok() || !before.ok() || *count != *before) {
+    return bad("it does not end where the stored group does");
+  }
   return absl::OkStatus();
 }
 

@@ -11,6 +11,8 @@
 namespace polku::log {
 namespace {
 
+constexpr std::string_view kErasedNumberPrefix = "d";
+
 constexpr size_t kTimeBytes = 8;
 constexpr size_t kSignatureBytes = 64;
 constexpr size_t kFixedBytes = 8 + Hash::kBytes + 4 + kSignatureBytes + 8;
@@ -391,6 +393,33 @@ absl::Status KeepFork(Engine& engine, std::string_view origin, absl::Time found_
   AppendBigEndian32(key, static_cast<uint32_t>(kept.size()));
   const KeyValue put(std::move(key), std::string(pair));
   return engine.WriteRecords({&put, 1}, /*sync=*/true);
+}
+
+absl::Status KeepErasedNumbers(Engine& engine, const std::map<std::string, uint64_t>& numbers) {
+  std::vector<KeyValue> puts;
+  for (const auto& [receiver, number] : numbers) {
+    std::string key = Str(kErasedNumberPrefix, receiver);
+    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> kept, engine.RecordGet(key));
+    if (kept && kept->size() == 8 && ReadBigEndian64(kept->data()) >= number) continue;
+    puts.emplace_back(std::move(key), BigEndian64(number));
+  }
+  if (puts.empty()) return absl::OkStatus();
+  return engine.WriteRecords(puts, /*sync=*/true);
+}
+
+absl::StatusOr<std::map<std::string, uint64_t>> ErasedNumbers(Engine& engine) {
+  std::map<std::string, uint64_t> numbers;
+  const std::unique_ptr<IndexCursor> cursor = engine.RecordScan(kErasedNumberPrefix);
+  while (true) {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<KeyValue> record, cursor->Next());
+    if (!record) return numbers;
+    if (record->second.size() != 8) {
+      return absl::DataLossError(Str("record of a running number, key ", ToHex(record->first),
+                                     ": malformed; restore the data directory from a backup"));
+    }
+    numbers[record->first.substr(kErasedNumberPrefix.size())] =
+        ReadBigEndian64(record->second.data());
+  }
 }
 
 }  // namespace polku::log

@@ -5,6 +5,7 @@
 //   'c' log[4] witness name 00 time[8]  → size[8] ‖ root[32] ‖ key id[4] ‖ signature[64] ‖ proven to[8] ‖
 //                                         hashes[32 * n]
 //   'f' origin 00 found at[8] sequence[4] → a checkpoint pair (proof/proof_file.h)
+//   'd' receiver agency                   → number[8]
 // Forks go by the origin's name: evidence may come before anything of a log is stored, when its number is not
 // its own yet.
 // A cosignature that is not of this form is passed over: one damaged record keeps nobody from the others,
@@ -12,7 +13,9 @@
 #ifndef POLKU_EVENTSTORE_LOG_RECORDS_H_
 #define POLKU_EVENTSTORE_LOG_RECORDS_H_
 
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,6 +84,12 @@ absl::StatusOr<std::vector<KeptFork>> Forks(Engine& engine, std::string_view ori
 // Of every origin, by name; also of those of which nothing is stored. DataLoss: a record is malformed, and
 // nobody is told of it.
 absl::StatusOr<std::vector<KeptFork>> AllForks(Engine& engine, const MalformedFn& malformed = {});
+
+// The largest running numbers that were given to receivers in entries of the own log whose leaves are erased
+// (rewrite.h): no number is ever given twice, and the entries cannot tell them any more. Synced; a number that
+// is not above the one kept changes nothing.
+absl::Status KeepErasedNumbers(Engine& engine, const std::map<std::string, uint64_t>& numbers);
+absl::StatusOr<std::map<std::string, uint64_t>> ErasedNumbers(Engine& engine);
 
 }  // namespace polku::log
 

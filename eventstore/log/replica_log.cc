@@ -1,6 +1,7 @@
 #include "eventstore/log/replica_log.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "eventstore/base/status.h"
@@ -27,7 +28,10 @@ class ReplicaLogImpl final : public ReplicaLog {
           Str("replica of ", head_.origin, ": batch is of ", batch.head.origin));
     }
     if (size() == Position(0)) POLKU_RETURN_IF_ERROR(TakeNumber());
-    POLKU_RETURN_IF_ERROR(FindNewerEpochs());
+    // The own log goes on from this one when it is a later epoch of the same service: then the events
+    // here are repeats for it (index.h, 'e').
+    POLKU_ASSIGN_OR_RETURN(const std::vector<LogNumber> newer_epochs,
+                           NewerEpochs(engine_, head_.origin));
 
     CommitBatch commit;
     commit.log = number_;
@@ -42,21 +46,27 @@ class ReplicaLogImpl final : public ReplicaLog {
         if (item.leaf.empty()) continue;
         POLKU_RETURN_IF_ERROR(ParseHeader(item.leaf, header_));
         const Position position(group.first.value() + item.offset);
-        const Revision revision(header_.case_revision());
-        if (!newer_epochs_.empty()) {
-          std::string key =
-              EventIndexKey(*EventId::FromBytes(header_.event_id()), header_.author_agency());
-          POLKU_ASSIGN_OR_RETURN(const bool is_newer, IsInNewerEpoch(key));
-          if (!is_newer) {
-            commit.index.emplace_back(std::move(key),
-                                      EventIndexValue(position, revision, number_));
-          }
+        POLKU_RETURN_IF_ERROR(AddEpochEvent(engine_, newer_epochs, number_, position, header_,
+                                            commit.index));
+        if (header_.case_id().empty()) {
+          commit.index.emplace_back(ControlIndexKey(number_, position), header_.type());
+          continue;
         }
-        if (header_.case_id().empty()) continue;
         commit.index.emplace_back(
             CaseIndexKey(*CaseId::FromBytes(header_.case_id()), number_, position),
-            CaseIndexValue(Order(header_.order()), revision));
+            CaseIndexValue(Order(header_.order()), Revision(header_.case_revision())));
       }
+    }
+    for (const WantedEntry& wanted : batch.wanted) {
+      commit.index.emplace_back(WantedIndexKey(number_, wanted.position),
+                                WantedIndexValue(wanted.sections));
+    }
+    for (const VerifiedBatch::Hole& hole : batch.holes) {
+      commit.index.emplace_back(HoleIndexKey(number_, hole.before),
+                                HoleIndexValue(hole.after, hole.missing));
+    }
+    for (const Position before : batch.explained) {
+      commit.index_deletes.push_back(HoleIndexKey(number_, before));
     }
     AddNodes(number_, batch.nodes, commit.index);
     commit.groups = batch.groups;
@@ -65,42 +75,25 @@ class ReplicaLogImpl final : public ReplicaLog {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<std::vector<VerifiedBatch::Hole>> UnexplainedHoles() override {
+    std::vector<VerifiedBatch::Hole> holes;
+    // A replica of which nothing is stored has no number of its own yet.
+    if (size() == Position(0)) return holes;
+    const std::unique_ptr<IndexCursor> cursor = engine_.IndexScan(LogIndexPrefix('x', number_));
+    while (true) {
+      POLKU_ASSIGN_OR_RETURN(const std::optional<KeyValue> entry, cursor->Next());
+      if (!entry) return holes;
+      const std::optional<Position> before = ParseLogIndexKey(entry->first);
+      VerifiedBatch::Hole& hole = holes.emplace_back();
+      if (!before || !ParseHoleIndexValue(entry->second, hole.after, hole.missing)) {
+        return absl::DataLossError("index of holes: malformed entry; run `polku reindex`");
+      }
+      hole.before = *before;
+    }
+  }
+
   LogNumber number() const override { return number_; }
   const LogHead& head() const override { return head_; }
-
-  // The own log goes on from this one when it is a later epoch of the same service: then the events
-  // here are repeats for it (index.h, 'e').
-  absl::Status FindNewerEpochs() {
-    newer_epochs_.clear();
-    POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> logs, HeldLogs(engine_));
-    if (logs.empty() || logs[0].number != kOwnLog) return absl::OkStatus();
-    POLKU_ASSIGN_OR_RETURN(const OriginName own, OriginName::Parse(logs[0].head.origin));
-    POLKU_ASSIGN_OR_RETURN(const OriginName origin, OriginName::Parse(head_.origin));
-    if (origin.agency() != own.agency() || origin.service() != own.service() ||
-        origin.epoch() >= own.epoch()) {
-      return absl::OkStatus();
-    }
-    newer_epochs_.push_back(kOwnLog);
-    for (const HeldLog& log : EarlierEpochs(logs, own)) {
-      if (log.head.origin == head_.origin) continue;
-      POLKU_ASSIGN_OR_RETURN(const OriginName other, OriginName::Parse(log.head.origin));
-      if (other.epoch() > origin.epoch()) newer_epochs_.push_back(log.number);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<bool> IsInNewerEpoch(std::string_view event_index_key) {
-    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> value,
-                           engine_.IndexGet(event_index_key));
-    if (!value) return false;
-    Position position;
-    Revision revision;
-    LogNumber log;
-    if (!ParseEventIndexValue(*value, position, revision, log)) {
-      return absl::DataLossError("event index: malformed entry; run `polku reindex`");
-    }
-    return std::find(newer_epochs_.begin(), newer_epochs_.end(), log) != newer_epochs_.end();
-  }
 
   // Another replica may have taken our number since, as long as nothing of ours is stored.
   absl::Status TakeNumber() {
@@ -117,7 +110,6 @@ class ReplicaLogImpl final : public ReplicaLog {
   LogNumber number_;
   LogHead head_;
   bool first_of_store_ = false;
-  std::vector<LogNumber> newer_epochs_;  // empty unless this is an earlier epoch of the own log
   event::v1::Header header_;
 };
 

@@ -31,6 +31,19 @@ struct HeldPosition {
 };
 // OutOfRange: the log is not that long. DataLoss: corrupt.
 absl::StatusOr<HeldPosition> FindHeld(Engine& engine, LogNumber log, Position position);
+// The same for many positions: the last group is kept, as it was when it was read. Not thread-safe.
+class HeldReader {
+ public:
+  HeldReader(Engine& engine, LogNumber log) : engine_(engine), log_(log) {}
+  absl::StatusOr<HeldPosition> Find(Position position);
+
+ private:
+  Engine& engine_;
+  const LogNumber log_;
+  StoredGroup group_;
+  GroupView view_;  // into group_
+  bool loaded_ = false;
+};
 
 struct FilledBlob {
   SectionKind kind;
@@ -64,9 +77,16 @@ struct ErasedPart {
   SectionSet sections;
   bool leaf = false;
 };
+// What a polku.event.v1.Erased (its serialized form) names. DataLoss: not of its form.
+absl::StatusOr<std::vector<ErasedPart>> ParseErased(std::string_view control);
+// What is still wanted of a wanted entry after that erasure of it; nullopt: nothing.
+std::optional<SectionSet> StillWanted(SectionSet sections, const ErasedPart& erased);
+
 // Removes blobs and leaves (a leaf becomes its hash) and the index entries of removed leaves, in synced
-// commits; own log and replicas alike. What is not there (any more) is no error. The old bytes are still
-// on the disk, in files that the engine no longer reads, until Engine::Purge of the result.
+// commits; own log and replicas alike. What is not there (any more) is no error, and is in the result too. The
+// old bytes are still on the disk, in files that the engine no longer reads, until Engine::Purge of the result.
+// OutOfRange: the log is not that long. InvalidArgument: a leaf is that of a control entry, which are never
+// erased. Parts below the one in question may be done then.
 absl::StatusOr<std::vector<PurgeRange>> EraseEntries(Engine& engine, LogNumber log,
                                                      std::span<const ErasedPart> parts);
 

@@ -38,12 +38,44 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
   }
 
   absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
-    if (mode_ == OpenMode::kReadOnly) {
-      return absl::FailedPreconditionError(Str(directory_, ": opened read-only"));
-    }
+    POLKU_RETURN_IF_ERROR(Writable());
     rocksdb::WriteBatch batch;
     for (const auto& [name, value] : sealed) batch.Put(name, value).PermitUncheckedError();
     return writer_.Write(batch, /*sync=*/true);
+  }
+
+  absl::Status Delete(std::span<const std::string> names) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    rocksdb::WriteBatch batch;
+    for (const std::string& name : names) batch.Delete(name).PermitUncheckedError();
+    return writer_.Write(batch, /*sync=*/true, /*from_reserve=*/true);
+  }
+
+  absl::Status ReplaceAll(std::span<const std::pair<std::string, std::string>> sealed) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    rocksdb::WriteBatch batch;
+    POLKU_RETURN_IF_ERROR(ForEach([&](std::string_view name, std::string_view) {
+      batch.Delete(ToSlice(name)).PermitUncheckedError();
+      return absl::OkStatus();
+    }));
+    for (const auto& [name, value] : sealed) batch.Put(name, value).PermitUncheckedError();
+    return writer_.Write(batch, /*sync=*/true);
+  }
+
+  absl::Status ForEach(const std::function<absl::Status(std::string_view, std::string_view)>& visit)
+      override {
+    const std::unique_ptr<rocksdb::Iterator> iterator(
+        database_.db->NewIterator(rocksdb::ReadOptions()));
+    for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
+      POLKU_RETURN_IF_ERROR(visit(ToView(iterator->key()), ToView(iterator->value())));
+    }
+    return FromRocks(iterator->status(), Str(directory_, ": sealed keys"));
+  }
+
+  absl::Status Purge() override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    return PurgeFamilies(*database_.db, directory_, database_.families,
+                         {{database_.families[0], "", ""}});
   }
 
   absl::StatusOr<size_t> CountUpTo(size_t most) override {
@@ -58,6 +90,11 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
   }
 
  private:
+  absl::Status Writable() const {
+    if (mode_ == OpenMode::kReadWrite) return absl::OkStatus();
+    return absl::FailedPreconditionError(Str(directory_, ": opened read-only"));
+  }
+
   const std::string directory_;
   const OpenMode mode_;
   const std::shared_ptr<BackgroundErrors> errors_;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "eventstore/base/bytes.h"
@@ -426,12 +427,52 @@ class RocksEngine final : public log::Engine {
     Put(kCheckpoints, EntryKey(commit.log, commit.new_size), commit.checkpoint);
     Put(kHeads, LogPrefix(commit.log), commit.head);
     for (const auto& [key, value] : commit.index) Put(IndexFamily(key), key, value);
-    const absl::Status status = writer_.Write(batch_, /*sync=*/true);
+    for (const std::string& key : commit.index_deletes) Delete(IndexFamily(key), key);
+    const absl::Status status = writer_.Write(batch_, /*sync=*/true, commit.from_reserve);
     if (batch_.GetDataSize() > kMaxKeptBatchBytes) batch_ = rocksdb::WriteBatch();
     POLKU_RETURN_IF_ERROR(status);
     const std::lock_guard lock(mu_);
     sizes_[commit.log] = commit.new_size;
     return absl::OkStatus();
+  }
+
+  absl::Status Rewrite(const log::RewriteBatch& rewrite) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    batch_.Clear();
+    for (const StoredGroup& group : rewrite.groups) {
+      const std::string key = EntryKey(rewrite.log, group.first);
+      POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> stored,
+                             Get(kEntries, key, Place(rewrite.log, group.first)));
+      POLKU_RETURN_IF_ERROR(
+          log::CheckRewrite(rewrite.log, group, stored ? &*stored : nullptr));
+      Put(kEntries, key, group.entries);
+      if (group.blobs.empty()) {
+        Delete(kBlobs, key);
+      } else {
+        Put(kBlobs, key, group.blobs);
+      }
+    }
+    for (const auto& [key, value] : rewrite.index_puts) Put(IndexFamily(key), key, value);
+    for (const std::string& key : rewrite.index_deletes) Delete(IndexFamily(key), key);
+    const std::unique_lock lock(rewrite_mu_);
+    const absl::Status status = writer_.Write(batch_, /*sync=*/true, /*from_reserve=*/true);
+    if (batch_.GetDataSize() > kMaxKeptBatchBytes) batch_ = rocksdb::WriteBatch();
+    return status;
+  }
+
+  absl::Status Purge(std::span<const log::PurgeRange> ranges) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    // An erased leaf's index entries can no longer be told, so the index is compacted whole.
+    std::vector<FamilyRange> families = {{Handle(kIndex), "", ""}, {Handle(kEvents), "", ""}};
+    for (const log::PurgeRange& range : ranges) {
+      for (const Family family : {kEntries, kBlobs}) {
+        families.push_back(
+            {Handle(family), EntryKey(range.log, range.from), EntryKey(range.log, range.to)});
+      }
+    }
+    std::vector<rocksdb::ColumnFamilyHandle*> all = database_.families;
+    std::rotate(all.begin(), all.begin() + 1, all.end());  // `default` last: its record stays
+    return PurgeFamilies(db(), directory_, all, families);
   }
 
   absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
@@ -468,6 +509,9 @@ class RocksEngine final : public log::Engine {
     if (position >= size) {
       return absl::OutOfRangeError(Str(Place(log, position), ": beyond its end"));
     }
+    // Of one group entries and blobs must be of the same time, whoever rewrites it.
+    std::shared_lock<std::shared_mutex> lock;
+    if (with_blobs) lock = std::shared_lock(rewrite_mu_);
     std::unique_ptr<rocksdb::Iterator> it(
         db().NewIterator(rocksdb::ReadOptions(), Handle(kEntries)));
     it->SeekForPrev(EntryKey(log, position));
@@ -493,6 +537,8 @@ class RocksEngine final : public log::Engine {
 
   absl::StatusOr<std::unique_ptr<log::GroupCursor>> Scan(LogNumber log, Position from,
                                                          bool with_blobs) override {
+    std::shared_lock<std::shared_mutex> lock;  // as in ReadGroup; a cursor reads what was there now
+    if (with_blobs) lock = std::shared_lock(rewrite_mu_);
     return std::make_unique<RocksGroupCursor>(
         db(), Handle(kEntries), with_blobs ? Handle(kBlobs) : nullptr, log, from, SizeOf(log));
   }
@@ -595,6 +641,10 @@ class RocksEngine final : public log::Engine {
     batch_.Put(Handle(family), ToSlice(key), ToSlice(value)).PermitUncheckedError();
   }
 
+  void Delete(Family family, std::string_view key) {
+    batch_.Delete(Handle(family), ToSlice(key)).PermitUncheckedError();
+  }
+
   absl::StatusOr<std::optional<std::string>> Get(Family family, std::string_view key,
                                                  std::string_view context) {
     rocksdb::PinnableSlice value;
@@ -623,6 +673,7 @@ class RocksEngine final : public log::Engine {
   OpenedDatabase database_;
   SyncedWriter writer_;        // by the writing thread
   rocksdb::WriteBatch batch_;  // by the writing thread
+  std::shared_mutex rewrite_mu_;  // exclusively while a rewrite is written
   std::mutex mu_;
   std::map<LogNumber, Position> sizes_;  // guarded by mu_; set after the commit is on disk
 };

@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/time/time.h"
 #include "eventstore/base/status.h"
 #include "eventstore/rocksdb/wal_tail.h"
 
@@ -24,14 +25,46 @@ bool Contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-// Names of write-ahead logs, which RocksDB numbers and deletes in ascending order.
-std::set<std::string> WalFiles(const std::string& directory) {
+std::set<std::string> FilesWith(const std::string& directory, std::string_view extension) {
   std::set<std::string> names;
   std::error_code ignored;
   for (const auto& file : fs::directory_iterator(directory, ignored)) {
-    if (file.path().extension() == ".log") names.insert(file.path().filename());
+    if (file.path().extension() == extension) names.insert(file.path().filename());
   }
   return names;
+}
+
+// RocksDB numbers and deletes them in ascending order.
+std::set<std::string> WalFiles(const std::string& directory) { return FilesWith(directory, ".log"); }
+
+// The first of the old files that should have gone and has not: write-ahead logs all, tables that no longer
+// belong to the database, manifests but the current one. Empty: none.
+std::string LeftBehind(rocksdb::DB& db, const std::string& directory,
+                       const std::set<std::string>& old_wals,
+                       const std::set<std::string>& old_tables) {
+  const std::set<std::string> wals = WalFiles(directory);
+  const std::set<std::string> tables = FilesWith(directory, ".sst");
+  std::set<std::string> live;
+  std::vector<rocksdb::LiveFileMetaData> files;
+  db.GetLiveFilesMetaData(&files);
+  for (const rocksdb::LiveFileMetaData& file : files) {
+    live.insert(fs::path(file.name).filename());
+  }
+  for (const std::string& name : old_wals) {
+    if (wals.contains(name)) return name;
+  }
+  for (const std::string& name : old_tables) {
+    if (tables.contains(name) && !live.contains(name)) return name;
+  }
+  std::string newest;
+  std::error_code ignored;
+  for (const auto& file : fs::directory_iterator(directory, ignored)) {
+    const std::string name = file.path().filename();
+    if (!name.starts_with("MANIFEST-")) continue;
+    if (!newest.empty()) return std::min(newest, name);
+    newest = name;
+  }
+  return "";
 }
 
 absl::Status PrepareDirectory(const std::string& directory, OpenMode mode) {
@@ -208,6 +241,13 @@ rocksdb::Options SharedOptions(std::shared_ptr<BackgroundErrors> errors, OpenMod
   // For both modes or none: RocksDB 7.8 asserts when it finds tracked logs with tracking off.
   options.track_and_verify_wals_in_manifest = true;
   options.max_background_jobs = 2;
+  // A manifest keeps the first and last key of every table that there was, and index keys name cases. Begun anew
+  // with each change, that is for each table written, it names those that are there (PurgeFamilies).
+  options.max_manifest_file_size = 1;
+  // Deleted at once, not kept nor used again: what was erased must go.
+  options.WAL_ttl_seconds = 0;
+  options.WAL_size_limit_MB = 0;
+  options.recycle_log_file_num = 0;
   options.keep_log_file_num = 3;
   options.max_log_file_size = 1 << 20;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
@@ -258,7 +298,41 @@ absl::Status CheckRoom(const std::string& directory, uint64_t bytes) {
                                           bytes >> 10, " KiB needed; make room"));
 }
 
-absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync) {
+absl::Status PurgeFamilies(rocksdb::DB& db, const std::string& directory,
+                           const std::vector<rocksdb::ColumnFamilyHandle*>& all,
+                           const std::vector<FamilyRange>& ranges) {
+  const auto check = [&](const rocksdb::Status& status) { return FromRocks(status, directory); };
+  const std::set<std::string> old_wals = FilesWith(directory, ".log");
+  POLKU_RETURN_IF_ERROR(check(db.Flush(rocksdb::FlushOptions(), all)));
+  const std::set<std::string> old_tables = FilesWith(directory, ".sst");
+  rocksdb::CompactRangeOptions compact;
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  compact.exclusive_manual_compaction = false;
+  for (const FamilyRange& range : ranges) {
+    const rocksdb::Slice begin(range.begin);
+    const rocksdb::Slice end(range.end);
+    const bool whole = range.begin.empty() && range.end.empty();
+    POLKU_RETURN_IF_ERROR(check(db.CompactRange(compact, range.family, whole ? nullptr : &begin,
+                                                whole ? nullptr : &end)));
+  }
+  // The manifest that the last compaction began still tells of its inputs; this one begins another.
+  POLKU_RETURN_IF_ERROR(check(db.CompactRange(compact, all.back(), nullptr, nullptr)));
+
+  // RocksDB deletes files on threads of its own, a table when its last reader lets go of it.
+  constexpr absl::Duration kPause = absl::Milliseconds(10);
+  constexpr int kPauses = 3'000;
+  std::string left;
+  for (int i = 0; i < kPauses; ++i) {
+    left = LeftBehind(db, directory, old_wals, old_tables);
+    if (left.empty()) return absl::OkStatus();
+    std::this_thread::sleep_for(absl::ToChronoMilliseconds(kPause));
+  }
+  return absl::UnavailableError(Str(directory, ": ", left,
+                                    " holds what was erased and is still there: a reader uses it, or it "
+                                    "could not be deleted; the purge must be repeated"));
+}
+
+absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync, bool from_reserve) {
   if (!stopped_.ok()) return stopped_;
   if (errors_.stopped()) {
     stopped_ = absl::UnavailableError(
@@ -268,7 +342,8 @@ absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync) {
     return stopped_;
   }
   if (reserve_bytes_ > 0) {
-    POLKU_RETURN_IF_ERROR(CheckRoom(directory_, reserve_bytes_ + batch.GetDataSize()));
+    const uint64_t reserve = from_reserve ? reserve_bytes_ / 2 : reserve_bytes_;
+    POLKU_RETURN_IF_ERROR(CheckRoom(directory_, reserve + batch.GetDataSize()));
   }
   rocksdb::WriteOptions options;
   options.sync = sync;

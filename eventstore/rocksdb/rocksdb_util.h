@@ -67,6 +67,19 @@ uint64_t RoomToCommit(size_t write_buffer_bytes);
 // ResourceExhausted when the file system of `directory` has less than `bytes` left for us.
 absl::Status CheckRoom(const std::string& directory, uint64_t bytes);
 
+// Makes what was overwritten or deleted in the families go from the disk: memory is written out, the
+// write-ahead logs up to now and the tables that held it are deleted, also the manifests that name their first
+// and last keys. Unavailable: a reader still holds old tables, or a deletion failed; safe to repeat. Precondition:
+// the last of `all` holds a record that stays.
+struct FamilyRange {
+  rocksdb::ColumnFamilyHandle* family;
+  std::string begin;  // empty, with `end`: all of it
+  std::string end;    // inclusive
+};
+absl::Status PurgeFamilies(rocksdb::DB& db, const std::string& directory,
+                           const std::vector<rocksdb::ColumnFamilyHandle*>& all,
+                           const std::vector<FamilyRange>& ranges);
+
 // Writes with sync. ResourceExhausted: less room than the reserve is left; nothing was written. Any
 // other failure is kept and answered from then on.
 class SyncedWriter {
@@ -75,8 +88,8 @@ class SyncedWriter {
   SyncedWriter(rocksdb::DB& db, const BackgroundErrors& errors, std::string directory,
                uint64_t reserve_bytes)
       : db_(db), errors_(errors), directory_(std::move(directory)), reserve_bytes_(reserve_bytes) {}
-  // One thread at a time.
-  absl::Status Write(rocksdb::WriteBatch& batch, bool sync);
+  // One thread at a time. `from_reserve`: half of the reserve may be used.
+  absl::Status Write(rocksdb::WriteBatch& batch, bool sync, bool from_reserve = false);
 
  private:
   rocksdb::DB& db_;

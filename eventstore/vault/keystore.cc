@@ -18,6 +18,7 @@ constexpr std::string_view kLabel = "polku/case-key/v1\0"sv;
 constexpr std::string_view kCheckName = "check";
 constexpr size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr size_t kTagBytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
+constexpr size_t kProgressKeys = 10'000;
 constexpr size_t kSealedBytes = kNonceBytes + CaseKey::kBytes + kTagBytes;
 
 const uint8_t* Bytes(std::string_view text) {
@@ -29,7 +30,18 @@ std::string Aad(std::string_view storage_name) { return Str(kLabel, storage_name
 std::string StorageName(const KeyName& name) {
   std::string bytes(name.case_id.view());
   bytes.push_back(static_cast<char>(name.kind));
+  bytes.append(name.origin);
   return bytes;
+}
+
+// nullopt: not the name of a key.
+std::optional<KeyName> ParseStorageName(std::string_view bytes) {
+  if (bytes.size() <= CaseId::kBytes || bytes[CaseId::kBytes] == 0) return std::nullopt;
+  KeyName name;
+  name.case_id = *CaseId::FromBytes(bytes.substr(0, CaseId::kBytes));
+  name.kind = static_cast<SectionKind>(bytes[CaseId::kBytes]);
+  name.origin = bytes.substr(CaseId::kBytes + 1);
+  return name;
 }
 
 std::string Seal(const MasterKey& master, const RandomBytes& random, std::string_view storage_name,
@@ -60,6 +72,16 @@ std::optional<CaseKey> Unseal(const MasterKey& master, std::string_view storage_
   return key;
 }
 
+absl::Status DoesNotOpen(const KeyName& name) {
+  return Error(absl::StatusCode::kDataLoss, "keystore: the sealed ", SectionKindName(name.kind),
+               " key of a case does not open; restore it from a backup");
+}
+
+absl::Status BadName(std::string_view storage_name) {
+  return Error(absl::StatusCode::kDataLoss, "keystore: a record with a name of ",
+               storage_name.size(), " bytes is no key; restore the keystore from a backup");
+}
+
 CaseKey NewCaseKey(const RandomBytes& random) {
   char bytes[CaseKey::kBytes];
   random(reinterpret_cast<uint8_t*>(bytes), sizeof(bytes));
@@ -70,7 +92,7 @@ CaseKey NewCaseKey(const RandomBytes& random) {
 
 struct KeyNameHash {
   size_t operator()(const KeyName& name) const {
-    return absl::HashOf(name.case_id, static_cast<uint8_t>(name.kind));
+    return absl::HashOf(name.case_id, static_cast<uint8_t>(name.kind), ToAbsl(name.origin));
   }
 };
 
@@ -185,8 +207,57 @@ class SealedKeyStore final : public KeyStore {
     return *key;
   }
 
-  void Forget(std::span<const KeyName> names) override {
-    for (const KeyName& name : names) cache_.Erase(name);
+  absl::Status Erase(std::span<const KeyName> names) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    std::vector<std::string> storage_names;
+    storage_names.reserve(names.size());
+    for (const KeyName& name : names) {
+      cache_.Erase(name);
+      storage_names.push_back(StorageName(name));
+    }
+    return storage_->Delete(storage_names);
+  }
+
+  absl::Status ForEachName(const std::function<absl::Status(const KeyName&)>& visit) override {
+    return storage_->ForEach([&](std::string_view storage_name, std::string_view) -> absl::Status {
+      if (storage_name == kCheckName) return absl::OkStatus();
+      const std::optional<KeyName> name = ParseStorageName(storage_name);
+      if (!name) return BadName(storage_name);
+      return visit(*name);
+    });
+  }
+
+  absl::Status Purge() override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    return storage_->Purge();
+  }
+
+  absl::Status Rewrap(const MasterKey& next,
+                      const std::function<void(size_t, size_t)>& progress) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    size_t total = 0;
+    POLKU_RETURN_IF_ERROR(storage_->ForEach([&](std::string_view, std::string_view) {
+      ++total;
+      return absl::OkStatus();
+    }));
+    std::vector<std::pair<std::string, std::string>> sealed;
+    sealed.reserve(total);
+    POLKU_RETURN_IF_ERROR(storage_->ForEach(
+        [&](std::string_view storage_name, std::string_view old) -> absl::Status {
+          std::optional<CaseKey> key;
+          if (old.size() == kSealedBytes) key = Unseal(master_, storage_name, old);
+          if (!key) {
+            const std::optional<KeyName> name = ParseStorageName(storage_name);
+            return name ? DoesNotOpen(*name) : BadName(storage_name);
+          }
+          sealed.emplace_back(storage_name, Seal(next, random_, storage_name, *key));
+          if (progress && sealed.size() % kProgressKeys == 0) progress(sealed.size(), total);
+          return absl::OkStatus();
+        }));
+    POLKU_RETURN_IF_ERROR(storage_->ReplaceAll(sealed));
+    master_ = next;
+    if (progress) progress(total, total);
+    return storage_->Purge();
   }
 
  private:
@@ -199,15 +270,19 @@ class SealedKeyStore final : public KeyStore {
     std::optional<CaseKey> key;
     if (sealed->size() == kSealedBytes) key = Unseal(master_, storage_name, *sealed);
     if (!key) {
-      return Error(absl::StatusCode::kDataLoss, "keystore: the sealed ", SectionKindName(name.kind),
-                   " key of a case does not open; restore it from a backup");
+      return DoesNotOpen(name);
     }
     cache_.Insert(name, *key);
     return key;
   }
 
+  absl::Status Writable() const {
+    if (!read_only_) return absl::OkStatus();
+    return Error(absl::StatusCode::kFailedPrecondition, "keystore: opened read-only");
+  }
+
   const std::unique_ptr<SealedKeyStorage> storage_;
-  const MasterKey master_;
+  MasterKey master_;
   const RandomBytes random_;
   const bool read_only_;
   KeyCache cache_;

@@ -19,6 +19,10 @@ class ForwardingEngine : public log::Engine {
   explicit ForwardingEngine(log::Engine& inner) : inner_(&inner) {}
 
   absl::Status Commit(const log::CommitBatch& batch) override { return inner_->Commit(batch); }
+  absl::Status Rewrite(const log::RewriteBatch& batch) override { return inner_->Rewrite(batch); }
+  absl::Status Purge(std::span<const log::PurgeRange> ranges) override {
+    return inner_->Purge(ranges);
+  }
   absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
     return inner_->ReadHead(log);
   }

@@ -3,6 +3,7 @@
 #define POLKU_TESTS_SUPPORT_KEY_STORAGE_H_
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ namespace polku::testing {
 struct KeyDisk {
   std::map<std::string, std::string, std::less<>> records;
   int puts = 0;
+  int purges = 0;
   absl::Status put_status;  // not OK: nothing is written
 };
 
@@ -35,6 +37,29 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
     if (!disk_.put_status.ok()) return disk_.put_status;
     ++disk_.puts;
     for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    return absl::OkStatus();
+  }
+  absl::Status Delete(std::span<const std::string> names) override {
+    if (!disk_.put_status.ok()) return disk_.put_status;
+    for (const std::string& name : names) disk_.records.erase(name);
+    return absl::OkStatus();
+  }
+  absl::Status ReplaceAll(
+      std::span<const std::pair<std::string, std::string>> sealed) override {
+    if (!disk_.put_status.ok()) return disk_.put_status;
+    disk_.records.clear();
+    for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    return absl::OkStatus();
+  }
+  absl::Status ForEach(const std::function<absl::Status(std::string_view, std::string_view)>& visit)
+      override {
+    for (const auto& [name, sealed] : disk_.records) {
+      if (absl::Status status = visit(name, sealed); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Purge() override {
+    ++disk_.purges;
     return absl::OkStatus();
   }
   absl::StatusOr<size_t> CountUpTo(size_t most) override {
