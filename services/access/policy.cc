@@ -312,7 +312,7 @@ class Checker {
   Problem Agencies() {
     for (const auto& agency : agreement_.agencies()) {
       if (auto valid = ValidateAgencyName(agency.name()); !valid.ok()) {
-        return Str("agencies: ", ToStd(valid.message()));
+        return Str("agencies: '", agency.name(), "': ", ToStd(valid.message()));
       }
       if (!names_.insert(agency.name()).second) {
         return Str("agencies: ", agency.name(), " is listed twice; once, in one file, is enough");
