@@ -8,6 +8,7 @@
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/text_format.h"
+#include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
@@ -59,6 +60,7 @@ const std::vector<const FileDescriptor*>& Files() {
       config::v1::ServiceConfig::descriptor()->file(),
       exchange::v1::Envelope::descriptor()->file(),
       evidence::v1::Bundle::descriptor()->file(),
+      access::v1::PartyAdded::descriptor()->file(),
       referral::v1::NeedIdentified::descriptor()->file(),
       attendance::v1::DayRecorded::descriptor()->file(),
       compensation::v1::AllowanceAccrued::descriptor()->file(),
