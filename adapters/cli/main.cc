@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "adapters/cli/command.h"
+#include "eventstore/base/process.h"
 
 int main(int argc, char** argv) {
+  polku::KeepMemoryPrivate();
   std::ios::sync_with_stdio(false);
   polku::cli::Io io{.in = std::cin,
                     .out = std::cout,

@@ -99,6 +99,14 @@ class ClientImpl final : public Client {
     return std::move(*answer.mutable_status_answer());
   }
 
+  absl::StatusOr<exchange::v1::KeyChangeAnswer> ChangeKey(std::string_view change) override {
+    Envelope request;
+    request.mutable_key_change_request()->set_change(std::string(change));
+    POLKU_ASSIGN_OR_RETURN(Envelope answer, Exchange(std::move(request), absl::ZeroDuration()));
+    if (!answer.has_key_change_answer()) return Unexpected();
+    return std::move(*answer.mutable_key_change_answer());
+  }
+
   absl::StatusOr<uint64_t> OfferAsync(const exchange::v1::Offer& offer) override {
     POLKU_RETURN_IF_ERROR(CheckSize(offer));
     Envelope request;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -34,6 +35,10 @@ class Client {
   // were appended is unknown; offering the same event ids again is safe and tells.
   virtual absl::StatusOr<exchange::v1::OfferAnswer> Publish(const exchange::v1::Offer& offer) = 0;
   virtual absl::StatusOr<exchange::v1::StatusAnswer> Status() = 0;
+
+  // Records the change of a key (polku.event.v1.KeyChanged), which is in force when the answer comes. The answer may
+  // be a refusal. DeadlineExceeded: whether it was recorded is unknown; asking again is safe and tells.
+  virtual absl::StatusOr<exchange::v1::KeyChangeAnswer> ChangeKey(std::string_view change) = 0;
 
   // Bulk: sends without waiting for the answer and returns the offer's ticket. Unavailable when the
   // peer does not take more within the timeout.

@@ -32,14 +32,15 @@ absl::Status NotAMark(std::string_view path, std::string_view why) {
 HighWater::HighWater(std::string_view keys_directory)
     : path_(Str(keys_directory, "/", kHighWaterFile)) {}
 
-absl::StatusOr<std::string> HighWater::Read(const proof::VerifierKey& key) const {
+absl::StatusOr<std::string> HighWater::Read(const proof::LogKeys& keys,
+                                            const proof::VerifierKey& present) const {
   auto note = ReadFile(path_, proof::kMaxNoteBytes);
   if (absl::IsNotFound(note.status())) return std::string();
   if (absl::IsInvalidArgument(note.status())) {
     return NotAMark(path_, ToStd(note.status().message()));
   }
   if (!note.ok()) return note.status();
-  const auto checkpoint = proof::VerifyCheckpoint(*note, key);
+  const auto checkpoint = VerifyMark(*note, keys, present);
   if (!checkpoint.ok()) return NotAMark(path_, ToStd(checkpoint.status().message()));
   return *std::move(note);
 }
@@ -74,10 +75,18 @@ absl::Time HighWater::NextWrite() const {
   return pending_.empty() ? absl::InfiniteFuture() : last_write_ + kInterval;
 }
 
-absl::Status CheckHighWater(log::Engine& engine, std::string_view note,
-                            const proof::VerifierKey& key) {
+absl::StatusOr<proof::Checkpoint> VerifyMark(std::string_view note, const proof::LogKeys& keys,
+                                             const proof::VerifierKey& present) {
+  auto by_size = proof::VerifyCheckpoint(note, keys);
+  if (by_size.ok() || keys.newest().key() == present.key()) return by_size;
+  auto by_present = proof::VerifyCheckpoint(note, present);
+  return by_present.ok() ? by_present : by_size;
+}
+
+absl::Status CheckHighWater(log::Engine& engine, std::string_view note, const proof::LogKeys& keys,
+                            const proof::VerifierKey& present) {
   if (note.empty()) return absl::OkStatus();
-  const auto mark = proof::VerifyCheckpoint(note, key);
+  const auto mark = VerifyMark(note, keys, present);
   if (!mark.ok()) return Error(absl::StatusCode::kDataLoss, ToStd(mark.status().message()));
   POLKU_ASSIGN_OR_RETURN(const auto bytes, engine.ReadHead(kOwnLog));
   log::LogHead head;
@@ -86,7 +95,7 @@ absl::Status CheckHighWater(log::Engine& engine, std::string_view note,
   }
   const Position size = head.frontier.size();
   if (size < mark->size) {
-    return Error(absl::StatusCode::kFailedPrecondition, "the log of ", key.name(), " is behind: it holds ",
+    return Error(absl::StatusCode::kFailedPrecondition, "the log of ", present.name(), " is behind: it holds ",
                  size.value(), " entries and its key has signed ", mark->size.value(),
                  " (high-water mark), so this is an old copy and the newest ",
                  mark->size.value() - size.value(),
@@ -101,7 +110,7 @@ absl::Status CheckHighWater(log::Engine& engine, std::string_view note,
     POLKU_ASSIGN_OR_RETURN(root, tree.Root(mark->size));
   }
   if (root != mark->root) {
-    return Error(absl::StatusCode::kDataLoss, "the log of ", key.name(),
+    return Error(absl::StatusCode::kDataLoss, "the log of ", present.name(),
                  " is another history than the one that its key has signed: at ", mark->size.value(),
                  " entries (high-water mark) its root differs, so it was opened from an old copy and has "
                  "gone on; restore the right data directory or fetch it from a mirror into an empty "

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 
 namespace polku::host {
 
@@ -20,8 +21,8 @@ class HighWater {
  public:
   explicit HighWater(std::string_view keys_directory);
 
-  // The note as it stands; "" when there is none. DataLoss: the file is not a note of `key`.
-  absl::StatusOr<std::string> Read(const proof::VerifierKey& key) const;
+  // The note as it stands; "" when there is none. DataLoss: the file is not a note of one of the keys (VerifyMark).
+  absl::StatusOr<std::string> Read(const proof::LogKeys& keys, const proof::VerifierKey& present) const;
 
   // Writes the note (another file, renamed over the old one; synced), at most once a second unless `now_too`;
   // one that comes too early waits for the next call. An older note never replaces a newer one.
@@ -39,10 +40,15 @@ class HighWater {
   absl::Time last_write_ = absl::InfinitePast();
 };
 
+// Verifies a mark: signed by the key that its size calls for among those that the log has announced, or by the
+// `present` signing key, which an old copy of the log does not know yet. Errors as proof::VerifyCheckpoint.
+absl::StatusOr<proof::Checkpoint> VerifyMark(std::string_view note, const proof::LogKeys& keys,
+                                             const proof::VerifierKey& present);
+
 // Compares the own log with the mark. OK: the log is as long or longer and has that root there.
 // FailedPrecondition: it is behind (opened from an old copy). DataLoss: it is another history.
-absl::Status CheckHighWater(log::Engine& engine, std::string_view note,
-                            const proof::VerifierKey& key);
+absl::Status CheckHighWater(log::Engine& engine, std::string_view note, const proof::LogKeys& keys,
+                            const proof::VerifierKey& present);
 
 }  // namespace polku::host
 

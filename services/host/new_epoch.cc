@@ -16,6 +16,7 @@
 #include "eventstore/log/entry.h"
 #include "eventstore/log/group.h"
 #include "eventstore/log/index.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/records.h"
@@ -118,6 +119,7 @@ absl::Status PutKeys(const Config& next, const Config& old) {
   POLKU_RETURN_IF_ERROR(CopyCosigned(old.keys_directory, directory));
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "signing", next.origin.text(),
                                   proof::KeyUse::kCheckpoint, nullptr));
+  if (MasterKeyIsCredential()) return absl::OkStatus();
   const std::string master = directory + "/master.key";
   POLKU_ASSIGN_OR_RETURN(const bool has_master, IsThere(master));
   if (!has_master) {
@@ -206,13 +208,13 @@ class Builder {
         opener_(keystore, options.old.origin.text()),
         keystore_(keystore) {}
 
-  absl::Status CopyAll(const proof::VerifierKey& old_key);
+  absl::Status CopyAll(const proof::LogKeys& old_keys);
   NewEpochMade& made() { return made_; }
   // The newest note of the old own log; "" when nothing of it is held.
   const std::string& held_note() const { return held_note_; }
 
  private:
-  absl::Status CopyLog(const log::HeldLog& held, const proof::VerifierKey& old_key);
+  absl::Status CopyLog(const log::HeldLog& held, const proof::LogKeys& old_keys);
   absl::Status CopyCosignatures(LogNumber from, LogNumber to);
   absl::Status CopyForks();
   // The group as it is stored, added to `head`; of the old own log with its secrets wrapped.
@@ -297,7 +299,7 @@ absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, bool
   return group;
 }
 
-absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::VerifierKey& old_key) {
+absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::LogKeys& old_keys) {
   const bool own = held.number == kOwnLog;
   POLKU_ASSIGN_OR_RETURN(const OriginName origin, OriginName::Parse(held.head.origin));
   const auto damaged = [&](Position position, std::string_view what) {
@@ -340,7 +342,7 @@ absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::VerifierKey
     return damaged(head.frontier.size(), "its head is of another size or root than what is held");
   }
   if (own) {
-    const auto verified = proof::VerifyCheckpoint(note, old_key);
+    const auto verified = proof::VerifyCheckpoint(note, old_keys);
     if (!verified.ok()) {
       return damaged(head.frontier.size(), Str("its checkpoint: ", ToStd(verified.status().message())));
     }
@@ -375,7 +377,7 @@ absl::Status Builder::CopyForks() {
   return absl::OkStatus();
 }
 
-absl::Status Builder::CopyAll(const proof::VerifierKey& old_key) {
+absl::Status Builder::CopyAll(const proof::LogKeys& old_keys) {
   if (from_ == nullptr) return absl::OkStatus();
   POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(*from_));
   for (const auto& held : logs) total_ += held.head.frontier.size().value();
@@ -385,7 +387,7 @@ absl::Status Builder::CopyAll(const proof::VerifierKey& old_key) {
                    " holds the log of ", held.head.origin, ", not of ", options_.old.origin.text(),
                    "; give the configuration that the service ran with");
     }
-    POLKU_RETURN_IF_ERROR(CopyLog(held, old_key));
+    POLKU_RETURN_IF_ERROR(CopyLog(held, old_keys));
   }
   return CopyForks();
 }
@@ -422,12 +424,17 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
   const Config& old = options.old;
   POLKU_RETURN_IF_ERROR(CheckFit(options));
   POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey old_key, OldSigningKey(old));
-  POLKU_ASSIGN_OR_RETURN(const std::string mark, HighWater(old.keys_directory).Read(old_key));
+  POLKU_ASSIGN_OR_RETURN(const auto from, OpenOld(old));
+  // Of a lost log at least the first key is known, which is what everybody else knows of it.
+  POLKU_ASSIGN_OR_RETURN(proof::LogKeys old_keys, FirstSigningKey(old.keys_directory));
+  if (from != nullptr) {
+    POLKU_ASSIGN_OR_RETURN(old_keys, log::OwnKeys(*from, old_keys.first()));
+  }
+  POLKU_ASSIGN_OR_RETURN(const std::string mark, HighWater(old.keys_directory).Read(old_keys, old_key));
   proof::Checkpoint marked;
   if (!mark.empty()) {
-    POLKU_ASSIGN_OR_RETURN(marked, proof::VerifyCheckpoint(mark, old_key));
+    POLKU_ASSIGN_OR_RETURN(marked, VerifyMark(mark, old_keys, old_key));
   }
-  POLKU_ASSIGN_OR_RETURN(const auto from, OpenOld(old));
   if (from == nullptr && mark.empty()) {
     return Error(absl::StatusCode::kFailedPrecondition, old.data_directory, " is empty and ",
                  old.keys_directory,
@@ -436,11 +443,11 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
   POLKU_RETURN_IF_ERROR(PutKeys(next, old));
   POLKU_ASSIGN_OR_RETURN(const ServiceKeys keys,
                          LoadServiceKeys(next.keys_directory, next.origin.text()));
-  POLKU_ASSIGN_OR_RETURN(auto storage, rocks::OpenKeyStorage(next.keystore_directory,
-                                                             rocks::OpenMode::kReadOnly));
+  const OpenStorageFn storage = [&] {
+    return rocks::OpenKeyStorage(next.keystore_directory, rocks::OpenMode::kReadOnly);
+  };
   POLKU_ASSIGN_OR_RETURN(const auto keystore,
-                         vault::KeyStore::Open(std::move(storage), keys.master, SystemRandom(),
-                                               /*read_only=*/true));
+                         OpenKeyStore(storage, next.keys_directory, keys, /*read_only=*/true));
 
   const std::string building = next.data_directory + ".building";
   POLKU_RETURN_IF_ERROR(Clear(building));
@@ -450,12 +457,12 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
   {
     POLKU_ASSIGN_OR_RETURN(const auto to, rocks::OpenEngine({.directory = building}));
     Builder builder(options, from.get(), *to, *keystore);
-    POLKU_RETURN_IF_ERROR(builder.CopyAll(old_key));
+    POLKU_RETURN_IF_ERROR(builder.CopyAll(old_keys));
     made = builder.made();
     made.known = std::max({made.held, marked.size, Position(options.known_size)});
-    if (from != nullptr && !mark.empty()) {
+    if (from != nullptr && !mark.empty() && marked.size <= made.held) {
       POLKU_ASSIGN_OR_RETURN(const auto pair,
-                             SelfForkPair(*from, builder.held_note(), mark, old_key));
+                             SelfForkPair(*from, builder.held_note(), mark, old_keys));
       if (pair) {
         made.forked = true;
         POLKU_RETURN_IF_ERROR(log::KeepFork(*to, old.origin.text(), absl::Now(), *pair));
@@ -480,7 +487,7 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
     first_size = log->size();
   }
   made.signing_key = keys.signer->verifier().Format();
-  made.old_signing_key = old_key.Format();
+  made.old_signing_key = old_keys.first().Format();
   made.curve_key = zeromq::FormatCurveKey(keys.curve.public_key);
 
   // First: of two epochs that could both be started one too many would be.

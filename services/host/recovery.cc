@@ -14,6 +14,7 @@
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/group.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/records.h"
@@ -70,9 +71,12 @@ class MirrorReader {
   // What the mirror says it has, signed by our own key.
   using AnnouncedFn = std::function<absl::Status(std::string_view note, Position size)>;
 
-  MirrorReader(const RecoverOptions& options, const ServiceKeys& keys,
+  MirrorReader(const RecoverOptions& options, const ServiceKeys& keys, proof::LogKeys keys_of_log,
                std::shared_ptr<zeromq::Context> context)
-      : options_(options), keys_(keys), context_(std::move(context)) {}
+      : options_(options),
+        keys_(keys),
+        keys_of_log_(std::move(keys_of_log)),
+        context_(std::move(context)) {}
 
   // `store` stores a batch and returns whether it wants more. `announced`, where given, is called before the
   // first batch is stored and whenever the mirror says it again.
@@ -87,6 +91,7 @@ class MirrorReader {
 
   const RecoverOptions& options_;
   const ServiceKeys& keys_;
+  const proof::LogKeys keys_of_log_;  // that are known before anything is read
   const std::shared_ptr<zeromq::Context> context_;
   std::unique_ptr<zeromq::Connection> connection_;
   std::unique_ptr<replica::Subscriber> subscriber_;
@@ -195,7 +200,7 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
         outputs = subscriber_->OnBatch(envelope.batch(), frame(0), frame(1), SteadyNow());
       } else if (envelope.has_heartbeat()) {
         const std::string& note = envelope.heartbeat().checkpoint();
-        if (const auto said = proof::VerifyCheckpoint(note, keys_.signer->verifier());
+        if (const auto said = VerifyMark(note, keys_of_log_, keys_.signer->verifier());
             announced && said.ok()) {
           POLKU_RETURN_IF_ERROR(announced(note, said->size));
         }
@@ -286,9 +291,9 @@ class Comparison {
   // Where the histories part; nullopt: the shorter one is the beginning of the longer.
   std::optional<Position> parts_at() const { return parts_at_; }
 
-  absl::StatusOr<std::string> Pair(std::string_view own_note, const proof::VerifierKey& key) const {
+  absl::StatusOr<std::string> Pair(std::string_view own_note, const proof::LogKeys& keys) const {
     if (size_ <= own_size_) {
-      POLKU_ASSIGN_OR_RETURN(auto pair, SelfForkPair(engine_, own_note, note_, key));
+      POLKU_ASSIGN_OR_RETURN(auto pair, SelfForkPair(engine_, own_note, note_, keys));
       return pair.value_or("");
     }
     const FrontierNodes before(frontier_);
@@ -342,12 +347,15 @@ class Recovery {
   // What a fault or a shorter mirror means: another history (DataLoss, evidence kept), or OK.
   absl::Status Compare();
   absl::Status KeepPair(const std::string& pair, std::string_view what);
+  // What the log as it is now has announced of its checkpoint keys.
+  absl::StatusOr<proof::LogKeys> Keys() { return log::OwnKeys(*engine_, *first_key_); }
   replica::SubscriberOptions FollowOptions() const;
 
   const RecoverOptions& options_;
   const std::string origin_;
   const std::shared_ptr<zeromq::Context> context_ = zeromq::MakeContext();
   ServiceKeys keys_;
+  std::optional<proof::VerifierKey> first_key_;  // of the own log's Genesis; set by Open
   std::unique_ptr<log::Engine> engine_;
   std::unique_ptr<vault::KeyStore> keystore_;
   std::unique_ptr<Opener> opener_;
@@ -359,11 +367,12 @@ class Recovery {
 absl::Status Recovery::Open() {
   const Config& config = options_.config;
   POLKU_ASSIGN_OR_RETURN(keys_, LoadServiceKeys(config.keys_directory, origin_));
+  POLKU_ASSIGN_OR_RETURN(first_key_, FirstSigningKey(config.keys_directory));
   // The keystore first: without it what is fetched could never be read, and an empty one must not be made.
-  auto storage = rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly);
-  if (!storage.ok()) return storage.status();
-  POLKU_ASSIGN_OR_RETURN(keystore_, vault::KeyStore::Open(*std::move(storage), keys_.master,
-                                                          SystemRandom(), /*read_only=*/true));
+  const OpenStorageFn storage = [&] {
+    return rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly);
+  };
+  POLKU_ASSIGN_OR_RETURN(keystore_, OpenKeyStore(storage, config.keys_directory, keys_, /*read_only=*/true));
   opener_ = std::make_unique<Opener>(*keystore_, origin_);
   POLKU_ASSIGN_OR_RETURN(engine_, rocks::OpenEngine({.directory = config.data_directory,
                                                      .cache_bytes = config.block_cache_bytes}));
@@ -371,15 +380,16 @@ absl::Status Recovery::Open() {
                                               {.origin = config.origin,
                                                .clock = SystemClock(),
                                                .random = SystemRandom(),
-                                               .signer = keys_.signer.get()},
+                                               .signer = keys_.signer.get(),
+                                               .first_key = first_key_},
                                               /*genesis_curve_key=*/""));
   return absl::OkStatus();
 }
 
 absl::Status Recovery::KeepPair(const std::string& pair, std::string_view what) {
-  const proof::VerifierKey& key = keys_.signer->verifier();
+  POLKU_ASSIGN_OR_RETURN(const auto keys, Keys());
   POLKU_ASSIGN_OR_RETURN(const auto parsed, proof::ParseCheckpointPair(pair));
-  POLKU_ASSIGN_OR_RETURN(const auto verdict, proof::VerifyCheckpointPair(parsed, key));
+  POLKU_ASSIGN_OR_RETURN(const auto verdict, proof::VerifyCheckpointPair(parsed, keys));
   if (verdict != proof::PairVerdict::kFork) {
     return absl::InternalError("the evidence of a fork does not prove one");
   }
@@ -467,7 +477,7 @@ absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
 replica::SubscriberOptions Recovery::FollowOptions() const {
   return {.origin = origin_,
           .own_agency = std::string(options_.config.origin.agency()),
-          .origin_key = keys_.signer->verifier(),
+          .origin_keys = *first_key_,
           .credit_bytes = options_.config.replication_credit_bytes,
           .mirror = true};
 }
@@ -477,7 +487,8 @@ absl::Status Recovery::Compare() {
   POLKU_RETURN_IF_ERROR(comparison.Open());
   log::LogHead empty;
   empty.origin = origin_;
-  MirrorReader reader(options_, keys_, context_);
+  POLKU_ASSIGN_OR_RETURN(const auto keys, Keys());
+  MirrorReader reader(options_, keys_, keys, context_);
   const auto end = reader.Read(FollowOptions(), std::move(empty),
                                [&](const auto& batch) { return comparison.Take(batch); });
   if (!end.ok()) return end.status();
@@ -487,19 +498,23 @@ absl::Status Recovery::Compare() {
   }
   if (!comparison.parts_at()) return absl::OkStatus();
   POLKU_ASSIGN_OR_RETURN(const std::string pair,
-                         comparison.Pair(log_->checkpoint(), keys_.signer->verifier()));
+                         comparison.Pair(log_->checkpoint(), keys));
   return KeepPair(pair, Str("the mirror's, which has other entries from position ",
                             comparison.parts_at()->value(), " on"));
 }
 
 absl::StatusOr<Recovered> Recovery::Run() {
   POLKU_RETURN_IF_ERROR(Open());
-  const proof::VerifierKey& key = keys_.signer->verifier();
-  POLKU_ASSIGN_OR_RETURN(const std::string mark, high_water_.Read(key));
+  const proof::VerifierKey& present = keys_.signer->verifier();
+  POLKU_ASSIGN_OR_RETURN(const auto keys, Keys());
+  POLKU_ASSIGN_OR_RETURN(const std::string mark, high_water_.Read(keys, present));
   if (!mark.empty()) {
-    POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(mark, key));
+    POLKU_ASSIGN_OR_RETURN(const auto checkpoint, VerifyMark(mark, keys, present));
     result_.mark = checkpoint.size;
-    POLKU_ASSIGN_OR_RETURN(const auto pair, SelfForkPair(*engine_, log_->checkpoint(), mark, key));
+    std::optional<std::string> pair;
+    if (checkpoint.size <= log_->size()) {
+      POLKU_ASSIGN_OR_RETURN(pair, SelfForkPair(*engine_, log_->checkpoint(), mark, keys));
+    }
     if (pair) return KeepPair(*pair, "the one that its high-water mark is of");
   }
   result_.before = log_->size();
@@ -511,11 +526,12 @@ absl::StatusOr<Recovered> Recovery::Run() {
     POLKU_ASSIGN_OR_RETURN(head, log::LogHead::Parse(*stored));
   }
   replica::SubscriberOptions follow = FollowOptions();
+  follow.origin_keys = keys;
   follow.stored_checkpoint = log_->checkpoint();
   follow.prefix = [this](Position size) {
     return replica::PrefixOf(*engine_, kOwnLog, size, log_->size());
   };
-  MirrorReader reader(options_, keys_, context_);
+  MirrorReader reader(options_, keys_, keys, context_);
   POLKU_ASSIGN_OR_RETURN(const auto end,
                          reader.Read(
                              std::move(follow), std::move(head),
@@ -533,7 +549,8 @@ absl::StatusOr<Recovered> Recovery::Run() {
 
   result_.size = log_->size();
   if (result_.size > Position()) {
-    POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(log_->checkpoint(), key));
+    POLKU_ASSIGN_OR_RETURN(const auto now, Keys());
+    POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(log_->checkpoint(), now));
     result_.root = checkpoint.root;
     POLKU_RETURN_IF_ERROR(RaiseMark(log_->checkpoint(), result_.size));
   }
@@ -545,10 +562,10 @@ absl::StatusOr<Recovered> Recovery::Run() {
 absl::StatusOr<std::optional<std::string>> SelfForkPair(log::Engine& engine,
                                                         std::string_view own_note,
                                                         std::string_view other_note,
-                                                        const proof::VerifierKey& key) {
+                                                        const proof::LogKeys& keys) {
   if (own_note.empty()) return std::optional<std::string>();
-  POLKU_ASSIGN_OR_RETURN(const auto own, proof::VerifyCheckpoint(own_note, key));
-  POLKU_ASSIGN_OR_RETURN(const auto other, proof::VerifyCheckpoint(other_note, key));
+  POLKU_ASSIGN_OR_RETURN(const auto own, proof::VerifyCheckpoint(own_note, keys));
+  POLKU_ASSIGN_OR_RETURN(const auto other, proof::VerifyCheckpoint(other_note, keys));
   if (other.size > own.size) return std::optional<std::string>();
   log::TreeReader tree(engine, kOwnLog);
   proof::CheckpointPair pair{.prefix = own.root,

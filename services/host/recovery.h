@@ -15,6 +15,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "services/host/config.h"
 
 namespace polku::host {
@@ -52,12 +53,12 @@ struct Recovered {
 // Otherwise as log::Log::Open and Engine::Commit.
 absl::StatusOr<Recovered> RecoverFromMirror(const RecoverOptions& options);
 
-// Proof that the own log and a checkpoint signed by its key contradict each other; nullopt: they agree, or the
+// Proof that the own log and a checkpoint signed by its `keys` contradict each other; nullopt: they agree, or the
 // checkpoint is of more entries than the log has. `own_note` is the log's newest checkpoint.
 absl::StatusOr<std::optional<std::string>> SelfForkPair(log::Engine& engine,
                                                         std::string_view own_note,
                                                         std::string_view other_note,
-                                                        const proof::VerifierKey& key);
+                                                        const proof::LogKeys& keys);
 
 }  // namespace polku::host
 

@@ -58,27 +58,45 @@ std::set<std::string> OtherAgencies(const std::vector<replica::TrustedWitness>& 
 }
 
 absl::StatusOr<std::unique_ptr<Witnessing>> Witnessing::Open(Options options) {
-  std::unique_ptr<Witnessing> made(new Witnessing(std::move(options)));
+  POLKU_ASSIGN_OR_RETURN(const auto announced, ReadAnnounced(options.engine, options.config));
+  POLKU_ASSIGN_OR_RETURN(auto own_keys,
+                         log::OwnKeys(options.engine, options.signer.verifier()));
+  POLKU_ASSIGN_OR_RETURN(auto other_keys,
+                         log::KeysOfAll(options.engine, options.config.OtherLogKeys()));
+  KeysInForce keys(options.config, announced);
+  std::unique_ptr<Witnessing> made(new Witnessing(std::move(options), std::move(keys),
+                                                  std::move(own_keys), std::move(other_keys)));
   POLKU_RETURN_IF_ERROR(made->ReadKept());
   return made;
 }
 
-Witnessing::Witnessing(Options options)
+Witnessing::Witnessing(Options options, KeysInForce keys, proof::LogKeys own_keys,
+                       log::LogKeysByOrigin other_keys)
     : options_(std::move(options)),
       own_origin_(options_.config.origin.text()),
       others_(OtherAgencies(options_.config.witnesses, options_.config.origin.agency())),
+      keys_(std::move(keys)),
+      own_keys_(std::move(own_keys)),
+      other_keys_(std::move(other_keys)),
+      opened_at_(options_.size()),
       tree_(options_.engine, kOwnLog) {
   for (const auto& witness : options_.config.witnesses) {
     agency_of_[witness.key.name()] = witness.agency;
   }
 }
 
-bool Witnessing::IsTrusted(const log::KeptCosignature& cosignature) const {
-  return std::any_of(options_.config.witnesses.begin(), options_.config.witnesses.end(),
-                     [&](const auto& witness) { return log::IsOfKey(cosignature, witness.key); });
+absl::Status Witnessing::SetKeys(KeysInForce keys) {
+  std::swap(keys_, keys);
+  const absl::Status made = MakeBook();
+  if (!made.ok()) {
+    std::swap(keys_, keys);
+    return made;
+  }
+  book_->OnCommitted(options_.checkpoint());
+  return absl::OkStatus();
 }
 
-absl::Status Witnessing::ReadKept() {
+absl::Status Witnessing::MakeBook() {
   const log::MalformedFn malformed = [this](const absl::Status& status) {
     AddFlaw(std::string(ToStd(status.message())));
   };
@@ -86,7 +104,7 @@ absl::Status Witnessing::ReadKept() {
                          log::NewestCosignatures(options_.engine, kOwnLog, malformed));
   // Those of an old copy that was given back its log, or of witnesses or keys that are none any more.
   std::erase_if(kept, [this](const auto& cosignature) {
-    return cosignature.size > options_.size() || !IsTrusted(cosignature);
+    return cosignature.size > options_.size() || !keys_.Counts(cosignature);
   });
   // The note of a kept cosignature is signed again when it is told: never for a root that is not ours.
   std::erase_if(kept, [this](const auto& cosignature) {
@@ -100,17 +118,30 @@ absl::Status Witnessing::ReadKept() {
                             " are passed over: ", root.status().ToString()));
     return true;
   });
+  recent_.clear();
   for (const auto& cosignature : kept) Remember(cosignature);
+  // What is said with a former key OnCosign does not let through; what it said in its time counts.
+  std::vector<replica::TrustedWitness> witnesses = keys_.witnesses();
+  for (auto& former : keys_.FormerWitnesses()) witnesses.push_back(std::move(former));
   book_ = replica::WitnessBook::Make(
       {.origin = own_origin_,
        .own_agency = std::string(options_.config.origin.agency()),
-       .own_key = options_.signer.verifier(),
-       .witnesses = options_.config.witnesses,
+       .own_keys = own_keys_,
+       .witnesses = std::move(witnesses),
        .prefix = [this](Position size) {
          return replica::PrefixOf(options_.engine, kOwnLog, size, options_.size());
        },
-       .opened_at = options_.size()},
+       .opened_at = opened_at_,
+       .confirmed = book_ != nullptr && book_->confirmed()},
       kept);
+  return absl::OkStatus();
+}
+
+absl::Status Witnessing::ReadKept() {
+  POLKU_RETURN_IF_ERROR(MakeBook());
+  const log::MalformedFn malformed = [this](const absl::Status& status) {
+    AddFlaw(std::string(ToStd(status.message())));
+  };
   POLKU_ASSIGN_OR_RETURN(auto forks, log::AllForks(options_.engine, malformed));
   for (auto& fork : forks) {
     std::string flaw = FlawOf(fork);
@@ -136,17 +167,15 @@ void Witnessing::AddFlaw(std::string what) {
 
 // A fork is held against an origin for ever: the record's word is not enough for that.
 std::string Witnessing::FlawOf(const log::KeptFork& fork) const {
-  const auto keys = options_.config.OtherLogKeys();
-  const auto other = keys.find(fork.origin);
-  if (fork.origin != own_origin_ && other == keys.end()) {
+  const auto other = other_keys_.find(fork.origin);
+  if (fork.origin != own_origin_ && other == other_keys_.end()) {
     return Str("kept evidence of a fork of ", fork.origin,
                " is not checked and marks nobody: its key is not configured (earlier_signing_keys)");
   }
-  const proof::VerifierKey& key =
-      fork.origin == own_origin_ ? options_.signer.verifier() : other->second;
+  const proof::LogKeys& keys = fork.origin == own_origin_ ? own_keys_ : other->second;
   const auto pair = proof::ParseCheckpointPair(fork.pair);
   if (pair.ok()) {
-    const auto verdict = proof::VerifyCheckpointPair(*pair, key);
+    const auto verdict = proof::VerifyCheckpointPair(*pair, keys);
     if (verdict.ok() && *verdict == proof::PairVerdict::kFork) return "";
   }
   return Str("kept evidence of a fork of ", fork.origin,
@@ -154,9 +183,20 @@ std::string Witnessing::FlawOf(const log::KeptFork& fork) const {
              "verify` names it");
 }
 
-std::string Witnessing::NoteOf(Position size, const Hash& root) const {
+absl::StatusOr<std::string> Witnessing::NoteOf(Position size, const Hash& root) const {
+  const proof::Checkpoint checkpoint{own_origin_, size, root};
   // Signing is deterministic: this is the note that was signed when the log had that size.
-  return options_.signer.Sign({own_origin_, size, root});
+  if (own_keys_.For(size).key() == options_.signer.verifier().key()) {
+    return options_.signer.Sign(checkpoint);
+  }
+  // By an earlier key, whose secret is gone: what was cosigned is a commit's end, so it is stored.
+  POLKU_ASSIGN_OR_RETURN(auto note, options_.engine.ReadCheckpoint(kOwnLog, size));
+  if (note) {
+    POLKU_ASSIGN_OR_RETURN(const auto said, proof::VerifyCheckpoint(*note, own_keys_));
+    if (said == checkpoint) return *std::move(note);
+  }
+  return Error(absl::StatusCode::kNotFound, "the checkpoint of ", size.value(),
+               " entries, signed by an earlier key, is not stored");
 }
 
 void Witnessing::SetBehind(std::string_view what, std::string_view remedy) {
@@ -175,7 +215,7 @@ Witnessing::Taken Witnessing::OnCosign(std::string_view agency,
       if (!line.cosigned_at || !line.name.starts_with(Str(agency, "/")) || trusted) continue;
       taken.witness = Printable(line.name);
       sender = Str(agency, " as ", taken.witness, ", key ", absl::StrFormat("%08x", line.key_id));
-      for (const auto& witness : options_.config.witnesses) {
+      for (const auto& witness : keys_.witnesses()) {
         trusted = trusted || (witness.agency == agency && witness.key.name() == line.name &&
                               witness.key.key_id() == line.key_id);
       }
@@ -186,8 +226,8 @@ Witnessing::Taken Witnessing::OnCosign(std::string_view agency,
     if (unknown_.size() < kMaxUnknownTold && unknown_.insert(sender).second) {
       LogLine(LogLevel::kWarning, "cosignatures of ", sender,
               agency_of_.contains(taken.witness)
-                  ? " are ignored: another key of that name is listed under witnesses; when its owner "
-                    "says that it was replaced, list the new cosigning.public"
+                  ? " are ignored: another key of that name counts here; when its owner says that it was "
+                    "replaced, list the new cosigning.public under witnesses"
                   : " are ignored: list its cosigning.public under witnesses, if they are to count");
     }
     return taken;
@@ -242,8 +282,7 @@ void Witnessing::OnPullBeyond(std::string_view agency, Position next) {
 }
 
 void Witnessing::OnOwnSeen(std::string_view peer, std::string_view note) {
-  const proof::VerifierKey& key = options_.signer.verifier();
-  const auto seen = proof::VerifyCheckpoint(note, key);
+  const auto seen = proof::VerifyCheckpoint(note, own_keys_);
   if (!seen.ok() || seen->size == Position()) return;  // not signed by us: it says nothing
   const Position size = options_.size();
   if (seen->size > size) {
@@ -262,7 +301,7 @@ void Witnessing::OnOwnSeen(std::string_view peer, std::string_view note) {
   SetBehind(Str("BEHIND: this log was opened from an old copy: ", peer,
                 " was shown another history of it under our own signature"),
             kForkRemedy);
-  const std::string pair = replica::ForkEvidence(note, options_.checkpoint(), &*prefix, key);
+  const std::string pair = replica::ForkEvidence(note, options_.checkpoint(), &*prefix, own_keys_);
   if (pair.empty()) return;
   if (auto kept = KeepFork(own_origin_, pair); !kept.ok()) fault_ = kept.ToString();
 }
@@ -305,7 +344,7 @@ std::vector<std::string> Witnessing::AgenciesBehindReceipts(
         const auto kept = log::CosignaturesCovering(options_.engine, held_log.number, covered);
         if (!kept.ok()) return {};
         for (const auto& cosignature : *kept) {
-          if (!IsTrusted(cosignature)) continue;
+          if (!keys_.Counts(cosignature)) continue;
           const std::string& agency = agency_of_.find(cosignature.witness)->second;
           if (others_.contains(agency)) found.insert(agency);
         }
@@ -348,7 +387,8 @@ absl::Status Witnessing::AddProofs(exchange::v1::OfferAnswer& answer, size_t wit
   if (best != nullptr) {
     std::string lines;
     for (const auto& [name, line] : best->lines) lines += line;
-    POLKU_ASSIGN_OR_RETURN(note, proof::AddSignatures(NoteOf(size, best->root), lines));
+    POLKU_ASSIGN_OR_RETURN(const std::string own, NoteOf(size, best->root));
+    POLKU_ASSIGN_OR_RETURN(note, proof::AddSignatures(own, lines));
   } else {
     size = options_.size();
     note = options_.checkpoint();
@@ -440,7 +480,8 @@ replica::Publisher::HeartbeatExtras Witnessing::Extras(Position told) {
   for (const auto& kept : book_->newest()) {
     if (kept.size > told) continue;
     const auto consistency = tree_.Consistency(kept.size, told);
-    const auto note = proof::AddSignatures(NoteOf(kept.size, kept.root), kept.line);
+    const auto own = NoteOf(kept.size, kept.root);
+    const auto note = own.ok() ? proof::AddSignatures(*own, kept.line) : own;
     if (!consistency.ok() || !note.ok()) {
       fault_ = Str("no proofs can be made: ",
                    (consistency.ok() ? note.status() : consistency.status()).ToString());
@@ -454,7 +495,17 @@ replica::Publisher::HeartbeatExtras Witnessing::Extras(Position told) {
 }
 
 void Witnessing::AddStatus(exchange::v1::StatusAnswer& status) const {
-  for (const auto& witness : book_->status()) *status.add_witnesses() = witness;
+  // A witness that has had several keys is one.
+  for (const auto& told : book_->status()) {
+    const auto known = std::find_if(
+        status.mutable_witnesses()->pointer_begin(), status.mutable_witnesses()->pointer_end(),
+        [&](const auto* one) { return one->name() == told.name(); });
+    if (known == status.mutable_witnesses()->pointer_end()) {
+      *status.add_witnesses() = told;
+    } else if ((*known)->cosigned_size() < told.cosigned_size()) {
+      **known = told;
+    }
+  }
   status.set_confirmed(book_->confirmed());
   size_t bytes = 0;
   for (const auto& fork : forks_) {

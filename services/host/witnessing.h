@@ -17,6 +17,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/records.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
@@ -24,6 +25,7 @@
 #include "eventstore/replica/witness_book.h"
 #include "polku/exchange/v1/exchange.pb.h"
 #include "services/host/config.h"
+#include "services/host/key_changes.h"
 #include "services/host/logging.h"
 
 namespace polku::host {
@@ -43,8 +45,13 @@ class Witnessing {
     std::function<Position()> size;
     std::function<std::string()> checkpoint;
   };
-  // Reads the cosignatures and forks kept by earlier runs. Errors as those of the engine.
+  // Reads the cosignatures and forks kept by earlier runs, and the keys that the logs have announced. Errors as
+  // those of the engine and of log::KeysOf.
   static absl::StatusOr<std::unique_ptr<Witnessing>> Open(Options options);
+
+  // A log has announced the change of a key: who is a witness now. Errors as those of the engine; then the
+  // witnesses are as they were.
+  absl::Status SetKeys(KeysInForce keys);
 
   // ---- What peers say of the own log; `agency` and `peer` are names that the transport authenticated ----
 
@@ -98,14 +105,14 @@ class Witnessing {
   std::string health() const;
 
  private:
-  explicit Witnessing(Options options);
+  Witnessing(Options options, KeysInForce keys, proof::LogKeys own_keys,
+             log::LogKeysByOrigin other_keys);
   absl::Status ReadKept();
+  absl::Status MakeBook();
   // Why kept evidence marks nobody; "": the origin's own key signed both histories.
   std::string FlawOf(const log::KeptFork& fork) const;
-  // One note of `size` entries, with lines.
-  std::string NoteOf(Position size, const Hash& root) const;
-  // Whether the key that made it is one of the witnesses'.
-  bool IsTrusted(const log::KeptCosignature& cosignature) const;
+  // The own note of `size` entries, as it was signed then. Errors: it cannot be read.
+  absl::StatusOr<std::string> NoteOf(Position size, const Hash& root) const;
   void SetBehind(std::string_view what, std::string_view remedy);
   void AddFlaw(std::string what);
   std::vector<std::string> AgenciesBehindReceipts(const exchange::v1::OfferAnswer& answer);
@@ -116,6 +123,10 @@ class Witnessing {
   const std::string own_origin_;
   const std::set<std::string> others_;  // agencies
   std::map<std::string, std::string, std::less<>> agency_of_;  // by the witness's key name
+  KeysInForce keys_;
+  const proof::LogKeys own_keys_;  // since the start: they change only while the service is stopped
+  const log::LogKeysByOrigin other_keys_;
+  Position opened_at_;
   std::unique_ptr<replica::WitnessBook> book_;
   log::TreeReader tree_;
   std::vector<log::KeptFork> forks_;

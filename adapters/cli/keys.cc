@@ -1,0 +1,440 @@
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapters/cli/command.h"
+#include "adapters/cli/network.h"
+#include "adapters/cli/output.h"
+#include "adapters/client/client.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/key_history.h"
+#include "eventstore/rocksdb/rocksdb_engine.h"
+#include "services/audit/event_json.h"
+#include "services/host/config.h"
+#include "services/host/key_changes.h"
+#include "services/host/keys.h"
+#include "services/host/rotation.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::JsonString;
+using event::v1::KeyChanged;
+
+absl::Status Usage(std::string_view message) { return absl::InvalidArgumentError(ToAbsl(message)); }
+
+std::string_view UseName(event::v1::KeyUse use) {
+  return use == event::v1::KEY_USE_PRINCIPAL ? "principal" : host::KeyFileName(use);
+}
+
+// ---- show ----
+
+struct Line {
+  std::string use;
+  std::string holder;
+  std::string key;  // 32 bytes
+  std::string state;
+};
+
+struct Shown {
+  std::vector<Line> keys;
+  host::AnnouncedChanges announced;
+  std::vector<std::string> superseded;
+  std::string genesis_signing;  // vkey, for peers' configurations
+  std::string curve, cosigning;  // as .public files have them
+};
+
+absl::StatusOr<Shown> ReadShown(const host::Config& config) {
+  Shown shown;
+  POLKU_ASSIGN_OR_RETURN(const auto keys,
+                         host::LoadServiceKeys(config.keys_directory, config.origin.text()));
+  POLKU_ASSIGN_OR_RETURN(const auto engine,
+                         rocks::OpenEngine({.directory = config.data_directory,
+                                            .mode = rocks::OpenMode::kReadOnly}));
+  POLKU_ASSIGN_OR_RETURN(shown.announced, host::ReadAnnounced(*engine, config));
+  const host::KeysInForce in_force(config, shown.announced);
+  shown.superseded = in_force.superseded();
+  POLKU_ASSIGN_OR_RETURN(const auto own, log::OwnKeys(*engine, keys.signer->verifier()));
+  shown.genesis_signing = own.first().Format();
+  shown.curve = zeromq::FormatCurveKey(keys.curve.public_key);
+  shown.cosigning = keys.cosigner->verifier().Format();
+  const auto add = [&](std::string_view use, std::string_view holder, std::string_view key,
+                       std::string_view state) {
+    shown.keys.push_back({std::string(use), std::string(holder), std::string(key), std::string(state)});
+  };
+  const std::string& origin = config.origin.text();
+  add("signing", origin, keys.signer->verifier().key().view(), "in force");
+  add("curve", origin, keys.curve.public_key.view(), "in force");
+  add("cosigning", origin, keys.cosigner->verifier().key().view(), "in force");
+  POLKU_ASSIGN_OR_RETURN(const auto others, log::KeysOfAll(*engine, config.OtherLogKeys()));
+  for (size_t i = 0; i < config.peers.size(); ++i) {
+    const std::string& peer = config.peers[i].origin.text();
+    add("signing", peer, others.find(peer)->second.newest().key().view(), "in force");
+    const auto curve = in_force.KeysOfPeer(i);
+    if (curve.empty()) add("curve", peer, config.peers[i].curve_key.view(), "revoked");
+    for (size_t k = 0; k < curve.size(); ++k) {
+      add("curve", peer, curve[k].view(), k == 0 ? "in force" : "until the new one is used");
+    }
+  }
+  for (const auto& witness : in_force.witnesses()) {
+    add("cosigning", witness.key.name(), witness.key.key().view(), "counts");
+  }
+  for (const auto& witness : in_force.FormerWitnesses()) {
+    add("cosigning", witness.key.name(), witness.key.key().view(), "counts for the past alone");
+  }
+  for (const auto& [key, principal] : config.principals) {
+    add("principal", principal.agency, key.view(),
+        in_force.Principal(key) == nullptr ? "revoked" : "in force");
+  }
+  // Those that came in the place of configured ones.
+  for (const auto& [log, changes] : shown.announced) {
+    for (const auto& one : changes) {
+      const auto next = zeromq::CurveKey::FromBytes(one.change.new_key());
+      if (!next || config.principals.contains(*next)) continue;
+      const auto* principal = in_force.Principal(*next);
+      if (principal != nullptr) add("principal", principal->agency, next->view(), "in force");
+    }
+  }
+  return shown;
+}
+
+// Where a key was announced.
+std::string Since(const Shown& shown, const std::string& key) {
+  for (const auto& [origin, changes] : shown.announced) {
+    for (const auto& one : changes) {
+      if (one.change.new_key() == key) {
+        return Str(LocalTime(one.recorded_at), ", entry ", one.position.value(), " of ", origin);
+      }
+    }
+  }
+  return "as configured";
+}
+
+ExitCode Show(const host::Config& config, const Args& args, Io& io) {
+  const auto shown = ReadShown(config);
+  if (!shown.ok()) return Fail(io, shown.status());
+  if (args.json()) {
+    std::string json = Str("{\"origin\":", JsonString(config.origin.text()),
+                           ",\"genesis_signing_key\":", JsonString(shown->genesis_signing),
+                           ",\"curve_key\":", JsonString(shown->curve),
+                           ",\"cosigning_key\":", JsonString(shown->cosigning), ",\"keys\":[");
+    for (size_t i = 0; i < shown->keys.size(); ++i) {
+      const Line& line = shown->keys[i];
+      json += Str(i > 0 ? "," : "", "{\"use\":", JsonString(line.use), ",\"holder\":",
+                  JsonString(line.holder), ",\"fingerprint\":", JsonString(host::Fingerprint(line.key)),
+                  ",\"state\":", JsonString(line.state), ",\"since\":",
+                  JsonString(Since(*shown, line.key)), "}");
+    }
+    json += "],\"changes\":[";
+    bool first = true;
+    for (const auto& [origin, changes] : shown->announced) {
+      for (const auto& one : changes) {
+        const KeyChanged& change = one.change;
+        json += Str(first ? "" : ",", "{\"origin\":", JsonString(origin), ",\"position\":",
+                    one.position.value(), ",\"use\":", JsonString(UseName(change.use())),
+                    ",\"old\":", JsonString(host::Fingerprint(change.old_key())), ",\"new\":",
+                    JsonString(change.new_key().empty() ? "" : host::Fingerprint(change.new_key())),
+                    ",\"compromised\":", change.compromised() ? "true" : "false",
+                    ",\"reason\":", JsonString(change.reason()), "}");
+        first = false;
+      }
+    }
+    json += "],\"superseded\":[";
+    for (size_t i = 0; i < shown->superseded.size(); ++i) {
+      json += Str(i > 0 ? "," : "", JsonString(shown->superseded[i]));
+    }
+    io.out << json << "]}\n";
+    return kExitOk;
+  }
+  TextTable table({"USE", "HOLDER", "FINGERPRINT", "STATE", "SINCE"});
+  for (const Line& line : shown->keys) {
+    table.Add({line.use, Plain(line.holder), host::Fingerprint(line.key), line.state,
+               Since(*shown, line.key)});
+  }
+  table.Print(io.out);
+  for (const auto& [origin, changes] : shown->announced) {
+    for (const auto& one : changes) {
+      const KeyChanged& change = one.change;
+      io.out << Str("\n", LocalTime(one.recorded_at), "  entry ", one.position.value(), " of ",
+                    Plain(origin), ": ", UseName(change.use()), " key ",
+                    host::Fingerprint(change.old_key()),
+                    change.new_key().empty() ? " revoked"
+                                             : Str(" replaced by ", host::Fingerprint(change.new_key())),
+                    change.compromised() ? ", in wrong hands" : "",
+                    change.reason().empty() ? "" : Str(": ", Plain(change.reason())));
+    }
+  }
+  io.out << Str("\n\n# For the configuration of a service that follows this one (the signing key of the Genesis):\n",
+                "peers { origin: \"", config.origin.text(), "\" address: \"tcp://HOST:PORT\" curve_key: \"",
+                shown->curve, "\" signing_key: \"", shown->genesis_signing, "\" }\n",
+                "witnesses { agency: \"", config.origin.agency(), "\" cosigning_key: \"",
+                shown->cosigning, "\" }\n");
+  for (const std::string& line : shown->superseded) io.out << "\ntidy up: " << line;
+  if (!shown->superseded.empty()) io.out << "\n";
+  return kExitOk;
+}
+
+// ---- Recording ----
+
+struct Recorded {
+  Position position;
+  bool running = false;             // by the running service
+  std::vector<std::string> behind;  // who follows and does not hold the entry yet
+};
+
+// By the service when it runs (it has the lock), else in its log.
+absl::StatusOr<Recorded> Record(const Args& args, const host::Config& config,
+                                const KeyChanged& change) {
+  const auto offline = host::RecordKeyChange(config, change);
+  if (offline.ok()) return Recorded{.position = *offline};
+  if (!absl::IsUnavailable(offline.status())) return offline.status();
+  if (change.use() == event::v1::KEY_USE_SIGNING) {
+    return Error(absl::StatusCode::kUnavailable,
+                 "the signing key is changed while the service is stopped; stop it, run this again, start it (",
+                 ToStd(offline.status().message()), ")");
+  }
+  POLKU_ASSIGN_OR_RETURN(const Target target, FindOwnService(args));
+  POLKU_ASSIGN_OR_RETURN(const auto client, client::Client::Connect(target.options));
+  POLKU_ASSIGN_OR_RETURN(const auto answer, client->ChangeKey(change.SerializeAsString()));
+  if (answer.has_refusal()) {
+    const bool later = answer.refusal().kind() == exchange::v1::REFUSAL_KIND_TRY_AGAIN;
+    return Error(later ? absl::StatusCode::kUnavailable : absl::StatusCode::kInvalidArgument,
+                 answer.refusal().message());
+  }
+  Recorded recorded{.position = Position(answer.position()), .running = true};
+  POLKU_ASSIGN_OR_RETURN(const auto status, client->Status());
+  for (const auto& subscriber : status.subscribers()) {
+    if (subscriber.acknowledged_size() > answer.position()) continue;
+    recorded.behind.push_back(subscriber.name().empty() ? subscriber.agency() : subscriber.name());
+  }
+  return recorded;
+}
+
+void PrintRecorded(const Args& args, Io& io, const KeyChanged& change, const Recorded& recorded,
+                   std::string_view next_step) {
+  if (args.json()) {
+    std::string behind;
+    for (const std::string& name : recorded.behind) {
+      behind += Str(behind.empty() ? "" : ",", JsonString(name));
+    }
+    io.out << Str("{\"position\":", recorded.position.value(), ",\"use\":",
+                  JsonString(UseName(change.use())), ",\"old\":",
+                  JsonString(host::Fingerprint(change.old_key())), ",\"new\":",
+                  JsonString(change.new_key().empty() ? "" : host::Fingerprint(change.new_key())),
+                  ",\"running\":", recorded.running ? "true" : "false", ",\"not_yet_with\":[", behind,
+                  "]}\n");
+    return;
+  }
+  io.out << Str("entry ", recorded.position.value(), ": the ", UseName(change.use()), " key ",
+                host::Fingerprint(change.old_key()),
+                change.new_key().empty() ? " is revoked"
+                                         : Str(" is replaced by ", host::Fingerprint(change.new_key())),
+                "\n", next_step);
+  for (const std::string& name : recorded.behind) {
+    io.out << "not yet with " << Plain(name) << "\n";
+  }
+}
+
+ExitCode RotateOwn(const host::Config& config, const Args& args, Io& io, event::v1::KeyUse use) {
+  const auto change = host::PrepareRotation(config, use, args.Get("reason"), args.Has("compromised"));
+  if (!change.ok()) return Fail(io, change.status());
+  const auto recorded = Record(args, config, *change);
+  if (!recorded.ok()) return Fail(io, recorded.status());
+  std::string next;
+  if (use == event::v1::KEY_USE_SIGNING) {
+    next = "the new key is in place and the public part of the old one in earlier/; start the service\n";
+  } else if (recorded->running) {
+    next = "restart the service when everybody who follows it holds the entry: it takes the new key then\n";
+  } else {
+    next = "the service takes the new key at its next start\n";
+  }
+  if (use == event::v1::KEY_USE_CURVE) {
+    next += Str("Who follows this log goes over by itself. Tell the new key ",
+                zeromq::FormatCurveKey(*zeromq::CurveKey::FromBytes(change->new_key())),
+                "\nto authors (service_curve_key), and before the start to the operators of services that do not "
+                "follow this log\nbut list its key: there, `polku keys replace`\n");
+  }
+  PrintRecorded(args, io, *change, *recorded, next);
+  return kExitOk;
+}
+
+ExitCode RotateMaster(const host::Config& config, const Args& args, Io& io) {
+  ProgressLine progress(io, args.Has("progress"));
+  const auto done = host::RotateMasterKey(config, [&](size_t sealed, size_t total) {
+    progress.Show(Str(sealed, " of ", total, " case keys"));
+  });
+  progress.Clear();
+  if (!done.ok()) return Fail(io, done.status());
+  if (args.json()) {
+    io.out << Str("{\"keys\":", done->keys, ",\"credential\":", JsonString(done->credential), "}\n");
+    return kExitOk;
+  }
+  io.out << Str(Counted(done->keys, "case key"), " sealed under the new master key\n",
+                done->credential.empty()
+                    ? std::string("Backups of the keystore from before open with the old key alone: make a new backup "
+                                  "now, of the keystore and,\napart from it, of master.key\n")
+                    : Str("Put the content of ", done->credential,
+                          " in the place of the credential polku-master.key, start the service, and\nremove the "
+                          "file. Until then the service opens the keystore with the file\n"));
+  return kExitOk;
+}
+
+ExitCode RotateAuthor(const Args& args, Io& io) {
+  if (!args.Has("dir")) return FailUsage(io, "give --dir DIR, where the author's keys lie");
+  const std::string directory = args.Get("dir");
+  const auto old = host::LoadCurveKeys(directory);
+  if (!old.ok()) return Fail(io, old.status());
+  if (args.Has("take")) {
+    const auto taken =
+        host::TakeNextKeys(directory, nullptr, [](auto, auto) { return true; });
+    if (!taken.ok()) return Fail(io, taken.status());
+    if (taken->empty()) {
+      return Fail(io, Error(absl::StatusCode::kFailedPrecondition, directory,
+                            " has no curve.next.secret; make it without --take first"));
+    }
+    io.out << (args.json() ? "{\"taken\":true}\n"
+                           : "the new key is in place; the public part of the old one is in earlier/\n");
+    return kExitOk;
+  }
+  const auto next = host::MakeNextKeys(directory, nullptr, event::v1::KEY_USE_CURVE);
+  if (!next.ok()) return Fail(io, next.status());
+  const std::string old_text = zeromq::FormatCurveKey(old->public_key);
+  const std::string new_text = zeromq::FormatCurveKey(*zeromq::CurveKey::FromBytes(*next));
+  if (args.json()) {
+    io.out << Str("{\"old\":", JsonString(old_text), ",\"new\":", JsonString(new_text), "}\n");
+    return kExitOk;
+  }
+  io.out << Str("# For the operator of every service that takes this author's events:\n",
+                "polku keys replace --config FILE --old '", old_text, "' --new '", new_text,
+                "' --holder AGENCY\n# When they have: polku keys rotate author --take --dir ", directory, "\n");
+  return kExitOk;
+}
+
+absl::StatusOr<std::string> CurveBytes(const Args& args, std::string_view flag) {
+  if (!args.Has(flag)) return Usage(Str("give --", flag));
+  POLKU_ASSIGN_OR_RETURN(const auto key, ReadCurveKey(args.Get(flag)));
+  return std::string(key.view());
+}
+
+// Whose key that is, as the configuration and what was announced since say; "" when it is nobody's.
+absl::StatusOr<std::string> HolderOf(const host::Config& config, std::string_view key) {
+  POLKU_ASSIGN_OR_RETURN(const auto engine,
+                         rocks::OpenEngine({.directory = config.data_directory,
+                                            .mode = rocks::OpenMode::kReadOnly}));
+  POLKU_ASSIGN_OR_RETURN(const auto announced, host::ReadAnnounced(*engine, config));
+  const host::KeysInForce in_force(config, announced);
+  const auto curve = *zeromq::CurveKey::FromBytes(key);
+  if (const auto* principal = in_force.Principal(curve)) return principal->agency;
+  for (size_t i = 0; i < config.peers.size(); ++i) {
+    const auto keys = in_force.KeysOfPeer(i);
+    if (std::find(keys.begin(), keys.end(), curve) != keys.end()) {
+      return std::string(config.peers[i].origin.agency());
+    }
+  }
+  return std::string();
+}
+
+ExitCode ChangePrincipal(const host::Config& config, const Args& args, Io& io, bool revoke) {
+  KeyChanged change;
+  change.set_use(event::v1::KEY_USE_PRINCIPAL);
+  change.set_reason(args.Get("reason"));
+  change.set_compromised(args.Has("compromised"));
+  const auto old_key = CurveBytes(args, revoke ? "key" : "old");
+  if (!old_key.ok()) return FailUsage(io, ToStd(old_key.status().message()));
+  change.set_old_key(*old_key);
+  if (revoke) {
+    if (change.reason().empty()) return FailUsage(io, "give --reason TEXT; it is kept in the log");
+    auto holder = HolderOf(config, *old_key);
+    if (!holder.ok()) return Fail(io, holder.status());
+    if (holder->empty()) {
+      return Fail(io, Usage("no principal or peer of this service has that key; `polku keys show` lists them"));
+    }
+    change.set_holder(*holder);
+  } else {
+    const auto new_key = CurveBytes(args, "new");
+    if (!new_key.ok()) return FailUsage(io, ToStd(new_key.status().message()));
+    if (!args.Has("holder")) return FailUsage(io, "give --holder AGENCY, whose keys these are");
+    change.set_new_key(*new_key);
+    change.set_holder(args.Get("holder"));
+  }
+  const auto recorded = Record(args, config, change);
+  if (!recorded.ok()) return Fail(io, recorded.status());
+  PrintRecorded(args, io, change, *recorded,
+                revoke || change.compromised()
+                    ? "the old key is refused from now on, also on connections that are open\n"
+                    : "both keys are taken until the new one is used; then the old one is refused\n");
+  return kExitOk;
+}
+
+ExitCode Keys(const Args& args, Io& io) {
+  const std::string& what = args.operands()[0];
+  const std::string which = args.operands().size() > 1 ? args.operands()[1] : "";
+  if ((what == "rotate") == which.empty()) {
+    return FailUsage(io, "give show, rotate curve|cosigning|signing|master|author, replace, or revoke");
+  }
+  if (what == "rotate" && which == "author") return RotateAuthor(args, io);
+  if (!args.Has("config")) return FailUsage(io, "give --config with the service's configuration");
+  const auto config = host::LoadConfig(args.Get("config"), "");
+  if (!config.ok()) return Fail(io, config.status());
+  if (what == "show") return Show(*config, args, io);
+  if (what == "replace") return ChangePrincipal(*config, args, io, /*revoke=*/false);
+  if (what == "revoke") return ChangePrincipal(*config, args, io, /*revoke=*/true);
+  if (what == "rotate") {
+    if (which == "curve") return RotateOwn(*config, args, io, event::v1::KEY_USE_CURVE);
+    if (which == "cosigning") return RotateOwn(*config, args, io, event::v1::KEY_USE_COSIGNING);
+    if (which == "signing") return RotateOwn(*config, args, io, event::v1::KEY_USE_SIGNING);
+    if (which == "master") return RotateMaster(*config, args, io);
+  }
+  return FailUsage(io, "give show, rotate curve|cosigning|signing|master|author, replace, or revoke");
+}
+
+}  // namespace
+
+Command KeysCommand() {
+  return {
+      {.name = "keys",
+       .summary = "show, rotate, replace and revoke keys",
+       .operands = "show|replace|revoke|rotate curve|cosigning|signing|master|author",
+       .min_operands = 1,
+       .max_operands = 2,
+       .flags = {{"config", "FILE", "the service's configuration"},
+                 {"reason", "TEXT", "why, in one line, for every peer and auditor; no personal data"},
+                 {"compromised", "", "the old key may be in wrong hands: it counts for nothing from now on"},
+                 {"old", "KEY", "replace: the CURVE public key that goes, file or text"},
+                 {"new", "KEY", "replace: the CURVE public key that comes, file or text"},
+                 {"holder", "AGENCY", "replace: whose key it is"},
+                 {"key", "KEY", "revoke: the CURVE public key, file or text"},
+                 {"dir", "DIR", "rotate author: where the author's keys lie"},
+                 {"take", "", "rotate author: put the new key in place"},
+                 {"to", "ADDRESS", "the running service, where it is not at its `listen` address"},
+                 {"keys", "DIR", "the operator's keys, where the service's own are not to be used"},
+                 {"timeout", "SECONDS", "how long to wait for an answer; 10"},
+                 {"progress", "", "show progress even when the error stream is no terminal"}},
+       .details =
+           "Every change is an entry of the service's log, which those who follow it act on. Where the service "
+           "runs it records the\n"
+           "entry; else this command does. What to do when a key is lost or stolen: services/host/README.md "
+           "\"Keys\".\n"
+           "  show       what is in force, since when and by which entry, and what the configuration still says "
+           "otherwise\n"
+           "  rotate     curve, cosigning: makes the new pair and announces it; the service takes it at its next "
+           "start.\n"
+           "             signing, master: with the service stopped. author: the author's side (no --config)\n"
+           "  replace    another key for a principal of this service, with the same rights\n"
+           "  revoke     a principal's or peer's key counts no more\n"
+           "Broken off, run it again.\n"
+           "Exit codes: 0 done, 2 usage, 3 a change that may not be, 4 the service must be stopped or cannot be "
+           "reached, 5 the log is not\nwhat was signed.",
+       .examples =
+           "polku keys show --config referral.textproto\n"
+           "polku keys rotate curve --config referral.textproto --reason \"yearly\"\n"
+           "polku keys rotate signing --config referral.textproto --reason \"yearly\"\n"
+           "polku keys replace --config referral.textproto --old old.public --new new.public --holder "
+           "FI/MUN/0187690-1/oulu\n"
+           "polku keys revoke --config referral.textproto --key 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7' --reason "
+           "\"laptop stolen\" --compromised"},
+      Keys};
+}
+
+}  // namespace polku::cli
