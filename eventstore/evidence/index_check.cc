@@ -49,6 +49,13 @@ void AppendEvent(std::string& out, std::string_view id, std::string_view author,
   if (log != kOwnLog) AppendBigEndian32(out, static_cast<uint32_t>(log.value()));
 }
 
+void AppendControl(std::string& out, LogNumber log, Position position, std::string_view type) {
+  out.push_back('k');
+  AppendBigEndian32(out, static_cast<uint32_t>(log.value()));
+  AppendBigEndian64(out, position.value());
+  out.append(type);
+}
+
 // What an index entry says it belongs to.
 struct Place {
   LogNumber log;
@@ -76,8 +83,21 @@ std::optional<Place> PlaceOfEvent(std::string_view key, std::string_view value) 
   return place;
 }
 
+std::optional<Place> PlaceOfControl(std::string_view key) {
+  const std::optional<Position> position = log::ParseLogIndexKey(key);
+  if (!position) return std::nullopt;
+  return Place{LogNumber(ReadBigEndian32(key.data() + 1)), *position, Revision()};
+}
+
+std::optional<Place> PlaceOf(std::string_view key, std::string_view value) {
+  return key[0] == 'c'   ? PlaceOfCase(key, value)
+         : key[0] == 'e' ? PlaceOfEvent(key, value)
+                         : PlaceOfControl(key);
+}
+
 // An index entry in words: ids are random, so they may be told.
 std::string Describe(std::string_view key) {
+  if (key[0] == 'k') return "a control entry";
   const std::string_view id = key.substr(1, std::min<size_t>(16, key.size() - 1));
   return Str(key[0] == 'c' ? "case " : "event ", ToHex(id));
 }
@@ -91,6 +111,7 @@ struct IndexCheck::Scan {
     LogNumber log;
     Position before;
     Position position;
+    uint64_t missing;  // 0: it does not ascend
     std::string what;
   };
   std::vector<Break> breaks;
@@ -104,6 +125,7 @@ IndexCheck::IndexCheck(log::Engine& engine, std::vector<IndexedLog> logs, const 
     State state;
     state.runs = static_cast<size_t>(log.size.value() / log.run + 1);
     state.cells[kCases] = std::make_unique<std::atomic<uint64_t>[]>(state.runs);
+    state.cells[kControls] = std::make_unique<std::atomic<uint64_t>[]>(state.runs);
     if (log.events) state.cells[kEvents] = std::make_unique<std::atomic<uint64_t>[]>(state.runs);
     state.log = std::move(log);
     states_.push_back(std::move(state));
@@ -143,6 +165,10 @@ void IndexCheck::Expect(LogNumber log, Position position, const event::v1::Heade
     scratch.clear();
     AppendCase(scratch, header.case_id(), log, position, header.order(), header.case_revision());
     Add(*state, kCases, position, scratch, false);
+  } else {
+    scratch.clear();
+    AppendControl(scratch, log, position, header.type());
+    Add(*state, kControls, position, scratch, false);
   }
   if (state->log.events) {
     scratch.clear();
@@ -178,14 +204,15 @@ IndexCheck::Scan IndexCheck::ScanPrefix(Kind kind, const std::string& prefix) {
     if (!next.ok()) {
       scan.readable = false;
       scan.problems.push_back({ProblemKind::kUnreadable, "", std::nullopt,
-                               Str("the ", kind == kCases ? "case" : "event",
+                               Str("the ", kind == kCases    ? "case"
+                                           : kind == kEvents ? "event"
+                                                             : "control",
                                    " index cannot be read: ", ToStd(next.status().message()))});
       return scan;
     }
     if (!next->has_value()) return scan;
     const auto& [key, value] = **next;
-    const std::optional<Place> place =
-        kind == kCases ? PlaceOfCase(key, value) : PlaceOfEvent(key, value);
+    const std::optional<Place> place = PlaceOf(key, value);
     if (!place) {
       if (scan.problems.size() < kMaxProblems) {
         scan.problems.push_back({ProblemKind::kIndex, "", std::nullopt,
@@ -216,7 +243,8 @@ IndexCheck::Scan IndexCheck::ScanPrefix(Kind kind, const std::string& prefix) {
     if (state->log.own ? now != before + 1 : now <= before) {
       if (scan.breaks.size() < kMaxBreaks) {
         scan.breaks.push_back(
-            {place->log, follows ? last.position : place->position, place->position,
+            {place->log, follows ? last.position : Position(), place->position,
+             now > before ? now - before - 1 : 0,
              Str("revision ", now, " of ", Describe(key),
                  before == 0 ? Str(" is the first here")
                              : Str(" follows revision ", before, " (position ",
@@ -229,23 +257,28 @@ IndexCheck::Scan IndexCheck::ScanPrefix(Kind kind, const std::string& prefix) {
 }
 
 IndexCheck::Findings IndexCheck::Compare(
-    size_t threads, const std::function<bool(size_t done, size_t total)>& tick) {
+    size_t threads, const ErasedFn& erased,
+    const std::function<bool(size_t done, size_t total)>& tick) {
   Findings findings;
   for (State& state : states_) std::sort(state.left_out.begin(), state.left_out.end());
-  std::array<bool, kKinds> readable = {true, true};
+  std::array<bool, kKinds> readable = {true, true, true};
   std::vector<Scan::Break> breaks;
   size_t done = 0;
   uint64_t positions = 0;
   for (const State& state : states_) positions += state.log.size.value();
   const size_t parts = threads > 1 && positions >= kSplitFrom ? kParts : 1;
-  const size_t tasks = 2 * parts;
-  const auto kind_of = [parts](size_t task) { return task < parts ? kEvents : kCases; };
+  // Control entries are few: one reading.
+  const size_t tasks = 2 * parts + 1;
+  const auto kind_of = [parts](size_t task) {
+    return task < parts ? kEvents : task < 2 * parts ? kCases : kControls;
+  };
   const bool finished = InOrder<Scan>(
       tasks, threads,
       [&](size_t task) {
-        std::string prefix = kind_of(task) == kEvents ? "e" : "c";
-        if (parts > 1) prefix.push_back(static_cast<char>(task % parts));
-        return ScanPrefix(kind_of(task), prefix);
+        const Kind kind = kind_of(task);
+        std::string prefix = kind == kEvents ? "e" : kind == kCases ? "c" : "k";
+        if (parts > 1 && kind != kControls) prefix.push_back(static_cast<char>(task % parts));
+        return ScanPrefix(kind, prefix);
       },
       [&](size_t task, Scan scan) {
         done = task + 1;
@@ -272,7 +305,7 @@ IndexCheck::Findings IndexCheck::Compare(
   Selected selected;
   size_t runs = 0;
   for (State& state : states_) {
-    for (const Kind kind : {kCases, kEvents}) {
+    for (const Kind kind : {kCases, kEvents, kControls}) {
       if (state.cells[kind] == nullptr || !readable[kind]) continue;
       auto& wrong = selected[kind][state.log.number];
       wrong.resize(state.runs);
@@ -297,6 +330,7 @@ IndexCheck::Findings IndexCheck::Compare(
     const auto wrong = [&](Position position) {
       return selected[kCases][found.log][static_cast<size_t>(position.value() / state.log.run)];
     };
+    if (found.missing > 0 && erased(found.before, found.position) >= found.missing) continue;
     // Where entries are missing from the index or the log, revisions cannot follow each other.
     if (!readable[kCases] || !state.left_out.empty() || wrong(found.before) || wrong(found.position)) {
       continue;
@@ -329,7 +363,8 @@ void IndexCheck::Explain(const Selected& selected, std::vector<Problem>& problem
     for (size_t run = 0; run < state.runs; ++run) {
       const Position from(run * state.log.run);
       const Position to(std::min(from.value() + state.log.run, state.log.size.value()));
-      if (!is_selected(kCases, number, from, state) && !is_selected(kEvents, number, from, state)) {
+      if (!is_selected(kCases, number, from, state) && !is_selected(kEvents, number, from, state) &&
+          !is_selected(kControls, number, from, state)) {
         continue;
       }
       // The group that holds `from` may start before it; where that cannot be told, the run's own are read.
@@ -352,6 +387,9 @@ void IndexCheck::Explain(const Selected& selected, std::vector<Problem>& problem
             wanted[log::CaseIndexKey(*CaseId::FromBytes(header.case_id()), number, position)] = {
                 number, position, log::CaseIndexValue(Order(header.order()), revision)};
           }
+          if (header.case_id().empty() && is_selected(kControls, number, position, state)) {
+            wanted[log::ControlIndexKey(number, position)] = {number, position, header.type()};
+          }
           if (state.log.events && is_selected(kEvents, number, position, state)) {
             const auto [it, added] = wanted.try_emplace(
                 log::EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency()),
@@ -371,8 +409,8 @@ void IndexCheck::Explain(const Selected& selected, std::vector<Problem>& problem
     }
   }
 
-  for (const Kind kind : {kCases, kEvents}) {
-    const auto cursor = engine_.IndexScan(kind == kCases ? "c" : "e");
+  for (const Kind kind : {kCases, kEvents, kControls}) {
+    const auto cursor = engine_.IndexScan(kind == kCases ? "c" : kind == kEvents ? "e" : "k");
     while (true) {
       auto next = cursor->Next();
       if (!next.ok() || !next->has_value()) break;
@@ -389,8 +427,7 @@ void IndexCheck::Explain(const Selected& selected, std::vector<Problem>& problem
         wanted.erase(found);
         continue;
       }
-      const std::optional<Place> place =
-          kind == kCases ? PlaceOfCase(key, value) : PlaceOfEvent(key, value);
+      const std::optional<Place> place = PlaceOf(key, value);
       const State* state = place ? Find(place->log) : nullptr;
       if (state == nullptr || !is_selected(kind, place->log, place->position, *state) ||
           IsLeftOut(*state, place->position)) {

@@ -1,4 +1,4 @@
-// Agreement of the case and event index with the entries, both ways, in memory that does not grow with the log.
+// Agreement of the case, event and control index with the entries, both ways, in memory that does not grow with the log.
 // Private to eventstore/evidence.
 //
 // Every index entry that a log's entries call for is added to a sum, every one that is stored is taken from it:
@@ -48,11 +48,14 @@ class IndexCheck {
     std::vector<Problem> problems;
     bool stopped = false;
   };
+  // How many entries of an own log are erased strictly between: so many of a case's revisions may be missing there.
+  using ErasedFn = std::function<uint64_t(Position after, Position before)>;
   // Reads the index whole. `tick(done, total)` as InOrder's.
-  Findings Compare(size_t threads, const std::function<bool(size_t done, size_t total)>& tick);
+  Findings Compare(size_t threads, const ErasedFn& erased,
+                   const std::function<bool(size_t done, size_t total)>& tick);
 
  private:
-  enum Kind : size_t { kCases, kEvents, kKinds };
+  enum Kind : size_t { kCases, kEvents, kControls, kKinds };
   struct State {
     IndexedLog log;
     size_t runs = 0;

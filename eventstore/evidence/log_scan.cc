@@ -78,37 +78,13 @@ class Scanner {
       const Position of = checkpoint_->key;
       checked_to_ = of;
       facts_.bytes += checkpoint_->bytes.size();
-      StoredCheckpoint step{of, std::nullopt};
       if (of <= log_.size) {
-        if (auto root = Verify(of, checkpoint_->bytes); root.ok()) {
-          step.root = *root;
-        } else {
-          Add(ProblemKind::kCheckpoint, of,
-              Str("the stored checkpoint for ", of.value(),
-                  " entries: ", ToStd(root.status().message())));
-        }
-        facts_.steps.push_back(step);
+        facts_.steps.push_back(StoredCheckpoint{
+            of, VerifyStoredCheckpoint(checkpoint_->bytes, log_.origin, of,
+                                       log_.keys == nullptr ? nullptr : &log_.keys->For(of))});
       }
       NextCheckpoint();
     }
-  }
-
-  absl::StatusOr<Hash> Verify(Position size, std::string_view note) const {
-    proof::Checkpoint checkpoint;
-    if (log_.key != nullptr) {
-      POLKU_ASSIGN_OR_RETURN(checkpoint, proof::VerifyCheckpoint(note, *log_.key));
-    } else {
-      POLKU_ASSIGN_OR_RETURN(const proof::Note parsed, proof::ParseNote(note));
-      POLKU_ASSIGN_OR_RETURN(checkpoint, proof::ParseCheckpointBody(parsed.body));
-    }
-    if (checkpoint.origin != log_.origin) {
-      return Error(absl::StatusCode::kUnauthenticated, "it is of ", checkpoint.origin);
-    }
-    if (checkpoint.size != size) {
-      return Error(absl::StatusCode::kUnauthenticated, "it says ", checkpoint.size.value(),
-                   " entries: a checkpoint of another size stands in its place");
-    }
-    return checkpoint.root;
   }
 
   // ---- The tree: complete subtrees of at most 256 leaves, joined here so that the thread that takes the
@@ -182,11 +158,11 @@ class Scanner {
   void Withheld(Position position, const proof::Subtree& subtree) {
     const uint64_t leaves = uint64_t{1} << subtree.level;
     facts_.withheld += leaves;
-    if (log_.own) {
-      Add(ProblemKind::kMalformedEntry, position, "an own log has a withheld entry");
-    } else if (position == Position(0)) {
+    if (position == Position(0)) {
       Add(ProblemKind::kGenesis, position, "the Genesis entry is withheld");
     }
+    // In an own log nothing is withheld: it was erased, or somebody removed it.
+    if (log_.own) AppendParts(facts_.gone, {.from = position, .count = leaves, .leaf = true});
     if (position.value() % leaves != 0) {
       AddHole(ProblemKind::kMalformedEntry,
               absl::DataLossError("a withheld subtree does not start at a multiple of its size"));
@@ -213,6 +189,7 @@ class Scanner {
     }
     facts_.last_order.emplace(position, order);
     CheckNumbers(position);
+    CheckControl(position);
     if (log_.index != nullptr) log_.index->Expect(log_.number, position, header_, scratch_);
     if (!blobs_known) return;
     sections_.clear();
@@ -237,9 +214,8 @@ class Scanner {
     } else if (content.origin() != log_.origin) {
       Add(ProblemKind::kGenesis, position,
           "it names another origin: this is the log of somebody else");
-    } else if (log_.key != nullptr && content.signing_key() != std::string_view(
-                   reinterpret_cast<const char*>(log_.key->key().data()),
-                   proof::Ed25519Public::kBytes)) {
+    } else if (log_.keys != nullptr &&
+               content.signing_key() != log_.keys->first().key().view()) {
       Add(ProblemKind::kGenesis, position, "it names another signing key than the one given");
     }
   }
@@ -253,29 +229,56 @@ class Scanner {
         run.position = position;
         run.first = disclosure.number();
       } else if (disclosure.number() != run.last + 1) {
-        Add(ProblemKind::kDisclosureNumber, position,
-            Str("running number ", disclosure.number(), " for ", disclosure.receiver(), " follows ",
-                run.last));
+        facts_.number_holes.emplace_back(
+            disclosure.receiver(),
+            NumberHole{run.last_position, position, run.last, disclosure.number()});
       }
+      run.last_position = position;
       run.last = disclosure.number();
     }
+  }
+
+  void CheckControl(Position position) {
+    if (const auto why = ReadErasureFacts(header_, position, log_.own_agency, facts_.erasures)) {
+      Add(ProblemKind::kErasure, position, *why);
+    }
+    if (header_.type() == event::v1::KeyChanged::descriptor()->full_name() &&
+        !header_.control().empty()) {
+      facts_.steps.push_back(SigningChange{position, header_.control()});
+    }
+  }
+
+  // The kinds of sections that the header discloses to the agency whose store this is.
+  SectionSet Listed() const {
+    SectionSet listed;
+    for (const auto& disclosure : header_.disclosures()) {
+      if (disclosure.receiver() != log_.own_agency) continue;
+      for (const int kind : disclosure.sections()) listed.add(static_cast<SectionKind>(kind));
+    }
+    return listed;
   }
 
   void CheckSections(Position position, std::string_view leaf,
                      const std::vector<log::BlobView>& blobs) {
     facts_.sections += blobs.size();
     size_t next = 0;
+    const SectionSet listed = log_.own ? SectionSet() : Listed();
+    SectionSet gone;
+    SectionSet unlisted;
     for (const auto& committed : header_.commitments()) {
       const auto kind = static_cast<SectionKind>(committed.kind());
       while (next < blobs.size() && blobs[next].kind < kind) StrayBlob(position, blobs[next++]);
       if (next == blobs.size() || blobs[next].kind != kind) {
-        if (!log_.own) continue;  // not disclosed to us, or erased
-        ++facts_.erased;
-        Add(ProblemKind::kMissingSection, position,
-            Str("its ", KindName(kind), " section is gone"));
+        if (log_.own ? IsErasable(kind) : listed.has(kind)) {
+          gone.add(kind);
+        } else if (log_.own) {
+          Add(ProblemKind::kMissingSection, position,
+              Str("its ", KindName(kind), " section is gone"));
+        }
         continue;
       }
       const log::BlobView& blob = blobs[next++];
+      if (!log_.own && !blob.secret.empty() && !listed.has(kind)) unlisted.add(kind);
       if (log_.own ? !blob.secret.empty()
                    : !blob.secret.empty() && blob.secret.size() != vault::kWrappedSecretBytes) {
         Add(ProblemKind::kSection, position,
@@ -286,6 +289,15 @@ class Scanner {
       }
     }
     while (next < blobs.size()) StrayBlob(position, blobs[next++]);
+    if (!gone.empty()) AppendParts(facts_.gone, {.from = position, .sections = gone});
+    if (!unlisted.empty()) AppendParts(facts_.unlisted, {.from = position, .sections = unlisted});
+  }
+
+  // A kind that a SectionSet, and so an Erased, can name.
+  static bool IsErasable(SectionKind kind) {
+    SectionSet set;
+    set.add(kind);
+    return !set.empty();
   }
 
   void Open(Position position, std::string_view leaf, const std::vector<log::BlobView>& blobs,
@@ -323,11 +335,6 @@ class Scanner {
   void StrayBlob(Position position, const log::BlobView& blob) {
     Add(ProblemKind::kStraySection, position,
         Str("a stored ", KindName(blob.kind), " section that its header does not commit to"));
-  }
-
-  static std::string KindName(SectionKind kind) {
-    const std::string_view name = SectionKindName(kind);
-    return name.empty() ? Str("kind-", static_cast<int>(kind)) : std::string(name);
   }
 
   // ---- Blobs ----
@@ -373,6 +380,25 @@ class Scanner {
 };
 
 }  // namespace
+
+absl::StatusOr<Hash> VerifyStoredCheckpoint(std::string_view note, std::string_view origin,
+                                            Position size, const proof::VerifierKey* key) {
+  proof::Checkpoint checkpoint;
+  if (key != nullptr) {
+    POLKU_ASSIGN_OR_RETURN(checkpoint, proof::VerifyCheckpoint(note, *key));
+  } else {
+    POLKU_ASSIGN_OR_RETURN(const proof::Note parsed, proof::ParseNote(note));
+    POLKU_ASSIGN_OR_RETURN(checkpoint, proof::ParseCheckpointBody(parsed.body));
+  }
+  if (checkpoint.origin != origin) {
+    return Error(absl::StatusCode::kUnauthenticated, "it is of ", checkpoint.origin);
+  }
+  if (checkpoint.size != size) {
+    return Error(absl::StatusCode::kUnauthenticated, "it says ", checkpoint.size.value(),
+                 " entries: a checkpoint of another size stands in its place");
+  }
+  return checkpoint.root;
+}
 
 RunFacts ScanRun(const ScannedLog& log, Position from, Position to) {
   return Scanner(log, from, to).Run();

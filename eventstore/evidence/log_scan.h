@@ -11,11 +11,14 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "eventstore/base/ids.h"
+#include "eventstore/evidence/erasures.h"
 #include "eventstore/evidence/index_check.h"
 #include "eventstore/evidence/verify.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "eventstore/proof/merkle.h"
 
 namespace polku::evidence {
@@ -27,7 +30,9 @@ struct ScannedLog {
   bool own = false;
   std::string own_agency;                   // whose disclosures a replica counts; empty: not known
   Position size;
-  const proof::VerifierKey* key = nullptr;  // null: not known
+  // Null: not known. What the index says of changes of the key: a guess that makes most signatures be verified on
+  // the worker threads; verify.cc takes those alone whose key the entries themselves call for.
+  const proof::LogKeys* keys = nullptr;
   const SecretFn* open = nullptr;           // null: nothing is opened
   IndexCheck* index = nullptr;              // null: not checked
 };
@@ -43,14 +48,20 @@ struct Hole {
 };
 struct StoredCheckpoint {
   Position size;
-  std::optional<Hash> root;  // none: it did not verify, which is told already
+  absl::StatusOr<Hash> root;  // verified by the key that the guess has for it
 };
-using Step = std::variant<AtGroup, proof::Subtree, Hole, StoredCheckpoint>;
+// The entry at `position` changes the signing key, or says so.
+struct SigningChange {
+  Position position;
+  std::string control;
+};
+using Step = std::variant<AtGroup, proof::Subtree, Hole, StoredCheckpoint, SigningChange>;
 
-// Running numbers of one receiver, consecutive from `first` to `last`.
+// Running numbers of one receiver.
 struct NumberRun {
   Position position;  // of `first`
   uint64_t first = 0;
+  Position last_position;
   uint64_t last = 0;
 };
 
@@ -63,13 +74,20 @@ struct RunFacts {
   uint64_t withheld = 0;
   uint64_t sections = 0;
   uint64_t opened = 0;
-  uint64_t erased = 0;
   uint64_t bytes = 0;
   std::optional<std::pair<Position, Order>> first_order;
   std::optional<std::pair<Position, Order>> last_order;
   absl::flat_hash_map<std::string, NumberRun> numbers;  // by receiver
+  std::vector<std::pair<std::string, NumberHole>> number_holes;  // within the run, by receiver
+  std::vector<Parts> gone;                              // as ErasureInput has them
+  std::vector<Parts> unlisted;
+  ErasureFacts erasures;
   std::vector<Position> unjudged;                       // entries whose headers cannot be read
 };
+
+// The root that the note says, where it is a checkpoint of that origin and size, signed by the key when there is one.
+absl::StatusOr<Hash> VerifyStoredCheckpoint(std::string_view note, std::string_view origin,
+                                            Position size, const proof::VerifierKey* key);
 
 // The groups that start in [from, to) and the checkpoints for sizes in (from, to].
 RunFacts ScanRun(const ScannedLog& log, Position from, Position to);

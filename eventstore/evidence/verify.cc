@@ -9,6 +9,7 @@
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
+#include "eventstore/evidence/erasures.h"
 #include "eventstore/evidence/in_order.h"
 #include "eventstore/evidence/index_check.h"
 #include "eventstore/evidence/log_scan.h"
@@ -16,6 +17,7 @@
 #include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
 #include "eventstore/log/index.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/records.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/merkle_proof.h"
@@ -70,6 +72,8 @@ class TreeLine {
   bool whole() const { return !computed_dead_ && !trouble_; }
   bool clean() const { return clean_; }
   const proof::Frontier& computed() const { return computed_; }
+  // The size of the last checkpoint that agreed with the entries.
+  Position good() const { return good_; }
   Position last_checkpoint() const { return last_checkpoint_; }
   const std::vector<std::pair<Position, Position>>& holes() const { return holes_; }
 
@@ -289,8 +293,19 @@ struct LogState {
   // Taken in order.
   std::unique_ptr<TreeLine> tree;
   std::optional<std::pair<Position, Order>> last_order;
-  absl::flat_hash_map<std::string, uint64_t> numbers;
+  struct LastNumber {
+    uint64_t number = 0;
+    Position position;
+  };
+  absl::flat_hash_map<std::string, LastNumber> numbers;
   std::optional<Hash> root_at_high_water;
+  // What the index says of the keys, and what the entries have said so far; none: the first is not known.
+  std::optional<proof::LogKeys> guessed_keys;
+  std::optional<proof::LogKeys> keys;
+  // An entry that changes the signing key, not yet under a checkpoint.
+  std::optional<std::pair<Position, event::v1::Header>> change;
+  ErasureInput erasures;
+  ErasureVerdict verdict;
 };
 
 class Verifier {
@@ -308,6 +323,7 @@ class Verifier {
     }
     if (options_.check_index) MakeIndexCheck();
     if (!ReadEntries()) return Stopped();
+    JudgeAllErasures();
     for (LogState& state : logs_) {
       CheckEnd(state);
       CheckRecords(state);
@@ -390,7 +406,10 @@ class Verifier {
       SinkFor(claimed).Add(ProblemKind::kHead, std::nullopt, bad_head);
     }
     if (const auto key = options_.keys.find(claimed); key != options_.keys.end()) {
-      state.scan.key = &key->second;
+      state.keys = key->second;
+      // No guess is no harm: what it would have saved is done again.
+      auto guessed = log::KeysOf(engine_, number, key->second);
+      state.guessed_keys = guessed.ok() ? *std::move(guessed) : *state.keys;
       state.report.key_known = true;
     }
     if (options_.open) state.scan.open = &options_.open;
@@ -447,10 +466,12 @@ class Verifier {
       if (own_agency.empty() && state.scan.own) own_agency = AgencyOfName(state.scan.origin);
     }
     high_water_ = ReadHighWater();
+    own_agency_ = own_agency;
     uint64_t before = 0;
     for (LogState& state : logs_) {
       state.scan.own_agency = own_agency;
       state.scan.index = index_.get();
+      state.scan.keys = state.guessed_keys ? &*state.guessed_keys : nullptr;
       state.tree = std::make_unique<TreeLine>(engine_, state.scan.number,
                                               SinkFor(state.scan.origin), options_.check_index);
       const auto work = [&](size_t run) {
@@ -480,7 +501,6 @@ class Verifier {
     report.withheld += facts.withheld;
     report.sections += facts.sections;
     report.opened += facts.opened;
-    report.erased += facts.erased;
     for (const Step& step : facts.steps) {
       if (const auto* subtree = std::get_if<proof::Subtree>(&step)) {
         state.tree->Take(*subtree);
@@ -489,10 +509,9 @@ class Verifier {
       } else if (const auto* hole = std::get_if<Hole>(&step)) {
         state.tree->Unknown(hole->kind, std::move(facts.whys[hole->why]));
       } else if (const auto* checkpoint = std::get_if<StoredCheckpoint>(&step)) {
-        state.tree->Checkpoint(checkpoint->size, checkpoint->root);
-        if (state.scan.own && high_water_ && high_water_->size == checkpoint->size) {
-          state.root_at_high_water = checkpoint->root;
-        }
+        TakeCheckpoint(state, *checkpoint, sink);
+      } else if (const auto* change = std::get_if<SigningChange>(&step)) {
+        TakeChange(state, *change, sink);
       }
     }
     if (facts.first_order) {
@@ -503,17 +522,142 @@ class Verifier {
       }
       state.last_order = facts.last_order;
     }
+    ErasureInput& erasures = state.erasures;
+    for (const Parts& parts : facts.gone) AppendParts(erasures.gone, parts);
+    for (const Parts& parts : facts.unlisted) AppendParts(erasures.unlisted, parts);
+    const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+    append(erasures.claims, facts.erasures.claims);
+    append(erasures.later, facts.erasures.later);
+    if (state.scan.own) append(answers_, facts.erasures.answers);
+    for (const auto& [receiver, hole] : facts.number_holes) TakeNumbers(state, receiver, hole, sink);
     for (const auto& [receiver, run] : facts.numbers) {
-      uint64_t& last = state.numbers[receiver];
-      if (run.first != last + 1) {
-        sink.Add(ProblemKind::kDisclosureNumber, run.position,
-                 Str("running number ", run.first, " for ", receiver, " follows ", last));
+      LogState::LastNumber& last = state.numbers[receiver];
+      if (run.first != last.number + 1) {
+        TakeNumbers(state, receiver, {last.position, run.position, last.number, run.first}, sink);
       }
-      last = run.last;
+      last = {run.last, run.last_position};
     }
     if (index_ != nullptr) {
       for (const Position position : facts.unjudged) {
         index_->LeaveOut(state.scan.number, position, position.next());
+      }
+    }
+  }
+
+  // In an own log a hole among the entries is judged by itself: here it is enough that there is one. In a replica
+  // what was withheld and what was erased look alike, so the erasures decide.
+  void TakeNumbers(LogState& state, const std::string& receiver, const NumberHole& hole,
+                   const Sink& sink) {
+    if (!state.scan.own) {
+      state.erasures.numbers.push_back(hole);
+    } else if (hole.descends() ||
+               CountLeavesBetween(state.erasures.gone, hole.after, hole.before) < hole.missing()) {
+      sink.Add(ProblemKind::kDisclosureNumber, hole.before, DescribeNumbers(hole, receiver));
+    }
+  }
+
+  // ---- Keys ----
+
+  // Verified by the key that the entries before call for.
+  void TakeCheckpoint(LogState& state, const StoredCheckpoint& step, const Sink& sink) {
+    absl::StatusOr<Hash> root = step.root;
+    if (state.keys &&
+        state.keys->For(step.size).key() != state.guessed_keys->For(step.size).key()) {
+      const auto note = engine_.ReadCheckpoint(state.scan.number, step.size);
+      root = !note.ok() ? note.status()
+             : !*note   ? absl::NotFoundError("it is gone")
+                        : VerifyStoredCheckpoint(**note, state.scan.origin, step.size,
+                                                 &state.keys->For(step.size));
+    }
+    if (!root.ok()) {
+      sink.Add(ProblemKind::kCheckpoint, step.size,
+               Str("the stored checkpoint for ", step.size.value(),
+                   " entries: ", ToStd(root.status().message())));
+    }
+    const std::optional<Hash> verified = root.ok() ? std::optional(*root) : std::nullopt;
+    state.tree->Checkpoint(step.size, verified);
+    if (state.scan.own && high_water_ && high_water_->size == step.size) {
+      state.root_at_high_water = verified;
+    }
+    if (!state.change || step.size <= state.change->first) return;
+    const auto [position, header] = *std::exchange(state.change, std::nullopt);
+    // Whoever has the new key alone cannot have made the old one's last checkpoint.
+    absl::Status taken = absl::FailedPreconditionError(
+        "no checkpoint of the key before that ends with it agrees with the entries");
+    if (step.size == position.next() && state.tree->good() == step.size) {
+      taken = log::TakeSigningChange(header, position, *state.keys);
+    }
+    if (taken.ok()) {
+      ++state.report.key_changes;
+      return;
+    }
+    sink.Add(ProblemKind::kCheckpoint, position,
+             Str("this entry changes the signing key, which is not followed: ", ToStd(taken.message())));
+  }
+
+  void TakeChange(LogState& state, const SigningChange& step, const Sink& sink) {
+    if (!state.keys) return;
+    event::v1::KeyChanged change;
+    if (!change.ParseFromString(step.control)) {
+      sink.Add(ProblemKind::kMalformedEntry, step.position, "its content is not a KeyChanged");
+      return;
+    }
+    if (change.use() != event::v1::KEY_USE_SIGNING) return;
+    event::v1::Header& header = state.change.emplace(step.position, event::v1::Header()).second;
+    header.set_type(change.GetDescriptor()->full_name());
+    header.set_control(step.control);
+  }
+
+  // ---- Erasures and later disclosures ----
+
+  void JudgeAllErasures() {
+    const auto own = OriginName::Parse(options_.own_origin);
+    for (LogState& state : logs_) ReadSince(state.scan.number, state.scan.size, &state);
+    if (logs_.empty() || logs_.front().scan.number != kOwnLog) {
+      ReadSince(kOwnLog, Position(), nullptr);
+    }
+    for (LogState& state : logs_) {
+      const Sink sink = SinkFor(state.scan.origin);
+      ErasureInput& input = state.erasures;
+      input.engine = &engine_;
+      input.number = state.scan.number;
+      input.own = state.scan.own;
+      input.own_agency = AgencyOfName(state.scan.origin) == own_agency_;
+      input.receiver = own_agency_;
+      const auto retained = [&](Position by) {
+        bool last = false;
+        for (const ErasureAnswer& answer : answers_) {
+          if (answer.position == by && answer.origin == state.scan.origin) last = answer.retained;
+        }
+        return last;
+      };
+      const auto add = [&](ProblemKind kind, std::optional<Position> position, std::string what) {
+        sink.Add(kind, position, std::move(what));
+      };
+      state.verdict = JudgeErasures(std::move(input), retained, add);
+      state.report.erased = state.verdict.erased;
+      state.report.retained = state.verdict.retained;
+      state.report.wanted = state.verdict.wanted.size();
+    }
+  }
+
+  // Control entries that came while the entries before were read: what was erased or filled meanwhile is named there.
+  // `state` null: this agency's answers alone.
+  void ReadSince(LogNumber log, Position from, LogState* state) {
+    auto reader = log::EntryReader::Make(engine_, log, from, /*with_blobs=*/false);
+    while (reader.ok()) {
+      const auto entry = (*reader)->Next();
+      if (!entry.ok() || !entry->has_value()) return;
+      if ((*entry)->position < from) continue;
+      ErasureFacts facts;
+      if (ReadErasureFacts(*(*entry)->header, (*entry)->position, own_agency_, facts)) continue;
+      if (log == kOwnLog) answers_.insert(answers_.end(), facts.answers.begin(), facts.answers.end());
+      if (state == nullptr) continue;
+      for (const ErasedClaim& claim : facts.claims) {
+        if (claim.position < state->scan.size) state->erasures.claims.push_back(claim);
+      }
+      for (const OpenedLater& later : facts.later) {
+        if (later.position < state->scan.size) state->erasures.later.push_back(later);
       }
     }
   }
@@ -557,13 +701,18 @@ class Verifier {
       if (tree.whole() && state.last_order && head.last_order != state.last_order->second) {
         sink.Add(ProblemKind::kHead, std::nullopt, "its newest order is not that of the entries");
       }
-      const auto number = state.numbers.find(state.scan.own_agency);
-      const uint64_t expected =
-          state.scan.own || number == state.numbers.end() ? 0 : number->second;
-      if (tree.whole() && head.disclosure_number != expected) {
+      LogState::LastNumber last;
+      if (const auto number = state.numbers.find(state.scan.own_agency);
+          !state.scan.own && number != state.numbers.end()) {
+        last = number->second;
+      }
+      // The newest that were disclosed may be erased.
+      const uint64_t erased = CountBetween(state.verdict.gone_leaves, last.position, size);
+      if (tree.whole() && (head.disclosure_number < last.number ||
+                           head.disclosure_number - last.number > erased)) {
         sink.Add(ProblemKind::kHead, std::nullopt,
                  Str("its running number is ", head.disclosure_number, ", that of the entries ",
-                     expected));
+                     last.number));
       }
     }
     if (state.scan.own) CheckHighWater(state, sink);
@@ -597,22 +746,37 @@ class Verifier {
     }
   }
 
+  // What it says: who signed it is judged when the log's keys are known.
   std::optional<proof::Checkpoint> ReadHighWater() {
-    if (options_.high_water.empty()) return std::nullopt;
-    const Sink sink = SinkFor(options_.own_origin);
-    const auto key = options_.keys.find(options_.own_origin);
-    if (key == options_.keys.end()) return std::nullopt;
-    auto mark = proof::VerifyCheckpoint(options_.high_water, key->second);
+    if (options_.high_water.empty() || !options_.keys.contains(options_.own_origin)) {
+      return std::nullopt;
+    }
+    const auto note = proof::ParseNote(options_.high_water);
+    auto mark = note.ok() ? proof::ParseCheckpointBody(note->body) : note.status();
     if (!mark.ok()) {
-      sink.Add(ProblemKind::kHighWater, std::nullopt,
-               Str("the high-water mark does not verify: ", ToStd(mark.status().message())));
+      BadHighWater(mark.status());
       return std::nullopt;
     }
     return *std::move(mark);
   }
 
+  void BadHighWater(const absl::Status& why) {
+    SinkFor(options_.own_origin)
+        .Add(ProblemKind::kHighWater, std::nullopt,
+             Str("the high-water mark does not verify: ", ToStd(why.message())));
+  }
+
   void CheckHighWater(const LogState& state, const Sink& sink) {
     if (!high_water_) return;
+    const auto mark = proof::VerifyCheckpoint(options_.high_water, *state.keys);
+    if (!mark.ok()) {
+      BadHighWater(state.scan.size < high_water_->size && absl::IsUnauthenticated(mark.status())
+                       ? Annotate(mark.status(),
+                                  "it is of more entries than the log has, perhaps by a key that "
+                                  "those name")
+                       : mark.status());
+      return;
+    }
     if (high_water_->size > state.scan.size) {
       sink.Add(ProblemKind::kRollback, state.scan.size,
                Str("the log ends here, but ", high_water_->size.value(),
@@ -628,7 +792,7 @@ class Verifier {
 
   void CheckRecords(LogState& state) {
     const Sink sink = SinkFor(state.scan.origin);
-    CheckForks(state.scan.origin, state.scan.key, sink);
+    CheckForks(state.scan.origin, state.keys, sink);
 
     std::set<std::string, std::less<>> agencies;
     const std::string_view own_agency = AgencyOfName(state.scan.origin);
@@ -737,7 +901,8 @@ class Verifier {
                        " entries than is stored"));
   }
 
-  void CheckForks(std::string_view origin, const proof::VerifierKey* key, const Sink& sink) {
+  void CheckForks(std::string_view origin, const std::optional<proof::LogKeys>& keys,
+                  const Sink& sink) {
     const auto forks = log::Forks(engine_, origin);
     if (!forks.ok()) {
       sink.Add(ProblemKind::kFork, std::nullopt,
@@ -751,10 +916,10 @@ class Verifier {
       if (!pair.ok()) {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("kept evidence ", found, " is malformed: ", ToStd(pair.status().message())));
-      } else if (key == nullptr) {
+      } else if (!keys) {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("kept evidence ", found, ", not checked: the origin's key is not known"));
-      } else if (const auto verdict = proof::VerifyCheckpointPair(*pair, *key);
+      } else if (const auto verdict = proof::VerifyCheckpointPair(*pair, *keys);
                  !verdict.ok() || *verdict != proof::PairVerdict::kFork) {
         sink.Add(ProblemKind::kFork, std::nullopt,
                  Str("kept evidence ", found, " proves no fork: it was altered"));
@@ -779,7 +944,9 @@ class Verifier {
     for (const std::string& origin : origins) {
       if (!options_.only_origin.empty() && options_.only_origin != origin) continue;
       const auto key = options_.keys.find(origin);
-      CheckForks(origin, key == options_.keys.end() ? nullptr : &key->second, SinkFor(origin));
+      std::optional<proof::LogKeys> keys;
+      if (key != options_.keys.end()) keys = key->second;
+      CheckForks(origin, keys, SinkFor(origin));
     }
   }
 
@@ -796,11 +963,20 @@ class Verifier {
       store.Add(ProblemKind::kIndex, std::nullopt, "the index is of another version");
     }
     for (const LogState& state : logs_) {
-      if (state.scan.own) CheckNumberIndex(state);
+      if (state.scan.own) {
+        CheckNumberIndex(state);
+      } else {
+        CheckWantedIndex(state);
+        CheckHoleIndex(state);
+      }
       CheckNodeCount(state);
     }
+    const LogState* own = logs_.front().scan.own ? &logs_.front() : nullptr;
+    const auto erased = [own](Position after, Position before) {
+      return own == nullptr ? 0 : CountBetween(own->verdict.gone_leaves, after, before);
+    };
     IndexCheck::Findings findings =
-        index_->Compare(threads_, [this](size_t done, size_t total) {
+        index_->Compare(threads_, erased, [this](size_t done, size_t total) {
           Tell(total_ / 2 + total_ / 2 * done / total, total_);
           return !Stop();
         });
@@ -814,7 +990,7 @@ class Verifier {
   void CheckNumberIndex(const LogState& state) {
     const Sink sink = SinkFor(state.scan.origin);
     if (!state.tree->holes().empty()) return;
-    absl::flat_hash_map<std::string, uint64_t> expected = state.numbers;
+    absl::flat_hash_map<std::string, LogState::LastNumber> expected = state.numbers;
     const auto cursor = engine_.IndexScan("d");
     bool grown = false;
     std::vector<std::pair<std::string, uint64_t>> differing;
@@ -829,11 +1005,16 @@ class Verifier {
       const std::string receiver = (*next)->first.substr(1);
       const std::string& value = (*next)->second;
       const auto found = expected.find(receiver);
-      const uint64_t last = found == expected.end() ? 0 : found->second;
+      const LogState::LastNumber last =
+          found == expected.end() ? LogState::LastNumber() : found->second;
       if (value.size() != 8) {
         sink.Add(ProblemKind::kIndex, std::nullopt,
                  Str("the running number of ", receiver, " is malformed"));
-      } else if (const uint64_t number = ReadBigEndian64(value.data()); number != last) {
+      } else if (const uint64_t number = ReadBigEndian64(value.data());
+                 number < last.number ||
+                 // The newest may be erased, and is not given again.
+                 number - last.number >
+                     CountBetween(state.verdict.gone_leaves, last.position, state.scan.size)) {
         differing.emplace_back(receiver, number);
       }
       if (found != expected.end()) expected.erase(found);
@@ -843,15 +1024,90 @@ class Verifier {
     grown = now && *now > state.scan.size;
     for (const auto& [receiver, number] : differing) {
       const auto found = state.numbers.find(receiver);
-      const uint64_t last = found == state.numbers.end() ? 0 : found->second;
+      const uint64_t last = found == state.numbers.end() ? 0 : found->second.number;
       if (grown && number > last) continue;
       sink.Add(ProblemKind::kIndex, std::nullopt,
                Str("the index has running number ", number, " for ", receiver, ", the entries ",
                    last));
     }
-    for (const auto& [receiver, number] : expected) {
+    for (const auto& [receiver, last] : expected) {
       sink.Add(ProblemKind::kIndex, std::nullopt,
-               Str("the index lacks the running number of ", receiver, ", ", number));
+               Str("the index lacks the running number of ", receiver, ", ", last.number));
+    }
+  }
+
+  // The entries of one log's index of that kind, ascending; nullopt, told: it cannot be read.
+  std::optional<std::vector<log::KeyValue>> ReadLogIndex(const LogState& state, char kind) {
+    std::vector<log::KeyValue> entries;
+    const auto cursor = engine_.IndexScan(log::LogIndexPrefix(kind, state.scan.number));
+    while (true) {
+      auto next = cursor->Next();
+      if (!next.ok()) {
+        SinkFor(state.scan.origin)
+            .Add(ProblemKind::kUnreadable, std::nullopt,
+                 Str("the index cannot be read: ", ToStd(next.status().message())));
+        return std::nullopt;
+      }
+      if (!next->has_value()) return entries;
+      entries.push_back(**std::move(next));
+    }
+  }
+
+  bool IsGrown(const LogState& state) {
+    const auto now = SizeNow(state.scan.number);
+    return now && *now > state.scan.size;
+  }
+
+  // 'b': what was opened to this agency later and is not held yet. It changes beside growth: what is filled is off it.
+  void CheckWantedIndex(const LogState& state) {
+    const Sink sink = SinkFor(state.scan.origin);
+    const auto entries = ReadLogIndex(state, 'b');
+    if (!entries) return;
+    std::vector<Position> listed;
+    for (const auto& [key, value] : *entries) {
+      const std::optional<Position> position = log::ParseLogIndexKey(key);
+      SectionSet sections;
+      if (!position || !log::ParseWantedIndexValue(value, sections)) {
+        sink.Add(ProblemKind::kIndex, position, "a malformed index entry of what is wanted");
+        continue;
+      }
+      listed.push_back(*position);
+      const auto found = std::lower_bound(
+          state.verdict.wanted.begin(), state.verdict.wanted.end(), *position,
+          [](const OpenedLater& wanted, Position at) { return wanted.position < at; });
+      if ((found == state.verdict.wanted.end() || found->position != *position) &&
+          !IsGrown(state)) {
+        sink.Add(ProblemKind::kIndex, *position,
+                 "the index says that it is wanted, which no later disclosure and no hole calls for");
+      }
+    }
+    for (const OpenedLater& wanted : state.verdict.wanted) {
+      if (std::binary_search(listed.begin(), listed.end(), wanted.position)) continue;
+      const auto held = log::FindHeld(engine_, state.scan.number, wanted.position);
+      if (held.ok() && held->leaf && (wanted.sections - held->opened).empty()) continue;
+      sink.Add(ProblemKind::kIndex, wanted.position,
+               "it was opened to this agency later and is not held, and the index does not say so");
+    }
+  }
+
+  // 'x': holes that no erasure explains. What of our running numbers is missing was told; holes of a mirror show in no
+  // entry.
+  void CheckHoleIndex(const LogState& state) {
+    const Sink sink = SinkFor(state.scan.origin);
+    const auto entries = ReadLogIndex(state, 'x');
+    if (!entries) return;
+    for (const auto& [key, value] : *entries) {
+      const std::optional<Position> before = log::ParseLogIndexKey(key);
+      Position after;
+      uint64_t missing = 0;
+      if (!before || !log::ParseHoleIndexValue(value, after, missing)) {
+        sink.Add(ProblemKind::kIndex, before, "a malformed index entry of a hole");
+        continue;
+      }
+      if (CountBetween(state.verdict.gone_leaves, after, *before) >= missing && !IsGrown(state)) {
+        sink.Add(ProblemKind::kIndex, *before,
+                 "the index has a hole before it that an erasure explains");
+      }
     }
   }
 
@@ -909,7 +1165,9 @@ class Verifier {
   Report report_;
   std::vector<LogState> logs_;
   std::unique_ptr<IndexCheck> index_;
-  std::optional<proof::Checkpoint> high_water_;
+  std::optional<proof::Checkpoint> high_water_;  // as it says
+  std::string own_agency_;
+  std::vector<ErasureAnswer> answers_;  // in the order in which they were given
   uint64_t total_ = 0;
 };
 
@@ -930,6 +1188,9 @@ std::string_view ProblemName(ProblemKind kind) {
     case ProblemKind::kHead: return "head";
     case ProblemKind::kSection: return "section";
     case ProblemKind::kMissingSection: return "missing-section";
+    case ProblemKind::kMissingEntry: return "missing-entry";
+    case ProblemKind::kErasure: return "erasure";
+    case ProblemKind::kNotErased: return "not-erased";
     case ProblemKind::kStraySection: return "stray-section";
     case ProblemKind::kIndex: return "index";
     case ProblemKind::kCosignature: return "cosignature";
@@ -981,6 +1242,15 @@ std::string_view ProblemRemedy(ProblemKind kind) {
              "keystore, then restore from a backup or a mirror";
     case ProblemKind::kMissingSection:
       return "content is gone and no erasure explains it: restore from a backup or a mirror";
+    case ProblemKind::kMissingEntry:
+      return "an entry was removed and no erasure explains it: keep the directory as evidence, restore from a backup "
+             "or a mirror";
+    case ProblemKind::kErasure:
+      return "no version of Polku writes such an erasure: ask the log's agency what it erased, and compare with a "
+             "replica of another agency";
+    case ProblemKind::kNotErased:
+      return "the service has not applied the erasure yet, or an old copy was put back: start the service, which "
+             "applies it, and verify again";
     case ProblemKind::kStraySection:
       return "something was stored that nobody signed: keep the directory as evidence and find out who "
              "wrote it";

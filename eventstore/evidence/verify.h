@@ -35,8 +35,11 @@ enum class ProblemKind {
   kMissingCheckpoint, // the log's end has no checkpoint
   kHead,              // the head record is not that of the entries
   kSection,           // a section does not open, or does not match its commitment
-  kMissingSection,    // a commitment of an own log has no section, and no erasure explains it
-  kStraySection,      // a stored section that no header commits to
+  kMissingSection,    // a section of an own log, or one disclosed to us, is not there, and no erasure explains it
+  kMissingEntry,      // an entry of an own log is not there, and no erasure explains it
+  kErasure,           // an Erased is not of its form, or names what another has named or what never was
+  kNotErased,         // an Erased of the log names what is still stored here
+  kStraySection,      // a stored section that no header commits to, or of a replica one that nobody opened to us
   kIndex,             // an index entry is missing, too many, or wrong: `polku reindex`
   kCosignature,       // a kept cosignature does not verify, or is of another history
   kFork,              // kept evidence: the origin signed two histories
@@ -66,7 +69,10 @@ struct LogReport {
   uint64_t withheld = 0;
   uint64_t sections = 0;    // stored
   uint64_t opened = 0;      // of them opened and matched with their commitments
-  uint64_t erased = 0;      // commitments of own entries without a section (issue 3 explains each)
+  uint64_t erased = 0;      // entries and sections that are gone, each named by one Erased of the log
+  uint64_t retained = 0;    // of a replica: named by one, and kept, which this agency's own log says why
+  uint64_t wanted = 0;      // of a replica: entries opened to this agency later, not held yet
+  uint64_t key_changes = 0; // of the signing key, each vouched for by the key before
   uint64_t checkpoints = 0; // signatures and roots verified
   uint64_t cosignatures = 0;
   std::vector<std::string> agencies;  // other agencies whose kept cosignatures verified
@@ -89,7 +95,8 @@ using SecretFn = std::function<absl::StatusOr<std::optional<std::string>>(
 
 struct VerifyOptions {
   std::string own_origin;   // of LogNumber 0
-  // By origin: checkpoint keys. A log without one is reported with key_known false.
+  // By origin: each log's first checkpoint key; those that came after it are read from the log (proof/README.md
+  // "Changed keys"). A log without one is reported with key_known false.
   std::map<std::string, proof::VerifierKey, std::less<>> keys;
   std::vector<proof::VerifierKey> witnesses;  // cosignatures of others are left unread
   SecretFn open;            // empty: no section is opened

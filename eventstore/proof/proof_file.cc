@@ -106,8 +106,8 @@ absl::StatusOr<InclusionFile> ParseInclusionFile(std::string_view text) {
 }
 
 absl::StatusOr<Checkpoint> VerifyInclusionFile(const InclusionFile& file, const Hash& leaf_hash,
-                                               const VerifierKey& key) {
-  POLKU_ASSIGN_OR_RETURN(Checkpoint checkpoint, VerifyCheckpoint(file.checkpoint, key));
+                                               const LogKeys& keys) {
+  POLKU_ASSIGN_OR_RETURN(Checkpoint checkpoint, VerifyCheckpoint(file.checkpoint, keys));
   POLKU_RETURN_IF_ERROR(
       VerifyInclusion(file.index, checkpoint.size, leaf_hash, file.hashes, checkpoint.root));
   return checkpoint;
@@ -145,11 +145,10 @@ absl::StatusOr<CheckpointPair> ParseCheckpointPair(std::string_view text) {
   return pair;
 }
 
-absl::StatusOr<PairVerdict> VerifyCheckpointPair(const CheckpointPair& pair,
-                                                 const VerifierKey& key) {
-  absl::StatusOr<Checkpoint> older = VerifyCheckpoint(pair.older, key);
+absl::StatusOr<PairVerdict> VerifyCheckpointPair(const CheckpointPair& pair, const LogKeys& keys) {
+  absl::StatusOr<Checkpoint> older = VerifyCheckpoint(pair.older, keys);
   if (!older.ok()) return Annotate(older.status(), "older");
-  absl::StatusOr<Checkpoint> newer = VerifyCheckpoint(pair.newer, key);
+  absl::StatusOr<Checkpoint> newer = VerifyCheckpoint(pair.newer, keys);
   if (!newer.ok()) return Annotate(newer.status(), "newer");
   if (pair.prefix == older->root) {
     return Malformed(kPairFile, "the prefix is the older root itself, so nothing is contradicted");

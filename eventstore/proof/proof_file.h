@@ -31,6 +31,7 @@
 
 #include "absl/status/statusor.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "eventstore/proof/merkle_proof.h"
 
 namespace polku::proof {
@@ -48,11 +49,11 @@ std::string FormatInclusionFile(const InclusionFile& file);
 // InvalidArgument: longer than kMaxProofFileBytes or malformed; the note is that of some
 // checkpoint, but neither it nor the hashes are verified.
 absl::StatusOr<InclusionFile> ParseInclusionFile(std::string_view text);
-// That the leaf with this hash is at the file's index in the checkpoint that `key` signed; the
-// checkpoint. InvalidArgument, Unauthenticated as VerifyCheckpoint; InvalidArgument: the proof is
+// That the leaf with this hash is at the file's index in the checkpoint signed by the key of its
+// size; the checkpoint. InvalidArgument, Unauthenticated as VerifyCheckpoint; InvalidArgument: the proof is
 // wrong.
 absl::StatusOr<Checkpoint> VerifyInclusionFile(const InclusionFile& file, const Hash& leaf_hash,
-                                               const VerifierKey& key);
+                                               const LogKeys& keys);
 
 struct CheckpointPair {
   std::optional<Hash> prefix;
@@ -69,9 +70,9 @@ enum class PairVerdict {
   kFork,        // both are signed and contradict each other
 };
 // Verifies both signatures and the hashes. InvalidArgument: it proves neither. Unauthenticated as
-// VerifyCheckpoint: a note is not of this key and origin.
+// VerifyCheckpoint: a note is not of the key of its size, or not of this origin.
 absl::StatusOr<PairVerdict> VerifyCheckpointPair(const CheckpointPair& pair,
-                                                 const VerifierKey& key);
+                                                 const LogKeys& keys);
 
 }  // namespace polku::proof
 

@@ -20,6 +20,7 @@
 #include "eventstore/log/reader.h"
 #include "eventstore/log/records.h"
 #include "eventstore/log/replica_log.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/vault/keystore.h"
@@ -68,6 +69,7 @@ class StoreWorld {
   log::Engine& engine() { return engine_; }
   const std::string& origin() const { return origin_.text(); }
   const proof::Signer& signer() const { return *signer_; }
+  const proof::Signer& first_signer() const { return earlier_.empty() ? *signer_ : *earlier_.front(); }
   const proof::Signer& cosigner() const { return *cosigner_; }
   log::Log& log() { return *log_; }
 
@@ -107,6 +109,79 @@ class StoreWorld {
     ASSERT_OK(log_->Append({&request, 1})[0].status);
   }
 
+  Position AppendControl(const google::protobuf::Message& message) {
+    log::AppendRequest request;
+    log::NewEntry& entry = request.entries.emplace_back();
+    entry.id = ControlId();
+    entry.type = message.GetDescriptor()->full_name();
+    entry.author_agency = std::string(origin_.agency());
+    entry.control = message.SerializeAsString();
+    now_ += absl::Seconds(1);
+    const auto result = log_->Append({&request, 1})[0];
+    EXPECT_OK(result.status);
+    return result.receipts.empty() ? Position() : result.receipts[0].position;
+  }
+
+  // Opens entries of a case to one more agency.
+  Position OpenLater(const CaseId& case_id, std::string_view receiver,
+                     const std::vector<log::NewEntry::Opened>& entries) {
+    log::AppendRequest request;
+    log::NewEntry& entry = request.entries.emplace_back();
+    entry.id = ControlId();
+    entry.type = std::string(log::kDisclosedType);
+    entry.author_agency = std::string(origin_.agency());
+    entry.case_id = case_id;
+    entry.schema_hash = Sha256("schema");
+    entry.disclosures.push_back({std::string(receiver), SectionSet(), Position(0)});
+    entry.later = {std::string(receiver), Position(0), entries};
+    now_ += absl::Seconds(1);
+    const auto result = log_->Append({&request, 1})[0];
+    EXPECT_OK(result.status);
+    return result.receipts.empty() ? Position() : result.receipts[0].position;
+  }
+
+  // The Erased that names these parts; nothing is applied.
+  Position AppendErased(const std::vector<log::ErasedPart>& parts, const CaseId& case_id = CaseOf(1)) {
+    event::v1::Erased erased;
+    erased.set_erasure_id(std::string(16, 'r'));
+    erased.set_legal_basis("28.1 § 2 k.");
+    erased.set_requested_by("o-1");
+    erased.set_confirmed_by("o-2");
+    erased.set_fence(std::string(Sha256({std::string_view("polku/fence/v1\0", 15), case_id.view()}).view()));
+    bool leaf = false;
+    for (const log::ErasedPart& part : parts) {
+      auto* entry = erased.add_entries();
+      entry->set_position(part.position.value());
+      for (const SectionKind kind : kAllSectionKinds) {
+        if (part.sections.has(kind)) entry->add_sections(static_cast<event::v1::SectionKind>(kind));
+      }
+      entry->set_leaf(part.leaf);
+      leaf = leaf || part.leaf;
+    }
+    erased.set_tier(leaf ? event::v1::ERASURE_TIER_ENTRIES : event::v1::ERASURE_TIER_SECTIONS);
+    return AppendControl(erased);
+  }
+
+  void Apply(LogNumber log, const std::vector<log::ErasedPart>& parts) {
+    ASSERT_OK(log::EraseEntries(engine_, log, parts));
+  }
+
+  // The log goes on under another checkpoint key.
+  Position ChangeSigningKey() {
+    auto next = proof::Signer::Generate(origin_.text(), proof::KeyUse::kCheckpoint);
+    event::v1::KeyChanged change;
+    change.set_use(event::v1::KEY_USE_SIGNING);
+    change.set_old_key(std::string(signer_->verifier().key().view()));
+    change.set_new_key(std::string(next->verifier().key().view()));
+    change.set_reason("yearly");
+    const Position position = AppendControl(change);
+    log_.reset();
+    earlier_.push_back(std::move(signer_));
+    signer_ = std::move(next);
+    OpenLog();
+    return position;
+  }
+
   static CaseId CaseOf(uint64_t n) {
     std::string bytes(8, 'c');
     AppendBigEndian64(bytes, n);
@@ -119,20 +194,20 @@ class StoreWorld {
     return note->value_or("");
   }
 
-  // The whole own log into `reader`, one batch for each commit: what Kela may see, the rest withheld.
+  // What of the own log `reader` lacks, one batch for each commit: what the reader may see, the rest withheld.
   void ReplicateTo(StoreWorld& reader) {
     auto replica = log::ReplicaLog::Open(reader.engine_, origin_);
     ASSERT_OK(replica);
-    auto entries = log::EntryReader::Make(engine_, kOwnLog, Position(0), true);
-    ASSERT_OK(entries);
+    log::EntryFetcher fetcher(engine_);
+    log::HeldReader held(engine_, kOwnLog);
     auto checkpoints = engine_.Checkpoints(kOwnLog);
-    log::LogHead head;
-    head.origin = origin_.text();
+    log::LogHead head = (*replica)->head();
     while (true) {
       auto checkpoint = checkpoints->Next();
       ASSERT_OK(checkpoint);
       if (!checkpoint->has_value()) break;
       const uint64_t end = ReadBigEndian64((*checkpoint)->first.data());
+      if (end <= head.frontier.size().value()) continue;
       log::VerifiedBatch batch;
       batch.first = head.frontier.size();
       log::GroupWriter writer;
@@ -145,30 +220,46 @@ class StoreWorld {
         }
         withheld.clear();
       };
+      const auto withhold = [&](uint64_t position, const Hash& hash) {
+        if (withheld.empty()) withheld_from = Position(position);
+        withheld.push_back(hash);
+      };
       for (uint64_t position = batch.first.value(); position < end; ++position) {
-        auto next = (*entries)->Next();
-        ASSERT_OK(next);
-        const log::EntryView& entry = **next;
-        const Hash hash = proof::LeafHash(entry.leaf);
+        const auto entry = fetcher.Fetch(kOwnLog, Position(position), /*with_blobs=*/true);
+        if (absl::IsNotFound(entry.status())) {
+          const auto erased = held.Find(Position(position));
+          ASSERT_OK(erased);
+          ASSERT_EQ(erased->withheld.level, 0);
+          withhold(position, erased->withheld.hash);
+          continue;
+        }
+        ASSERT_OK(entry);
+        const Hash hash = proof::LeafHash(entry->leaf);
         const event::v1::Disclosure* ours = nullptr;
-        for (const auto& disclosure : entry.header->disclosures()) {
+        for (const auto& disclosure : entry->header->disclosures()) {
           if (disclosure.receiver() == reader.origin_.agency()) ours = &disclosure;
         }
-        if (ours == nullptr && entry.header->control().empty()) {
-          if (withheld.empty()) withheld_from = Position(position);
-          withheld.push_back(hash);
+        if (ours == nullptr && entry->header->control().empty()) {
+          withhold(position, hash);
           continue;
         }
         flush();
-        writer.AddLeaf(entry.leaf);
+        writer.AddLeaf(entry->leaf);
         head.frontier.AppendLeafHash(hash, &batch.nodes);
-        head.last_order = Order(entry.header->order());
+        head.last_order = Order(entry->header->order());
         if (ours == nullptr) continue;
         head.disclosure_number = ours->number();
-        for (const auto& blob : entry.blobs) {
+        if (entry->header->later().receiver() == reader.origin_.agency()) {
+          for (const auto& opened : entry->header->later().entries()) {
+            SectionSet sections;
+            for (const int kind : opened.sections()) sections.add(static_cast<SectionKind>(kind));
+            batch.wanted.push_back({Position(opened.position()), sections});
+          }
+        }
+        for (const auto& blob : entry->blobs) {
           for (const int kind : ours->sections()) {
             if (static_cast<int>(blob.kind) != kind) continue;
-            writer.AddBlob(blob.kind, Wrap(*entry.header, blob.kind, *reader.keys_), blob.blob);
+            writer.AddBlob(blob.kind, Wrap(*entry->header, blob.kind, *reader.keys_), blob.blob);
           }
         }
       }
@@ -179,6 +270,27 @@ class StoreWorld {
       batch.checkpoint = (*checkpoint)->second;
       ASSERT_OK((*replica)->Append(batch));
     }
+  }
+
+  // What was opened to the reader later, fetched from here: the sections of `kinds`.
+  void FillAt(StoreWorld& reader, LogNumber number, Position position, SectionSet kinds) {
+    log::EntryFetcher fetcher(engine_);
+    const auto entry = fetcher.Fetch(kOwnLog, position, /*with_blobs=*/true);
+    ASSERT_OK(entry);
+    log::Fill fill{.position = position, .leaf = std::string(entry->leaf), .blobs = {}, .siblings = {}};
+    for (const auto& blob : entry->blobs) {
+      if (!kinds.has(blob.kind)) continue;
+      fill.blobs.push_back(
+          {blob.kind, Wrap(*entry->header, blob.kind, *reader.keys_), std::string(blob.blob)});
+    }
+    log::TreeReader tree(engine_, kOwnLog);
+    for (uint8_t level = 0; ((position.value() >> level | 1) + 1) << level <= log_->size().value();
+         ++level) {
+      const auto sibling = tree.Subtree(level, position.value() >> level ^ 1);
+      ASSERT_OK(sibling);
+      fill.siblings.push_back(*sibling);
+    }
+    ASSERT_OK(log::FillEntries(reader.engine_, number, {&fill, 1}));
   }
 
   // `witness` cosigns this own log at that size; kept here.
@@ -237,9 +349,17 @@ class StoreWorld {
     return "";
   }
 
+  // Ids of entries that Append does not make.
+  EventId ControlId() {
+    std::string id(8, 'k');
+    AppendBigEndian64(id, ++controls_);
+    return *EventId::FromBytes(id);
+  }
+
   log::Engine& engine_;
   const OriginName origin_;
-  const std::unique_ptr<proof::Signer> signer_;
+  std::unique_ptr<proof::Signer> signer_;
+  std::vector<std::unique_ptr<proof::Signer>> earlier_;
   const std::unique_ptr<proof::Signer> cosigner_;
   const RandomBytes random_;
   testing::KeyDisk disk_;
@@ -248,6 +368,7 @@ class StoreWorld {
   absl::Time now_ = absl::FromUnixSeconds(1'741'000'000);
   std::unique_ptr<log::Log> log_;
   uint64_t made_;
+  uint64_t controls_ = 0;
 };
 
 }  // namespace polku::evidence

@@ -202,8 +202,35 @@ Result EntryWithheldFromItself(RawStore& raw, const TamperTarget& target) {
   changed.leaf.clear();
   changed.blobs.clear();
   groups.Write(*group);
-  return Expected{kMalformedEntry, group->first + OffsetOf(group->loose, item),
-                  {kIndex, kDisclosureNumber}};
+  return Expected{kMissingEntry, group->first + OffsetOf(group->loose, item), {kIndex}};
+}
+
+// The same in a replica: it looks like what was never disclosed, but for the running numbers.
+Result DisclosedEntryWithheld(RawStore& raw, const TamperTarget& target) {
+  if (target.log == kOwnLog) return std::nullopt;
+  Groups groups(raw, target.log);
+  const auto received = [](const LooseGroup::Item& item) {
+    return !item.blobs.empty() && !item.blobs[0].secret.empty();
+  };
+  const auto found = MiddleItem(groups, received);
+  if (!found) return std::nullopt;
+  auto [group, item] = *found;
+  const uint64_t position = group->first + OffsetOf(group->loose, item);
+  // The next that was disclosed shows it.
+  std::optional<uint64_t> next;
+  for (const Group& other : groups.all()) {
+    for (size_t i = 0; i < other.loose.items.size() && !next; ++i) {
+      const uint64_t at = other.first + OffsetOf(other.loose, i);
+      if (at > position && received(other.loose.items[i])) next = at;
+    }
+  }
+  if (!next) return std::nullopt;
+  auto& changed = group->loose.items[item];
+  changed.withheld = {0, proof::LeafHash(changed.leaf)};
+  changed.leaf.clear();
+  changed.blobs.clear();
+  groups.Write(*group);
+  return Expected{kDisclosureNumber, *next, {kIndex}};
 }
 
 Result GroupDropped(RawStore& raw, const TamperTarget& target) {
@@ -302,6 +329,12 @@ std::optional<std::pair<Group*, size_t>> WithSections(Groups& groups, Fits fits)
   return MiddleItem(groups, [&](const LooseGroup::Item& item) { return !item.blobs.empty() && fits(item); });
 }
 bool Any(const LooseGroup::Item&) { return true; }
+// In a replica: of what it holds sealed for others nobody misses anything.
+auto IsDisclosed(const TamperTarget& target) {
+  return [own = target.log == kOwnLog](const LooseGroup::Item& item) {
+    return own || !item.blobs.back().secret.empty();
+  };
+}
 
 Result BlobsByte(RawStore& raw, const TamperTarget& target) {
   const auto blobs = raw.All("blobs", RawStore::LogKey(target.log));
@@ -383,9 +416,8 @@ Result SectionReplaced(RawStore& raw, const TamperTarget& target) {
 }
 
 Result SectionDropped(RawStore& raw, const TamperTarget& target) {
-  if (target.log != kOwnLog) return std::nullopt;  // a replica cannot tell it from an erasure
   Groups groups(raw, target.log);
-  const auto found = WithSections(groups, Any);
+  const auto found = WithSections(groups, IsDisclosed(target));
   if (!found) return std::nullopt;
   auto [group, item] = *found;
   group->loose.items[item].blobs.pop_back();
@@ -394,9 +426,8 @@ Result SectionDropped(RawStore& raw, const TamperTarget& target) {
 }
 
 Result SectionsOfAGroupDropped(RawStore& raw, const TamperTarget& target) {
-  if (target.log != kOwnLog) return std::nullopt;
   Groups groups(raw, target.log);
-  const auto found = WithSections(groups, Any);
+  const auto found = WithSections(groups, IsDisclosed(target));
   if (!found) return std::nullopt;
   auto [group, item] = *found;
   raw.Delete("blobs", RawStore::Key(target.log, group->first));
@@ -713,6 +744,36 @@ Result CaseIndexAdded(RawStore& raw, const TamperTarget& target) {
   raw.Put("index", other, *raw.Get("index", *key));
   return Expected{kIndex, ReadBigEndian64(key->data() + 21)};
 }
+// 'k': Genesis has one in every log.
+std::optional<std::string> ControlKey(RawStore& raw, LogNumber log) {
+  const std::string key = log::ControlIndexKey(log, Position(0));
+  return raw.Get("index", key) ? std::optional(key) : std::nullopt;
+}
+Result ControlIndexDropped(RawStore& raw, const TamperTarget& target) {
+  const auto key = ControlKey(raw, target.log);
+  if (!key) return std::nullopt;
+  raw.Delete("index", *key);
+  return Expected{kIndex, 0};
+}
+Result ControlIndexAdded(RawStore& raw, const TamperTarget& target) {
+  if (raw.Get("index", log::ControlIndexKey(target.log, Position(1)))) return std::nullopt;
+  raw.Put("index", log::ControlIndexKey(target.log, Position(1)), log::kErasedType);
+  return Expected{kIndex, 1};
+}
+Result ControlIndexType(RawStore& raw, const TamperTarget& target) {
+  const auto key = ControlKey(raw, target.log);
+  if (!key) return std::nullopt;
+  raw.Put("index", *key, log::kErasedType);
+  return Expected{kIndex, 0};
+}
+// 'b': so the origin would be asked again and again for what nobody opened to us.
+Result WantedIndexAdded(RawStore& raw, const TamperTarget& target) {
+  if (target.log == kOwnLog) return std::nullopt;
+  raw.Put("index", log::WantedIndexKey(target.log, Position(1)),
+          log::WantedIndexValue(AllSections()));
+  return Expected{kIndex, 1};
+}
+
 Result CaseIndexBeyondTheEnd(RawStore& raw, const TamperTarget& target) {
   const auto key = CaseKey(raw, target.log);
   if (!key) return std::nullopt;
@@ -804,6 +865,7 @@ std::vector<Tampering> TamperCorpus() {
       {"a header cut short", HeaderMalformed},
       {"a withheld hash", WithheldHashEdited},
       {"an entry turned into its hash", EntryWithheldFromItself},
+      {"a disclosed entry turned into its hash", DisclosedEntryWithheld},
       {"a group dropped", GroupDropped},
       {"a group's entries dropped, sections left", EntriesOfAGroupDropped},
       {"the last group dropped", LastGroupDropped},
@@ -841,6 +903,10 @@ std::vector<Tampering> TamperCorpus() {
       {"a case index entry dropped", CaseIndexDropped},
       {"a case index entry added", CaseIndexAdded},
       {"a case index entry beyond the end", CaseIndexBeyondTheEnd},
+      {"a control index entry dropped", ControlIndexDropped},
+      {"a control index entry added", ControlIndexAdded},
+      {"a control index entry of another type", ControlIndexType},
+      {"a wanted entry added", WantedIndexAdded},
       {"a byte of the event index", EventIndexByte},
       {"an event index entry dropped", EventIndexDropped},
       {"an event index entry added", EventIndexAdded},
