@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "eventstore/base/status.h"
-#include "services/host/epochs.h"
 
 namespace polku::host {
 
@@ -29,19 +28,13 @@ absl::StatusOr<vault::SectionSecret> Opener::SecretOf(const log::EntryView& entr
     POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keys_.Get({case_id, blob.kind}));
     return vault::DeriveSectionSecret(key, entry.header->author_agency(), event_id, blob.kind);
   }
-  // An earlier epoch's secrets, and all that were wrapped before 2026-11-22, lie under the key without origin.
-  if (EpochsOf(origin) != EpochsOf(own_origin_)) {
-    const auto key = keys_.Get({case_id, blob.kind, std::string(origin)});
-    if (key.ok()) return vault::UnwrapSecret(*key, commitment, blob.secret);
-    if (!absl::IsNotFound(key.status())) return key.status();
-  }
+  const auto key = keys_.Get({case_id, blob.kind, std::string(origin)});
+  if (key.ok()) return vault::UnwrapSecret(*key, commitment, blob.secret);
+  if (!absl::IsNotFound(key.status())) return key.status();
+  // What `polku new-epoch` took over, and all that was wrapped before 2026-11-22, lies under the key without
+  // origin.
   POLKU_ASSIGN_OR_RETURN(const vault::CaseKey older, keys_.Get({case_id, blob.kind}));
-  auto secret = vault::UnwrapSecret(older, commitment, blob.secret);
-  // That key is there for other sections of the case, and this one's own was erased.
-  if (!secret.ok() && WasErased(case_id, origin)) {
-    return absl::NotFoundError("the key of an erased section");
-  }
-  return secret;
+  return vault::UnwrapSecret(older, commitment, blob.secret);
 }
 
 bool Opener::WasErased(const CaseId& case_id, std::string_view origin) const {
@@ -54,6 +47,7 @@ absl::StatusOr<std::optional<vault::SectionSecret>> Opener::Secret(const log::En
   if (entry.log != kOwnLog && blob.secret.empty()) return std::optional<vault::SectionSecret>();
   const auto case_id = CaseId::FromBytes(entry.header->case_id());
   const auto event_id = EventId::FromBytes(entry.header->event_id());
+  if (case_id && WasErased(*case_id, origin)) return std::optional<vault::SectionSecret>();
   for (const auto& committed : entry.header->commitments()) {
     if (static_cast<SectionKind>(committed.kind()) != blob.kind) continue;
     const auto commitment = Hash::FromBytes(committed.commitment());
@@ -76,6 +70,8 @@ absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::strin
     return Error(absl::StatusCode::kDataLoss, "entry ", entry.position.value(), " of ", origin,
                  " has malformed ids");
   }
+  // Also where an old copy has the bytes and the key again.
+  const bool erased = !entry.blobs.empty() && WasErased(*case_id, origin);
   for (const auto& committed : entry.header->commitments()) {
     const auto kind = static_cast<SectionKind>(committed.kind());
     const log::BlobView* blob = nullptr;
@@ -83,7 +79,7 @@ absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::strin
       if (held.kind == kind) blob = &held;
     }
     const bool of_others = blob != nullptr && entry.log != kOwnLog && blob->secret.empty();
-    if (blob == nullptr || of_others || !only.has(kind)) {
+    if (blob == nullptr || of_others || erased || !only.has(kind)) {
       event.sealed.add(kind);
       continue;
     }
@@ -97,10 +93,6 @@ absl::StatusOr<OpenedEvent> Opener::Open(const log::EntryView& entry, std::strin
                  origin);
     };
     auto secret = SecretOf(entry, origin, *blob, *case_id, *event_id, *commitment);
-    if (absl::IsNotFound(secret.status()) && WasErased(*case_id, origin)) {
-      event.sealed.add(kind);
-      continue;
-    }
     // A section without its key that was not erased is a keystore that is older than the log: going on
     // would decide on half a history.
     if (absl::IsNotFound(secret.status())) {

@@ -506,9 +506,9 @@ TEST_F(StubDutyTest, RulesThatNeverRestAreStoppedAndTold) {
   ASSERT_FALSE(node_.Offer(kOulu, {Need("a", 1)}).has_refusal());
   node_->Work();
   EXPECT_THAT(node_->health(), HasSubstr("contradict"));
-  EXPECT_EQ(node_->size(), Position(4 + 1 + 16));
+  EXPECT_EQ(node_->size(), Position(5 + 1 + 16));
   node_->Work();
-  EXPECT_EQ(node_->size(), Position(4 + 1 + 16));
+  EXPECT_EQ(node_->size(), Position(5 + 1 + 16));
   EXPECT_GT(node_->NextWork(), node_.now);
 }
 

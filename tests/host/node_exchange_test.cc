@@ -1,5 +1,6 @@
 // What goes to other agencies, and what comes from them.
 #include "eventstore/proof/merkle.h"
+#include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "services/assessment/assessment.h"
 #include "services/referral/referral.h"
@@ -124,6 +125,7 @@ TEST_F(ExchangeTest, AnOwnEntryComesAfterItsCausesWhenThePeersClockIsAheadWithin
 
 TEST_F(ExchangeTest, EachReceiverGetsWhatTheAgreementSaysAndNothingElse) {
   Publish(oulu_, 1);
+  oulu_.WorkAll();
   struct Expected {
     std::string_view type;
     std::map<std::string, std::vector<int>> sections;  // by receiver
@@ -141,6 +143,16 @@ TEST_F(ExchangeTest, EachReceiverGetsWhatTheAgreementSaysAndNothingElse) {
        {{std::string(kOulu), {}}, {std::string(kWellbeing), {kHealth}}, {std::string(kAuditor), {}}}},
   };
   const auto entries = oulu_.Entries();
+  // What was opened to those who became parties later, by position.
+  std::map<uint64_t, std::map<std::string, std::set<int>>> later;
+  for (const auto& entry : entries) {
+    for (const auto& opened : entry.header.later().entries()) {
+      EXPECT_LT(opened.position(), entry.position.value());
+      later[opened.position()][entry.header.later().receiver()].insert(opened.sections().begin(),
+                                                                       opened.sections().end());
+      EXPECT_EQ(entry.header.later().agreement_position(), 1u);
+    }
+  }
   for (const auto& expected : all) {
     size_t seen = 0;
     for (const auto& entry : entries) {
@@ -155,6 +167,11 @@ TEST_F(ExchangeTest, EachReceiverGetsWhatTheAgreementSaysAndNothingElse) {
         told[disclosure.receiver()] = {disclosure.sections().begin(), disclosure.sections().end()};
         EXPECT_EQ(disclosure.agreement_position(), 1u);
       }
+      for (const auto& [receiver, kinds] : later[entry.position.value()]) {
+        // Opened once, and not what was given at first.
+        EXPECT_FALSE(told.contains(receiver)) << expected.type << " " << receiver;
+        told[receiver] = {kinds.begin(), kinds.end()};
+      }
       auto wanted = expected.sections;
       for (auto& [receiver, kinds] : wanted) {
         std::erase_if(kinds, [&](int kind) { return !present.has(static_cast<SectionKind>(kind)); });
@@ -165,19 +182,37 @@ TEST_F(ExchangeTest, EachReceiverGetsWhatTheAgreementSaysAndNothingElse) {
   }
 }
 
-TEST_F(ExchangeTest, WithoutASharingNothingLeavesTheLog) {
+TEST_F(ExchangeTest, WithoutASharingNothingLeavesTheLogButWhoThePartiesAre) {
   TestNode closed(kOulu, *referral_service_, 8);
   closed.config.agreement.clear_sharings();
   closed.Open();
   Publish(closed, 1);
-  for (const auto& entry : closed.Entries()) EXPECT_TRUE(entry.header.disclosures().empty());
-  TestNode reader(kKela, *assessment_service_, 9);
-  reader.Follow(closed);
-  reader.Open();
-  Replicate(closed, reader, 0);
-  EXPECT_EQ(reader->replica(0).size(), closed->size());
-  for (const auto& entry : reader.Entries(reader.NumberOf(closed.origin()))) {
-    EXPECT_FALSE(entry.header.control().empty());
+  closed.WorkAll();
+  const auto is_about_parties = [](const StoredEntry& entry) {
+    return entry.header.type() == "polku.access.v1.PartyAdded" ||
+           entry.header.type() == "polku.access.v1.Disclosed";
+  };
+  for (const auto& entry : closed.Entries()) {
+    if (!is_about_parties(entry)) {
+      EXPECT_TRUE(entry.header.disclosures().empty());
+    }
+    for (const auto& opened : entry.header.later().entries()) {
+      EXPECT_TRUE(is_about_parties(closed.Entries()[opened.position()]));
+    }
+  }
+  TestNode stranger(kAuditor, *assessment_service_, 9), payer(kKela, *assessment_service_, 10);
+  for (TestNode* reader : {&stranger, &payer}) {
+    reader->Follow(closed);
+    reader->Open();
+    Replicate(closed, *reader, 0);
+    EXPECT_EQ((*reader)->replica(0).size(), closed->size());
+    size_t about_parties = 0;
+    for (const auto& entry : reader->Entries(reader->NumberOf(closed.origin()))) {
+      if (!entry.header.control().empty()) continue;
+      EXPECT_TRUE(is_about_parties(entry)) << entry.header.type();
+      ++about_parties;
+    }
+    EXPECT_EQ(about_parties > 0, reader == &payer);
   }
 }
 
@@ -218,6 +253,13 @@ TEST_F(ExchangeTest, NoValueOfASectionStandsInAnyStoredByteHereOrAtAReceiver) {
       "municipality_code: '564' identity_code: '010190-955F' family_name: 'Virtaniemenkorpi' "
       "given_names: 'Aurelia-Kristiina' street_address: 'Piilopolku 77 B 13' phone: '+358401112233'");
   ASSERT_FALSE(oulu_.Offer(kOulu, {Need("n", 1)}).has_refusal());
+  for (const std::string_view agency : {kWellbeing, kKela}) {
+    access::v1::PartyAdded party;
+    party.set_agency(std::string(agency));
+    party.set_reason(access::v1::PARTY_REASON_AUTHORITY);
+    ASSERT_FALSE(
+        oulu_.Offer(kOulu, {Event(NamedEvent(agency), NumberedCase(1), party)}).has_refusal());
+  }
   const auto answer =
       oulu_.Offer(kOulu, {Event(NamedEvent("client"), NumberedCase(1), client, "oma-1")});
   ASSERT_FALSE(answer.has_refusal()) << answer.ShortDebugString();

@@ -23,6 +23,8 @@
 #include "eventstore/base/status.h"
 #include "eventstore/log/index.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/rewrite.h"
+#include "eventstore/replica/lookups.h"
 #include "eventstore/replica/publisher.h"
 #include "eventstore/replica/subscriber.h"
 #include "gmock/gmock.h"
@@ -91,9 +93,14 @@ inline exchange::v1::OfferedEvent Event(const EventId& id, const CaseId& case_id
   return event;
 }
 
+// A key of that agency which may publish and nothing else.
+inline PrincipalConfig Author(std::string_view agency) {
+  return {.agency = std::string(agency), .may_publish = true, .official = {}, .types = {}};
+}
+
 struct AuthoredEvent {
   std::string agency;
-  std::string service;  // whose event type it is: "referral", "assessment"
+  std::string service;  // that takes it: "referral", "assessment"
   exchange::v1::OfferedEvent event;
 };
 
@@ -124,8 +131,11 @@ inline std::vector<AuthoredEvent> ClientPath(uint64_t case_number, size_t client
     EXPECT_TRUE(
         google::protobuf::util::MessageToJsonString(fields.at("event").struct_value(), &json).ok());
     EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(json, body.get()).ok()) << json;
-    const std::string service = descriptor->file()->package().substr(6);  // polku.<service>.v1
-    path.push_back({fields.at("agency").string_value(), service.substr(0, service.find('.')),
+    std::string service = descriptor->file()->package().substr(6);  // polku.<service>.v1
+    service = service.substr(0, service.find('.'));
+    // Every service takes these; on this path they are said where the case begins.
+    if (service == "access") service = "referral";
+    path.push_back({fields.at("agency").string_value(), service,
                     Event(NamedEvent(Str("line ", number, " of case ", case_number)),
                           NumberedCase(case_number), *body,
                           fields.at("official").string_value())});
@@ -138,8 +148,11 @@ inline std::vector<AuthoredEvent> ClientPath(uint64_t case_number, size_t client
 
 inline Config MakeConfig(std::string_view agency, std::string_view service) {
   Config config{.origin = *OriginName::Make(agency, service, 1)};
-  config.agreement = ParseText<config::v1::Agreement>(
-      FileText(SourcePath("deploy/demo/agreement.textproto")));
+  auto agreement = LoadAgreement({SourcePath("deploy/agreements/taulukko-1.textproto"),
+                                  SourcePath("deploy/agreements/osapuolet.textproto"),
+                                  SourcePath("deploy/demo/agreement.textproto")});
+  EXPECT_OK(agreement);
+  if (agreement.ok()) config.agreement = *std::move(agreement);
   config.profile =
       ParseText<config::v1::Profile>(FileText(SourcePath("deploy/profiles/oulu.textproto")));
   return config;
@@ -167,36 +180,46 @@ class TestNode {
     keys.master = vault::MasterKey(std::string(32, 'm'));
   }
 
+  // Made anew at each opening, between keystore and node; none: nothing is erased here.
+  std::function<absl::StatusOr<std::unique_ptr<ErasureHooks>>(vault::KeyStore&)> make_erasures;
+
   absl::Status TryOpen() {
-    node_.reset();
+    Close();
     auto storage = std::make_unique<testing::MemoryKeyStorage>(key_disk);
     POLKU_ASSIGN_OR_RETURN(keystore_,
                            vault::KeyStore::Open(std::move(storage), keys.master, random_));
+    if (make_erasures) {
+      POLKU_ASSIGN_OR_RETURN(erasures_, make_erasures(*keystore_));
+    }
     POLKU_ASSIGN_OR_RETURN(node_, Node::Open({.config = config,
                                               .keys = keys,
                                               .service = service_,
                                               .engine = engine,
                                               .keystore = *keystore_,
                                               .clock = [this] { return now; },
-                                              .random = random_}));
+                                              .random = random_,
+                                              .erasures = erasures_.get()}));
     return absl::OkStatus();
   }
   void Open() { ASSERT_OK(TryOpen()); }
-  void Close() { node_.reset(); }
+  void Close() {
+    node_.reset();
+    erasures_.reset();
+  }
   // A clean stop and start; caches are cold.
   void Reopen() {
-    node_.reset();
+    Close();
     engine.Restart();
     Open();
   }
   // kill -9: of the index writes since the last sync only the first `kept` are there.
   void Crash(size_t kept) {
-    node_.reset();
+    Close();
     engine.Crash(kept);
     Open();
   }
   void Reindex() {
-    node_.reset();
+    Close();
     engine.Restart();
     ASSERT_OK(log::RebuildIndex(engine, nullptr));
     engine.Restart();  // the tool has exited and its index is on disk
@@ -219,25 +242,31 @@ class TestNode {
 
   Node& operator*() { return *node_; }
   Node* operator->() { return node_.get(); }
+  ErasureHooks* erasures() { return erasures_.get(); }
   vault::KeyStore& keystore() { return *keystore_; }
   std::string origin() const { return config.origin.text(); }
 
   exchange::v1::OfferAnswer Offer(std::string_view agency,
                                   std::vector<exchange::v1::OfferedEvent> events) {
+    return OfferAs(Author(agency), std::move(events));
+  }
+  exchange::v1::OfferAnswer OfferAs(const PrincipalConfig& principal,
+                                    std::vector<exchange::v1::OfferedEvent> events) {
     exchange::v1::Offer offer;
     for (auto& event : events) *offer.add_events() = std::move(event);
-    const OfferFrom from{offer, agency};
+    const OfferFrom from{offer, principal};
     return node_->HandleOffers({&from, 1}).at(0);
   }
   // All in one turn.
   std::vector<exchange::v1::OfferAnswer> OfferTogether(
       const std::vector<std::vector<AuthoredEvent>>& offers) {
     std::deque<exchange::v1::Offer> messages;
+    std::deque<PrincipalConfig> principals;
     std::vector<OfferFrom> from;
     for (const auto& events : offers) {
       auto& message = messages.emplace_back();
       for (const auto& event : events) *message.add_events() = event.event;
-      from.push_back({message, events.at(0).agency});
+      from.push_back({message, principals.emplace_back(Author(events.at(0).agency))});
     }
     return node_->HandleOffers(from);
   }
@@ -325,45 +354,94 @@ class TestNode {
   const service::Service& service_;
   const RandomBytes random_;
   std::unique_ptr<vault::KeyStore> keystore_;
+  std::unique_ptr<ErasureHooks> erasures_;
   std::unique_ptr<Node> node_;
 };
 
-// Carries what `to` lacks of `from`'s log, batch by batch; stops after `max_batches`. What is not
-// stored because the engine failed is left for the next time.
+// Carries what `to` lacks of `from`'s log, batch by batch, and what was opened to it later; stops after
+// `max_batches`. What is not stored because the engine failed is left for the next time.
 inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_bytes = 4096,
                       int max_batches = 1'000'000) {
   const bool mirror = to.config.peers[peer].mirror;
+  const std::string receiver(to.config.origin.agency());
+  const LogNumber number = to->replica(peer).number();
+  auto wanted = log::WantedEntries(to.engine, number);
+  ASSERT_OK(wanted);
   auto subscriber = replica::Subscriber::Make(
       {.origin = from.origin(),
-       .own_agency = std::string(to.config.origin.agency()),
-       .origin_key = from.keys.signer->verifier(),
+       .own_agency = receiver,
+       .origin_keys = from.keys.signer->verifier(),
        .prepare_keys =
-           [&to](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
+           [&](const std::vector<std::pair<CaseId, SectionKind>>& names_wanted) {
              std::vector<vault::KeyName> names;
-             for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind});
+             for (const auto& [case_id, kind] : names_wanted) {
+               names.push_back({case_id, kind, from.origin()});
+             }
              return to.keystore().Ensure(names).status();
            },
-       .mirror = mirror},
+       .mirror = mirror,
+       // The number is kept once something is stored.
+       .lookups = {.held = [&](Position position) {
+                     return log::FindHeld(to.engine, to->replica(peer).number(), position);
+                   },
+                   .opened = [&](const CaseId& case_id) {
+                     return replica::OpenedLater(to.engine, to->replica(peer).number(), case_id,
+                                                 receiver);
+                   },
+                   .erased = [&](Position after, Position before) {
+                     return replica::ErasedLeaves(to.engine, to->replica(peer).number(), after,
+                                                  before);
+                   },
+                   .newest_numbered = [&](Position size) {
+                     return replica::NewestNumbered(to.engine, to->replica(peer).number(),
+                                                    receiver, size);
+                   }},
+       .wanted = *std::move(wanted)},
       to->replica(peer).head(),
-      [&to](const CaseId& case_id, SectionKind kind, const Hash& commitment,
-            const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
-        POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, to.keystore().Get({case_id, kind}));
+      [&](const CaseId& case_id, SectionKind kind, const Hash& commitment,
+          const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
+        POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key,
+                               to.keystore().Get({case_id, kind, from.origin()}));
         return vault::WrapSecret(key, commitment, secret);
       },
       testing::SeededRandom(7));
+  const replica::SectionSecretFn secret = [&from](const event::v1::Header& header,
+                                                  SectionKind kind) {
+    return from->opener().OwnSecret(header, kind);
+  };
   uint64_t session = 0;
   bool stopped = false;
   const auto apply = [&](std::vector<replica::SubscriberOutput> outputs) {
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      if (auto* pull = std::get_if<replica::SendPull>(&outputs[i])) session = pull->pull.session();
-      if (auto* alarm = std::get_if<replica::RaiseAlarm>(&outputs[i])) {
+    const auto add = [&](std::vector<replica::SubscriberOutput> more) {
+      for (auto& output : more) outputs.push_back(std::move(output));
+    };
+    for (size_t i = 0; i < outputs.size() && !stopped; ++i) {
+      const replica::SubscriberOutput output = std::move(outputs[i]);
+      if (auto* pull = std::get_if<replica::SendPull>(&output)) session = pull->pull.session();
+      if (auto* alarm = std::get_if<replica::RaiseAlarm>(&output)) {
         if (!stopped) ADD_FAILURE() << alarm->what;  // not one that a failed store has raised
         stopped = true;
       }
-      if (auto* store = std::get_if<replica::StoreBatch>(&outputs[i])) {
+      if (auto* store = std::get_if<replica::StoreBatch>(&output)) {
         const absl::Status stored = to->StoreReplica(peer, store->batch);
         if (!stored.ok()) stopped = true;
-        for (auto& more : subscriber->OnStored(stored, to.now, to.now)) outputs.push_back(std::move(more));
+        add(subscriber->OnStored(stored, to.now, to.now));
+      }
+      if (auto* store = std::get_if<replica::StoreFills>(&output)) {
+        const absl::Status stored = to->StoreFills(peer, store->fills, store->gone);
+        if (!stored.ok()) stopped = true;
+        add(subscriber->OnFillsStored(stored, to.now));
+      }
+      if (auto* send = std::get_if<replica::SendFetch>(&output)) {
+        std::vector<Position> positions;
+        for (uint64_t position : send->fetch.positions()) positions.emplace_back(position);
+        auto fills = replica::CutFills(from.engine, from.origin(), receiver, positions,
+                                       replica::kMaxFetchBytes, secret);
+        ASSERT_OK(fills);
+        EXPECT_FALSE(fills->refused);
+        for (const auto& fill : fills->fills) {
+          add(subscriber->OnFill(fill.fill, fill.entries, fill.blobs, to.now));
+        }
       }
     }
   };
@@ -371,11 +449,6 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
   const Position end = from->size();
   Position next = to->replica(peer).size();
   for (int i = 0; next < end && !stopped && i < max_batches; ++i) {
-    const replica::SectionSecretFn secret = [&from](const event::v1::Header& header,
-                                                    SectionKind kind) {
-      return from->opener().OwnSecret(header, kind);
-    };
-    const std::string_view receiver = to.config.origin.agency();
     auto cut = mirror ? replica::CutWhole(from.engine, kOwnLog, from.origin(), receiver, next, end,
                                           batch_bytes, secret)
                       : replica::CutBatch(from.engine, from.origin(), receiver, next, end,
@@ -387,6 +460,9 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
   }
   if (stopped || max_batches < 1'000'000) return;
   ASSERT_EQ(to->replica(peer).size(), end);
+  wanted = log::WantedEntries(to.engine, to->replica(peer).number());
+  ASSERT_OK(wanted);
+  EXPECT_TRUE(wanted->empty());
 }
 
 }  // namespace polku::host

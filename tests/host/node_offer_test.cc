@@ -3,6 +3,7 @@
 
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
+#include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "services/assessment/assessment.h"
 #include "services/referral/referral.h"
@@ -89,20 +90,25 @@ TEST_P(NodeOnEngine, ANewLogGetsItsGenesisAgreementRulesAndSchemasOnce) {
   std::vector<std::string> types;
   for (const auto& entry : node.Entries()) types.push_back(entry.header.type());
   EXPECT_THAT(types, ElementsAre("polku.event.v1.Genesis", "polku.event.v1.AgreementChanged",
-                                 "polku.event.v1.RulesChanged", "polku.event.v1.SchemaAdded"));
-  event::v1::SchemaAdded schema;
-  ASSERT_TRUE(schema.ParseFromString(node.Entries()[3].header.control()));
-  EXPECT_EQ(schema.package(), "polku.referral.v1");
+                                 "polku.event.v1.RulesChanged", "polku.event.v1.SchemaAdded",
+                                 "polku.event.v1.SchemaAdded"));
+  // What every service takes, and what this one does.
+  const std::vector<std::string> packages = {"polku.access.v1", "polku.referral.v1"};
+  for (size_t i = 0; i < packages.size(); ++i) {
+    event::v1::SchemaAdded schema;
+    ASSERT_TRUE(schema.ParseFromString(node.Entries()[3 + i].header.control()));
+    EXPECT_EQ(schema.package(), packages[i]);
+  }
 
   const std::string checkpoint = node->checkpoint();
   for (int i = 0; i < 3; ++i) {
     node.Reopen();
-    EXPECT_EQ(node->size(), Position(4));
+    EXPECT_EQ(node->size(), Position(5));
     EXPECT_EQ(node->checkpoint(), checkpoint);
   }
   const auto signed_size = proof::VerifyCheckpoint(checkpoint, node.keys.signer->verifier());
   ASSERT_THAT(signed_size, IsOk());
-  EXPECT_EQ(signed_size->size, Position(4));
+  EXPECT_EQ(signed_size->size, Position(5));
 }
 
 TEST_P(NodeOnEngine, AChangedAgreementOrProfileAddsOneEntryAndLaterDisclosuresCiteIt) {
@@ -112,22 +118,22 @@ TEST_P(NodeOnEngine, AChangedAgreementOrProfileAddsOneEntryAndLaterDisclosuresCi
   node.Close();
   node.config.agreement.set_name("renewed");
   node.Reopen();
-  ASSERT_EQ(node->size(), Position(5));
-  EXPECT_EQ(node.Entries()[4].header.type(), "polku.event.v1.AgreementChanged");
+  ASSERT_EQ(node->size(), Position(6));
+  EXPECT_EQ(node.Entries()[5].header.type(), "polku.event.v1.AgreementChanged");
   EXPECT_THAT(node.Offer(kOulu, {Event(NamedEvent("a"), NumberedCase(1), Need())}),
-              IsReceiptsFor(At({5})));
-  const event::v1::Header need = node.Entries()[5].header;
+              IsReceiptsFor(At({6})));
+  const event::v1::Header need = node.Entries()[6].header;
   EXPECT_FALSE(need.disclosures().empty());
   for (const auto& disclosure : need.disclosures()) {
-    EXPECT_EQ(disclosure.agreement_position(), 4u);
+    EXPECT_EQ(disclosure.agreement_position(), 5u);
   }
   node.config.profile.set_name("renewed");
   node.Reopen();
   node.Reopen();
-  ASSERT_EQ(node->size(), Position(7));
-  EXPECT_EQ(node.Entries()[6].header.type(), "polku.event.v1.RulesChanged");
+  ASSERT_EQ(node->size(), Position(8));
+  EXPECT_EQ(node.Entries()[7].header.type(), "polku.event.v1.RulesChanged");
   node.Reindex();  // the newest control entries are found again without their index
-  EXPECT_EQ(node->size(), Position(7));
+  EXPECT_EQ(node->size(), Position(8));
 }
 
 TEST_P(NodeOnEngine, TakesAClientsWholePathAndAnswersItsRepeatWithTheSameReceiptsForEver) {
@@ -145,7 +151,6 @@ TEST_P(NodeOnEngine, TakesAClientsWholePathAndAnswersItsRepeatWithTheSameReceipt
     ASSERT_FALSE(answers.back().has_refusal())
         << event.event.type() << ": " << answers.back().ShortDebugString();
     EXPECT_FALSE(answers.back().receipts(0).repeated_offer());
-    EXPECT_EQ(answers.back().receipts(0).case_revision(), answers.size());
   }
   const Position size = node->size();
   for (int round = 0; round < 2; ++round) {
@@ -162,9 +167,15 @@ TEST_P(NodeOnEngine, TakesAClientsWholePathAndAnswersItsRepeatWithTheSameReceipt
   EXPECT_EQ(node->health(), "ok");
   // What was recorded is what was offered.
   const auto entries = node.Entries();
+  uint64_t revision = 0;
+  for (const auto& entry : entries) {
+    if (entry.header.case_id().empty()) continue;
+    EXPECT_EQ(entry.header.case_revision(), ++revision);
+  }
   for (size_t i = 0; i < path.size(); ++i) {
     const auto& stored = entries[answers[i].receipts(0).position()];
     EXPECT_EQ(stored.header.event_id(), path[i].event.event_id());
+    EXPECT_EQ(stored.header.case_revision(), answers[i].receipts(0).case_revision());
     EXPECT_EQ(stored.header.author_agency(), path[i].agency);
     EXPECT_EQ(stored.header.author_official(), path[i].event.official());
     EXPECT_EQ(stored.header.recorded_at_us(), absl::ToUnixMicros(node.now));
@@ -217,12 +228,12 @@ TEST_F(OfferTest, ARepeatInTheSameTurnGetsTheReceiptOfTheFirst) {
   const auto answers = node_.OfferTogether({{By(kOulu, NeedEvent("a"))},
                                             {By(kOulu, NeedEvent("b"))},
                                             {By(kOulu, NeedEvent("a"))}});
-  EXPECT_THAT(answers[0], IsReceiptsFor(At({4})));
-  EXPECT_THAT(answers[1], IsReceiptsFor(At({5})));
-  EXPECT_THAT(answers[2], IsReceiptsFor(At({4})));
+  EXPECT_THAT(answers[0], IsReceiptsFor(At({5})));
+  EXPECT_THAT(answers[1], IsReceiptsFor(At({6})));
+  EXPECT_THAT(answers[2], IsReceiptsFor(At({5})));
   EXPECT_FALSE(answers[0].receipts(0).repeated_offer());
   EXPECT_TRUE(answers[2].receipts(0).repeated_offer());
-  EXPECT_EQ(node_->size(), Position(6));
+  EXPECT_EQ(node_->size(), Position(7));
 }
 
 TEST_F(OfferTest, AnIdWithOtherContentIsAConflictWhicheverPartDiffers) {
@@ -245,6 +256,10 @@ TEST_F(OfferTest, AnIdWithOtherContentIsAConflictWhicheverPartDiffers) {
   EXPECT_FALSE(answers[0].has_refusal());
   EXPECT_THAT(answers[1], RefusedWith(kConflict, "conflicting_repeat"));
   // Another author's event of the same id is another event.
+  access::v1::PartyAdded party;
+  party.set_agency(std::string(kWellbeing));
+  party.set_reason(access::v1::PARTY_REASON_SERVICE);
+  ASSERT_FALSE(node_.Offer(kOulu, {Event(NamedEvent("p"), NumberedCase(1), party)}).has_refusal());
   EXPECT_FALSE(node_.Offer(kWellbeing, {NeedEvent("a", 1, "debt")}).has_refusal());
 }
 
@@ -253,19 +268,19 @@ TEST_F(OfferTest, AConflictNamesItsEventAndKeepsTheWholeOfferOut) {
   const auto answer = node_.Offer(kOulu, {NeedEvent("new"), NeedEvent("a", 1, "debt")});
   EXPECT_THAT(answer, RefusedWith(kConflict, "conflicting_repeat"));
   EXPECT_EQ(answer.refusal().event_index(), 1u);
-  EXPECT_EQ(node_->size(), Position(5));
+  EXPECT_EQ(node_->size(), Position(6));
 }
 
 TEST_F(OfferTest, AnOfferThatRepeatsInPartAppendsTheRest) {
   ASSERT_FALSE(node_.Offer(kOulu, {NeedEvent("a"), NeedEvent("b")}).has_refusal());
   const auto answer =
       node_.Offer(kOulu, {NeedEvent("x"), NeedEvent("b"), NeedEvent("y"), NeedEvent("a")});
-  EXPECT_THAT(answer, IsReceiptsFor(At({6, 5, 7, 4})));
+  EXPECT_THAT(answer, IsReceiptsFor(At({7, 6, 8, 5})));
   EXPECT_FALSE(answer.receipts(0).repeated_offer());
   EXPECT_TRUE(answer.receipts(1).repeated_offer());
   EXPECT_FALSE(answer.receipts(2).repeated_offer());
   EXPECT_TRUE(answer.receipts(3).repeated_offer());
-  EXPECT_EQ(node_->size(), Position(8));
+  EXPECT_EQ(node_->size(), Position(9));
 }
 
 TEST_F(OfferTest, ARepeatIsNotDecidedAnewAndMakesNoKeys) {
@@ -274,7 +289,7 @@ TEST_F(OfferTest, ARepeatIsNotDecidedAnewAndMakesNoKeys) {
     return service::Refusal{"no_more", "rules have changed"};
   };
   const int puts = node_.key_disk.puts;
-  EXPECT_THAT(node_.Offer(kOulu, {NeedEvent("a", 1, "rent")}), IsReceiptsFor(At({4})));
+  EXPECT_THAT(node_.Offer(kOulu, {NeedEvent("a", 1, "rent")}), IsReceiptsFor(At({5})));
   EXPECT_THAT(node_.Offer(kOulu, {NeedEvent("b", 1, "rent")}), RefusedWith(kRule, "no_more"));
   EXPECT_EQ(node_.key_disk.puts, puts);
 }
@@ -300,7 +315,7 @@ TEST_F(OfferTest, AnExpectedRevisionMustHoldAndTheTrueOneIsTold) {
   EXPECT_EQ(answer.refusal().event_index(), 1u);
   EXPECT_EQ(answer.refusal().actual_revision(), 0u);
   // A repeat has its receipt, whatever has come since.
-  EXPECT_THAT(node_.Offer(kOulu, {expecting("a", 0)}), IsReceiptsFor(At({4})));
+  EXPECT_THAT(node_.Offer(kOulu, {expecting("a", 0)}), IsReceiptsFor(At({5})));
 }
 
 TEST_F(OfferTest, AnExpectedRevisionCountsWhatTheSameTurnAccepted) {
@@ -310,8 +325,8 @@ TEST_F(OfferTest, AnExpectedRevisionCountsWhatTheSameTurnAccepted) {
   stale.set_expected_revision(1);
   const auto answers =
       node_.OfferTogether({{By(kOulu, NeedEvent("a"))}, {By(kOulu, second)}, {By(kOulu, stale)}});
-  EXPECT_THAT(answers[0], IsReceiptsFor(At({4})));
-  EXPECT_THAT(answers[1], IsReceiptsFor(At({5})));
+  EXPECT_THAT(answers[0], IsReceiptsFor(At({5})));
+  EXPECT_THAT(answers[1], IsReceiptsFor(At({6})));
   EXPECT_THAT(answers[2], RefusedWith(kRevision, "unexpected_revision"));
   EXPECT_EQ(answers[2].refusal().actual_revision(), 2u);
 }
@@ -376,13 +391,13 @@ TEST_F(OfferTest, TakesAThousandAndTwentyFourEventsAsOneOfferAndNotOneMore) {
   std::vector<exchange::v1::OfferedEvent> events;
   for (int i = 0; i < 1025; ++i) events.push_back(NeedEvent(Str("e", i)));
   EXPECT_THAT(node_.Offer(kOulu, events), RefusedWith(kInvalid, "bad_event_count"));
-  EXPECT_EQ(node_->size(), Position(4));
+  EXPECT_EQ(node_->size(), Position(5));
   events.pop_back();
   const int commits = node_.engine.commits();
   const auto answer = node_.Offer(kOulu, events);
   ASSERT_EQ(answer.receipts_size(), 1024) << answer.ShortDebugString();
   EXPECT_EQ(node_.engine.commits(), commits + 1);
-  EXPECT_EQ(answer.receipts(1023).position(), 4u + 1023);
+  EXPECT_EQ(answer.receipts(1023).position(), 5u + 1023);
   EXPECT_EQ(answer.receipts(1023).case_revision(), 1024u);
 }
 
@@ -446,9 +461,9 @@ TEST_F(OfferTest, TwoOffersOfOneTurnOnACaseSeeEachOther) {
   const auto answers = node_.OfferTogether({{By(kOulu, NeedEvent("a", 1))},
                                             {By(kOulu, NeedEvent("b", 1))},
                                             {By(kOulu, NeedEvent("c", 2))}});
-  EXPECT_THAT(answers[0], IsReceiptsFor(At({4})));
+  EXPECT_THAT(answers[0], IsReceiptsFor(At({5})));
   EXPECT_THAT(answers[1], RefusedWith(kRule, "second_need"));
-  EXPECT_THAT(answers[2], IsReceiptsFor(At({5})));
+  EXPECT_THAT(answers[2], IsReceiptsFor(At({6})));
 }
 
 TEST_F(OfferTest, AnOfferRefusedInItsMiddleLeavesNoTraceForLaterOffersOfTheTurn) {
@@ -461,13 +476,13 @@ TEST_F(OfferTest, AnOfferRefusedInItsMiddleLeavesNoTraceForLaterOffersOfTheTurn)
        {By(kOulu, NeedEvent("d", 1))},
        {By(kOulu, NeedEvent("e", 4))},
        {By(kOulu, NeedEvent("f", 3))}});
-  EXPECT_THAT(answers[0], IsReceiptsFor(At({5})));
+  EXPECT_THAT(answers[0], IsReceiptsFor(At({6})));
   EXPECT_THAT(answers[1], RefusedWith(kRule, "second_need"));
   EXPECT_EQ(answers[1].refusal().event_index(), 1u);
-  EXPECT_THAT(answers[2], IsReceiptsFor(At({6})));
-  EXPECT_THAT(answers[3], IsReceiptsFor(At({7})));
+  EXPECT_THAT(answers[2], IsReceiptsFor(At({7})));
+  EXPECT_THAT(answers[3], IsReceiptsFor(At({8})));
   EXPECT_THAT(answers[4], RefusedWith(kRule, "second_need"));
-  EXPECT_EQ(node_->size(), Position(8));
+  EXPECT_EQ(node_->size(), Position(9));
 }
 
 TEST_F(OfferTest, AnOfferOfARealServiceRefusedInItsMiddleLeavesNoTraceEither) {
@@ -534,11 +549,11 @@ TEST_F(OfferTest, OffersThatFillMoreThanOneCommitAreDecidedOnWhatIsOnDisk) {
 TEST_F(OfferTest, AFullDiskRefusesSaysSoAndRecovers) {
   node_.engine.FailCommit(0, absl::ResourceExhaustedError("no space left"));
   const auto answers = node_.OfferTogether(
-      {{By(kOulu, NeedEvent("a"))}, {By(kWellbeing, NeedEvent("b"))}});
+      {{By(kOulu, NeedEvent("a"))}, {By(kWellbeing, NeedEvent("b", 2))}});
   for (const auto& answer : answers) EXPECT_THAT(answer, RefusedWith(kTryAgain, "disk_full"));
   EXPECT_THAT(node_->health(), HasSubstr("no space left"));
-  EXPECT_EQ(node_->size(), Position(4));
-  EXPECT_THAT(node_.Offer(kOulu, {NeedEvent("a")}), IsReceiptsFor(At({4})));
+  EXPECT_EQ(node_->size(), Position(5));
+  EXPECT_THAT(node_.Offer(kOulu, {NeedEvent("a")}), IsReceiptsFor(At({5})));
   EXPECT_EQ(node_->health(), "ok");
 }
 
@@ -595,7 +610,7 @@ TEST_F(OfferTest, AKeyThatDoesNotOpenHurtsItsOwnCaseAlone) {
   // It needs no key that fails, but was decided on what is not there now.
   EXPECT_THAT(answers[3], RefusedWith(kTryAgain, "service_failed"));
   EXPECT_FALSE(answers[4].has_refusal());
-  EXPECT_EQ(node_->size(), Position(4 + 3));
+  EXPECT_EQ(node_->size(), Position(5 + 3));
   EXPECT_NE(node_->health(), "ok");
   EXPECT_FALSE(node_.Offer(kOulu, {NeedEvent("e", 2)}).has_refusal());
 }
@@ -628,7 +643,13 @@ TEST_F(OfferTest, OpeningFailsWithAReasonForAnotherOriginOrKeyOrTooManyReceivers
   auto* sharing = crowded.config.agreement.add_sharings();
   sharing->add_publishers("*");
   sharing->add_types("polku.referral.v1.Need*");
-  for (int i = 0; i < 65; ++i) sharing->add_receivers(Str("FI/ORG/agency", i, "/x"));
+  for (int i = 0; i < 65; ++i) {
+    const std::string agency = Str("FI/ORG/agency", i, "/x");
+    auto* listed = crowded.config.agreement.add_agencies();
+    listed->set_name(agency);
+    listed->add_roles(config::v1::AGENCY_ROLE_PROVIDER);
+    sharing->add_receivers(agency);
+  }
   EXPECT_THAT(crowded.TryOpen(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("NeedIdentified")));
 }

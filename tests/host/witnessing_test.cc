@@ -639,8 +639,9 @@ TEST_F(WitnessingTest, MoreWitnessesThanThereAreOtherAgenciesAreRefusedAtOnce) {
   *offer.add_events() = Need(1);
   offer.set_witnesses(3);  // four witnesses: of Kela two, of the provider one, of Oulu itself one
   const Position size = node_->size();
+  const PrincipalConfig author = Author(kOulu);
   const auto ask = [&] {
-    const OfferFrom from{offer, kOulu};
+    const OfferFrom from{offer, author};
     return node_->HandleOffers({&from, 1}).at(0);
   };
   const auto refused = ask();
@@ -688,7 +689,7 @@ TEST(MirrorNodeTest, WhatIsHeldForItsOriginAloneTakesNoPartInDecisions) {
         event.event.type() != "polku.referral.v1.PlanDrafted") {
       continue;
     }
-    ASSERT_FALSE(oulu.Offer(event.agency, {event.event}).has_refusal());
+    ASSERT_FALSE(oulu.Offer(kOulu, {event.event}).has_refusal());  // the county is no party
   }
   size_t evaluated = 0;
   county_service.due = [&](const WatchedState&, absl::CivilDay) {
