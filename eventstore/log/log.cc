@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -1072,6 +1073,8 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
   }
   CommitBatch commit;
   std::vector<proof::Node> nodes;
+  std::vector<Position> withheld;
+  std::set<Position> erased;  // by entries of this batch
   DisclosureNumbers numbers;
   proof::LogKeys keys = *keys_;
   LogHead head;
@@ -1087,9 +1090,10 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
             Str("log ", origin, ": recovered position ", position.value(), ": ", what));
       };
       if (item.leaf.empty()) {
-        // Erased: its hash alone is left, in the mirror as here.
+        // Erased, the mirror says: its hash alone is left, there as here.
         if (item.withheld.level > 0) return bad("is withheld; recover from a mirror");
         head.frontier.AppendLeafHash(item.withheld.hash, &nodes);
+        withheld.push_back(position);
         continue;
       }
       for (const BlobView& blob : view.BlobsAt(item.offset)) {
@@ -1102,6 +1106,12 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
       head.frontier.AppendLeafHash(proof::LeafHash(item.leaf), &nodes);
       if (auto taken = TakeSigningChange(header_, position, keys); !taken.ok()) {
         return bad(ToStd(taken.message()));
+      }
+      if (header_.case_id().empty() && header_.type() == kErasedType) {
+        POLKU_ASSIGN_OR_RETURN(const std::vector<ErasedPart> parts, ParseErased(header_.control()));
+        for (const ErasedPart& part : parts) {
+          if (part.leaf) erased.insert(part.position);
+        }
       }
       const Revision revision(header_.case_revision());
       if (!header_.case_id().empty()) {
@@ -1118,6 +1128,16 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
         numbers[disclosure.receiver()] = disclosure.number();
       }
     }
+  }
+  for (const Position position : withheld) {
+    const bool promised = std::any_of(
+        batch.holes.begin(), batch.holes.end(), [&](const VerifiedBatch::Hole& hole) {
+          return hole.after < position && position < hole.before;
+        });
+    if (promised || erased.contains(position)) continue;
+    return absl::InvalidArgumentError(
+        Str("log ", origin, ": recovered position ", position.value(),
+            ": is withheld, and no erasure is said to be why; recover from another mirror"));
   }
   const absl::StatusOr<proof::Checkpoint> checkpoint =
       proof::VerifyCheckpoint(batch.checkpoint, keys);

@@ -153,7 +153,8 @@ class Log {
 
   // Appends the verified continuation of this log as a mirror gave it back (blobs without secrets): one
   // synced commit with all index entries, under the mirror's checkpoint. Verified here once more: root
-  // and signature are checked, `nodes` and `head` are made anew. Only before the
+  // and signature are checked, `nodes` and `head` are made anew. A leaf may be withheld alone (level 0) where an
+  // Erased of the batch names it, or `holes` say that one will. Only before the
   // first Append of this process, a Genesis written by Open included. FailedPrecondition: later, or the
   // batch does not start at size(). InvalidArgument: not whole, with secrets, or not what this origin's
   // key signed. Nothing is written then. Errors otherwise as Engine::Commit.

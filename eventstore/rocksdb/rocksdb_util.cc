@@ -50,14 +50,17 @@ std::string LeftBehind(rocksdb::DB& db, const std::string& directory,
   for (const rocksdb::LiveFileMetaData& file : files) {
     live.insert(fs::path(file.name).filename());
   }
+  std::error_code ignored;
   for (const std::string& name : old_wals) {
-    if (wals.contains(name)) return name;
+    // What was never written to is not written on: it is empty.
+    if (wals.contains(name) && fs::file_size(directory + "/" + name, ignored) > 0 && !ignored) {
+      return name;
+    }
   }
   for (const std::string& name : old_tables) {
     if (tables.contains(name) && !live.contains(name)) return name;
   }
   std::string newest;
-  std::error_code ignored;
   for (const auto& file : fs::directory_iterator(directory, ignored)) {
     const std::string name = file.path().filename();
     if (!name.starts_with("MANIFEST-")) continue;

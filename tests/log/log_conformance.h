@@ -758,6 +758,14 @@ TEST_P(LogConformance, OnlyTheWholeContinuationThatItsOwnKeySignedIsRecoveredAnd
               writer.AddWithheld({0, proof::LeafHash(item.leaf)});
             }
           }),
+          absl::StatusCode::kInvalidArgument, "no erasure is said to be why");
+  refused(rewritten([](GroupWriter& writer, const GroupView& group) {
+            // Positions 42 to 45; as one subtree even where an erasure is said to be why.
+            const Hash left = proof::NodeHash(proof::LeafHash(group.items()[0].leaf),
+                                              proof::LeafHash(group.items()[1].leaf));
+            writer.AddWithheld({1, left});
+            for (size_t i = 2; i < group.items().size(); ++i) writer.AddLeaf(group.items()[i].leaf);
+          }),
           absl::StatusCode::kInvalidArgument, "mirror");
   refused(rewritten([](GroupWriter& writer, const GroupView& group) {
             for (const GroupItem& item : group.items()) {

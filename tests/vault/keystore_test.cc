@@ -26,8 +26,10 @@ struct Disk {
   std::map<std::string, std::string> records;
   int gets = 0;
   int puts = 0;
+  int purges = 0;
   absl::Status get_status;
   absl::Status put_status;
+  absl::Status purge_status;
 };
 
 class FakeStorage final : public SealedKeyStorage {
@@ -45,6 +47,29 @@ class FakeStorage final : public SealedKeyStorage {
     if (!disk_.put_status.ok()) return disk_.put_status;
     for (const auto& [name, value] : sealed) disk_.records[name] = value;
     return absl::OkStatus();
+  }
+  absl::Status Delete(std::span<const std::string> names) override {
+    if (!disk_.put_status.ok()) return disk_.put_status;
+    for (const std::string& name : names) disk_.records.erase(name);
+    return absl::OkStatus();
+  }
+  absl::Status ReplaceAll(
+      std::span<const std::pair<std::string, std::string>> sealed) override {
+    if (!disk_.put_status.ok()) return disk_.put_status;
+    disk_.records.clear();
+    for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    return absl::OkStatus();
+  }
+  absl::Status ForEach(const std::function<absl::Status(std::string_view, std::string_view)>& visit)
+      override {
+    for (const auto& [name, sealed] : disk_.records) {
+      if (absl::Status status = visit(name, sealed); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+  absl::Status Purge() override {
+    ++disk_.purges;
+    return disk_.purge_status;
   }
   absl::StatusOr<size_t> CountUpTo(size_t most) override {
     return std::min(most, disk_.records.size());
@@ -217,14 +242,127 @@ TEST(KeyStore, SaysNotFoundForAKeyThatWasNeverMade) {
   EXPECT_EQ(disk.records.size(), 2u);
 }
 
-TEST(KeyStore, SaysNotFoundForAnErasedKeyOnceItIsForgotten) {
+TEST(KeyStore, ErasesKeysOnDiskAndInMemory) {
   Disk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), IsOk());
-  disk.records.erase(StorageName(Name(1)));
-  store->Forget(std::vector{Name(1), Name(9)});
+  const std::string kept = KeyOf(*store, Name(2));
+  ASSERT_THAT(store->Erase(std::vector{Name(1), Name(9)}), IsOk());
+  EXPECT_FALSE(disk.records.contains(StorageName(Name(1))));
   EXPECT_THAT(store->Get(Name(1)), StatusIs(kNotFound));
-  EXPECT_THAT(store->Get(Name(2)), IsOk());
+  EXPECT_EQ(KeyOf(*store, Name(2)), kept);
+  ASSERT_THAT(store->Erase(std::vector{Name(1)}), IsOk()) << "again";
+  // A key made anew is another.
+  ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+  EXPECT_EQ(disk.purges, 0);
+  ASSERT_THAT(store->Purge(), IsOk());
+  EXPECT_EQ(disk.purges, 1);
+
+  disk.put_status = absl::UnavailableError("the disk is gone");
+  EXPECT_THAT(store->Erase(std::vector{Name(1)}), StatusIs(absl::StatusCode::kUnavailable));
+  disk.put_status = absl::OkStatus();
+  EXPECT_THAT(store->Get(Name(1)), IsOk()) << "it is still there, and says so";
+}
+
+TEST(KeyStore, KeepsAKeyForEachLogOfACase) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
+  const KeyName own = Name(1);
+  KeyName oulu = own;
+  oulu.origin = "FI/MUN/0187690-1/oulu/referral/1";
+  KeyName pajo = own;
+  pajo.origin = "FI/COM/2345678-9/pajo/attendance/1";
+  ASSERT_THAT(store->Ensure(std::vector{own, oulu, pajo}), IsOk());
+  const std::string own_key = KeyOf(*store, own);
+  const std::string pajo_key = KeyOf(*store, pajo);
+  EXPECT_NE(own_key, KeyOf(*store, oulu));
+  EXPECT_NE(own_key, pajo_key);
+  EXPECT_TRUE(disk.records.contains(StorageName(own) + oulu.origin));
+  ASSERT_THAT(store->Erase(std::vector{oulu}), IsOk());
+  EXPECT_THAT(store->Get(oulu), StatusIs(kNotFound));
+  EXPECT_EQ(KeyOf(*store, own), own_key);
+  EXPECT_EQ(KeyOf(*store, pajo), pajo_key);
+  // A sealed key is its name's alone.
+  disk.records[StorageName(own) + oulu.origin] = disk.records[StorageName(own)];
+  EXPECT_THAT(store->Get(oulu), StatusIs(kDataLoss));
+}
+
+TEST(KeyStore, TellsTheNamesOfAllItsKeys) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  KeyName replica = Name(1, SectionKind::kHealth);
+  replica.origin = "FI/MUN/0187690-1/oulu/referral/1";
+  const std::vector names{Name(1), replica, Name(2), Name(2, SectionKind::kIdentity)};
+  ASSERT_THAT(store->Ensure(std::vector{names[2], names[3], names[1], names[0]}), IsOk());
+  std::vector<KeyName> seen;
+  const auto see = [&](const KeyName& name) {
+    seen.push_back(name);
+    return absl::OkStatus();
+  };
+  ASSERT_THAT(store->ForEachName(see), IsOk());
+  EXPECT_EQ(seen, names);
+  int calls = 0;
+  const auto stop = [&](const KeyName&) {
+    ++calls;
+    return absl::CancelledError("enough");
+  };
+  EXPECT_THAT(store->ForEachName(stop), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(calls, 1);
+  disk.records["neither"] = "a key";
+  EXPECT_THAT(store->ForEachName(see), StatusIs(kDataLoss));
+}
+
+TEST(KeyStore, TakesAnotherMasterKeyAllOrNothing) {
+  Disk disk;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  KeyName replica = Name(3);
+  replica.origin = "FI/MUN/0187690-1/oulu/referral/1";
+  ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2), replica}), IsOk());
+  const std::string first = KeyOf(*store, Name(1));
+  const std::string third = KeyOf(*store, replica);
+  const auto before = disk.records;
+
+  disk.put_status = absl::ResourceExhaustedError("disk full");
+  EXPECT_THAT(store->Rewrap(Master('n'), nullptr), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_EQ(disk.records, before);
+  EXPECT_THAT(Open(disk, Master()), IsOk());
+  EXPECT_THAT(Open(disk, Master('n')), StatusIs(kFailedPrecondition));
+  disk.put_status = absl::OkStatus();
+  ASSERT_THAT(store->Ensure(std::vector{Name(4)}), IsOk()) << "the old master key still counts";
+
+  std::vector<std::pair<size_t, size_t>> told;
+  ASSERT_THAT(store->Rewrap(Master('n'),
+                            [&](size_t done, size_t total) { told.emplace_back(done, total); }),
+              IsOk());
+  EXPECT_EQ(told.back(), std::pair(size_t{5}, size_t{5})) << "the check record is one of them";
+  EXPECT_EQ(disk.purges, 1);
+  for (const auto& [name, sealed] : before) EXPECT_NE(disk.records.at(name), sealed);
+  ASSERT_THAT(store->Ensure(std::vector{Name(5)}), IsOk()) << "it goes on under the new one";
+
+  EXPECT_THAT(Open(disk, Master()), StatusIs(kFailedPrecondition));
+  ASSERT_OK_AND_ASSIGN(const auto reopened, Open(disk, Master('n')));
+  EXPECT_EQ(KeyOf(*reopened, Name(1)), first);
+  EXPECT_EQ(KeyOf(*reopened, replica), third);
+  EXPECT_THAT(reopened->Get(Name(5)), IsOk());
+
+  // One that does not open: nothing is changed, whatever comes before it.
+  disk.records[StorageName(Name(2))][30] ^= 1;
+  const auto damaged = disk.records;
+  EXPECT_THAT(reopened->Rewrap(Master('o'), nullptr), StatusIs(kDataLoss));
+  EXPECT_EQ(disk.records, damaged);
+  EXPECT_EQ(disk.purges, 1);
+}
+
+TEST(KeyStore, ReadOnlyErasesRewrapsAndPurgesNothing) {
+  Disk disk;
+  ASSERT_THAT(Open(disk), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), /*read_only=*/true));
+  const auto before = disk.records;
+  EXPECT_THAT(store->Erase(std::vector{Name(1)}), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(store->Rewrap(Master('n'), nullptr), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(store->Purge(), StatusIs(kFailedPrecondition));
+  EXPECT_EQ(disk.records, before);
+  EXPECT_EQ(disk.purges, 0);
 }
 
 TEST(KeyStore, MakesNothingAndLetsARetrySucceedWhenTheDiskFails) {
