@@ -1,6 +1,7 @@
 #include "services/host/erased.h"
 
 #include <algorithm>
+#include <map>
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/clock.h"
@@ -48,6 +49,17 @@ std::optional<Applied> ParseApplied(std::string_view value) {
   }
   if (!reader.done()) return std::nullopt;
   return applied;
+}
+
+SectionSet KindsOf(const google::protobuf::RepeatedField<int>& kinds) {
+  SectionSet set;
+  for (const int kind : kinds) set.add(static_cast<SectionKind>(kind));
+  return set;
+}
+
+size_t CountOf(SectionSet set) {
+  return static_cast<size_t>(std::count_if(kAllSectionKinds.begin(), kAllSectionKinds.end(),
+                                           [&](SectionKind kind) { return set.has(kind); }));
 }
 
 }  // namespace
@@ -100,6 +112,62 @@ absl::StatusOr<std::vector<ErasedEntry>> ErasedEntries(
     }
   }
   return entries;
+}
+
+absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
+                                        const CaseId& case_id, event::v1::ErasureTier tier,
+                                        const access::Policy& policy, absl::CivilDay today) {
+  ErasurePlan plan;
+  POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(engine));
+  std::set<LogNumber> earlier;
+  for (const auto& one : log::EarlierEpochs(held, own)) earlier.insert(one.number);
+  struct Entry {
+    std::string type;
+    absl::CivilDay recorded;
+  };
+  std::map<std::pair<LogNumber, Position>, Entry> entries;
+  const auto give = [&](const std::string& receiver, const Entry& entry, SectionSet sections) {
+    if (receiver == own.agency()) return;
+    ErasurePlan::Receiver& got = plan.receivers[receiver];
+    got.sections = got.sections | sections;
+    for (const SectionKind kind : kAllSectionKinds) {
+      if (!sections.has(kind)) continue;
+      const auto kept = policy.KeptBy(receiver, entry.type, kind, entry.recorded);
+      if (!kept || kept->until < today || (got.kept && got.kept->until >= kept->until)) continue;
+      got.kept = kept;
+    }
+  };
+  POLKU_ASSIGN_OR_RETURN(auto refs, log::CaseEntries(engine, case_id));
+  // What a later disclosure opened stands before it in its log.
+  std::sort(refs.begin(), refs.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.log, a.position) < std::pair(b.log, b.position);
+  });
+  log::EntryFetcher fetcher(engine);
+  for (const auto& ref : refs) {
+    if (ref.log != kOwnLog && !earlier.contains(ref.log)) continue;
+    const auto fetched = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
+    if (absl::IsNotFound(fetched.status())) continue;
+    if (!fetched.ok()) return fetched.status();
+    const event::v1::Header& header = *fetched->header;
+    const Entry entry{header.type(), FinnishDay(absl::FromUnixMicros(header.recorded_at_us()))};
+    entries[{ref.log, ref.position}] = entry;
+    for (const auto& disclosure : header.disclosures()) {
+      give(disclosure.receiver(), entry, KindsOf(disclosure.sections()));
+    }
+    for (const auto& opened : header.later().entries()) {
+      const auto found = entries.find({ref.log, Position(opened.position())});
+      if (found == entries.end()) continue;  // erased before
+      give(header.later().receiver(), found->second, KindsOf(opened.sections()));
+    }
+    log::ErasedPart part{ref.position, SectionSet(),
+                         tier == event::v1::ERASURE_TIER_ENTRIES && ref.log == kOwnLog};
+    for (const auto& blob : fetched->blobs) part.sections.add(blob.kind);
+    if (part.sections.empty() && !part.leaf) continue;
+    plan.entries += part.leaf ? 1 : 0;
+    plan.sections += CountOf(part.sections);
+    plan.parts[ref.log].push_back(part);
+  }
+  return plan;
 }
 
 log::KeyValue AppliedRecord(LogNumber log, Position position, const Applied& applied) {

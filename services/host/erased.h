@@ -4,6 +4,7 @@
 #define POLKU_SERVICES_HOST_ERASED_H_
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,6 +19,7 @@
 #include "eventstore/log/reader.h"
 #include "eventstore/log/rewrite.h"
 #include "polku/event/v1/event.pb.h"
+#include "services/access/policy.h"
 #include "services/host/fence.h"
 
 namespace polku::host {
@@ -40,6 +42,25 @@ absl::StatusOr<std::vector<ErasedEntry>> ErasedEntries(
 // Of one entry; DataLoss: it is no well-formed Erased.
 absl::StatusOr<ErasedEntry> ReadErased(LogNumber log, std::string_view origin, Position position,
                                        const event::v1::Header& header);
+
+// What an erasure would take, read from headers and blobs as they lie there; no section is opened.
+struct ErasurePlan {
+  // By log: kOwnLog, and earlier epochs of this service, of which sections alone go. Each ascending.
+  std::map<LogNumber, std::vector<log::ErasedPart>> parts;
+  size_t entries = 0;   // leaves that go
+  size_t sections = 0;  // sections that go
+  // Another agency that had got something of it, by the headers.
+  struct Receiver {
+    SectionSet sections;
+    std::optional<access::Policy::Kept> kept;  // what lies longest; none: nothing
+  };
+  std::map<std::string, Receiver> receivers;
+};
+// Of a case's part in the own log (and earlier epochs), with what `policy` says that receivers still keep on
+// `today`. Errors as reading the log.
+absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
+                                        const CaseId& case_id, event::v1::ErasureTier tier,
+                                        const access::Policy& policy, absl::CivilDay today);
 
 // How far it is carried out here. A record beside the logs (records.h):
 //   'a' log[4] position[8] → state[1] ‖ retained until[4] ‖ varint n ‖ n × (length[4] receiver)

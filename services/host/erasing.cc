@@ -23,23 +23,12 @@ constexpr absl::Duration kRetry = absl::Seconds(1);
 // Of one Erased: a leaf less what stands around the control message, amply.
 constexpr size_t kMaxErasedBytes = log::kMaxLeafBytes - 4'096;
 
-SectionSet KindsOf(const google::protobuf::RepeatedField<int>& kinds) {
-  SectionSet set;
-  for (const int kind : kinds) set.add(static_cast<SectionKind>(kind));
-  return set;
-}
-
 SectionSet Without(SectionSet all, SectionSet less) {
   SectionSet rest;
   for (const SectionKind kind : kAllSectionKinds) {
     if (all.has(kind) && !less.has(kind)) rest.add(kind);
   }
   return rest;
-}
-
-size_t CountOf(SectionSet set) {
-  return static_cast<size_t>(std::count_if(kAllSectionKinds.begin(), kAllSectionKinds.end(),
-                                           [&](SectionKind kind) { return set.has(kind); }));
 }
 
 bool SameService(std::string_view a, std::string_view b) { return EpochsOf(a) == EpochsOf(b); }
@@ -57,49 +46,6 @@ std::optional<Hash> CommitmentOf(const event::v1::Header& header, SectionKind ki
 std::string NameOf(const ErasedEntry& entry) {
   return Str("the erasure recorded at ", entry.position.value(), " of ", entry.origin);
 }
-
-}  // namespace
-
-absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
-                                        const CaseId& case_id, event::v1::ErasureTier tier) {
-  ErasurePlan plan;
-  POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(engine));
-  std::set<LogNumber> earlier;
-  for (const auto& one : log::EarlierEpochs(held, own)) earlier.insert(one.number);
-  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine, case_id));
-  log::EntryFetcher fetcher(engine);
-  for (const auto& ref : refs) {
-    if (ref.log != kOwnLog && !earlier.contains(ref.log)) continue;
-    const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
-    if (absl::IsNotFound(entry.status())) continue;
-    if (!entry.ok()) return entry.status();
-    log::ErasedPart part{ref.position, SectionSet(),
-                         tier == event::v1::ERASURE_TIER_ENTRIES && ref.log == kOwnLog};
-    for (const auto& blob : entry->blobs) part.sections.add(blob.kind);
-    for (const auto& disclosure : entry->header->disclosures()) {
-      if (disclosure.receiver() == own.agency()) continue;
-      SectionSet& got = plan.receivers[disclosure.receiver()];
-      got = got | KindsOf(disclosure.sections());
-    }
-    if (entry->header->has_later() && entry->header->later().receiver() != own.agency()) {
-      SectionSet& got = plan.receivers[entry->header->later().receiver()];
-      for (const auto& opened : entry->header->later().entries()) {
-        got = got | KindsOf(opened.sections());
-      }
-    }
-    if (part.sections.empty() && !part.leaf) continue;
-    plan.entries += part.leaf ? 1 : 0;
-    plan.sections += CountOf(part.sections);
-    plan.parts[ref.log].push_back(part);
-  }
-  for (auto& [log, parts] : plan.parts) {
-    std::sort(parts.begin(), parts.end(),
-              [](const auto& a, const auto& b) { return a.position < b.position; });
-  }
-  return plan;
-}
-
-namespace {
 
 class ErasingImpl : public Erasing {
  public:
@@ -226,9 +172,6 @@ class ErasingImpl : public Erasing {
                                          : FinnishDay(options_.clock());
   }
   bool IsOwn(std::string_view origin) const { return SameService(origin, own_.text()); }
-  std::string KeyOrigin(std::string_view origin) const {
-    return IsOwn(origin) ? std::string() : std::string(origin);
-  }
   static Fence::Line LineOf(const ErasedEntry& entry, std::optional<absl::CivilDay> until) {
     return {entry.fence, entry.recorded_on, until};
   }
@@ -368,15 +311,17 @@ class ErasingImpl : public Erasing {
       for (const auto& blob : entry->blobs) {
         if (gone != sections.end() && gone->second.has(blob.kind)) continue;
         if (ref.log != kOwnLog && blob.secret.empty()) continue;  // a mirror's
-        const std::string key_origin = KeyOrigin(origin);
-        needed.insert({case_id, blob.kind, key_origin});
-        if (key_origin.empty()) continue;
-        // Secrets that came before 2026-11-22 were wrapped under the key without origin.
+        if (ref.log == kOwnLog) {
+          needed.insert({case_id, blob.kind});
+          continue;
+        }
+        needed.insert({case_id, blob.kind, origin});
+        // What came before 2026-11-22, or by `polku new-epoch`, was wrapped under the key without origin.
         const auto commitment = CommitmentOf(*entry->header, blob.kind);
-        const auto key = options_.keystore.Get({case_id, blob.kind, key_origin});
+        const auto key = options_.keystore.Get({case_id, blob.kind, origin});
         if (!commitment || !key.ok() ||
             !vault::UnwrapSecret(*key, *commitment, blob.secret).ok()) {
-          needed.insert({case_id, blob.kind, std::string()});
+          needed.insert({case_id, blob.kind});
         }
       }
     }
@@ -440,7 +385,7 @@ class ErasingImpl : public Erasing {
     for (const CaseId& case_id : plan.cases) {
       POLKU_ASSIGN_OR_RETURN(const ErasurePlan more,
                              PlanErasure(options_.engine, own_, case_id,
-                                         event::v1::ERASURE_TIER_SECTIONS));
+                                         event::v1::ERASURE_TIER_SECTIONS, policy_, Today()));
       for (const auto& [log, parts] : more.parts) {
         if (log != kOwnLog) plan.parts[log] = parts;
       }
@@ -449,11 +394,13 @@ class ErasingImpl : public Erasing {
   }
 
   absl::Status EraseKeys(const Plan& plan, const ErasedEntry& entry) {
+    std::set<std::string> origins = IsOwn(entry.origin) ? own_epochs_ : std::set{entry.origin};
+    origins.insert("");
     std::vector<vault::KeyName> erase;
     for (const CaseId& case_id : plan.cases) {
       POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, plan.parts));
       for (const SectionKind kind : kAllSectionKinds) {
-        for (const std::string& origin : std::set<std::string>{KeyOrigin(entry.origin), ""}) {
+        for (const std::string& origin : origins) {
           const vault::KeyName name{case_id, kind, origin};
           if (!needed.contains(name)) erase.push_back(name);
         }
@@ -609,7 +556,7 @@ class ErasingImpl : public Erasing {
     if (!todo_.empty()) return absl::UnavailableError(fault_);
     POLKU_ASSIGN_OR_RETURN(
         const ErasurePlan plan,
-        PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier));
+        PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier, policy_, Today()));
     const auto parts = plan.parts.find(kOwnLog);
     if (parts == plan.parts.end()) {
       LogLine(LogLevel::kInfo, "an erasure was confirmed of a case of which this log holds nothing");

@@ -34,19 +34,6 @@ namespace polku::host {
 
 class Node;
 
-// What an erasure would take, read from headers and blobs as they lie there; no section is opened.
-struct ErasurePlan {
-  // By log: kOwnLog, and earlier epochs of this service, of which sections alone go. Each ascending.
-  std::map<LogNumber, std::vector<log::ErasedPart>> parts;
-  // Other agencies that had got something of it, by the headers; with the kinds they had got.
-  std::map<std::string, SectionSet> receivers;
-  size_t entries = 0;   // leaves that go
-  size_t sections = 0;  // sections that go
-};
-// Of a case's part in the own log (and earlier epochs). Errors as reading the log.
-absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
-                                        const CaseId& case_id, event::v1::ErasureTier tier);
-
 class Erasing : public ErasureHooks {
  public:
   struct Options {

@@ -1,0 +1,751 @@
+// An erasure from the officials' acts to the last receiver's answer, over real nodes; and a kill at every write.
+#include "services/host/erasing.h"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "eventstore/evidence/verify.h"
+#include "eventstore/log/memory_engine.h"
+#include "eventstore/log/rewrite.h"
+#include "polku/access/v1/access.pb.h"
+#include "polku/referral/v1/referral.pb.h"
+#include "services/assessment/assessment.h"
+#include "services/host/fence.h"
+#include "services/referral/referral.h"
+#include "tests/host/node_fixture.h"
+#include "tests/rocksdb/temp_directory.h"
+
+namespace polku::host {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+using testing::StatusIs;
+using event::v1::ERASURE_TIER_ENTRIES;
+using event::v1::ERASURE_TIER_SECTIONS;
+
+// Writes until it is told to die: the write at which it does is on disk or not, and all later ones are not.
+struct KillSwitch {
+  int writes = 0;
+  std::optional<int> at;  // the write that is the last
+  bool applied = false;   // that one is on disk
+  bool dead = false;
+  testing::KeyDisk* keys = nullptr;
+};
+
+class KillEngine final : public testing::ForwardingEngine {
+ public:
+  KillEngine(log::Engine& disk, KillSwitch& kill) : ForwardingEngine(disk), kill_(kill) {}
+
+  absl::Status Commit(const log::CommitBatch& batch) override {
+    return Write([&] { return inner().Commit(batch); });
+  }
+  absl::Status Rewrite(const log::RewriteBatch& batch) override {
+    return Write([&] { return inner().Rewrite(batch); });
+  }
+  absl::Status WriteIndex(std::span<const log::KeyValue> puts,
+                          std::span<const std::string> deletes) override {
+    return Write([&] { return inner().WriteIndex(puts, deletes); });
+  }
+  absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
+    return Write([&] { return inner().WriteRecords(puts, sync); });
+  }
+
+ private:
+  absl::Status Write(const std::function<absl::Status()>& write) {
+    const absl::Status killed = absl::InternalError("killed");
+    if (kill_.dead) return killed;
+    if (kill_.at == kill_.writes++) {
+      kill_.dead = true;
+      kill_.keys->put_status = killed;
+      if (kill_.applied) {
+        EXPECT_OK(write());
+      }
+      return killed;
+    }
+    return write();
+  }
+
+  KillSwitch& kill_;
+};
+
+// A node with its erasing, as the host wires them.
+class Service {
+ public:
+  Service(std::string_view agency, const service::Service& domain, uint64_t seed)
+      : disk_(log::MakeMemoryEngine()),
+        node_(agency, domain, seed,
+              [this] { return std::make_unique<KillEngine>(*disk_, kill); }) {
+    kill.keys = &node_.key_disk;
+    node_.config.keys_directory = keys_.path();
+    node_.make_erasures =
+        [this](vault::KeyStore& keystore) -> absl::StatusOr<std::unique_ptr<ErasureHooks>> {
+      POLKU_ASSIGN_OR_RETURN(fence_, Fence::Open(keys_.path()));
+      POLKU_ASSIGN_OR_RETURN(auto erasing, Erasing::Open({.config = node_.config,
+                                                          .engine = node_.engine,
+                                                          .keystore = keystore,
+                                                          .fence = *fence_,
+                                                          .clock = [this] { return node_.now; }}));
+      return erasing;
+    };
+  }
+
+  absl::Status TryOpen() {
+    POLKU_RETURN_IF_ERROR(node_.TryOpen());
+    erasing().Attach(*node_);
+    return absl::OkStatus();
+  }
+  void Open() { ASSERT_OK(TryOpen()); }
+  void Restart() {
+    Stop();
+    Open();
+  }
+  void Stop() {
+    node_.Close();
+    node_.engine.Restart();
+  }
+  // The process is gone; what it had on disk is there.
+  void Kill() {
+    Stop();
+    kill = KillSwitch{.at = std::nullopt, .keys = &node_.key_disk};
+    node_.key_disk.put_status = absl::OkStatus();
+  }
+
+  // As the host's turns, until nothing is under way.
+  void WorkAll() {
+    for (int i = 0; i < 2'000; ++i) {
+      node_->Work();
+      erasing().Work();
+      if (node_->NextWork() > node_.now && erasing().under_way() == 0) return;
+      if (erasing().under_way() > 0) absl::SleepFor(absl::Milliseconds(1));  // its thread purges
+    }
+    ADD_FAILURE() << "work is never done: " << node_->health() << " " << erasing().health();
+  }
+  // The same, where the store may die under it.
+  void WorkToDeath() {
+    for (int i = 0; i < 200 && !kill.dead; ++i) {
+      node_->Work();
+      erasing().Work();
+      if (!kill.dead && node_->NextWork() > node_.now && erasing().under_way() == 0) return;
+      absl::SleepFor(absl::Microseconds(200));
+    }
+  }
+
+  Erasing& erasing() { return static_cast<Erasing&>(*node_.erasures()); }
+  Fence& fence() { return *fence_; }
+  TestNode& node() { return node_; }
+  TestNode* operator->() { return &node_; }
+  const std::string& keys_directory() const { return keys_.path(); }
+
+  exchange::v1::OfferAnswer OfferAct(std::string_view official, const EventId& id,
+                                     const CaseId& case_id, const google::protobuf::Message& body) {
+    return node_.OfferAs({.agency = std::string(node_.config.origin.agency()),
+                          .may_publish = true,
+                          .may_operate = true,
+                          .may_erase = true,
+                          .official = std::string(official),
+                          .types = {}},
+                         {Event(id, access::AccessStreamOf(case_id), body, official)});
+  }
+  void Request(std::string_view name, const CaseId& case_id, event::v1::ErasureTier tier) {
+    access::v1::ErasureRequested body;
+    body.set_case_id(std::string(case_id.view()));
+    body.set_tier(tier);
+    body.set_legal_basis("laki 703/2023 27 §");
+    const auto answer = OfferAct("virkailija-1", NamedEvent(name), case_id, body);
+    ASSERT_FALSE(answer.has_refusal()) << answer.ShortDebugString();
+  }
+  exchange::v1::OfferAnswer TryConfirm(std::string_view official, std::string_view name,
+                                       const CaseId& case_id) {
+    access::v1::ErasureConfirmed body;
+    body.set_case_id(std::string(case_id.view()));
+    body.set_request_event_id(std::string(NamedEvent(name).view()));
+    return OfferAct(official, NamedEvent(Str(name, " confirmed by ", official)), case_id, body);
+  }
+  void Confirm(std::string_view name, const CaseId& case_id) {
+    const auto answer = TryConfirm("virkailija-2", name, case_id);
+    ASSERT_FALSE(answer.has_refusal()) << answer.ShortDebugString();
+  }
+  void Erase(std::string_view name, const CaseId& case_id, event::v1::ErasureTier tier) {
+    Request(name, case_id, tier);
+    Confirm(name, case_id);
+    WorkAll();
+  }
+
+  template <typename Control>
+  std::vector<Control> Controls(LogNumber log = kOwnLog) {
+    std::vector<Control> found;
+    const auto entries =
+        log::ControlEntries(node_.engine, log, Control::descriptor()->full_name());
+    EXPECT_OK(entries);
+    log::EntryFetcher fetcher(node_.engine);
+    for (const auto& entry : *entries) {
+      const auto view = fetcher.Fetch(log, entry.position, false);
+      EXPECT_OK(view);
+      EXPECT_TRUE(found.emplace_back().ParseFromString(view->header->control()));
+    }
+    return found;
+  }
+  std::vector<event::v1::Erased> Erased() { return Controls<event::v1::Erased>(); }
+  std::vector<event::v1::ErasureAnswered> Answers() {
+    return Controls<event::v1::ErasureAnswered>();
+  }
+
+  struct Held {
+    size_t leaves = 0;
+    size_t blobs = 0;
+    friend bool operator==(const Held&, const Held&) = default;
+  };
+  // Of the positions in that log.
+  Held HeldOf(const std::string& origin, const std::set<Position>& positions) {
+    Held held;
+    const LogNumber log = origin == node_.origin() ? kOwnLog : node_.NumberOf(origin);
+    for (const Position position : positions) {
+      const auto one = log::FindHeld(node_.engine, log, position);
+      EXPECT_OK(one);
+      held.leaves += one->leaf ? 1 : 0;
+      for (const SectionKind kind : kAllSectionKinds) held.blobs += one->sections.has(kind) ? 1 : 0;
+    }
+    return held;
+  }
+  std::set<Position> PositionsOf(const CaseId& case_id, LogNumber log = kOwnLog) {
+    std::set<Position> positions;
+    const auto refs = log::CaseEntries(node_.engine, case_id);
+    EXPECT_OK(refs);
+    for (const auto& ref : *refs) {
+      if (ref.log == log) positions.insert(ref.position);
+    }
+    return positions;
+  }
+  std::set<std::string> KeyOrigins(const CaseId& case_id) {
+    std::set<std::string> origins;
+    EXPECT_OK(node_.keystore().ForEachName([&](const vault::KeyName& name) {
+      if (name.case_id == case_id) origins.insert(name.origin.empty() ? "own" : name.origin);
+      return absl::OkStatus();
+    }));
+    return origins;
+  }
+  // What opens now, in all logs: (origin, position) with the sections.
+  std::map<std::pair<std::string, Position>, SectionSet> Opened(const CaseId& case_id) {
+    std::map<std::pair<std::string, Position>, SectionSet> opened;
+    const auto held = log::HeldLogs(node_.engine);
+    std::map<LogNumber, std::string> origins;
+    for (const auto& one : *held) origins[one.number] = one.head.origin;
+    log::EntryFetcher fetcher(node_.engine);
+    const auto refs = log::CaseEntries(node_.engine, case_id);
+    for (const auto& ref : *refs) {
+      const auto entry = fetcher.Fetch(ref.log, ref.position, true);
+      EXPECT_OK(entry);
+      const auto event = node_->opener().Open(*entry, origins[ref.log]);
+      EXPECT_OK(event);
+      if (event.ok() && !event->opened.empty()) {
+        opened[{origins[ref.log], ref.position}] = event->opened;
+      }
+    }
+    return opened;
+  }
+  std::vector<std::string> Problems(const std::vector<TestNode*>& others) {
+    evidence::VerifyOptions options{.own_origin = node_.origin()};
+    options.keys.emplace(node_.origin(), node_.keys.signer->verifier());
+    for (TestNode* other : others) {
+      options.keys.emplace(other->origin(), other->keys.signer->verifier());
+    }
+    options.threads = 1;
+    const auto report = evidence::VerifyStore(node_.engine, options);
+    EXPECT_OK(report);
+    std::vector<std::string> problems;
+    for (const auto& problem : report->problems) {
+      problems.push_back(Str(evidence::ProblemName(problem.kind), " ", problem.origin, " ",
+                             problem.position ? problem.position->value() : 0, " ", problem.what));
+    }
+    return problems;
+  }
+
+  KillSwitch kill;
+
+ private:
+  rocks::TempDirectory keys_;
+  std::unique_ptr<log::Engine> disk_;
+  std::unique_ptr<Fence> fence_;
+  TestNode node_;
+};
+
+// Two agencies that follow each other.
+struct Pair {
+  void Open() {
+    assessment_->Follow(oulu_.node());
+    oulu_->Follow(assessment_.node());
+    oulu_.Open();
+    assessment_.Open();
+  }
+  void Publish(uint64_t case_number) {
+    for (const auto& event : ClientPath(case_number, 0, 1, 7)) {
+      if (event.service != "referral") continue;
+      const auto answer = oulu_->Offer(event.agency, {event.event});
+      ASSERT_FALSE(answer.has_refusal()) << event.event.type() << answer.ShortDebugString();
+    }
+  }
+  void Exchange() {
+    for (int i = 0; i < 3; ++i) {
+      oulu_.WorkAll();
+      Replicate(oulu_.node(), assessment_.node(), 0);
+      assessment_.WorkAll();
+      Replicate(assessment_.node(), oulu_.node(), 0);
+    }
+    oulu_.WorkAll();
+  }
+  // One case that goes and one that stays, known to both.
+  void Begin() {
+    Publish(1);
+    Publish(2);
+    Exchange();
+    gone_ = NumberedCase(1);
+    positions_ = oulu_.PositionsOf(gone_);
+    others_ = oulu_.PositionsOf(NumberedCase(2));
+    ASSERT_FALSE(positions_.empty());
+    before_ = oulu_.HeldOf(oulu_->origin(), positions_);
+    ASSERT_GT(before_.blobs, positions_.size());
+    ASSERT_GT(assessment_.HeldOf(oulu_->origin(), positions_).blobs, 0u);
+  }
+  void ExpectSound() {
+    EXPECT_THAT(oulu_.Problems({&assessment_.node()}), IsEmpty());
+    EXPECT_THAT(assessment_.Problems({&oulu_.node()}), IsEmpty());
+    EXPECT_EQ(oulu_->operator->()->health(), "ok");
+    EXPECT_EQ(oulu_.erasing().health(), "");
+    EXPECT_EQ(assessment_.erasing().health(), "");
+  }
+
+  const std::unique_ptr<service::Service> referral_service_ = referral::MakeReferralService();
+  const std::unique_ptr<service::Service> assessment_service_ =
+      assessment::MakeAssessmentService();
+  Service oulu_{kOulu, *referral_service_, 1};
+  Service assessment_{kWellbeing, *assessment_service_, 3};
+  CaseId gone_;
+  std::set<Position> positions_;  // of it, in Oulu's log
+  std::set<Position> others_;     // of the other case
+  Service::Held before_;
+};
+
+class ErasingTest : public ::testing::Test, protected Pair {
+ protected:
+  void SetUp() override { Open(); }
+};
+
+TEST_F(ErasingTest, AConfirmedErasureTakesSectionsAndKeysAndLeavesHeadersAndOtherCases) {
+  Begin();
+  const Service::Held other = oulu_.HeldOf(oulu_->origin(), others_);
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_), (Service::Held{positions_.size(), 0}));
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), others_), other);
+  EXPECT_FALSE(oulu_.KeyOrigins(gone_).contains("own"));
+  EXPECT_TRUE(oulu_.KeyOrigins(gone_).contains(assessment_->origin())) << "another log's part stays";
+  const auto erased = oulu_.Erased();
+  ASSERT_THAT(erased, SizeIs(1));
+  EXPECT_EQ(erased[0].tier(), ERASURE_TIER_SECTIONS);
+  EXPECT_EQ(erased[0].requested_by(), "virkailija-1");
+  EXPECT_EQ(erased[0].confirmed_by(), "virkailija-2");
+  EXPECT_EQ(erased[0].legal_basis(), "laki 703/2023 27 §");
+  EXPECT_EQ(erased[0].fence(), access::FenceOf(gone_).view());
+  EXPECT_EQ(oulu_.fence().lines().size(), 1u);
+  EXPECT_GT(oulu_->key_disk.purges, 0);
+  Exchange();
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, TheTierOfEntriesTakesTheLeavesToo) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  EXPECT_THAT(oulu_.PositionsOf(gone_), IsEmpty());
+  Exchange();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, HeadersThatWereLeftCanGoLater) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  Exchange();
+  oulu_.Erase("two", gone_, ERASURE_TIER_ENTRIES);
+  Exchange();
+  const auto erased = oulu_.Erased();
+  ASSERT_THAT(erased, SizeIs(2));
+  for (const auto& entry : erased[1].entries()) {
+    EXPECT_TRUE(entry.leaf());
+    EXPECT_THAT(entry.sections(), IsEmpty()) << "each hole has one Erased";
+  }
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, TheReceiverErasesItsCopyAndAnswersInItsOwnLog) {
+  Begin();
+  const std::set<std::string> keys = assessment_.KeyOrigins(gone_);
+  ASSERT_TRUE(keys.contains(oulu_->origin()));
+  const auto own = assessment_.HeldOf(assessment_->origin(), assessment_.PositionsOf(gone_));
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  Exchange();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_).blobs, 0u);
+  EXPECT_FALSE(assessment_.KeyOrigins(gone_).contains(oulu_->origin()));
+  EXPECT_EQ(assessment_.HeldOf(assessment_->origin(), assessment_.PositionsOf(gone_)), own)
+      << "each origin erases its own";
+  const auto answers = assessment_.Answers();
+  ASSERT_THAT(answers, SizeIs(1));
+  EXPECT_EQ(answers[0].outcome(), event::v1::ERASURE_OUTCOME_ERASED);
+  EXPECT_EQ(answers[0].origin(), oulu_->origin());
+  // And it comes to the origin.
+  EXPECT_THAT(oulu_.Controls<event::v1::ErasureAnswered>(oulu_->NumberOf(assessment_->origin())),
+              SizeIs(1));
+  assessment_.Restart();
+  assessment_.WorkAll();
+  EXPECT_THAT(assessment_.Answers(), SizeIs(1)) << "said once";
+}
+
+TEST_F(ErasingTest, TheOriginRemembersWhoHadGotSomethingWhenTheHeadersAreGone) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  const auto held = log::HeldLogs(oulu_->engine);
+  const auto erased = ErasedEntries(oulu_->engine, held->front());
+  ASSERT_OK(erased);
+  ASSERT_THAT(*erased, SizeIs(1));
+  const auto applied = FindApplied(oulu_->engine, kOwnLog, erased->front().position);
+  ASSERT_OK(applied);
+  ASSERT_TRUE(applied->has_value());
+  EXPECT_EQ((*applied)->state, Applied::State::kDone);
+  EXPECT_THAT((*applied)->receivers, ::testing::Contains(std::string(kWellbeing)));
+  EXPECT_THAT((*applied)->receivers, Not(::testing::Contains(std::string(kOulu))));
+}
+
+TEST_F(ErasingTest, NothingGoesBeforeASecondOfficialAgrees) {
+  Begin();
+  oulu_.Request("one", gone_, ERASURE_TIER_ENTRIES);
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_), before_);
+  EXPECT_EQ(oulu_.TryConfirm("virkailija-1", "one", gone_).refusal().code(), "same_official");
+  oulu_.WorkAll();
+  oulu_.Restart();
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_), before_);
+  EXPECT_THAT(oulu_.Erased(), IsEmpty());
+  access::v1::ErasureCancelled cancelled;
+  cancelled.set_case_id(std::string(gone_.view()));
+  cancelled.set_request_event_id(std::string(NamedEvent("one").view()));
+  ASSERT_FALSE(oulu_.OfferAct("virkailija-2", NamedEvent("no"), gone_, cancelled).has_refusal());
+  EXPECT_TRUE(oulu_.TryConfirm("virkailija-2", "one", gone_).has_refusal());
+  oulu_.WorkAll();
+  EXPECT_THAT(oulu_.Erased(), IsEmpty());
+}
+
+TEST_F(ErasingTest, AnErasedCaseTakesNoMoreEventsAndHasNoDuties) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  const Position size = oulu_->operator->()->size();
+  const auto need = ParseText<referral::v1::NeedIdentified>(
+      "identified_on: '2025-01-07' source: NEED_SOURCE_SOCIAL_SERVICES municipality_code: '564'");
+  const auto answer = oulu_->Offer(kOulu, {Event(NamedEvent("new"), gone_, need)});
+  ASSERT_TRUE(answer.has_refusal());
+  EXPECT_EQ(answer.refusal().code(), "case_erased");
+  EXPECT_THAT(answer.refusal().message(), HasSubstr("case"));
+  oulu_->now += absl::Hours(24 * 400);
+  oulu_.WorkAll();
+  for (const auto& entry : oulu_->Entries()) {
+    if (entry.position < size) continue;
+    EXPECT_NE(entry.header.case_id(), gone_.view()) << entry.header.type();
+  }
+  oulu_.Restart();
+  EXPECT_TRUE(oulu_->Offer(kOulu, {Event(NamedEvent("new"), gone_, need)}).has_refusal());
+}
+
+TEST_F(ErasingTest, WhatALawOfTheReceiversOwnKeepsGoesOnTheDayAfter) {
+  auto* kept = assessment_->config.agreement.add_retentions();
+  kept->add_agencies(std::string(kWellbeing));
+  kept->add_types("polku.referral.v1.DecisionMade");
+  kept->add_sections(event::v1::SECTION_KIND_SERVICE);
+  kept->set_months(6);
+  kept->set_legal_basis("kirjanpitolaki 1336/1997 2:10");
+  assessment_.Restart();
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  Exchange();
+  const auto held = assessment_.HeldOf(oulu_->origin(), positions_);
+  EXPECT_EQ(held, (Service::Held{1, 1}));
+  auto answers = assessment_.Answers();
+  ASSERT_THAT(answers, SizeIs(1));
+  EXPECT_EQ(answers[0].outcome(), event::v1::ERASURE_OUTCOME_RETAINED);
+  EXPECT_EQ(answers[0].legal_basis(), "kirjanpitolaki 1336/1997 2:10");
+  EXPECT_EQ(answers[0].retained_until(), "2025-09-10");
+  // What is kept can be read, now and after a restart.
+  EXPECT_THAT(assessment_.Opened(gone_), SizeIs(::testing::Ge(1u)));
+  assessment_.Restart();
+  const auto opened = assessment_.Opened(gone_);
+  size_t of_oulu = 0;
+  for (const auto& [place, sections] : opened) of_oulu += place.first == oulu_->origin() ? 1 : 0;
+  EXPECT_EQ(of_oulu, 1u);
+  EXPECT_THAT(assessment_.Problems({&oulu_.node()}), IsEmpty());
+
+  assessment_->now = Noon("2025-09-10");
+  assessment_.WorkAll();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), held) << "the last day is inclusive";
+  assessment_->now = Noon("2025-09-11");
+  assessment_.WorkAll();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  EXPECT_FALSE(assessment_.KeyOrigins(gone_).contains(oulu_->origin()));
+  answers = assessment_.Answers();
+  ASSERT_THAT(answers, SizeIs(2));
+  EXPECT_EQ(answers[1].outcome(), event::v1::ERASURE_OUTCOME_ERASED);
+  EXPECT_FALSE(assessment_.fence().lines().begin()->second.retained_until.has_value());
+  EXPECT_THAT(assessment_.Problems({&oulu_.node()}), IsEmpty());
+}
+
+TEST_F(ErasingTest, AReceiverThatWasStoppedErasesWhenItIsBack) {
+  Begin();
+  assessment_.Stop();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  assessment_.Open();
+  EXPECT_GT(assessment_.HeldOf(oulu_->origin(), positions_).blobs, 0u) << "it does not know yet";
+  Exchange();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  EXPECT_THAT(assessment_.Answers(), SizeIs(1));
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, WhatWasToldAndNotCarriedOutIsFoundAtTheStart) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  Replicate(oulu_.node(), assessment_.node(), 0);  // stored; and killed before the next turn
+  assessment_.Kill();
+  assessment_.Open();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}))
+      << "before anything is served";
+  assessment_.WorkAll();
+  EXPECT_THAT(assessment_.Answers(), SizeIs(1));
+}
+
+TEST_F(ErasingTest, AKeystoreThatIsPutBackLosesTheErasedKeysBeforeAnythingIsServed) {
+  Begin();
+  const auto oulu_keys = oulu_->key_disk.records;
+  const auto assessment_keys = assessment_->key_disk.records;
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  Exchange();
+  oulu_.Stop();
+  assessment_.Stop();
+  const auto clean = oulu_->key_disk.records;
+  oulu_->key_disk.records = oulu_keys;
+  assessment_->key_disk.records = assessment_keys;
+  oulu_.Open();
+  assessment_.Open();
+  EXPECT_FALSE(oulu_.KeyOrigins(gone_).contains("own"));
+  EXPECT_FALSE(assessment_.KeyOrigins(gone_).contains(oulu_->origin()));
+  EXPECT_TRUE(oulu_.KeyOrigins(NumberedCase(2)).contains("own")) << "others are not touched";
+  EXPECT_THAT(oulu_.Opened(NumberedCase(2)), Not(IsEmpty()));
+  Exchange();
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, AnOwnLogThatTheFenceIsAheadOfDoesNotStart) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  oulu_.Stop();
+  // As if the data directory were of before: the fence names an erasure further on.
+  auto fence = Fence::Open(oulu_.keys_directory());
+  ASSERT_OK(fence);
+  (*fence)->Put(oulu_->origin(), Position(100'000),
+                {access::FenceOf(NumberedCase(2)), absl::CivilDay(2025, 3, 11), std::nullopt});
+  ASSERT_OK((*fence)->Write());
+  EXPECT_THAT(oulu_.TryOpen(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       AllOf(HasSubstr("fence"), HasSubstr("polku recover"), HasSubstr("100000"),
+                             Not(HasSubstr(FormatCaseId(NumberedCase(2)))))));
+}
+
+TEST_F(ErasingTest, AnOldCopyOfAReplicaShowsNothingOfWhatTheFenceNames) {
+  Begin();
+  const auto keys = assessment_->key_disk.records;
+  // The fence of a later time, over the data directory and the keystore of now.
+  const Fence::Line line{access::FenceOf(gone_), absl::CivilDay(2025, 3, 11), std::nullopt};
+  assessment_.Stop();
+  auto fence = Fence::Open(assessment_.keys_directory());
+  ASSERT_OK(fence);
+  (*fence)->Put(oulu_->origin(), Position(oulu_->operator->()->size().value()), line);
+  ASSERT_OK((*fence)->Write());
+  assessment_.Open();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_).blobs, 0u);
+  EXPECT_FALSE(assessment_.KeyOrigins(gone_).contains(oulu_->origin()));
+  for (const auto& [place, sections] : assessment_.Opened(gone_)) {
+    EXPECT_NE(place.first, oulu_->origin());
+  }
+  // The Erased comes again, and all is as it was.
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  Exchange();
+  EXPECT_THAT(assessment_.Answers(), SizeIs(1));
+  EXPECT_THAT(assessment_.Problems({&oulu_.node()}), IsEmpty());
+}
+
+TEST_F(ErasingTest, ALostFenceIsLearnedAgainFromTheLogs) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  Exchange();
+  const auto lines = assessment_.fence().lines();
+  ASSERT_EQ(lines.size(), 1u);
+  for (Service* service : {&oulu_, &assessment_}) {
+    service->Stop();
+    ASSERT_TRUE(std::filesystem::remove(service->keys_directory() + "/fence.txt"));
+    service->Open();
+    EXPECT_TRUE(std::filesystem::exists(service->keys_directory() + "/fence.txt"));
+    EXPECT_EQ(service->fence().lines(), lines);
+  }
+  EXPECT_TRUE(oulu_.erasing().IsErased(gone_, oulu_->origin()));
+}
+
+TEST_F(ErasingTest, AFullDiskOrAFenceThatCannotBeWrittenDelaysTheErasureAndIsTold) {
+  Begin();
+  oulu_.Request("one", gone_, ERASURE_TIER_SECTIONS);
+  oulu_.WorkAll();
+  oulu_.Confirm("one", gone_);
+  // The keystore cannot be written: the Erased is on record, nothing is half done.
+  oulu_->key_disk.put_status = absl::ResourceExhaustedError("no room");
+  for (int i = 0; i < 3; ++i) {
+    oulu_->operator->()->Work();
+    oulu_.erasing().Work();
+    oulu_->now += absl::Seconds(31);
+  }
+  EXPECT_THAT(oulu_.Erased(), SizeIs(1));
+  EXPECT_THAT(oulu_.erasing().health(), HasSubstr("no room"));
+  EXPECT_EQ(oulu_.erasing().under_way(), 1u);
+  for (const auto& [place, sections] : oulu_.Opened(gone_)) {
+    EXPECT_NE(place.first, oulu_->origin()) << "shown to nobody from the moment it is on record";
+  }
+  oulu_->key_disk.put_status = absl::OkStatus();
+  oulu_->now += absl::Seconds(31);
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_).blobs, 0u);
+  EXPECT_EQ(oulu_.erasing().health(), "");
+  EXPECT_THAT(oulu_.Erased(), SizeIs(1));
+}
+
+TEST_F(ErasingTest, AMalformedErasedOfAPeerErasesNothingAndIsTold) {
+  Begin();
+  event::v1::Header header;
+  header.set_type("polku.event.v1.Erased");
+  event::v1::Erased erased;
+  erased.set_erasure_id(std::string(16, 'i'));
+  erased.set_fence(std::string(32, 'f'));
+  auto* entry = erased.add_entries();
+  entry->set_position(1'000'000);  // not an earlier one
+  entry->set_leaf(true);
+  header.set_control(erased.SerializeAsString());
+  EXPECT_THAT(assessment_.erasing().OnControl(LogNumber(1), oulu_->origin(), Position(50), header),
+              StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(assessment_.erasing().health(), HasSubstr("malformed"));
+  assessment_.WorkAll();
+  EXPECT_THAT(assessment_.Answers(), IsEmpty());
+}
+
+// A kill at every write, of the origin and of the receiver: what a restart finds is not begun or finished, and
+// what it then does is finished, once.
+class KillTest : public ::testing::TestWithParam<event::v1::ErasureTier> {
+ protected:
+  static void ExpectFinished(Pair& pair) {
+    pair.Exchange();
+    for (Service* service : {&pair.oulu_, &pair.assessment_}) {
+      EXPECT_EQ(service->HeldOf(pair.oulu_->origin(), pair.positions_).blobs, 0u);
+      if (GetParam() == ERASURE_TIER_ENTRIES) {
+        EXPECT_EQ(service->HeldOf(pair.oulu_->origin(), pair.positions_).leaves, 0u);
+      }
+      EXPECT_EQ(service->fence().lines().size(), 1u);
+    }
+    EXPECT_FALSE(pair.oulu_.KeyOrigins(pair.gone_).contains("own"));
+    EXPECT_FALSE(pair.assessment_.KeyOrigins(pair.gone_).contains(pair.oulu_->origin()));
+    EXPECT_THAT(pair.oulu_.Erased(), SizeIs(1));
+    EXPECT_THAT(pair.assessment_.Answers(), SizeIs(1));
+    pair.ExpectSound();
+  }
+};
+
+TEST_P(KillTest, OfTheOriginIsFinishedByTheNextStart) {
+  int kills = 0;
+  for (const bool applied : {false, true}) {
+    for (int at = 0; at < 100; ++at) {
+      SCOPED_TRACE(Str("write ", at, applied ? " on disk" : " not on disk"));
+      Pair pair;
+      pair.Open();
+      pair.Begin();
+      Service& oulu = pair.oulu_;
+      oulu.Request("one", pair.gone_, GetParam());
+      oulu.WorkAll();
+      oulu.Confirm("one", pair.gone_);
+      oulu.kill.writes = 0;
+      oulu.kill.at = at;
+      oulu.kill.applied = applied;
+      oulu.WorkToDeath();
+      const bool died = oulu.kill.dead;
+      oulu.Kill();
+      ASSERT_OK(oulu.TryOpen());
+      if (oulu.Erased().empty()) {
+        EXPECT_EQ(oulu.HeldOf(oulu->origin(), pair.positions_), pair.before_);
+        EXPECT_THAT(oulu.Opened(pair.gone_), SizeIs(::testing::Ge(pair.positions_.size() / 2)));
+      } else {
+        EXPECT_EQ(oulu.HeldOf(oulu->origin(), pair.positions_).blobs, 0u);
+      }
+      ExpectFinished(pair);
+      if (HasFailure() || !died) break;
+      ++kills;
+    }
+  }
+  EXPECT_GT(kills, 8);
+}
+
+TEST_P(KillTest, OfTheReceiverIsFinishedByTheNextStart) {
+  int kills = 0;
+  for (const bool applied : {false, true}) {
+    for (int at = 0; at < 100; ++at) {
+      SCOPED_TRACE(Str("write ", at, applied ? " on disk" : " not on disk"));
+      Pair pair;
+      pair.Open();
+      pair.Begin();
+      Service& receiver = pair.assessment_;
+      const auto before = receiver.HeldOf(pair.oulu_->origin(), pair.positions_);
+      pair.oulu_.Erase("one", pair.gone_, GetParam());
+      receiver.kill.writes = 0;
+      receiver.kill.at = at;
+      receiver.kill.applied = applied;
+      Replicate(pair.oulu_.node(), receiver.node(), 0);
+      receiver.WorkToDeath();
+      const bool died = receiver.kill.dead;
+      receiver.Kill();
+      ASSERT_OK(receiver.TryOpen());
+      const LogNumber log = receiver->NumberOf(pair.oulu_->origin());
+      const auto held = receiver.HeldOf(pair.oulu_->origin(), pair.positions_);
+      if (receiver.Controls<event::v1::Erased>(log).empty()) {
+        EXPECT_EQ(held, before);
+      } else {
+        EXPECT_EQ(held.blobs, 0u);
+      }
+      ExpectFinished(pair);
+      if (HasFailure() || !died) break;
+      ++kills;
+    }
+  }
+  EXPECT_GT(kills, 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiers, KillTest,
+                         ::testing::Values(ERASURE_TIER_SECTIONS, ERASURE_TIER_ENTRIES),
+                         [](const auto& tier) {
+                           return tier.param == ERASURE_TIER_ENTRIES ? "Entries" : "Sections";
+                         });
+
+}  // namespace
+}  // namespace polku::host
