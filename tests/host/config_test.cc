@@ -71,8 +71,7 @@ class ConfigTest : public ::testing::Test {
       agencies { name: "FI/GOV/0246246-0/kela" roles: AGENCY_ROLE_BENEFIT_PAYER }
       sharings {
         publishers: "*" receivers: "FI/GOV/0246246-0/kela" types: "polku.*"
-        sections: SECTION_KIND_SERVICE legal_basis: "189/2001"
-      })";
+        sections: SECTION_KIND_SERVICE legal_basis: "189/2001" })";
     good_.profile = R"(
       name: "oulu"
       rates { id: "rate" version: "1" source: "[s] x" valid_until: "2025-12-31" cents_per_day: 900 }
@@ -269,6 +268,17 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
       {agreement, "receivers: \"FI/GOV/0246246-0/kela\"", "receivers: \"*\"", {"sharings[0]", "receiver *"}},
       {agreement, "SECTION_KIND_SERVICE", "SECTION_KIND_UNSPECIFIED", {"sharings[0]", "section"}},
       {agreement, "SECTION_KIND_SERVICE", "77", {"sharings[0]", "section 77"}},
+      {agreement, "types: \"polku.*\"", "types: \"polku.attendence.*\"", {"sharings[0]", "polku.attendence.*"}},
+      {agreement, "legal_basis: \"189/2001\"", "legal_basis: \"x\" valid_from: \"1.1.2025\"", {"sharings[0]", "valid_from"}},
+      {agreement, "legal_basis: \"189/2001\" }", "legal_basis: \"x\" } party_rules { type: \"x\" field: \"y\" }", {"party_rules[0]"}},
+      // Keys that speak for one official, publish some types, erase.
+      {service, "rights: RIGHT_OPERATE", "rights: RIGHT_ERASE", {"principals[0]", "official"}},
+      {service, "rights: RIGHT_OPERATE", "rights: RIGHT_ERASE official: \"arkisto-1\"", {"principals[0]", "RIGHT_ERASE", std::string(kOwn)}},
+      {service, "rights: RIGHT_OPERATE", "official: \"Aino Korhola\"", {"principals[0]", "pseudonym"}},
+      {service, "rights: RIGHT_OPERATE", "official: \"180576-918V\"", {"principals[0]", "pseudonym"}},
+      {service, "rights: RIGHT_OPERATE", Str("official: \"", std::string(65, 'o'), "\""), {"principals[0]", "64"}},
+      {service, "rights: RIGHT_OPERATE", "types: \"DayRecorded\"", {"principals[0]", "DayRecorded"}},
+      {service, "verify_every_hours: 6", "keystore_backup_days: 3651", {"keystore_backup_days", "3650"}},
       // Profile.
       {service, "profile_file: \"../profile.textproto\"", "", {"profile_file", "missing"}},
       {profile, "valid_until: \"2025-12-31\"", "valid_until: \"31.12.2025\"", {"profile.textproto", "rates[0]", "valid_until"}},
@@ -360,7 +370,44 @@ TEST_F(ConfigTest, AnEmptyAgreementIsRefused) {
   EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("agreement.textproto"), HasSubstr("agencies"))));
 }
 
-TEST_F(ConfigTest, TheShippedAgreementAndProfileAreGood) {
+TEST_F(ConfigTest, AgreementFilesAreJoinedInTheirOrderAndCheckedAsAWhole) {
+  Replace(good_.service, "agreement_file: \"agreement.textproto\"",
+          "agreement_file: \"roles.textproto\" agreement_file: \"agreement.textproto\"");
+  Write("etc/roles.textproto", R"(
+      name: "roles"
+      publishings { author_roles: AGENCY_ROLE_EMPLOYMENT_SERVICES types: "polku.referral.*" legal_basis: "x" }
+      party_rules { type: "polku.referral.v1.ReferralMade" field: "target_agency" })");
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  EXPECT_EQ(config.agreement.name(), "demo") << "the last file's";
+  EXPECT_EQ(config.agreement.agencies_size(), 2);
+  EXPECT_EQ(config.agreement.publishings_size(), 1);
+  EXPECT_EQ(config.agreement.party_rules_size(), 1);
+  EXPECT_EQ(config.agreement.sharings_size(), 1);
+  // A fault of the whole names the files; one of a file's own text that file and its line.
+  Write("etc/roles.textproto", "party_rules { type: 'polku.referral.v1.ReferralMade' field: 'target_agency' }");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("roles.textproto + "), HasSubstr("agreement.textproto: "),
+                                                    HasSubstr("party_rules[0]"))));
+  Write("etc/roles.textproto", "\npublishing {}");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("roles.textproto:2:")));
+}
+
+TEST_F(ConfigTest, AKeyMaySpeakForOneOfficialAloneEraseAndPublishSomeTypes) {
+  Replace(good_.service, "rights: RIGHT_REPLICATE rights: RIGHT_MIRROR",
+          "rights: RIGHT_ERASE rights: RIGHT_PUBLISH official: \"arkisto-1\" types: \"polku.access.v1.Erasure*\"");
+  Replace(good_.service, "verify_every_hours: 6", "keystore_backup_days: 35");
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  const PrincipalConfig& eraser = config.principals.at(*zeromq::ParseCurveKey(peer_curve_));
+  EXPECT_TRUE(eraser.may_erase);
+  EXPECT_EQ(eraser.official, "arkisto-1");
+  EXPECT_THAT(eraser.types, ::testing::ElementsAre("polku.access.v1.Erasure*"));
+  const PrincipalConfig& author = config.principals.at(*zeromq::ParseCurveKey(author_curve_));
+  EXPECT_FALSE(author.may_erase);
+  EXPECT_EQ(author.official, "");
+  EXPECT_TRUE(author.types.empty());
+  EXPECT_EQ(config.keystore_backup_days, 35u);
+}
+
+TEST_F(ConfigTest, TheShippedAgreementsAndProfileAreGood) {
   const char* source = std::getenv("POLKU_SOURCE_DIR");
   ASSERT_NE(source, nullptr) << "set POLKU_SOURCE_DIR to the repository";
   std::stringstream agreement, profile;
@@ -368,7 +415,13 @@ TEST_F(ConfigTest, TheShippedAgreementAndProfileAreGood) {
   profile << std::ifstream(Str(source, "/deploy/profiles/oulu.textproto")).rdbuf();
   good_.agreement = agreement.str();
   good_.profile = profile.str();
-  EXPECT_THAT(Load(good_), IsOk());
+  Replace(good_.service, "agreement_file: \"agreement.textproto\"",
+          Str("agreement_file: \"", source, "/deploy/agreements/taulukko-1.textproto\" ",
+              "agreement_file: \"", source, "/deploy/agreements/osapuolet.textproto\" ",
+              "agreement_file: \"agreement.textproto\""));
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  EXPECT_EQ(config.agreement.name(), "oulu-demo");
+  EXPECT_GT(config.agreement.publishings_size(), 20);
 }
 
 }  // namespace
