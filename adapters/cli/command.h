@@ -33,6 +33,7 @@ Command CaseCommand();
 Command ReplayCommand();
 Command StatusCommand();
 Command SummaryCommand();
+Command AgreementCommand();
 Command ReindexCommand();
 Command ProveCommand();
 Command BundleCommand();
@@ -40,6 +41,10 @@ Command VerifyCommand();
 Command ExportCommand();
 Command RecoverCommand();
 Command NewEpochCommand();
+Command KeysCommand();
+Command EraseCommand();
+Command ErasureCommand();
+Command RetentionCommand();
 Command VersionCommand();
 
 // Prints "polku: <message>" on the error stream; the exit code that belongs to the status.

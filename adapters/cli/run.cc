@@ -10,8 +10,10 @@ namespace {
 std::vector<Command> Commands() {
   return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),
           CaseCommand(),   ReplayCommand(),  StatusCommand(),  SummaryCommand(),
+          AgreementCommand(),
           VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),
-          ReindexCommand(), RecoverCommand(), NewEpochCommand(), VersionCommand()};
+          EraseCommand(),  ErasureCommand(), RetentionCommand(),
+          ReindexCommand(), RecoverCommand(), NewEpochCommand(), KeysCommand(), VersionCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {

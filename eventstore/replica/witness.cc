@@ -68,7 +68,7 @@ bool VerifyLine(const ClaimedCheckpoint& claimed, const ClaimedCheckpoint::Line&
 }
 
 std::string ForkEvidence(std::string_view older, std::string_view newer, const PrefixProof* prefix,
-                         const proof::VerifierKey& origin_key) {
+                         const proof::LogKeys& origin_keys) {
   proof::CheckpointPair pair;
   pair.older = std::string(older);
   pair.newer = std::string(newer);
@@ -83,7 +83,7 @@ std::string ForkEvidence(std::string_view older, std::string_view newer, const P
   } else {
     return "";
   }
-  const auto verdict = proof::VerifyCheckpointPair(pair, origin_key);
+  const auto verdict = proof::VerifyCheckpointPair(pair, origin_keys);
   if (!verdict.ok() || *verdict != proof::PairVerdict::kFork) return "";
   return proof::FormatCheckpointPair(pair);
 }

@@ -15,6 +15,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "eventstore/proof/merkle_proof.h"
 #include "polku/exchange/v1/exchange.pb.h"
 
@@ -66,10 +67,10 @@ const ClaimedCheckpoint::Line* OnlyLine(const ClaimedCheckpoint& claimed,
 bool VerifyLine(const ClaimedCheckpoint& claimed, const ClaimedCheckpoint::Line& line,
                 const proof::VerifierKey& key);
 
-// The checkpoint pair (proof/proof_file.h) that proves a fork by two notes of `origin_key`; "" when they do
+// The checkpoint pair (proof/proof_file.h) that proves a fork by two notes of `origin_keys`; "" when they do
 // not prove it. `prefix`: of the newer one's tree at the older one's size; not looked at for equal sizes.
 std::string ForkEvidence(std::string_view older, std::string_view newer, const PrefixProof* prefix,
-                         const proof::VerifierKey& origin_key);
+                         const proof::LogKeys& origin_keys);
 
 // One witness's newest word, for StatusAnswer.
 exchange::v1::WitnessStatus WitnessStatusOf(const TrustedWitness& witness, Position size,

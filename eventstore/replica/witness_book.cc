@@ -14,7 +14,7 @@ constexpr size_t kMaxRecentRoots = 1'024;
 class WitnessBookImpl final : public WitnessBook {
  public:
   WitnessBookImpl(WitnessBookOptions options, const std::vector<log::KeptCosignature>& kept)
-      : options_(std::move(options)), newest_(options_.witnesses.size()) {
+      : options_(std::move(options)), newest_(options_.witnesses.size()), confirmed_(options_.confirmed) {
     for (const log::KeptCosignature& cosignature : kept) {
       for (size_t i = 0; i < newest_.size(); ++i) {
         if (!log::IsOfKey(cosignature, options_.witnesses[i].key)) continue;
@@ -74,7 +74,7 @@ class WitnessBookImpl final : public WitnessBook {
       absl::StatusOr<PrefixProof> prefix = PrefixProof();
       if (checkpoint.size < size) prefix = options_.prefix(checkpoint.size);
       if (prefix.ok()) {
-        outcome.self_fork = ForkEvidence(cosign.checkpoint(), note, &*prefix, options_.own_key);
+        outcome.self_fork = ForkEvidence(cosign.checkpoint(), note, &*prefix, options_.own_keys);
       }
       if (outcome.self_fork.empty()) outcome.rejected = "its root is not ours, and no proof of it";
       return outcome;
@@ -149,8 +149,9 @@ class WitnessBookImpl final : public WitnessBook {
   }
 
   bool SignedByUs(const ClaimedCheckpoint& claimed) const {
-    const ClaimedCheckpoint::Line* line = OnlyLine(claimed, options_.own_key);
-    return line != nullptr && VerifyLine(claimed, *line, options_.own_key);
+    const proof::VerifierKey& key = options_.own_keys.For(claimed.checkpoint.size);
+    const ClaimedCheckpoint::Line* line = OnlyLine(claimed, key);
+    return line != nullptr && VerifyLine(claimed, *line, key);
   }
 
   absl::StatusOr<Hash> RootAt(Position at, Position size, std::string_view note) const {
@@ -169,7 +170,7 @@ class WitnessBookImpl final : public WitnessBook {
   const WitnessBookOptions options_;
 
   std::vector<std::optional<log::KeptCosignature>> newest_;  // by witness: its largest
-  bool confirmed_ = false;
+  bool confirmed_;
   std::map<Position, Hash> recent_roots_;  // of the own log, at most kMaxRecentRoots
 };
 

@@ -14,6 +14,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/records.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "eventstore/replica/witness.h"
 #include "polku/exchange/v1/exchange.pb.h"
 
@@ -22,10 +23,11 @@ namespace polku::replica {
 struct WitnessBookOptions {
   std::string origin;
   std::string own_agency;     // its own services do not count as others
-  proof::VerifierKey own_key; // kCheckpoint
+  proof::LogKeys own_keys;
   std::vector<TrustedWitness> witnesses;
   PrefixFn prefix;  // of the own log, below its present size
   Position opened_at;  // the own log's size at Make
+  bool confirmed = false;  // a book of this run had it confirmed (another set of witnesses)
 };
 
 class WitnessBook {

@@ -13,6 +13,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -23,8 +24,10 @@
 #include "adapters/zeromq/transport.h"
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/exit_code.h"
+#include "eventstore/base/process.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/index.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/replica/publisher.h"
 #include "eventstore/replica/subscriber.h"
@@ -33,11 +36,15 @@
 #include "google/protobuf/stubs/logging.h"
 #include "services/host/config.h"
 #include "services/host/cosigned.h"
+#include "services/host/erasing.h"
+#include "services/host/fence.h"
 #include "services/host/held_answers.h"
 #include "services/host/high_water.h"
+#include "services/host/key_changes.h"
 #include "services/host/keys.h"
 #include "services/host/logging.h"
 #include "services/host/node.h"
+#include "services/host/opening.h"
 #include "services/host/scrub.h"
 #include "services/host/seen_notes.h"
 #include "services/host/superseded.h"
@@ -58,6 +65,11 @@ constexpr absl::Duration kTurn = absl::Milliseconds(50);
 // After a start duties wait so long for a first witness: what is due can wait a moment, and on an old copy
 // of the log it would be the first entry of a second history. Offers do not wait: they are told.
 constexpr absl::Duration kFirstWitness = absl::Seconds(3);
+
+// Between attempts at a peer's several keys.
+constexpr size_t kMaxPulling = 1'024;
+constexpr absl::Duration kPullingKept = absl::Minutes(2);
+constexpr absl::Duration kRedial = absl::Seconds(1);
 
 constexpr absl::Duration kWitnessTimeout = absl::Seconds(10);
 
@@ -84,8 +96,9 @@ exchange::v1::Envelope NewEnvelope(uint64_t correlation = 0) {
 
 class Host {
  public:
-  Host(const Config& config, const ServiceKeys& keys, log::Engine& engine, vault::KeyStore& keystore)
-      : config_(config), keys_(keys), engine_(engine), keystore_(keystore),
+  Host(const Config& config, const ServiceKeys& keys, log::Engine& engine, vault::KeyStore& keystore,
+       Erasing& erasing)
+      : config_(config), keys_(keys), engine_(engine), keystore_(keystore), erasing_(erasing),
         high_water_(config.keys_directory) {}
 
   absl::Status Start(const service::Service& service) {
@@ -95,9 +108,11 @@ class Host {
                                          .engine = engine_,
                                          .keystore = keystore_,
                                          .clock = SystemClock(),
-                                         .random = SystemRandom()});
+                                         .random = SystemRandom(),
+                                         .erasures = &erasing_});
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
+    erasing_.Attach(*node_);
     POLKU_ASSIGN_OR_RETURN(cosigned_, Cosigned::Open(config_.keys_directory));
     POLKU_ASSIGN_OR_RETURN(witnessing_,
                            Witnessing::Open({.config = config_,
@@ -107,13 +122,14 @@ class Host {
                                              .size = [this] { return node_->size(); },
                                              .checkpoint = [this] { return node_->checkpoint(); }}));
     WriteMarks(/*now_too=*/true);
+    POLKU_RETURN_IF_ERROR(ReadKeys());
 
     context_ = zeromq::MakeContext();
     auto server = zeromq::Server::Bind(
         context_,
         {.endpoint = config_.listen,
          .keys = keys_.curve,
-         .is_known = [this](const zeromq::CurveKey& key) { return config_.principals.contains(key); }});
+         .is_known = [this](const auto& key) { return keys_in_force_->Principal(key) != nullptr; }});
     // A port in use may be free again soon, unlike what else exists already.
     if (absl::IsAlreadyExists(server.status())) {
       return absl::UnavailableError(server.status().message());
@@ -125,7 +141,18 @@ class Host {
         {.origin = config_.origin.text(),
          .prove = [this](Position from, Position size) {
            return replica::PrefixOf(engine_, kOwnLog, from, size);
-         }},
+         },
+         .fills =
+             [this](std::string_view receiver, std::span<const Position> positions,
+                    size_t max_bytes) {
+               auto fills = replica::CutFills(
+                   engine_, config_.origin.text(), receiver, positions, max_bytes,
+                   [this](const event::v1::Header& header, SectionKind kind) {
+                     return node_->opener().OwnSecret(header, kind);
+                   });
+               if (!fills.ok()) LogLine(LogLevel::kError, fills.status().ToString());
+               return fills;
+             }},
         [this](std::string_view receiver, bool mirror, Position from, Position end,
                size_t max_bytes) {
           const auto secret = [this](const event::v1::Header& header, SectionKind kind) {
@@ -149,34 +176,45 @@ class Host {
 
     for (size_t i = 0; i < config_.peers.size(); ++i) {
       const PeerConfig& peer = config_.peers[i];
-      auto connection = zeromq::Connection::Connect(
-          context_, {.endpoint = peer.address, .server_key = peer.curve_key, .keys = keys_.curve});
-      if (!connection.ok()) return connection.status();
-      Followed followed{.connection = *std::move(connection)};
+      Followed followed;
+      POLKU_RETURN_IF_ERROR(Dial(i, followed));
       POLKU_ASSIGN_OR_RETURN(followed.checkpoint, StoredCheckpoint(i));
+      POLKU_ASSIGN_OR_RETURN(
+          proof::LogKeys origin_keys,
+          log::KeysOf(engine_, node_->replica(i).number(), peer.signing_key));
+      std::vector<log::WantedEntry> wanted;
+      if (node_->replica(i).size() > Position()) {
+        POLKU_ASSIGN_OR_RETURN(wanted, log::WantedEntries(engine_, node_->replica(i).number()));
+      }
+      POLKU_ASSIGN_OR_RETURN(auto holes, node_->replica(i).UnexplainedHoles());
       followed.subscriber = replica::Subscriber::Make(
           {.origin = peer.origin.text(),
            .own_agency = std::string(config_.origin.agency()),
-           .origin_key = peer.signing_key,
+           .origin_keys = std::move(origin_keys),
            .credit_bytes = config_.replication_credit_bytes,
            // One sync for the keys of all new cases of a batch.
-           .prepare_keys = [this, i](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
+           .prepare_keys = [this, i](const std::vector<std::pair<CaseId, SectionKind>>& cases) {
              std::vector<vault::KeyName> names;
-             for (const auto& [case_id, kind] : wanted) {
+             for (const auto& [case_id, kind] : cases) {
                names.push_back({case_id, kind, config_.peers[i].origin.text()});
              }
              return keystore_.Ensure(names).status();
            },
            .cosigner = keys_.cosigner.get(),
            .cosigned_before = CosignedBefore(peer.origin.text()),
-           .witnesses = config_.witnesses,
+           .witnesses = keys_in_force_->witnesses(),
            .prefix = [this, i](Position size) {
              const log::ReplicaLog& replica = node_->replica(i);
              return replica::PrefixOf(engine_, replica.number(), size, replica.size());
            },
            .stored_checkpoint = followed.checkpoint,
            .forked = witnessing_->IsForked(peer.origin.text()),
-           .mirror = peer.mirror},
+           .mirror = peer.mirror,
+           .lookups = replica::LookupsIn(
+               engine_, [this, i] { return node_->replica(i).number(); },
+               std::string(config_.origin.agency())),
+           .wanted = std::move(wanted),
+           .holes = std::move(holes)},
           node_->replica(i).head(),
           [this, i](const CaseId& case_id, SectionKind kind, const Hash& commitment,
                     const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
@@ -193,9 +231,11 @@ class Host {
     }
     evidence::VerifyOptions verify{.own_origin = config_.origin.text(),
                                    .keys = config_.OtherLogKeys()};
-    verify.keys.emplace(config_.origin.text(), keys_.signer->verifier());
-    for (const auto& witness : config_.witnesses) verify.witnesses.push_back(witness.key);
-    verify.witnesses.push_back(keys_.cosigner->verifier());
+    POLKU_ASSIGN_OR_RETURN(const auto own_keys, log::OwnKeys(engine_, keys_.signer->verifier()));
+    verify.keys.emplace(config_.origin.text(), own_keys.first());
+    POLKU_ASSIGN_OR_RETURN(const auto announced, ReadAnnounced(engine_, config_));
+    verify.witnesses = OwnCosigningKeys(announced, config_.origin, keys_.cosigner->verifier());
+    for (auto& key : keys_in_force_->AllWitnessKeys()) verify.witnesses.push_back(std::move(key));
     scrub_ = std::make_unique<Scrub>(Scrub::Options{
         .engine = engine_, .verify = std::move(verify), .every = config_.verify_every});
     return absl::OkStatus();
@@ -206,8 +246,11 @@ class Host {
   // Until `stop_fd` can be read.
   void Run(int stop_fd) {
     std::vector<zeromq::Connection*> connections;
-    for (auto& followed : followed_) connections.push_back(followed.connection.get());
     for (;;) {
+      connections.clear();
+      for (auto& followed : followed_) {
+        if (followed.connection) connections.push_back(followed.connection.get());
+      }
       const absl::Time now = SteadyNow();
       absl::Time next = std::min({now + kMaxWait, publisher_->NextTick(), NextWork(),
                                   held_.NextDeadline(), high_water_.NextWrite(),
@@ -229,7 +272,9 @@ class Host {
 
  private:
   struct Followed {
-    std::unique_ptr<zeromq::Connection> connection;
+    std::unique_ptr<zeromq::Connection> connection = nullptr;  // null: the peer's key was revoked
+    zeromq::CurveKey expected = {};                  // the key that this connection takes for the peer's
+    absl::Time redial = absl::InfinitePast();        // with another of its keys, not before
     std::unique_ptr<replica::Subscriber> subscriber = nullptr;
     zeromq::LinkState link = zeromq::LinkState::kConnecting;
     std::string checkpoint = {};  // the newest stored of that log
@@ -286,11 +331,19 @@ class Host {
     TakeCosigns();
     ReceiveFromPeers();
     if (!witnessing_->behind().empty()) node_->StopAppending();
-    if (WorkFrom() <= SteadyNow()) node_->Work();
+    if (WorkFrom() <= SteadyNow()) {
+      node_->Work();
+      erasing_.Work();
+    }
     Announce();
     AnswerHeld();
     WriteMarks(/*now_too=*/false);
     const absl::Time now = SteadyNow();
+    // Whoever has not pulled for so long is forgotten by the publisher.
+    if (pulling_.size() > kMaxPulling) {
+      std::erase_if(pulling_,
+                    [&](const auto& one) { return one.second.second < now - kPullingKept; });
+    }
     Apply(*publisher_, publisher_->Tick(now));
     for (size_t i = 0; i < followed_.size(); ++i) {
       Followed& followed = followed_[i];
@@ -414,9 +467,8 @@ class Host {
       auto message = server_->Receive();
       if (!message) return offers;
       if (auto* bad = std::get_if<zeromq::BadMessage>(&*message)) {
-        const auto sender = config_.principals.find(bad->peer);
-        peer_log_.Line(LogLevel::kWarning,
-                       sender == config_.principals.end() ? "unknown" : sender->second.agency,
+        const PrincipalConfig* sender = keys_in_force_->Principal(bad->peer);
+        peer_log_.Line(LogLevel::kWarning, sender == nullptr ? "unknown" : sender->agency,
                        SteadyNow(), "a message was refused: ", bad->answer.message());
         auto envelope = NewEnvelope(bad->correlation);
         *envelope.mutable_error() = bad->answer;
@@ -426,8 +478,19 @@ class Host {
       auto& incoming = std::get<zeromq::Incoming>(*message);
       // An error is never answered with an error: two confused peers would not stop.
       if (incoming.envelope.has_error()) continue;
-      // The key was among the principals at the handshake; they do not change while we run.
-      const PrincipalConfig& principal = config_.principals.at(incoming.peer);
+      // The key was a principal's at the handshake, and may have been replaced or revoked since.
+      const PrincipalConfig* known = keys_in_force_->Principal(incoming.peer);
+      if (known == nullptr) {
+        if (incoming.envelope.has_cosign()) continue;  // never answered
+        auto envelope = NewEnvelope(incoming.envelope.correlation());
+        *envelope.mutable_error() =
+            MakeError(exchange::v1::ERROR_CODE_NOT_ENTITLED,
+                      "this key was replaced or revoked; use the new one, or ask the service's operator");
+        Answer(incoming.route, std::move(envelope));
+        continue;
+      }
+      const PrincipalConfig& principal = *known;
+      UsedBy(incoming.peer);
       if (incoming.envelope.has_cosign()) {
         // Never answered; of each connection the newest is enough.
         if (principal.may_replicate || principal.may_mirror) {
@@ -467,6 +530,10 @@ class Host {
         return std::nullopt;
       case Body::kPull:
         return DispatchPull(incoming, principal, not_entitled);
+      case Body::kFetch:
+        if (!principal.may_replicate && !principal.may_mirror) return not_entitled("RIGHT_REPLICATE");
+        Apply(*publisher_, publisher_->OnFetch(incoming.route, incoming.envelope.fetch()));
+        return std::nullopt;
       case Body::kStatusRequest: {
         if (!principal.may_operate) return not_entitled("RIGHT_OPERATE");
         auto envelope = NewEnvelope(incoming.envelope.correlation());
@@ -474,9 +541,17 @@ class Host {
         Answer(incoming.route, std::move(envelope));
         return std::nullopt;
       }
+      case Body::kKeyChangeRequest: {
+        if (!principal.may_operate) return not_entitled("RIGHT_OPERATE");
+        auto envelope = NewEnvelope(incoming.envelope.correlation());
+        *envelope.mutable_key_change_answer() =
+            ChangeKey(incoming.envelope.key_change_request().change());
+        Answer(incoming.route, std::move(envelope));
+        return std::nullopt;
+      }
       default:
         return MakeError(exchange::v1::ERROR_CODE_MALFORMED,
-                         "a service takes Offer, Pull, Cosign and StatusRequest");
+                         "a service takes Offer, Pull, Fetch, Cosign, StatusRequest and KeyChangeRequest");
     }
   }
 
@@ -504,6 +579,7 @@ class Host {
         witnessing_->OnPullBeyond(principal.agency, Position(pull.next_position()));
       }
     }
+    pulling_[incoming.route] = {incoming.peer, SteadyNow()};
     Apply(*publisher,
           publisher->OnPull(incoming.route, principal.agency, pull, SteadyNow()));
     return std::nullopt;
@@ -522,6 +598,7 @@ class Host {
     for (const auto& subscriber : publisher_->status()) *answer.add_subscribers() = subscriber;
     witnessing_->AddStatus(answer);
     *answer.mutable_verification() = scrub_->status();
+    answer.set_erasures_under_way(erasing_.under_way());
     return answer;
   }
 
@@ -529,9 +606,12 @@ class Host {
     std::string health;
     const std::string node = node_->health();
     for (const std::string& text :
-         {node == "ok" ? "" : node, witnessing_->health(), scrub_->health(), high_water_fault_,
-          cosigned_fault_}) {
+         {node == "ok" ? "" : node, witnessing_->health(), scrub_->health(), erasing_.health(), high_water_fault_,
+          cosigned_fault_, keys_fault_}) {
       if (!text.empty()) health += Str(health.empty() ? "" : "; ", text);
+    }
+    for (const std::string& line : keys_in_force_->superseded()) {
+      health += Str(health.empty() ? "" : "; ", line);
     }
     return health.empty() ? "ok" : health;
   }
@@ -539,12 +619,15 @@ class Host {
   void ReceiveFromPeers() {
     for (size_t i = 0; i < followed_.size(); ++i) {
       Followed& followed = followed_[i];
+      if (!followed.connection) continue;
       const absl::Time until = SteadyNow() + kTurn;
       for (size_t taken = 0;; ++taken) {
         if (taken == kMaxMessagesPerTurn || SteadyNow() >= until) {
           more_waiting_ = true;
           break;
         }
+        // What came before may have revoked the peer's key.
+        if (!followed.connection) break;
         auto message = followed.connection->Receive();
         if (!message) break;
         const absl::Time now = SteadyNow();
@@ -555,16 +638,18 @@ class Host {
         }
         const auto& incoming = std::get<zeromq::Incoming>(*message);
         using Body = exchange::v1::Envelope;
+        const auto frame = [&](size_t at) {
+          return at < incoming.payload.size() ? incoming.payload[at].view() : std::string_view();
+        };
         switch (incoming.envelope.body_case()) {
-          case Body::kBatch: {
-            const auto frame = [&](size_t at) {
-              return at < incoming.payload.size() ? incoming.payload[at].view()
-                                                  : std::string_view();
-            };
+          case Body::kBatch:
             Apply(i, followed.subscriber->OnBatch(incoming.envelope.batch(), frame(0), frame(1),
                                                   now));
             break;
-          }
+          case Body::kFill:
+            Apply(i, followed.subscriber->OnFill(incoming.envelope.fill(), frame(0), frame(1),
+                                                 now));
+            break;
           case Body::kHeartbeat:
             Apply(i, followed.subscriber->OnHeartbeat(incoming.envelope.heartbeat(), now,
                                                       absl::Now()));
@@ -616,7 +701,9 @@ class Host {
                        auto envelope = NewEnvelope();
                        *envelope.mutable_pull() = std::move(send.pull);
                        // Unsent: the keep-alive repeats it.
-                       followed.connection->Send({.envelope = std::move(envelope)});
+                       if (followed.connection) {
+                         followed.connection->Send({.envelope = std::move(envelope)});
+                       }
                      },
                      [&](replica::StoreBatch& store) {
                        const absl::Status stored = node_->StoreReplica(peer, store.batch);
@@ -627,8 +714,24 @@ class Host {
                        if (stored.ok()) {
                          followed.checkpoint = store.batch.checkpoint;
                          AnnounceMirror(peer);
+                         if (ChangesKeys(store.batch)) KeysChanged();
                        }
                        more = followed.subscriber->OnStored(stored, SteadyNow(), absl::Now());
+                     },
+                     [&](replica::SendFetch& send) {
+                       auto envelope = NewEnvelope();
+                       *envelope.mutable_fetch() = std::move(send.fetch);
+                       // Unsent: it is asked again.
+                       followed.connection->Send({.envelope = std::move(envelope)});
+                     },
+                     [&](replica::StoreFills& store) {
+                       const absl::Status stored =
+                           node_->StoreFills(peer, store.fills, store.gone);
+                       if (!stored.ok()) {
+                         LogLine(LogLevel::kError, "storing what was opened later from ",
+                                 config_.peers[peer].origin.text(), ": ", stored.ToString());
+                       }
+                       more = followed.subscriber->OnFillsStored(stored, SteadyNow());
                      },
                      [&](replica::RaiseAlarm& alarm) {
                        alarm_log_.Line(LogLevel::kError,
@@ -647,7 +750,9 @@ class Host {
                        auto envelope = NewEnvelope();
                        *envelope.mutable_cosign() = std::move(send.cosign);
                        // Unsent: the next store or session says it again.
-                       followed.connection->Send({.envelope = std::move(envelope)});
+                       if (followed.connection) {
+                         followed.connection->Send({.envelope = std::move(envelope)});
+                       }
                      },
                      [&](replica::KeepFork& fork) {
                        const auto kept =
@@ -679,6 +784,19 @@ class Host {
                                             .has_payload = true});
                               if (sent != zeromq::SendResult::kSent) {
                                 publisher.OnSendFailed(send.to);
+                              }
+                            },
+                            [&](replica::SendFill& send) {
+                              auto envelope = NewEnvelope();
+                              const bool gone = send.message.fill.gone();
+                              *envelope.mutable_fill() = std::move(send.message.fill);
+                              const auto sent = server_->Send(
+                                  send.to, {.envelope = std::move(envelope),
+                                            .entries = std::move(send.message.entries),
+                                            .blobs = std::move(send.message.blobs),
+                                            .has_payload = !gone});
+                              if (sent != zeromq::SendResult::kSent) {
+                                publisher.OnFillFailed(send.to);
                               }
                             },
                             [&](replica::SendHeartbeat& send) {
@@ -746,9 +864,140 @@ class Host {
     absl::erase_if(unsent_, [this](auto& item) { return !SendWaiting(item.first, item.second); });
   }
 
+  // ---- Keys that change ----
+
+  absl::Status ReadKeys() {
+    POLKU_ASSIGN_OR_RETURN(const auto announced, ReadAnnounced(engine_, config_));
+    keys_in_force_ = std::make_unique<KeysInForce>(config_, announced, keys_in_force_.get());
+    for (const std::string& line : keys_in_force_->superseded()) {
+      if (told_keys_.insert(line).second) LogLine(LogLevel::kWarning, line);
+    }
+    return absl::OkStatus();
+  }
+
+  static bool ChangesKeys(const log::VerifiedBatch& batch) {
+    const std::string& type = event::v1::KeyChanged::descriptor()->full_name();
+    return std::any_of(batch.groups.begin(), batch.groups.end(), [&](const auto& group) {
+      return group.entries.find(type) != std::string::npos;
+    });
+  }
+
+  // A log that counts here has a new KeyChanged: it is acted on at once, on open connections, too.
+  void KeysChanged() {
+    keys_fault_.clear();
+    absl::Status status = ReadKeys();
+    if (status.ok()) status = witnessing_->SetKeys(*keys_in_force_);
+    if (!status.ok()) {
+      keys_fault_ = Str("the change of a key is not in force: ", status.ToString(), "; restart the service");
+      LogLine(LogLevel::kError, keys_fault_);
+      return;
+    }
+    for (auto& followed : followed_) {
+      followed.subscriber->SetWitnesses(keys_in_force_->witnesses());
+    }
+    CutRoutes();
+    for (size_t i = 0; i < followed_.size(); ++i) {
+      const auto keys = keys_in_force_->KeysOfPeer(i);
+      if (std::find(keys.begin(), keys.end(), followed_[i].expected) == keys.end()) Redial(i);
+    }
+  }
+
+  void CutRoutes() {
+    for (auto it = pulling_.begin(); it != pulling_.end();) {
+      if (keys_in_force_->Principal(it->second.first) != nullptr) {
+        ++it;
+        continue;
+      }
+      publisher_->Forget(it->first);
+      for (auto& followed : followed_) {
+        if (followed.given_back) followed.given_back->Forget(it->first);
+      }
+      it = pulling_.erase(it);
+    }
+  }
+
+  // A key that takes the place of another ends that one when it is used.
+  void UsedBy(const zeromq::CurveKey& key) {
+    if (keys_in_force_->Used(key)) CutRoutes();
+  }
+
+  exchange::v1::KeyChangeAnswer ChangeKey(std::string_view bytes) {
+    exchange::v1::KeyChangeAnswer answer;
+    const auto refuse = [&](exchange::v1::RefusalKind kind, std::string_view code,
+                            std::string_view message) {
+      answer.mutable_refusal()->set_kind(kind);
+      answer.mutable_refusal()->set_code(std::string(code));
+      answer.mutable_refusal()->set_message(std::string(message));
+      return answer;
+    };
+    event::v1::KeyChanged change;
+    if (!change.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      return refuse(exchange::v1::REFUSAL_KIND_INVALID, "bad_key_change", "this is no KeyChanged");
+    }
+    // Asked for again: the answer of before.
+    const auto recorded = log::KeyChangesOf(engine_, kOwnLog);
+    if (recorded.ok()) {
+      for (const auto& one : *recorded) {
+        if (one.change.use() == change.use() && one.change.old_key() == change.old_key() &&
+            one.change.new_key() == change.new_key()) {
+          answer.set_position(one.position.value());
+          return answer;
+        }
+      }
+    }
+    if (auto valid = keys_in_force_->CheckRequest(config_, keys_, change); !valid.ok()) {
+      return refuse(exchange::v1::REFUSAL_KIND_INVALID, "bad_key_change", ToStd(valid.message()));
+    }
+    const ControlToAppend entry{.id = KeyChangeId(change), .message = change};
+    const auto appended = node_->AppendControl({&entry, 1}, /*from_reserve=*/true);
+    if (!appended.ok()) {
+      return refuse(exchange::v1::REFUSAL_KIND_TRY_AGAIN, "service_failed",
+                    Str("the change could not be recorded: ", ToStd(appended.status().message())));
+    }
+    answer.set_position(appended->front().position.value());
+    KeysChanged();
+    return answer;
+  }
+
+  // Connects with the newest key that the peer has announced, or, when that is refused, with the one before:
+  // it takes its new key at its next start.
+  absl::Status Dial(size_t peer, Followed& followed) {
+    const auto keys = keys_in_force_->KeysOfPeer(peer);
+    followed.connection.reset();
+    followed.link = zeromq::LinkState::kConnecting;
+    followed.redial = SteadyNow() + kRedial;
+    if (keys.empty()) {
+      followed.expected = {};
+      return absl::OkStatus();
+    }
+    const auto last = std::find(keys.begin(), keys.end(), followed.expected);
+    followed.expected = last == keys.end() || last + 1 == keys.end() ? keys.front() : *(last + 1);
+    POLKU_ASSIGN_OR_RETURN(followed.connection,
+                           zeromq::Connection::Connect(
+                               context_, {.endpoint = config_.peers[peer].address,
+                                          .server_key = followed.expected, .keys = keys_.curve}));
+    return absl::OkStatus();
+  }
+
+  void Redial(size_t peer) {
+    if (auto dialed = Dial(peer, followed_[peer]); !dialed.ok()) {
+      LogLine(LogLevel::kError, config_.peers[peer].origin.text(), ": ", dialed.ToString());
+    }
+  }
+
   void FollowLink(size_t peer) {
     Followed& followed = followed_[peer];
+    if (!followed.connection) return;
     const zeromq::LinkState link = followed.connection->link();
+    const auto keys = keys_in_force_->KeysOfPeer(peer);
+    if (link == zeromq::LinkState::kRefused && keys.size() > 1 && SteadyNow() >= followed.redial) {
+      Redial(peer);
+      return;
+    }
+    if (link == zeromq::LinkState::kConnected && keys.size() > 1 &&
+        followed.expected == keys.front()) {
+      UsedBy(followed.expected);
+    }
     // A new connection knows nothing of us: pull at once rather than at the next keep-alive.
     if (link == zeromq::LinkState::kConnected && followed.link != link) {
       Apply(peer, followed.subscriber->Start(SteadyNow(), absl::Now()));
@@ -766,6 +1015,7 @@ class Host {
   const ServiceKeys& keys_;
   log::Engine& engine_;
   vault::KeyStore& keystore_;
+  Erasing& erasing_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<Witnessing> witnessing_;
   std::shared_ptr<zeromq::Context> context_;
@@ -779,6 +1029,11 @@ class Host {
   HeldAnswers held_{HeldAnswers::Limits()};
   HighWater high_water_;
   std::string high_water_fault_;
+  std::unique_ptr<KeysInForce> keys_in_force_;
+  std::string keys_fault_;
+  std::set<std::string> told_keys_;  // lines of superseded()
+  // By route: the key of who pulls there, and when it last did.
+  std::map<std::string, std::pair<zeromq::CurveKey, absl::Time>> pulling_;
   std::unique_ptr<Cosigned> cosigned_;
   std::string cosigned_fault_;
   PeerLog peer_log_;
@@ -806,33 +1061,24 @@ void PrintHelp(std::string_view program) {
       program.data(), static_cast<int>(program.size()), program.data());
 }
 
-// A log whose keystore is gone would seal new events under new keys, and a backup restored later could
-// open neither; a keystore whose log is gone would begin the same epoch a second time.
-absl::Status CheckFit(log::Engine& engine, vault::SealedKeyStorage& keys, const Config& config) {
-  POLKU_ASSIGN_OR_RETURN(const auto head, engine.ReadHead(kOwnLog));
-  // The first record is the check of the master key, made before the log's first entry.
-  POLKU_ASSIGN_OR_RETURN(const size_t records, keys.CountUpTo(2));
-  if (head && records == 0) {
-    return Error(absl::StatusCode::kFailedPrecondition, config.data_directory,
-                 " holds a log but ", config.keystore_directory,
-                 " holds no key of it; restore the keystore's backup");
+// New keys whose change the log has recorded: they are in force from this start on.
+absl::Status TakeAnnouncedKeys(const Config& config, log::Engine& engine, ServiceKeys& keys) {
+  POLKU_ASSIGN_OR_RETURN(const auto changes, log::KeyChangesOf(engine, kOwnLog));
+  POLKU_ASSIGN_OR_RETURN(
+      const auto taken,
+      TakeNextKeys(config.keys_directory, &config.origin,
+                   [&](event::v1::KeyUse use, std::string_view key) {
+                     return std::any_of(changes.begin(), changes.end(), [&](const auto& one) {
+                       return one.change.use() == use && one.change.new_key() == key;
+                     });
+                   }));
+  if (taken.empty()) return absl::OkStatus();
+  for (const auto use : taken) {
+    LogLine(LogLevel::kInfo, "a new ", KeyFileName(use), " key is in use; the public part of the old one is in ",
+            config.keys_directory, "/earlier");
   }
-  if (!head && records > 1) {
-    return Error(absl::StatusCode::kFailedPrecondition, config.keystore_directory,
-                 " holds keys but ", config.data_directory,
-                 " holds no log; where a peer mirrors this log, `polku recover` fetches it back from there "
-                 "whole; else restore the data directory's newest backup, or begin a new epoch (`polku "
-                 "new-epoch`); never put the keystore away to start empty");
-  }
+  POLKU_ASSIGN_OR_RETURN(keys, LoadServiceKeys(config.keys_directory, config.origin.text()));
   return absl::OkStatus();
-}
-
-// A log that is older than what was signed must not be gone on with.
-absl::Status CheckMark(log::Engine& engine, const Config& config, const ServiceKeys& keys) {
-  POLKU_ASSIGN_OR_RETURN(const std::string note,
-                         HighWater(config.keys_directory).Read(keys.signer->verifier()));
-  if (note.empty()) return absl::OkStatus();
-  return CheckHighWater(engine, note, keys.signer->verifier());
 }
 
 int Fail(std::string_view program, const absl::Status& status) {
@@ -843,6 +1089,7 @@ int Fail(std::string_view program, const absl::Status& status) {
 }  // namespace
 
 int RunService(int argc, char** argv, const service::Service& service) {
+  KeepMemoryPrivate();
   const std::string program = Str("polku-", service.name());
   std::string config_path;
   bool check_only = false;
@@ -901,23 +1148,22 @@ int RunService(int argc, char** argv, const service::Service& service) {
   google::protobuf::SetLogHandler(nullptr);
   const int stop_fd = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
 
-  auto engine = rocks::OpenEngine(
-      {.directory = config->data_directory, .cache_bytes = config->block_cache_bytes});
-  if (!engine.ok()) return Fail(program, engine.status());
-  auto storage = rocks::OpenKeyStorage(config->keystore_directory, rocks::OpenMode::kReadWrite);
-  if (!storage.ok()) return Fail(program, storage.status());
-  if (auto fit = CheckFit(**engine, **storage, *config); !fit.ok()) return Fail(program, fit);
-  // Without its index the log cannot be compared with the mark.
-  if (auto index = log::CheckIndexComplete(**engine); !index.ok()) return Fail(program, index);
-  if (auto mark = CheckMark(**engine, *config, *keys); !mark.ok()) {
-    Fail(program, mark);
-    // Behind or another history: what is stored is not what was signed, whatever the cause.
-    return absl::IsPermissionDenied(mark) ? kExitRefused : kExitCorrupt;
+  auto stores = OpenStores(*config, *keys);
+  if (!stores.ok()) return Fail(program, stores.status());
+  if (auto taken = TakeAnnouncedKeys(*config, *stores->engine, *keys); !taken.ok()) {
+    return Fail(program, taken);
   }
-  auto keystore = vault::KeyStore::Open(*std::move(storage), keys->master, SystemRandom());
-  if (!keystore.ok()) return Fail(program, keystore.status());
 
-  Host host(*config, *keys, **engine, **keystore);
+  auto fence = Fence::Open(config->keys_directory);
+  if (!fence.ok()) return Fail(program, fence.status());
+  auto erasing = Erasing::Open({.config = *config,
+                                .engine = *stores->engine,
+                                .keystore = *stores->keystore,
+                                .fence = **fence,
+                                .clock = SystemClock()});
+  if (!erasing.ok()) return Fail(program, erasing.status());
+
+  Host host(*config, *keys, *stores->engine, *stores->keystore, **erasing);
   if (auto started = host.Start(service); !started.ok()) return Fail(program, started);
   std::printf("ready %s %s\n", config->origin.text().c_str(), host.endpoint().c_str());
   std::fflush(stdout);

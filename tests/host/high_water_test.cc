@@ -46,13 +46,13 @@ class HighWaterTest : public ::testing::Test {
 
 TEST_F(HighWaterTest, ThereIsNoMarkBeforeTheFirstNote) {
   HighWater mark(directory_.path());
-  EXPECT_THAT(mark.Read(signer_->verifier()), IsOkAndHolds(""));
+  EXPECT_THAT(mark.Read(signer_->verifier(), signer_->verifier()), IsOkAndHolds(""));
   EXPECT_EQ(mark.NextWrite(), absl::InfiniteFuture());
 }
 
 TEST_F(HighWaterTest, WhatWasWrittenIsReadByTheNextRun) {
   ASSERT_OK(HighWater(directory_.path()).Write(Note(7), Position(7), kNow, false));
-  EXPECT_THAT(HighWater(directory_.path()).Read(signer_->verifier()), IsOkAndHolds(Note(7)));
+  EXPECT_THAT(HighWater(directory_.path()).Read(signer_->verifier(), signer_->verifier()), IsOkAndHolds(Note(7)));
 }
 
 TEST_F(HighWaterTest, NotesThatComeWithinASecondWaitForItsEnd) {
@@ -92,9 +92,9 @@ TEST_F(HighWaterTest, AFileThatWasBrokenOffWhileWrittenDoesNoHarm) {
   ASSERT_OK(HighWater(directory_.path()).Write(Note(4), Position(4), kNow, true));
   ASSERT_OK(WriteNewFile(path() + ".new", Note(5).substr(0, 20), 0644));
   HighWater mark(directory_.path());
-  EXPECT_THAT(mark.Read(signer_->verifier()), IsOkAndHolds(Note(4)));
+  EXPECT_THAT(mark.Read(signer_->verifier(), signer_->verifier()), IsOkAndHolds(Note(4)));
   ASSERT_OK(mark.Write(Note(6), Position(6), kNow, false));
-  EXPECT_THAT(mark.Read(signer_->verifier()), IsOkAndHolds(Note(6)));
+  EXPECT_THAT(mark.Read(signer_->verifier(), signer_->verifier()), IsOkAndHolds(Note(6)));
 }
 
 TEST_F(HighWaterTest, AFileThatIsNoNoteOfThisKeyIsDamage) {
@@ -109,7 +109,7 @@ TEST_F(HighWaterTest, AFileThatIsNoNoteOfThisKeyIsDamage) {
         good.substr(0, good.size() - 5), std::string(100'000, 'x')}) {
     std::filesystem::remove(path());
     ASSERT_OK(WriteNewFile(path(), content, 0644));
-    EXPECT_THAT(mark.Read(signer_->verifier()),
+    EXPECT_THAT(mark.Read(signer_->verifier(), signer_->verifier()),
                 StatusIs(absl::StatusCode::kDataLoss, HasSubstr("high-water.note")));
   }
 }
@@ -130,9 +130,9 @@ TEST_F(HighWaterTest, AKeysDirectoryThatIsAwayIsTriedAgainASecondLater) {
   EXPECT_EQ(mark.NextWrite(), kNow + absl::Seconds(1));
   ASSERT_OK(MakeDirectories(away));
   ASSERT_OK(mark.Write(Note(1), Position(1), kNow + absl::Milliseconds(500), false));
-  EXPECT_THAT(mark.Read(signer_->verifier()), IsOkAndHolds(""));
+  EXPECT_THAT(mark.Read(signer_->verifier(), signer_->verifier()), IsOkAndHolds(""));
   ASSERT_OK(mark.Write(Note(1), Position(1), kNow + absl::Seconds(1), false));
-  EXPECT_THAT(mark.Read(signer_->verifier()), IsOkAndHolds(Note(1)));
+  EXPECT_THAT(mark.Read(signer_->verifier(), signer_->verifier()), IsOkAndHolds(Note(1)));
 }
 
 TEST_F(HighWaterTest, ADirectoryThatMayNotBeWrittenIsNamedWithTheRemedy) {
@@ -170,7 +170,7 @@ class CheckHighWaterTest : public HighWaterTest {
     return *std::move(made);
   }
   absl::Status Check(log::Engine& engine, std::string_view note) {
-    return CheckHighWater(engine, note, signer_->verifier());
+    return CheckHighWater(engine, note, signer_->verifier(), signer_->verifier());
   }
 
   const std::unique_ptr<log::Engine> engine_ = log::MakeMemoryEngine();

@@ -365,8 +365,8 @@ TEST_F(NewEpochTest, TheSigningKeyIsNewAndTheOthersAreTheOldOnes) {
     ASSERT_EQ(stat(Str(next_.keys_directory, "/", name).c_str(), &info), 0) << name;
     EXPECT_EQ(info.st_mode & 0777, 0600u) << name;
   }
-  EXPECT_OK(HighWater(next_.keys_directory).Read(keys.signer->verifier()));
-  EXPECT_NE(*HighWater(next_.keys_directory).Read(keys.signer->verifier()), "");
+  EXPECT_OK(HighWater(next_.keys_directory).Read(keys.signer->verifier(), keys.signer->verifier()));
+  EXPECT_NE(*HighWater(next_.keys_directory).Read(keys.signer->verifier(), keys.signer->verifier()), "");
 }
 
 TEST_F(NewEpochTest, WhatTheWitnessHasCosignedBindsItInTheNextEpoch) {

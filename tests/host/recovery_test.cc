@@ -61,10 +61,10 @@ class RecoveryTest : public ::testing::Test {
       ASSERT_OK(opened);
       EXPECT_EQ(opened->bytes, Plaintext(position));
     }
-    std::string mark = *HighWater(service_.config().keys_directory).Read(service_.key());
-    EXPECT_OK(CheckHighWater(*engine, mark, service_.key()));
+    std::string mark = *HighWater(service_.config().keys_directory).Read(service_.key(), service_.key());
+    EXPECT_OK(CheckHighWater(*engine, mark, service_.key(), service_.key()));
   }
-  std::string Mark() { return *HighWater(service_.config().keys_directory).Read(service_.key()); }
+  std::string Mark() { return *HighWater(service_.config().keys_directory).Read(service_.key(), service_.key()); }
   void ForgetMark() {
     std::filesystem::remove(service_.config().keys_directory + "/high-water.note");
   }
@@ -429,7 +429,7 @@ TEST_F(RecoveryTest, KilledAtAnyBatchItGoesOnWhereItWas) {
     before = service_.Size();
     // No service starts on half the log.
     EXPECT_EQ(Mark(), newest);
-    EXPECT_THAT(CheckHighWater(*service_.OpenEngine(), Mark(), service_.key()),
+    EXPECT_THAT(CheckHighWater(*service_.OpenEngine(), Mark(), service_.key(), service_.key()),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is behind")));
   }
   ASSERT_LT(before, Position(120));
