@@ -257,7 +257,7 @@ std::optional<Refused> DecodeFrames(std::vector<Frame>& frames, bool dropped, En
     return Refused{correlation, MakeError(exchange::v1::ERROR_CODE_MALFORMED, std::move(text))};
   };
   if (dropped || frames.empty()) {
-    return malformed(0, Str("a message has 1 frame, a batch 3; this one had ",
+    return malformed(0, Str("a message has 1 frame, a batch or a fill 3; this one had ",
                             dropped ? "more than 3" : "none"));
   }
   const std::string_view bytes = frames[0].view();
@@ -279,7 +279,9 @@ std::optional<Refused> DecodeFrames(std::vector<Frame>& frames, bool dropped, En
                      Str("frame 1 has ", bytes.size(), " bytes; at most ", kMaxEnvelopeBytes,
                          " are allowed except with an offer or an answer"));
   }
-  const size_t expected = envelope.has_batch() ? 3 : 1;
+  const bool has_payload =
+      envelope.has_batch() || (envelope.has_fill() && !envelope.fill().gone());
+  const size_t expected = has_payload ? 3 : 1;
   if (frames.size() != expected) {
     return malformed(envelope.correlation(), Str("a message of this kind has ", expected,
                                                  " frames, this one had ", frames.size()));

@@ -15,6 +15,7 @@
 #include "eventstore/log/entry.h"
 #include "eventstore/log/group.h"
 #include "eventstore/proof/merkle.h"
+#include "eventstore/replica/lookups.h"
 #include "eventstore/replica/publisher.h"
 
 namespace polku::replica {
@@ -26,10 +27,12 @@ constexpr size_t kMaxScannedEntries = 16'384;
 constexpr size_t kItemBytes = 48;
 // All control messages are in this package; domain events are in others.
 constexpr std::string_view kControlPackage = "polku.event.v1.";
+constexpr std::string_view kKeyChangedType = "polku.event.v1.KeyChanged";
 
 struct Piece {
   std::string_view leaf;
-  bool shown = false;        // else its hash alone
+  std::optional<Hash> erased;  // the hash of a leaf that was
+  bool shown = false;          // else its hash alone
   event::v1::Header header;  // parsed if a blob is sent with its secret
   struct Blob {
     log::BlobView blob;
@@ -43,14 +46,6 @@ using DecideFn = std::function<absl::Status(const log::GroupView& group, uint64_
 
 bool Contains(std::string_view bytes, std::string_view part) {
   return memmem(bytes.data(), bytes.size(), part.data(), part.size()) != nullptr;
-}
-
-const event::v1::Disclosure* DisclosureTo(std::string_view receiver,
-                                          const event::v1::Header& header) {
-  for (const auto& disclosure : header.disclosures()) {
-    if (disclosure.receiver() == receiver) return &disclosure;
-  }
-  return nullptr;
 }
 
 bool Lists(const event::v1::Disclosure& disclosure, SectionKind kind) {
@@ -90,6 +85,15 @@ absl::Status DecideWhole(std::string_view receiver, bool secrets, const log::Gro
   return absl::OkStatus();
 }
 
+// Whether the entry changes the key that signs checkpoints.
+bool ChangesSigningKey(std::string_view leaf) {
+  event::v1::Header header;
+  event::v1::KeyChanged change;
+  return Contains(leaf, kKeyChangedType) && log::ParseHeader(leaf, header).ok() &&
+         header.type() == kKeyChangedType && change.ParseFromString(header.control()) &&
+         change.use() == event::v1::KEY_USE_SIGNING;
+}
+
 // The second line of a signed note.
 std::optional<Position> CheckpointSize(std::string_view note) {
   const size_t start = note.find('\n');
@@ -101,9 +105,17 @@ std::optional<Position> CheckpointSize(std::string_view note) {
   return Position(size);
 }
 
+struct CutRules {
+  DecideFn decide;
+  // Whether the position is withheld here because its leaf was erased.
+  std::function<absl::StatusOr<bool>(Position)> was_erased;
+  // Else hashes of consecutive ones are sent as the fewest subtrees.
+  bool each_hash_alone = false;
+};
+
 absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string_view origin,
                                  Position from, Position end, size_t max_bytes,
-                                 const DecideFn& decide, const SectionSecretFn& secret) {
+                                 const CutRules& rules, const SectionSecretFn& secret) {
   if (from >= end) return absl::InvalidArgumentError("cutting an empty range");
   POLKU_ASSIGN_OR_RETURN(const std::unique_ptr<log::GroupCursor> cursor,
                          engine.Scan(log, from, /*with_blobs=*/true));
@@ -111,6 +123,7 @@ absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string
   std::vector<Piece> pieces;
   size_t bytes = 0;
   size_t shown = 0;
+  size_t erased = 0;
   bool full = false;
   while (!full && from.value() + pieces.size() < end.value()) {
     POLKU_ASSIGN_OR_RETURN(std::optional<log::StoredGroup> group, cursor->Next());
@@ -123,13 +136,21 @@ absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string
       const uint64_t position = stored.first.value() + item.offset;
       if (position < from.value()) continue;
       if (position >= end.value()) break;
-      if (item.leaf.empty() || position != from.value() + pieces.size()) {
+      Piece piece;
+      bool held = position == from.value() + pieces.size();
+      if (held && item.leaf.empty()) {
+        held = item.withheld.level == 0;
+        if (held) {
+          POLKU_ASSIGN_OR_RETURN(held, rules.was_erased(Position(position)));
+        }
+        piece.erased = item.withheld.hash;
+      }
+      if (!held) {
         return absl::DataLossError(
             Str("log ", origin, ": entry ", from.value() + pieces.size(), " is not held here"));
       }
-      Piece piece;
       piece.leaf = item.leaf;
-      POLKU_RETURN_IF_ERROR(decide(view, item.offset, piece));
+      if (!piece.erased) POLKU_RETURN_IF_ERROR(rules.decide(view, item.offset, piece));
       size_t cost = 0;
       if (piece.shown) {
         cost = kItemBytes + piece.leaf.size();
@@ -143,8 +164,11 @@ absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string
       }
       bytes += cost;
       shown += piece.shown ? 1 : 0;
+      erased += piece.erased ? 1 : 0;
       pieces.push_back(std::move(piece));
-      if (shown == log::kMaxGroupEntries || pieces.size() == kMaxScannedEntries) {
+      // The old key's signature over a change must not be lost in a batch that goes beyond it.
+      if (shown == log::kMaxGroupEntries || pieces.size() == kMaxScannedEntries ||
+          erased == kMaxErased || ChangesSigningKey(item.leaf)) {
         full = true;
         break;
       }
@@ -176,9 +200,12 @@ absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string
     for (const proof::Subtree& subtree : proof::CoverRange(first, run)) writer.AddWithheld(subtree);
     run.clear();
   };
-  for (const Piece& piece : pieces) {
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const Piece& piece = pieces[i];
+    if (piece.erased) message.batch.add_erased(from.value() + i);
     if (!piece.shown) {
-      run.push_back(proof::LeafHash(piece.leaf));
+      run.push_back(piece.erased ? *piece.erased : proof::LeafHash(piece.leaf));
+      if (rules.each_hash_alone) end_run();
       continue;
     }
     end_run();
@@ -212,23 +239,36 @@ absl::StatusOr<BatchMessage> Cut(log::Engine& engine, LogNumber log, std::string
 absl::StatusOr<BatchMessage> CutBatch(log::Engine& engine, std::string_view origin,
                                       std::string_view receiver, Position from, Position end,
                                       size_t max_bytes, const SectionSecretFn& secret) {
-  return Cut(
-      engine, kOwnLog, origin, from, end, max_bytes,
-      [&](const log::GroupView& group, uint64_t offset, Piece& piece) {
-        return DecideDisclosed(receiver, group, offset, piece);
-      },
-      secret);
+  const CutRules rules{
+      .decide =
+          [&](const log::GroupView& group, uint64_t offset, Piece& piece) {
+            return DecideDisclosed(receiver, group, offset, piece);
+          },
+      // Nothing of the own log was ever withheld from here.
+      .was_erased = [](Position) { return true; }};
+  return Cut(engine, kOwnLog, origin, from, end, max_bytes, rules, secret);
 }
 
 absl::StatusOr<BatchMessage> CutWhole(log::Engine& engine, LogNumber log, std::string_view origin,
                                       std::string_view receiver, Position from, Position end,
                                       size_t max_bytes, const SectionSecretFn& secret) {
-  return Cut(
-      engine, log, origin, from, end, max_bytes,
-      [&](const log::GroupView& group, uint64_t offset, Piece& piece) {
-        return DecideWhole(receiver, secret != nullptr, group, offset, piece);
+  std::optional<std::vector<Position>> erased;  // read when it is needed
+  const CutRules rules{
+      .decide =
+          [&](const log::GroupView& group, uint64_t offset, Piece& piece) {
+            return DecideWhole(receiver, secret != nullptr, group, offset, piece);
+          },
+      .was_erased = [&](Position position) -> absl::StatusOr<bool> {
+        if (log == kOwnLog) return true;
+        if (!erased.has_value()) {
+          const Position after(from > Position() ? from.value() - 1 : 0);
+          POLKU_ASSIGN_OR_RETURN(erased, ErasedLeaves(engine, log, after, end));
+        }
+        return std::binary_search(erased->begin(), erased->end(), position);
       },
-      secret);
+      // So that who holds the whole can serve any part of it.
+      .each_hash_alone = true};
+  return Cut(engine, log, origin, from, end, max_bytes, rules, secret);
 }
 
 }  // namespace polku::replica

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -20,6 +22,9 @@ constexpr size_t kMaxCommitsUnderWay = 32;
 // Of one round of heartbeats, which is the same message for all, so many go out in one call: a
 // round to thousands of subscribers is never in memory as a whole.
 constexpr size_t kHeartbeatsPerCall = 64;
+// Of one Fetch in one call: so much work, then others' turn.
+constexpr size_t kFillsPerCall = 32;
+constexpr size_t kFillBytesPerCall = 256 << 10;
 constexpr absl::Duration kHeartbeatPause = absl::Seconds(1);  // between two that tell news
 // News of several witnesses of one commit come together and are told together.
 constexpr absl::Duration kGatherNews = absl::Milliseconds(200);
@@ -119,6 +124,36 @@ class PublisherImpl final : public Publisher {
     return out;
   }
 
+  std::vector<PublisherOutput> OnFetch(const Route& route,
+                                       const exchange::v1::Fetch& fetch) override {
+    std::vector<PublisherOutput> out;
+    if (fetch.origin() != options_.origin) {
+      out.push_back(MakeError(route, exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN,
+                              Str("the log served here is ", options_.origin)));
+      return out;
+    }
+    const auto it = subscribers_.find(route);
+    if (it == subscribers_.end()) return out;
+    RunningFetch& running = it->second.fetch;
+    running = {};
+    const auto& positions = fetch.positions();
+    if (positions.empty() || static_cast<size_t>(positions.size()) > kMaxFetchPositions ||
+        std::adjacent_find(positions.begin(), positions.end(), std::greater_equal<>()) !=
+            positions.end()) {
+      out.push_back(MakeError(route, exchange::v1::ERROR_CODE_MALFORMED,
+                              Str("a fetch names 1 to ", kMaxFetchPositions,
+                                  " positions, ascending")));
+      return out;
+    }
+    for (const uint64_t position : positions) running.positions.push_back(Position(position));
+    return out;
+  }
+
+  void OnFillFailed(const Route& route) override {
+    const auto it = subscribers_.find(route);
+    if (it != subscribers_.end()) it->second.fetch = {};
+  }
+
   void OnSendFailed(const Route& route) override {
     const auto it = subscribers_.find(route);
     if (it == subscribers_.end() || it->second.under_way.empty()) return;
@@ -137,6 +172,8 @@ class PublisherImpl final : public Publisher {
 
   void SetExtras(ExtrasFn extras) override { extras_ = std::move(extras); }
 
+  void Forget(const Route& route) override { subscribers_.erase(route); }
+
   void SetName(const Route& route, std::string_view name) override {
     const auto it = subscribers_.find(route);
     if (it != subscribers_.end()) it->second.name = std::string(name);
@@ -151,7 +188,10 @@ class PublisherImpl final : public Publisher {
     absl::erase_if(subscribers_, [&](const auto& item) {
       return now - item.second.last_heard >= options_.forget_after;
     });
-    for (auto& [route, subscriber] : subscribers_) Pump(route, subscriber, out);
+    for (auto& [route, subscriber] : subscribers_) {
+      Pump(route, subscriber, out);
+      PumpFetch(route, subscriber, out);
+    }
     if (!subscribers_.empty() && now >= NextRound()) StartRound(now);
     SendRound(out);
     return out;
@@ -161,7 +201,10 @@ class PublisherImpl final : public Publisher {
     if (subscribers_.empty()) return absl::InfiniteFuture();
     absl::Time next = NextRound();
     for (const auto& [route, subscriber] : subscribers_) {
-      if (MaySend(subscriber) || subscriber.round != round_number_) return absl::InfinitePast();
+      if (MaySend(subscriber) || !subscriber.fetch.positions.empty() ||
+          subscriber.round != round_number_) {
+        return absl::InfinitePast();
+      }
       next = std::min(next, subscriber.last_heard + options_.forget_after);
     }
     return next;
@@ -194,6 +237,12 @@ class PublisherImpl final : public Publisher {
     size_t bytes = 0;
     bool ends_commit = false;
   };
+  // What is left of the newest Fetch.
+  struct RunningFetch {
+    std::vector<Position> positions;  // at most kMaxFetchPositions
+    size_t bytes_sent = 0;
+    bool refusal_told = false;
+  };
   struct Subscriber {
     std::string agency;
     std::string name;
@@ -210,6 +259,7 @@ class PublisherImpl final : public Publisher {
     bool blocked = false;  // until the next pull
     absl::Time last_heard;
     uint64_t round = 0;  // of the newest heartbeat
+    RunningFetch fetch;
   };
 
   static SendError MakeError(const Route& route, ErrorCode code, std::string text) {
@@ -267,6 +317,36 @@ class PublisherImpl final : public Publisher {
       }
     }
     out.push_back(SendBatch{route, *std::move(message)});
+  }
+
+  void PumpFetch(const Route& route, Subscriber& subscriber, std::vector<PublisherOutput>& out) {
+    RunningFetch& fetch = subscriber.fetch;
+    if (fetch.positions.empty()) return;
+    const std::span<const Position> next =
+        std::span(fetch.positions).first(std::min(fetch.positions.size(), kFillsPerCall));
+    absl::StatusOr<Fills> fills = Fills{.answered = next.size(), .refused = true};
+    if (options_.fills) {
+      fills = options_.fills(subscriber.agency, next,
+                             std::min(kFillBytesPerCall, kMaxFetchBytes - fetch.bytes_sent));
+    }
+    if (!fills.ok()) {
+      fetch = {};
+      out.push_back(MakeError(route, exchange::v1::ERROR_CODE_INTERNAL,
+                              "an entry that was asked for cannot be read"));
+      return;
+    }
+    if (fills->refused && !fetch.refusal_told) {
+      fetch.refusal_told = true;
+      out.push_back(MakeError(route, exchange::v1::ERROR_CODE_NOT_ENTITLED,
+                              "a position of the fetch is not opened to your agency"));
+    }
+    fetch.positions.erase(fetch.positions.begin(), fetch.positions.begin() + fills->answered);
+    for (FillMessage& message : fills->fills) {
+      fetch.bytes_sent += message.entries.size() + message.blobs.size();
+      out.push_back(SendFill{route, std::move(message)});
+    }
+    // The subscriber counts, too, and asks again for the rest.
+    if (fetch.bytes_sent >= kMaxFetchBytes) fetch = {};
   }
 
   absl::Time NextRound() const { return std::min(last_round_ + options_.heartbeat, news_at_); }

@@ -3,16 +3,20 @@
 #include <algorithm>
 #include <cassert>
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/entry.h"
 #include "eventstore/log/group.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/proof/merkle.h"
 #include "eventstore/proof/merkle_proof.h"
 #include "eventstore/proof/note.h"
+#include "eventstore/replica/publisher.h"
 
 namespace polku::replica {
 namespace {
@@ -30,6 +34,11 @@ constexpr std::string_view kForked =
 constexpr absl::Duration kRepeatCosign = absl::Seconds(5);
 // Gossip repeats: so many checkpoints that were compared lately are known again without any work.
 constexpr size_t kMaxCompared = 16;
+
+// So many positions are asked for at once: they fit the queues of a connection, and are stored with one sync.
+constexpr size_t kFetchPositions = 32;
+// Fills are stored together; those that came wait so long for the rest of their Fetch.
+constexpr absl::Duration kGatherFills = absl::Milliseconds(500);
 
 // What a peer wrote goes into logs and onto terminals: bounded and printable.
 std::string PeerText(const std::string& text) {
@@ -50,8 +59,10 @@ struct Part {
   Position first;
   std::string entries;
   std::string blobs;
-  std::vector<ReceivedSection> sections;
-  std::vector<proof::Node> nodes;  // that its entries completed
+  std::vector<ReceivedSection> sections = {};
+  std::vector<proof::Node> nodes = {};  // that its entries completed
+  std::vector<log::WantedEntry> wanted = {};
+  std::vector<event::v1::ErasedEntry> erased = {};  // that its Erased entries name
   size_t bytes() const { return entries.size() + blobs.size(); }
 };
 
@@ -61,6 +72,40 @@ struct SignedNote {
   proof::Checkpoint checkpoint;
 };
 
+// A hole that is not explained yet, and the leaves in it that Erased entries have named so far.
+struct OpenHole {
+  log::VerifiedBatch::Hole hole;
+  std::set<Position> named;
+  bool explained() const { return named.size() >= hole.missing; }
+};
+
+// What verification goes on from.
+struct State {
+  log::LogHead head;
+  proof::LogKeys keys;
+  std::map<Position, OpenHole> holes;  // unexplained, by where they end
+  // The newest entry with a running number for us; nullopt: of an earlier run, and not looked for yet.
+  std::optional<Position> numbered;
+  uint64_t told = 0;  // how many positions since then came as erased, in this run
+  // Leaves named by Erased entries that are not stored yet, by the Erased's position.
+  std::map<Position, std::vector<Position>> erased;
+};
+
+// A verified Fill, or what is gone.
+struct ReadyFill {
+  bool gone = false;
+  CaseId case_id = {};
+  std::string leaf = {};
+  struct Section {
+    SectionKind kind;
+    Hash commitment;
+    vault::SectionSecret secret;
+    std::string blob;
+  };
+  std::vector<Section> sections = {};
+  std::vector<Hash> siblings = {};
+};
+
 class SubscriberImpl final : public Subscriber {
  public:
   SubscriberImpl(SubscriberOptions options, log::LogHead stored, WrapSecretFn wrap,
@@ -68,17 +113,29 @@ class SubscriberImpl final : public Subscriber {
       : options_(std::move(options)),
         wrap_(std::move(wrap)),
         random_(std::move(random)),
-        stored_(std::move(stored)),
+        stored_{.head = std::move(stored), .keys = options_.origin_keys, .holes = {},
+                .numbered = std::nullopt, .erased = {}},
+        tip_(stored_),
+        ready_state_(stored_),
         stored_note_(options_.stored_checkpoint),
         forked_(options_.forked),
-        witnessed_(options_.witnesses.size()) {
-    stored_.origin = options_.origin;
+        witnesses_(options_.witnesses),
+        witnessed_(witnesses_.size()) {
+    stored_.head.origin = options_.origin;
+    start_size_ = stored_.head.frontier.size();
+    if (stored_.head.disclosure_number == 0) stored_.numbered = Position(0);
+    for (const log::VerifiedBatch::Hole& hole : options_.holes) {
+      stored_.holes[hole.before] = {hole, Named(hole.after, hole.before, stored_)};
+    }
+    for (const log::WantedEntry& wanted : options_.wanted) {
+      wanted_[wanted.position] = wanted.sections;
+    }
     tip_ = stored_;
     const absl::StatusOr<OriginName> origin = OriginName::Parse(options_.origin);
     own_agency_is_origins_ = origin.ok() && origin->agency() == options_.own_agency;
-    // Signed by an older key of the origin, it is not for cosigning.
+    // Signed by no key of the origin that is known for its size, it is not for cosigning.
     SignedNote note;
-    if (!VerifyNote(stored_note_, note).ok() || note.checkpoint != StoredCheckpoint()) {
+    if (!VerifyNote(stored_note_, stored_.keys, note).ok() || note.checkpoint != StoredCheckpoint()) {
       stored_note_.clear();
     }
     if (options_.cosigner != nullptr && options_.cosigned_before.has_value()) {
@@ -102,7 +159,7 @@ class SubscriberImpl final : public Subscriber {
     std::vector<SubscriberOutput> out;
     if (!IsOurs(batch.origin(), batch.session())) return out;
     Heard(now);
-    const uint64_t tip = tip_.frontier.size().value();
+    const uint64_t tip = tip_.head.frontier.size().value();
     if (batch.first_position() < tip) {
       // A repeat, which an origin that restarted sends. One that reaches beyond what we have was
       // cut otherwise than before: asking again from what is stored is simpler than taking half of
@@ -116,9 +173,9 @@ class SubscriberImpl final : public Subscriber {
             now + options_.keepalive, out);
       return out;
     }
-    Part part{Position(tip), {}, {}, {}};
-    log::LogHead head = tip_;
-    const absl::Status verified = VerifyBatch(batch, entries, blobs, head, part);
+    Part part{Position(tip), {}, {}};
+    State state = tip_;
+    const absl::Status verified = VerifyBatch(batch, entries, blobs, state, part);
     if (!verified.ok()) {
       const bool asked = std::exchange(prove_, false);
       if (!forked_ && IsSigned(batch)) {
@@ -136,7 +193,7 @@ class SubscriberImpl final : public Subscriber {
             now + options_.retry_after_fault, out);
       return out;
     }
-    tip_ = std::move(head);
+    tip_ = std::move(state);
     held_bytes_ += part.bytes();
     unfinished_bytes_ += part.bytes();
     parts_.push_back(std::move(part));
@@ -145,13 +202,13 @@ class SubscriberImpl final : public Subscriber {
       // Verified, so it is stored in any case; that the origin signed another of this size is
       // apart.
       SignedNote told{batch.checkpoint(),
-                      {options_.origin, tip_.frontier.size(), tip_.frontier.Root()}};
+                      {options_.origin, tip_.head.frontier.size(), tip_.head.frontier.Root()}};
       CompareRemembered(told, out);
       Told(std::move(told));
       std::move(parts_.begin(), parts_.end(), std::back_inserter(ready_));
       parts_.clear();
       unfinished_bytes_ = 0;
-      ready_head_ = tip_;
+      ready_state_ = tip_;
       ready_checkpoint_ = batch.checkpoint();
       Store(now, out);
     } else if (options_.credit_bytes + unfinished_bytes_ >= granted_ + options_.credit_bytes / 2) {
@@ -171,8 +228,9 @@ class SubscriberImpl final : public Subscriber {
     Heard(now);
     if (heartbeat.checkpoint().empty()) return out;  // of an empty log
     SignedNote told;
-    const absl::Status verified = VerifyNote(heartbeat.checkpoint(), told);
+    const absl::Status verified = VerifyNote(heartbeat.checkpoint(), tip_.keys, told);
     if (!verified.ok()) {
+      if (MayBeOfALaterKey(heartbeat.checkpoint(), now)) return out;
       Raise(Str("heartbeat: ", ToStd(verified.message())), now + options_.retry_after_fault, out);
       return out;
     }
@@ -207,7 +265,12 @@ class SubscriberImpl final : public Subscriber {
       return outcome;
     }
     SignedNote seen;
-    if (VerifyNote(note, seen).ok()) outcome.decided = Compare(seen, outcome.outputs);
+    if (VerifyNote(note, tip_.keys, seen).ok()) {
+      outcome.decided = Compare(seen, outcome.outputs);
+    } else if (claimed->checkpoint.origin == options_.origin &&
+               claimed->checkpoint.size > tip_.head.frontier.size() && !HasLineOfKnownKey(*claimed)) {
+      outcome.decided = false;  // a change of key may be on its way
+    }
     return outcome;
   }
 
@@ -215,15 +278,23 @@ class SubscriberImpl final : public Subscriber {
     std::vector<SubscriberOutput> out;
     if (session_ == 0) return out;
     Heard(now);
+    if (!asked_.empty() && !fetch_failed_ && error.code() != exchange::v1::ERROR_CODE_AHEAD) {
+      // Were it about the pull, it would come again.
+      const std::string& name = exchange::v1::ErrorCode_Name(error.code());
+      FetchFault(Str("the origin does not give what it opened to us: ",
+                     name.empty() ? "an unknown error" : name, ": ", PeerText(error.message())),
+                 now, out);
+      return out;
+    }
     if (error.code() == exchange::v1::ERROR_CODE_AHEAD) {
       Raise(
-          Str("the origin's log ends before our verified copy of ", stored_.frontier.size().value(),
+          Str("the origin's log ends before our verified copy of ", StoredSize().value(),
               " entries: it was rolled back; its operator must recover it from here"),
           now + options_.retry_after_fault, out);
       // Shorter is not another history. If it is one, its own signature proves it.
       SignedNote told;
-      if (!forked_ && VerifyNote(error.checkpoint(), told).ok() &&
-          told.checkpoint.size < stored_.frontier.size()) {
+      if (!forked_ && VerifyNote(error.checkpoint(), tip_.keys, told).ok() &&
+          told.checkpoint.size < StoredSize()) {
         Compare(told, out);
       }
     } else {
@@ -252,6 +323,13 @@ class SubscriberImpl final : public Subscriber {
     stored_ = *std::move(storing_);
     storing_.reset();
     stored_note_ = std::move(storing_note_);
+    // What is stored is looked up from now on.
+    stored_.erased.clear();
+    for (State* state : {&tip_, &ready_state_}) {
+      std::erase_if(state->erased, [&](const auto& item) { return item.first < StoredSize(); });
+    }
+    opened_.reset();
+    TakeStored();
     TakeSeen(out);
     TakeHeartbeat(now, out);
     Cosign(now, wall, out);
@@ -264,8 +342,55 @@ class SubscriberImpl final : public Subscriber {
     prove_ = false;
     last_progress_ = now;
     granted_ = std::max(options_.credit_bytes + unfinished_bytes_, held_bytes_);
+    StoreReadyFills(now, out);
     Store(now, out);
     if (session_ != 0) Pull(now, out);
+    Fetch(now, out);
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnFill(const exchange::v1::Fill& fill, std::string_view entries,
+                                       std::string_view blobs, absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    const Position position(fill.position());
+    if (session_ == 0 || fill.origin() != options_.origin || !asked_.contains(position)) return out;
+    Heard(now);
+    fetch_bytes_ += entries.size() + blobs.size();
+    ReadyFill ready{.gone = fill.gone()};
+    if (!fill.gone()) {
+      const absl::Status verified = VerifyFill(fill, entries, blobs, ready);
+      if (!verified.ok()) {
+        asked_.erase(position);
+        FetchFault(Str("position ", position.value(), ", opened to us later: ",
+                       ToStd(verified.message())),
+                   now, out);
+        return out;
+      }
+    }
+    ready_fills_[position] = std::move(ready);
+    asked_.erase(position);
+    if (!flush_at_.has_value()) flush_at_ = now + kGatherFills;
+    // The origin stops at that many bytes.
+    if (fetch_bytes_ >= kMaxFetchBytes) asked_.clear();
+    if (asked_.empty()) flush_at_ = now;
+    StoreReadyFills(now, out);
+    return out;
+  }
+
+  std::vector<SubscriberOutput> OnFillsStored(absl::Status stored, absl::Time now) override {
+    std::vector<SubscriberOutput> out;
+    assert(!storing_fills_.empty());
+    if (storing_fills_.empty()) return out;
+    const std::vector<Position> positions = std::exchange(storing_fills_, {});
+    opened_.reset();
+    if (stored.ok()) {
+      for (const Position position : positions) wanted_.erase(position);
+    } else {
+      FetchFault(Str("what was opened later cannot be stored: ", ToStd(stored.message())), now, out);
+    }
+    if (wanted_.empty() || !fetch_failed_) fetch_fault_.clear();
+    Store(now, out);
+    Fetch(now, out);
     return out;
   }
 
@@ -285,26 +410,44 @@ class SubscriberImpl final : public Subscriber {
     } else if (now >= next_pull_) {
       Pull(now, out);
     }
+    if (!asked_.empty() && now >= fetch_sent_ + options_.silent_after) asked_.clear();
+    StoreReadyFills(now, out);
+    Fetch(now, out);
     return out;
   }
 
   absl::Time NextTick() const override {
     if (!started_) return absl::InfiniteFuture();
     if (session_ == 0) return storing_.has_value() ? absl::InfiniteFuture() : retry_at_;
-    return std::min({next_pull_, SilentAt(), StalledAt()});
+    return std::min({next_pull_, SilentAt(), StalledAt(), NextOfFetching()});
+  }
+
+  void SetWitnesses(std::vector<TrustedWitness> witnesses) override {
+    std::vector<Witnessed> witnessed(witnesses.size());
+    for (size_t i = 0; i < witnesses.size(); ++i) {
+      for (size_t k = 0; k < witnesses_.size(); ++k) {
+        if (witnesses_[k].key.name() == witnesses[i].key.name() &&
+            witnesses_[k].key.key() == witnesses[i].key.key()) {
+          witnessed[i] = witnessed_[k];
+        }
+      }
+    }
+    witnesses_ = std::move(witnesses);
+    witnessed_ = std::move(witnessed);
   }
 
   exchange::v1::SubscriptionStatus status() const override {
     exchange::v1::SubscriptionStatus status;
     status.set_origin(options_.origin);
-    status.set_stored_size(stored_.frontier.size().value());
-    status.set_announced_size(std::max(AnnouncedSize(), stored_.frontier.size()).value());
+    status.set_stored_size(StoredSize().value());
+    status.set_announced_size(std::max(AnnouncedSize(), StoredSize()).value());
     if (heard_) status.set_last_heard_us(absl::ToUnixMicros(last_heard_));
-    status.set_fault(!fault_.empty() ? fault_ : forked_ ? std::string(kForked) : BeforeText());
+    status.set_fault(FaultText());
+    status.set_wanted(wanted_.size());
     status.set_cosigned_size(cosigned_size_.value());
     for (size_t i = 0; i < witnessed_.size(); ++i) {
       *status.add_witnesses() =
-          WitnessStatusOf(options_.witnesses[i], witnessed_[i].size, witnessed_[i].time);
+          WitnessStatusOf(witnesses_[i], witnessed_[i].size, witnessed_[i].time);
     }
     if (!status.fault().empty()) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_FAULT);
@@ -312,7 +455,7 @@ class SubscriberImpl final : public Subscriber {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_SILENT);
     } else if (!heard_) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_CONNECTING);
-    } else if (!announced_.has_value() || AnnouncedSize() > stored_.frontier.size()) {
+    } else if (!announced_.has_value() || AnnouncedSize() > StoredSize()) {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_CATCHING_UP);
     } else {
       status.set_state(exchange::v1::SUBSCRIPTION_STATE_LIVE);
@@ -337,8 +480,23 @@ class SubscriberImpl final : public Subscriber {
   Position AnnouncedSize() const {
     return announced_.has_value() ? announced_->checkpoint.size : Position(0);
   }
+  Position StoredSize() const { return stored_.head.frontier.size(); }
+
+  std::string FaultText() const {
+    if (!fault_.empty()) return fault_;
+    if (forked_) return std::string(kForked);
+    if (std::string text = BeforeText(); !text.empty()) return text;
+    if (!stored_.holes.empty()) {
+      const log::VerifiedBatch::Hole& hole = stored_.holes.begin()->second.hole;
+      return Str("between positions ", hole.after.value(), " and ", hole.before.value(), " ",
+                 hole.missing, " entries are missing that came as erased, and no Erased of the log "
+                 "names them yet; it is not cosigned before one does");
+    }
+    return fetch_fault_;
+  }
+
   absl::Time StalledAt() const {
-    if (storing_.has_value() || AnnouncedSize() <= tip_.frontier.size())
+    if (storing_.has_value() || AnnouncedSize() <= tip_.head.frontier.size())
       return absl::InfiniteFuture();
     return last_progress_ + options_.silent_after;
   }
@@ -354,6 +512,9 @@ class SubscriberImpl final : public Subscriber {
     unfinished_bytes_ = 0;
     held_bytes_ = storing_bytes_;
     tip_ = stored_;
+    asked_.clear();
+    ready_fills_.clear();
+    flush_at_.reset();
   }
 
   // What is being stored decides where the next session starts, so it is waited for.
@@ -369,13 +530,14 @@ class SubscriberImpl final : public Subscriber {
     last_progress_ = now;
     granted_ = options_.credit_bytes;
     Pull(now, out);
+    Fetch(now, out);
   }
 
   void Pull(absl::Time now, std::vector<SubscriberOutput>& out) {
     SendPull send;
     send.pull.set_origin(options_.origin);
     send.pull.set_session(session_);
-    send.pull.set_next_position(stored_.frontier.size().value());
+    send.pull.set_next_position(StoredSize().value());
     send.pull.set_credit_bytes(granted_);
     send.pull.set_mirror(options_.mirror);
     send.pull.set_prove(prove_);
@@ -392,7 +554,7 @@ class SubscriberImpl final : public Subscriber {
   // ---- Verification: the steps of PROTOCOL.md "Verification", by their numbers ----
 
   absl::Status VerifyBatch(const exchange::v1::Batch& batch, std::string_view entries,
-                           std::string_view blobs, log::LogHead& head, Part& part) {
+                           std::string_view blobs, State& state, Part& part) {
     // 1
     if (entries.size() > kMaxFrameBytes || blobs.size() > kMaxFrameBytes) {
       return Fault("a frame is larger than ", kMaxFrameBytes, " bytes");
@@ -412,33 +574,89 @@ class SubscriberImpl final : public Subscriber {
     if (group.count() != batch.count()) {
       return Fault("it says ", batch.count(), " positions and its group covers ", group.count());
     }
+    proof::Frontier& frontier = state.head.frontier;
+    ErasedReader erased(batch);
+    std::optional<Position> run;  // of what is withheld from a mirror
+    const auto end_run = [&]() -> absl::Status {
+      if (!run.has_value()) return absl::OkStatus();
+      const Position first = *std::exchange(run, std::nullopt);
+      return AddHole({.after = Position(first.value() - 1),
+                      .before = frontier.size(),
+                      .missing = frontier.size().value() - first.value()},
+                     state);
+    };
     event::v1::Header header;
+    std::optional<Position> key_changed;
     for (const log::GroupItem& item : group.items()) {
-      const uint64_t position = head.frontier.size().value();
+      const uint64_t position = frontier.size().value();
+      if (key_changed.has_value()) {
+        return Fault("position ", position, " follows a change of the signing key in one batch");
+      }
       if (item.leaf.empty()) {
         // 3
         if (position == 0) return Fault("position 0, the Genesis, is withheld");
-        if (options_.mirror) return Fault("position ", position, " is withheld from a mirror");
-        const absl::Status appended = head.frontier.AppendSubtree(item.withheld, &part.nodes);
+        const uint64_t end = position + (uint64_t{1} << item.withheld.level);
+        POLKU_ASSIGN_OR_RETURN(const uint64_t told, erased.Take(position, end));
+        if (options_.mirror && (item.withheld.level != 0 || told != 1)) {
+          return Fault("position ", position, " is withheld from a mirror");
+        }
+        if (options_.mirror && !run.has_value()) run = Position(position);
+        state.told += told;
+        const absl::Status appended = frontier.AppendSubtree(item.withheld, &part.nodes);
         if (!appended.ok())
           return Fault("withheld entries at position ", position, ": ", ToStd(appended.message()));
         continue;
       }
-      const absl::Status verified = VerifyEntry(item, group, head, header, part);
+      POLKU_RETURN_IF_ERROR(end_run());
+      absl::Status verified = VerifyEntry(item, group, state, header, part);
+      if (verified.ok()) verified = TakeEntry(header, Position(position), state, part, key_changed);
       if (!verified.ok()) return Annotate(verified, Str("position ", position));
-      head.frontier.AppendLeafHash(proof::LeafHash(item.leaf), &part.nodes);
+      frontier.AppendLeafHash(proof::LeafHash(item.leaf), &part.nodes);
     }
-    // 10
-    if (batch.checkpoint().empty()) return absl::OkStatus();
-    return VerifyCheckpointOf(batch.checkpoint(), head);
+    POLKU_RETURN_IF_ERROR(end_run());
+    POLKU_RETURN_IF_ERROR(erased.Finish());
+    // 13
+    if (!batch.checkpoint().empty()) return VerifyCheckpointOf(batch.checkpoint(), state);
+    if (key_changed.has_value()) {
+      return Fault("position ", key_changed->value(),
+                   " changes the signing key and does not end its commit");
+    }
+    return absl::OkStatus();
   }
 
-  absl::Status VerifyEntry(const log::GroupItem& item, const log::GroupView& group,
-                           log::LogHead& head, event::v1::Header& header, Part& part) const {
+  // The positions that a batch tells as erased, taken in order with the withheld items that they are in.
+  class ErasedReader {
+   public:
+    explicit ErasedReader(const exchange::v1::Batch& batch) : positions_(batch.erased()) {}
+    // How many lie in the withheld [position, end).
+    absl::StatusOr<uint64_t> Take(uint64_t position, uint64_t end) {
+      uint64_t taken = 0;
+      for (; next_ < positions_.size() && positions_.Get(next_) < end; ++next_, ++taken) {
+        const uint64_t told = positions_.Get(next_);
+        if (told < position || (next_ > 0 && told <= positions_.Get(next_ - 1))) return Wrong(told);
+      }
+      return taken;
+    }
+    absl::Status Finish() const {
+      return next_ == positions_.size() ? absl::OkStatus() : Wrong(positions_.Get(next_));
+    }
+
+   private:
+    static absl::Status Wrong(uint64_t told) {
+      return Fault("position ", told, " is told as erased and not withheld there, or out of turn");
+    }
+    const google::protobuf::RepeatedField<uint64_t>& positions_;
+    int next_ = 0;
+  };
+
+  absl::Status VerifyEntry(const log::GroupItem& item, const log::GroupView& group, State& state,
+                           event::v1::Header& header, Part& part) const {
     // 4
     POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
     // 5
-    const bool is_first = head.frontier.size() == Position(0);
+    log::LogHead& head = state.head;
+    const Position position = head.frontier.size();
+    const bool is_first = position == Position(0);
     if (is_first != (header.type() == log::kGenesisType)) {
       return Fault(is_first ? "the log does not start with its Genesis" : "a second Genesis");
     }
@@ -449,24 +667,110 @@ class SubscriberImpl final : public Subscriber {
     }
     head.last_order = Order(header.order());
     // 7
-    const event::v1::Disclosure* ours = nullptr;
-    for (const auto& disclosure : header.disclosures()) {
-      if (disclosure.receiver() == options_.own_agency) ours = &disclosure;
-    }
+    const event::v1::Disclosure* ours = DisclosureTo(options_.own_agency, header);
     if (ours == nullptr && !header.case_id().empty() && !options_.mirror)
       return Fault("an entry that is not disclosed to us");
     // 8
     if (ours != nullptr && !RecoversOwnLog()) {
       if (ours->number() != head.disclosure_number + 1) {
-        return Fault("our running number is ", ours->number(), " where ",
-                     head.disclosure_number + 1, " is next: an entry disclosed to us is missing");
+        POLKU_RETURN_IF_ERROR(TakeMissing(ours->number(), position, state));
       }
       head.disclosure_number = ours->number();
+      state.numbered = position;
+      state.told = 0;
     }
     // 9
+    const SectionSet sections = ours == nullptr ? SectionSet() : SetOf(ours->sections());
     for (const log::BlobView& blob : group.BlobsAt(item.offset)) {
-      POLKU_RETURN_IF_ERROR(VerifySection(header, ours, blob, part));
+      POLKU_RETURN_IF_ERROR(VerifySection(header, sections, blob, part));
     }
+    return absl::OkStatus();
+  }
+
+  // What a verified entry says of the log itself.
+  absl::Status TakeEntry(const event::v1::Header& header, Position position, State& state,
+                         Part& part, std::optional<Position>& key_changed) const {
+    if (header.case_id().empty()) {
+      // 10
+      const size_t keys = state.keys.all().size();
+      POLKU_RETURN_IF_ERROR(log::TakeSigningChange(header, position, state.keys));
+      if (state.keys.all().size() != keys) key_changed = position;
+      // 11
+      if (header.type() == log::kErasedType) return TakeErased(header, position, state, part);
+      return absl::OkStatus();
+    }
+    // 12
+    const event::v1::LaterDisclosure& later = header.later();
+    if (later.receiver() != options_.own_agency || RecoversOwnLog()) return absl::OkStatus();
+    for (const event::v1::OpenedEntry& entry : later.entries()) {
+      if (entry.position() >= position.value()) {
+        return Fault("it opens position ", entry.position(), ", which is not before it");
+      }
+      part.wanted.push_back({Position(entry.position()), SetOf(entry.sections())});
+    }
+    return absl::OkStatus();
+  }
+
+  // ---- Erased entries ----
+
+  // A step of more than one in our running numbers: taken where the origin told so many as erased.
+  absl::Status TakeMissing(uint64_t number, Position position, State& state) const {
+    const uint64_t next = state.head.disclosure_number + 1;
+    const absl::Status missing =
+        Fault("our running number is ", number, " where ", next,
+              " is next: an entry disclosed to us is missing");
+    if (number < next || !options_.lookups.newest_numbered) return missing;
+    if (!state.numbered.has_value()) {
+      POLKU_ASSIGN_OR_RETURN(const std::optional<Position> newest,
+                             options_.lookups.newest_numbered(start_size_));
+      state.numbered = newest.value_or(Position(0));
+    }
+    // An earlier run may have been told of those before what it stored.
+    uint64_t told = state.told;
+    if (state.numbered->next() < start_size_) told += start_size_.value() - state.numbered->value() - 1;
+    if (told < number - next) return missing;
+    // A mirror's are among its withheld ones, each of which is accounted for.
+    if (options_.mirror) return absl::OkStatus();
+    return AddHole({.after = *state.numbered, .before = position, .missing = number - next}, state);
+  }
+
+  absl::Status AddHole(const log::VerifiedBatch::Hole& hole, State& state) const {
+    OpenHole open{hole, Named(hole.after, hole.before, state)};
+    if (!open.explained()) state.holes[hole.before] = std::move(open);
+    return absl::OkStatus();
+  }
+
+  // Leaves in between that the log's Erased entries name. What cannot be read explains nothing.
+  std::set<Position> Named(Position after, Position before, const State& state) const {
+    std::set<Position> named;
+    if (options_.lookups.erased) {
+      const absl::StatusOr<std::vector<Position>> stored = options_.lookups.erased(after, before);
+      if (stored.ok()) named.insert(stored->begin(), stored->end());
+    }
+    for (const auto& [erased, positions] : state.erased) {
+      for (const Position position : positions) {
+        if (position > after && position < before) named.insert(position);
+      }
+    }
+    return named;
+  }
+
+  absl::Status TakeErased(const event::v1::Header& header, Position position, State& state,
+                          Part& part) const {
+    event::v1::Erased erased;
+    const absl::Status parsed = ParseErased(header, position, erased);
+    if (!parsed.ok()) return Fault(ToStd(parsed.message()));
+    std::vector<Position>& leaves = state.erased[position];
+    for (const event::v1::ErasedEntry& entry : erased.entries()) {
+      part.erased.push_back(entry);
+      if (entry.leaf()) leaves.push_back(Position(entry.position()));
+    }
+    for (auto& [before, open] : state.holes) {
+      for (const Position leaf : leaves) {
+        if (leaf > open.hole.after && leaf < before) open.named.insert(leaf);
+      }
+    }
+    std::erase_if(state.holes, [](const auto& item) { return item.second.explained(); });
     return absl::OkStatus();
   }
 
@@ -478,7 +782,7 @@ class SubscriberImpl final : public Subscriber {
     if (genesis.origin() != options_.origin) {
       return Fault("the Genesis names another origin: ", PeerText(genesis.origin()));
     }
-    if (genesis.signing_key() != options_.origin_key.key().view()) {
+    if (genesis.signing_key() != options_.origin_keys.first().key().view()) {
       return Fault("the Genesis names another signing key than the configured one");
     }
     return absl::OkStatus();
@@ -488,53 +792,86 @@ class SubscriberImpl final : public Subscriber {
   // is for keys that this log's own keystore has.
   bool RecoversOwnLog() const { return options_.mirror && own_agency_is_origins_; }
 
-  absl::Status VerifySection(const event::v1::Header& header, const event::v1::Disclosure* ours,
+  // `ours`: the kinds that are disclosed to us.
+  absl::Status VerifySection(const event::v1::Header& header, SectionSet ours,
                              const log::BlobView& blob, Part& part) const {
-    const int kind = static_cast<int>(blob.kind);
-    const auto commitment = std::find_if(header.commitments().begin(), header.commitments().end(),
-                                         [&](const auto& c) { return c.kind() == kind; });
-    if (commitment == header.commitments().end())
-      return Fault("section ", kind, " has no commitment");
-    const bool is_ours =
-        ours != nullptr &&
-        std::find(ours->sections().begin(), ours->sections().end(), kind) != ours->sections().end();
+    const bool is_ours = ours.has(blob.kind);
     if (options_.mirror && blob.secret.empty() && (!is_ours || RecoversOwnLog())) {
-      return absl::OkStatus();  // sealed, for a key that is not here
+      return CommitmentOf(header, blob.kind).status();  // sealed, for a key that is not here
     }
-    if (!is_ours) return Fault("section ", kind, " is not disclosed to us");
-    if (blob.secret.size() != vault::SectionSecret::kBytes)
-      return Fault("section ", kind, " comes without its secret");
-    const Hash expected = *Hash::FromBytes(commitment->commitment());
-    const absl::StatusOr<std::string> opened =
-        vault::OpenSection(vault::SectionSecret(blob.secret), expected, options_.origin,
-                           *EventId::FromBytes(header.event_id()), blob.kind, blob.blob);
-    if (!opened.ok()) return Fault("section ", kind, " does not match its commitment");
-    part.sections.push_back({*CaseId::FromBytes(header.case_id()), blob.kind, expected});
+    POLKU_ASSIGN_OR_RETURN(const Hash commitment, VerifyOpens(header, is_ours, blob));
+    part.sections.push_back({*CaseId::FromBytes(header.case_id()), blob.kind, commitment});
     return absl::OkStatus();
   }
 
-  absl::Status VerifyNote(std::string_view note, SignedNote& verified) const {
+  static absl::StatusOr<Hash> CommitmentOf(const event::v1::Header& header, SectionKind kind) {
+    for (const event::v1::Commitment& commitment : header.commitments()) {
+      if (commitment.kind() == static_cast<int>(kind)) {
+        return *Hash::FromBytes(commitment.commitment());
+      }
+    }
+    return Fault("section ", static_cast<int>(kind), " has no commitment");
+  }
+
+  // The section's commitment, to which it opens.
+  absl::StatusOr<Hash> VerifyOpens(const event::v1::Header& header, bool is_ours,
+                                   const log::BlobView& blob) const {
+    const int kind = static_cast<int>(blob.kind);
+    POLKU_ASSIGN_OR_RETURN(const Hash commitment, CommitmentOf(header, blob.kind));
+    if (!is_ours) return Fault("section ", kind, " is not disclosed to us");
+    if (blob.secret.size() != vault::SectionSecret::kBytes)
+      return Fault("section ", kind, " comes without its secret");
+    const absl::StatusOr<std::string> opened =
+        vault::OpenSection(vault::SectionSecret(blob.secret), commitment, options_.origin,
+                           *EventId::FromBytes(header.event_id()), blob.kind, blob.blob);
+    if (!opened.ok()) return Fault("section ", kind, " does not match its commitment");
+    return commitment;
+  }
+
+  absl::Status VerifyNote(std::string_view note, const proof::LogKeys& keys,
+                          SignedNote& verified) const {
     const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(note);
     if (!claimed.ok()) return Fault(ToStd(claimed.status().message()));
-    const ClaimedCheckpoint::Line* line = OnlyLine(*claimed, options_.origin_key);
+    const proof::VerifierKey& key = keys.For(claimed->checkpoint.size);
+    const ClaimedCheckpoint::Line* line = OnlyLine(*claimed, key);
     if (claimed->checkpoint.origin != options_.origin)
       return Fault("the checkpoint is of another origin");
-    if (line == nullptr || !VerifyLine(*claimed, *line, options_.origin_key)) {
-      return Fault("the checkpoint is not signed by the configured key of ", options_.origin);
+    if (line == nullptr || !VerifyLine(*claimed, *line, key)) {
+      return Fault("the checkpoint is not signed by the configured key of ", options_.origin,
+                   ", or the one that followed it");
     }
     verified = {std::string(note), claimed->checkpoint};
     return absl::OkStatus();
   }
 
-  absl::Status VerifyCheckpointOf(std::string_view note, const log::LogHead& head) {
-    SignedNote verified;
-    POLKU_RETURN_IF_ERROR(VerifyNote(note, verified));
-    const proof::Checkpoint& checkpoint = verified.checkpoint;
-    if (checkpoint.size != head.frontier.size()) {
-      return Fault("its checkpoint is for ", checkpoint.size.value(),
-                   " entries and the batch ends at ", head.frontier.size().value());
+  bool HasLineOfKnownKey(const ClaimedCheckpoint& claimed) const {
+    return std::any_of(tip_.keys.all().begin(), tip_.keys.all().end(), [&](const auto& key) {
+      return OnlyLine(claimed, key.second) != nullptr;
+    });
+  }
+
+  // A note for more than is verified, of a key that is not known: the change of key may be on its way,
+  // as long as something comes.
+  bool MayBeOfALaterKey(std::string_view note, absl::Time now) {
+    const absl::StatusOr<ClaimedCheckpoint> claimed = ParseClaimed(note);
+    if (!claimed.ok() || claimed->checkpoint.origin != options_.origin ||
+        claimed->checkpoint.size <= tip_.head.frontier.size() || HasLineOfKnownKey(*claimed)) {
+      return false;
     }
-    if (checkpoint.root != head.frontier.Root()) {
+    if (!later_key_since_.has_value() || last_progress_ > *later_key_since_) later_key_since_ = now;
+    return now < *later_key_since_ + options_.silent_after;
+  }
+
+  absl::Status VerifyCheckpointOf(std::string_view note, const State& state) {
+    SignedNote verified;
+    POLKU_RETURN_IF_ERROR(VerifyNote(note, state.keys, verified));
+    const proof::Checkpoint& checkpoint = verified.checkpoint;
+    const proof::Frontier& frontier = state.head.frontier;
+    if (checkpoint.size != frontier.size()) {
+      return Fault("its checkpoint is for ", checkpoint.size.value(),
+                   " entries and the batch ends at ", frontier.size().value());
+    }
+    if (checkpoint.root != frontier.Root()) {
       return Fault("the entries' root is not that of the signed checkpoint");
     }
     return absl::OkStatus();
@@ -544,7 +881,7 @@ class SubscriberImpl final : public Subscriber {
   bool IsSigned(const exchange::v1::Batch& batch) const {
     SignedNote note;
     return !batch.checkpoint().empty() && !stored_note_.empty() &&
-           VerifyNote(batch.checkpoint(), note).ok() &&
+           VerifyNote(batch.checkpoint(), tip_.keys, note).ok() &&
            note.checkpoint.size.value() == batch.first_position() + batch.count();
   }
 
@@ -553,10 +890,10 @@ class SubscriberImpl final : public Subscriber {
     const std::optional<Hash> root = Hash::FromBytes(batch.prefix_root());
     auto consistency = proof::ParseProof(batch.prefix_consistency());
     SignedNote newer;
-    if (!root || !consistency || !VerifyNote(batch.checkpoint(), newer).ok()) return;
+    if (!root || !consistency || !VerifyNote(batch.checkpoint(), tip_.keys, newer).ok()) return;
     const PrefixProof prefix{*root, *std::move(consistency)};
-    Forked(ForkEvidence(stored_note_, newer.note, &prefix, options_.origin_key),
-           stored_.frontier.size(), newer.checkpoint.size, out);
+    Forked(ForkEvidence(stored_note_, newer.note, &prefix, tip_.keys),
+           StoredSize(), newer.checkpoint.size, out);
   }
 
   void Told(SignedNote told) {
@@ -569,11 +906,11 @@ class SubscriberImpl final : public Subscriber {
   // ---- Witnessing: PROTOCOL.md "Cosigning", "Heartbeat", "Forks" ----
 
   proof::Checkpoint StoredCheckpoint() const {
-    return {options_.origin, stored_.frontier.size(), stored_.frontier.Root()};
+    return {options_.origin, StoredSize(), stored_.head.frontier.Root()};
   }
 
   void Cosign(absl::Time now, absl::Time wall, std::vector<SubscriberOutput>& out) {
-    if (options_.cosigner == nullptr || forked_) return;
+    if (options_.cosigner == nullptr || forked_ || !stored_.holes.empty()) return;
     if (!AgreesWithBefore(out) || stored_note_.empty()) return;
     const proof::Checkpoint checkpoint = StoredCheckpoint();
     const absl::StatusOr<std::string> note =
@@ -614,9 +951,9 @@ class SubscriberImpl final : public Subscriber {
   bool AgreesWithBefore(std::vector<SubscriberOutput>& out) {
     if (!before_.has_value()) return true;
     const proof::Checkpoint& before = before_->checkpoint;
-    const Position stored = stored_.frontier.size();
+    const Position stored = StoredSize();
     if (contradicted_ || before.size > stored) return false;
-    PrefixProof prefix{.root = stored_.frontier.Root(), .consistency = {}};
+    PrefixProof prefix{.root = stored_.head.frontier.Root(), .consistency = {}};
     if (before.size < stored) {
       absl::StatusOr<PrefixProof> earlier = StoredPrefix(before.size);
       if (!earlier.ok()) return false;
@@ -626,7 +963,7 @@ class SubscriberImpl final : public Subscriber {
       before_.reset();
       return true;
     }
-    Forked(ForkEvidence(before_->note, stored_note_, &prefix, options_.origin_key), before.size,
+    Forked(ForkEvidence(before_->note, stored_note_, &prefix, tip_.keys), before.size,
            stored, out);
     if (!forked_) {
       // One of the notes is not of the origin's present key: nothing that others could check.
@@ -648,7 +985,7 @@ class SubscriberImpl final : public Subscriber {
         continue;
       }
       SignedNote word;
-      if (!IsOwnWord(*claimed) || !VerifyNote(note, word).ok()) continue;
+      if (!IsOwnWord(*claimed) || !VerifyNote(note, tip_.keys, word).ok()) continue;
       before_ = std::move(word);
       contradicted_ = false;
     }
@@ -685,7 +1022,7 @@ class SubscriberImpl final : public Subscriber {
   std::string BeforeText() const {
     if (!before_.has_value()) return "";
     const uint64_t before = before_->checkpoint.size.value();
-    const uint64_t stored = stored_.frontier.size().value();
+    const uint64_t stored = StoredSize().value();
     if (contradicted_) {
       return Str("what is stored is another history than the one that was cosigned here at ",
                  before, " entries, and not both are signed with the origin's present key; it is "
@@ -710,8 +1047,8 @@ class SubscriberImpl final : public Subscriber {
   absl::StatusOr<PrefixProof> StoredPrefix(Position size) const {
     if (!options_.prefix || storing_.has_value()) return absl::NotFoundError("");
     POLKU_ASSIGN_OR_RETURN(PrefixProof prefix, options_.prefix(size));
-    POLKU_RETURN_IF_ERROR(proof::VerifyConsistency(size, stored_.frontier.size(), prefix.root,
-                                                   stored_.frontier.Root(), prefix.consistency));
+    POLKU_RETURN_IF_ERROR(proof::VerifyConsistency(size, StoredSize(), prefix.root,
+                                                   stored_.head.frontier.Root(), prefix.consistency));
     return prefix;
   }
 
@@ -723,7 +1060,7 @@ class SubscriberImpl final : public Subscriber {
           (*other)->checkpoint.root == told.checkpoint.root) {
         continue;
       }
-      Forked(ForkEvidence((*other)->note, told.note, nullptr, options_.origin_key), size, size,
+      Forked(ForkEvidence((*other)->note, told.note, nullptr, tip_.keys), size, size,
              out);
     }
   }
@@ -734,7 +1071,7 @@ class SubscriberImpl final : public Subscriber {
     CompareRemembered(told, out);
     const Position size = told.checkpoint.size;
     if (forked_ || size == Position(0)) return true;
-    const Position stored = stored_.frontier.size();
+    const Position stored = StoredSize();
     if (size > stored) {
       if (!smallest_ahead_.has_value() || size < smallest_ahead_->checkpoint.size) {
         smallest_ahead_ = told;
@@ -744,13 +1081,13 @@ class SubscriberImpl final : public Subscriber {
     if (told.checkpoint == StoredCheckpoint()) return true;
     if (stored_note_.empty()) return false;
     if (size == stored) {
-      Forked(ForkEvidence(stored_note_, told.note, nullptr, options_.origin_key), size, size, out);
+      Forked(ForkEvidence(stored_note_, told.note, nullptr, tip_.keys), size, size, out);
       return true;
     }
     const absl::StatusOr<PrefixProof> prefix = StoredPrefix(size);
     if (!prefix.ok()) return false;
     if (prefix->root != told.checkpoint.root) {
-      Forked(ForkEvidence(told.note, stored_note_, &*prefix, options_.origin_key), size, stored,
+      Forked(ForkEvidence(told.note, stored_note_, &*prefix, tip_.keys), size, stored,
              out);
       return true;
     }
@@ -762,7 +1099,7 @@ class SubscriberImpl final : public Subscriber {
   // The store has grown: what was ahead of it may be within reach.
   void TakeSeen(std::vector<SubscriberOutput>& out) {
     if (!smallest_ahead_.has_value() ||
-        smallest_ahead_->checkpoint.size > stored_.frontier.size()) {
+        smallest_ahead_->checkpoint.size > StoredSize()) {
       return;
     }
     const SignedNote reached = *std::exchange(smallest_ahead_, std::nullopt);
@@ -783,7 +1120,7 @@ class SubscriberImpl final : public Subscriber {
 
   // The newest heartbeat, once what is stored has reached its checkpoint.
   void TakeHeartbeat(absl::Time now, std::vector<SubscriberOutput>& out) {
-    if (!waiting_.has_value() || waiting_->told.checkpoint.size > stored_.frontier.size()) return;
+    if (!waiting_.has_value() || waiting_->told.checkpoint.size > StoredSize()) return;
     const Heartbeat reached = *std::exchange(waiting_, std::nullopt);
     Compare(reached.told, out);
     KeepCosignatures keep;
@@ -802,7 +1139,7 @@ class SubscriberImpl final : public Subscriber {
     if (!claimed.ok() || claimed->checkpoint.size == Position(0)) return;
     std::optional<proof::MerkleProof> consistency;  // made for the first line that is news
     for (size_t i = 0; i < witnessed_.size(); ++i) {
-      const proof::VerifierKey& key = options_.witnesses[i].key;
+      const proof::VerifierKey& key = witnesses_[i].key;
       const ClaimedCheckpoint::Line* line = OnlyLine(*claimed, key);
       if (line == nullptr || !line->cosigned_at.has_value()) continue;
       if (*line->cosigned_at > wall + kMaxClockAhead) continue;
@@ -812,7 +1149,7 @@ class SubscriberImpl final : public Subscriber {
       }
       if (!consistency.has_value()) {
         SignedNote note;
-        if (!VerifyNote(cosigned.checkpoint(), note).ok()) return;
+        if (!VerifyNote(cosigned.checkpoint(), tip_.keys, note).ok()) return;
         consistency = ProveStored(note.checkpoint, cosigned, told);
         if (!consistency.has_value()) {
           Compare(note, out);
@@ -826,7 +1163,7 @@ class SubscriberImpl final : public Subscriber {
                       .size = news.size,
                       .root = claimed->checkpoint.root,
                       .line = line->text,
-                      .proven_to = stored_.frontier.size(),
+                      .proven_to = StoredSize(),
                       .consistency = *consistency});
     }
   }
@@ -837,11 +1174,11 @@ class SubscriberImpl final : public Subscriber {
                                                 const exchange::v1::Cosigned& cosigned,
                                                 const proof::Checkpoint& told) const {
     if (checkpoint == StoredCheckpoint()) return proof::MerkleProof();
-    if (checkpoint.size >= stored_.frontier.size()) return std::nullopt;
+    if (checkpoint.size >= StoredSize()) return std::nullopt;
     if (told == StoredCheckpoint()) {
       std::optional<proof::MerkleProof> given = proof::ParseProof(cosigned.consistency());
-      if (given && proof::VerifyConsistency(checkpoint.size, stored_.frontier.size(),
-                                            checkpoint.root, stored_.frontier.Root(), *given)
+      if (given && proof::VerifyConsistency(checkpoint.size, StoredSize(), checkpoint.root,
+                                            stored_.head.frontier.Root(), *given)
                        .ok()) {
         return given;
       }
@@ -855,18 +1192,43 @@ class SubscriberImpl final : public Subscriber {
 
   // Hands out all that is covered by a checkpoint, unless a batch is being stored already.
   void Store(absl::Time now, std::vector<SubscriberOutput>& out) {
-    if (storing_.has_value() || ready_.empty()) return;
+    if (storing_.has_value() || !storing_fills_.empty() || ready_.empty()) return;
     StoreBatch store;
     store.batch.first = ready_.front().first;
-    store.batch.head = ready_head_;
+    store.batch.head = ready_state_.head;
     store.batch.checkpoint = ready_checkpoint_;
+    for (const auto& [before, open] : ready_state_.holes) {
+      if (!stored_.holes.contains(before)) store.batch.holes.push_back(open.hole);
+    }
+    for (const auto& [before, open] : stored_.holes) {
+      if (!ready_state_.holes.contains(before)) store.batch.explained.push_back(before);
+    }
     size_t bytes = 0;
-    absl::Status wrapped = PrepareKeys();
+    std::vector<std::pair<CaseId, SectionKind>> keys;
+    for (const Part& part : ready_) {
+      for (const ReceivedSection& section : part.sections)
+        keys.emplace_back(section.case_id, section.kind);
+    }
+    absl::Status wrapped = PrepareKeys(std::move(keys));
+    OpenedPositions wanted;
+    std::vector<event::v1::ErasedEntry> erased;
     for (Part& part : ready_) {
       bytes += part.bytes();
       if (wrapped.ok()) wrapped = WrapSecrets(part);
       store.batch.groups.push_back({part.first, std::move(part.entries), std::move(part.blobs)});
       store.batch.nodes.insert(store.batch.nodes.end(), part.nodes.begin(), part.nodes.end());
+      for (const log::WantedEntry& entry : part.wanted) {
+        SectionSet& sections = wanted[entry.position];
+        sections = sections | entry.sections;
+      }
+      erased.insert(erased.end(), part.erased.begin(), part.erased.end());
+    }
+    for (auto& [position, sections] : wanted) {
+      // What is wanted already is wanted still.
+      if (const auto it = wanted_.find(position); it != wanted_.end()) {
+        sections = sections | it->second;
+      }
+      store.batch.wanted.push_back({position, sections});
     }
     if (!wrapped.ok()) {
       Raise(Str("received sections cannot be sealed here: ", ToStd(wrapped.message())),
@@ -874,19 +1236,16 @@ class SubscriberImpl final : public Subscriber {
       return;
     }
     ready_.clear();
-    storing_ = store.batch.head;
+    storing_ = ready_state_;
+    storing_wanted_ = std::move(wanted);
+    storing_erased_ = std::move(erased);
     storing_note_ = store.batch.checkpoint;
     storing_bytes_ = bytes;
     out.push_back(std::move(store));
   }
 
-  absl::Status PrepareKeys() const {
+  absl::Status PrepareKeys(std::vector<std::pair<CaseId, SectionKind>> keys) const {
     if (!options_.prepare_keys) return absl::OkStatus();
-    std::vector<std::pair<CaseId, SectionKind>> keys;
-    for (const Part& part : ready_) {
-      for (const ReceivedSection& section : part.sections)
-        keys.emplace_back(section.case_id, section.kind);
-    }
     std::sort(keys.begin(), keys.end());
     keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
     return keys.empty() ? absl::OkStatus() : options_.prepare_keys(keys);
@@ -922,6 +1281,197 @@ class SubscriberImpl final : public Subscriber {
     return absl::OkStatus();
   }
 
+  // ---- Later disclosures ----
+
+  // The batch that was stored opened entries, or told that some were erased.
+  void TakeStored() {
+    for (const auto& [position, sections] : std::exchange(storing_wanted_, {})) {
+      wanted_[position] = sections;
+      // It may have been cut before this was opened.
+      ready_fills_.erase(position);
+      asked_.erase(position);
+    }
+    for (const event::v1::ErasedEntry& entry : std::exchange(storing_erased_, {})) {
+      const Position position(entry.position());
+      const auto it = wanted_.find(position);
+      if (it == wanted_.end()) continue;
+      const SectionSet left = it->second - SetOf(entry.sections());
+      const bool gone = entry.leaf() || (left.empty() && !it->second.empty());
+      it->second = left;
+      asked_.erase(position);
+      ready_fills_.erase(position);
+      if (gone) ready_fills_[position] = {.gone = true};
+    }
+    if (!ready_fills_.empty()) {
+      if (!flush_at_.has_value() || asked_.empty()) flush_at_ = absl::InfinitePast();
+    } else {
+      flush_at_.reset();
+    }
+  }
+
+  bool CanFetch() const { return options_.lookups.held && options_.lookups.opened; }
+  bool IsIdle(Position position) const {
+    return !ready_fills_.contains(position) &&
+           std::find(storing_fills_.begin(), storing_fills_.end(), position) ==
+               storing_fills_.end();
+  }
+
+  void Fetch(absl::Time now, std::vector<SubscriberOutput>& out) {
+    if (session_ == 0 || !asked_.empty() || now < next_fetch_ || !CanFetch()) return;
+    // In turn: what is refused does not keep the others from being asked for.
+    auto next = wanted_.upper_bound(last_asked_);
+    for (size_t i = 0; i < wanted_.size() && asked_.size() < kFetchPositions; ++i, ++next) {
+      if (next == wanted_.end()) next = wanted_.begin();
+      if (!IsIdle(next->first)) continue;
+      last_asked_ = next->first;
+      asked_.insert(next->first);
+    }
+    if (asked_.empty()) return;
+    SendFetch send;
+    send.fetch.set_origin(options_.origin);
+    for (const Position position : asked_) send.fetch.add_positions(position.value());
+    fetch_failed_ = false;
+    fetch_sent_ = now;
+    fetch_bytes_ = 0;
+    out.push_back(std::move(send));
+  }
+
+  absl::Time NextOfFetching() const {
+    absl::Time next = absl::InfiniteFuture();
+    if (!asked_.empty()) {
+      next = fetch_sent_ + options_.silent_after;
+    } else if (CanFetch() && wanted_.size() > ready_fills_.size() + storing_fills_.size()) {
+      next = next_fetch_;
+    }
+    if (flush_at_.has_value() && !storing_.has_value() && storing_fills_.empty()) {
+      next = std::min(next, *flush_at_);
+    }
+    return next;
+  }
+
+  // The session goes on: what is wrong with these entries is not wrong with the log. The Fetch's others may
+  // still come.
+  void FetchFault(std::string what, absl::Time now, std::vector<SubscriberOutput>& out) {
+    fetch_failed_ = true;
+    next_fetch_ = now + options_.retry_after_fault;
+    fetch_fault_ = what;
+    out.push_back(RaiseAlarm{std::move(what)});
+  }
+
+  absl::StatusOr<const OpenedPositions*> OpenedIn(const CaseId& case_id) {
+    if (!opened_.has_value() || opened_->first != case_id) {
+      POLKU_ASSIGN_OR_RETURN(OpenedPositions opened, options_.lookups.opened(case_id));
+      opened_.emplace(case_id, std::move(opened));
+    }
+    return &opened_->second;
+  }
+
+  // PROTOCOL.md "Later disclosures" 5.
+  absl::Status VerifyFill(const exchange::v1::Fill& fill, std::string_view entries,
+                          std::string_view blobs, ReadyFill& ready) {
+    // a
+    if (entries.size() > kMaxFrameBytes || blobs.size() > kMaxFrameBytes) {
+      return Fault("a frame is larger than ", kMaxFrameBytes, " bytes");
+    }
+    if (fetch_bytes_ > kMaxFetchBytes + kMaxOverrunBytes) {
+      return Fault("more than ", kMaxFetchBytes, " bytes came for one Fetch");
+    }
+    POLKU_ASSIGN_OR_RETURN(const log::GroupView group, log::GroupView::Parse(entries, blobs));
+    if (group.items().size() != 1 || group.items()[0].leaf.empty()) {
+      return Fault("it is not one entry");
+    }
+    const std::string_view leaf = group.items()[0].leaf;
+    event::v1::Header header;
+    POLKU_RETURN_IF_ERROR(log::ParseHeader(leaf, header));
+    // b
+    const Position position(fill.position());
+    const std::optional<CaseId> case_id = CaseId::FromBytes(header.case_id());
+    if (!case_id.has_value()) return Fault("a control entry");
+    POLKU_ASSIGN_OR_RETURN(const OpenedPositions* later, OpenedIn(*case_id));
+    if (!later->contains(position)) return Fault("an entry of a case in which it was not opened to us");
+    const SectionSet opened = *OpenedTo(options_.own_agency, header, position, *later);
+    // c
+    for (const log::BlobView& blob : group.BlobsAt(0)) {
+      POLKU_ASSIGN_OR_RETURN(const Hash commitment,
+                             VerifyOpens(header, opened.has(blob.kind), blob));
+      ready.sections.push_back(
+          {blob.kind, commitment, vault::SectionSecret(blob.secret), std::string(blob.blob)});
+    }
+    // d
+    auto siblings = proof::ParseProof(fill.siblings());
+    if (!siblings.has_value()) return Fault("its siblings are not hashes of 32 bytes");
+    POLKU_ASSIGN_OR_RETURN(const log::HeldPosition held, options_.lookups.held(position));
+    if (held.leaf.has_value()) {
+      if (*held.leaf != leaf) return Fault("it is not the entry that is held there");
+    } else {
+      if (siblings->size() < held.withheld.level) return Fault("it has too few siblings");
+      Hash hash = proof::LeafHash(leaf);
+      for (uint8_t level = 0; level < held.withheld.level; ++level) {
+        const Hash& sibling = (*siblings)[level];
+        const bool is_right = (position.value() >> level & 1) != 0;
+        hash = is_right ? proof::NodeHash(sibling, hash) : proof::NodeHash(hash, sibling);
+      }
+      if (hash != held.withheld.hash) return Fault("it is not the entry that the log holds there");
+    }
+    ready.case_id = *case_id;
+    ready.leaf = std::string(leaf);
+    ready.siblings = *std::move(siblings);
+    return absl::OkStatus();
+  }
+
+  // Hands out what has come, once it is to wait no more, unless something is being stored already.
+  void StoreReadyFills(absl::Time now, std::vector<SubscriberOutput>& out) {
+    if (storing_.has_value() || !storing_fills_.empty() || !flush_at_.has_value() ||
+        now < *flush_at_) {
+      return;
+    }
+    if (ready_fills_.empty()) {
+      flush_at_.reset();
+      return;
+    }
+    StoreFills store;
+    std::vector<std::pair<CaseId, SectionKind>> keys;
+    for (const auto& [position, ready] : ready_fills_) {
+      for (const ReadyFill::Section& section : ready.sections) {
+        keys.emplace_back(ready.case_id, section.kind);
+      }
+    }
+    absl::Status wrapped = PrepareKeys(std::move(keys));
+    std::vector<Position> positions;
+    for (auto& [position, ready] : ready_fills_) {
+      positions.push_back(position);
+      if (ready.gone) {
+        store.gone.push_back(position);
+        continue;
+      }
+      log::Fill fill{.position = position,
+                     .leaf = std::move(ready.leaf),
+                     .blobs = {},
+                     .siblings = std::move(ready.siblings)};
+      for (ReadyFill::Section& section : ready.sections) {
+        absl::StatusOr<std::string> secret = std::string();
+        if (wrapped.ok()) {
+          secret = wrap_(ready.case_id, section.kind, section.commitment, section.secret);
+        }
+        if (!secret.ok()) {
+          wrapped = secret.status();
+          break;
+        }
+        fill.blobs.push_back({section.kind, *std::move(secret), std::move(section.blob)});
+      }
+      store.fills.push_back(std::move(fill));
+    }
+    ready_fills_.clear();
+    flush_at_.reset();
+    if (!wrapped.ok()) {
+      FetchFault(Str("received sections cannot be sealed here: ", ToStd(wrapped.message())), now,
+                 out);
+      return;
+    }
+    storing_fills_ = std::move(positions);
+    out.push_back(std::move(store));
+  }
+
   // Constant after construction.
   const SubscriberOptions options_;
   const WrapSecretFn wrap_;
@@ -929,15 +1479,18 @@ class SubscriberImpl final : public Subscriber {
 
   bool own_agency_is_origins_ = false;
 
-  log::LogHead stored_;                  // on disk
-  std::string stored_note_;              // its checkpoint; empty: none that the origin's key signed
-  std::optional<log::LogHead> storing_;  // handed out, not yet answered
+  State stored_;        // on disk
+  State tip_;           // after everything that verified in this session
+  State ready_state_;   // after ready_
+  Position start_size_; // of what was on disk when this run began
+  std::string stored_note_;       // its checkpoint; empty: none that the origin's key signed
+  std::optional<State> storing_;  // handed out, not yet answered
   std::string storing_note_;
-  log::LogHead tip_;  // after everything that verified in this session
+  OpenedPositions storing_wanted_;
+  std::vector<event::v1::ErasedEntry> storing_erased_;
 
   // Of this session, after stored_ and storing_, in order.
   std::vector<Part> ready_;  // covered by ready_checkpoint_
-  log::LogHead ready_head_;
   std::string ready_checkpoint_;
   std::vector<Part> parts_;        // of a commit whose checkpoint has not come
   uint64_t unfinished_bytes_ = 0;  // of parts_
@@ -955,6 +1508,22 @@ class SubscriberImpl final : public Subscriber {
   bool heard_ = false;
   bool silent_ = false;
   std::string fault_;
+  // Since when the origin's heartbeats are signed with a key that is not known.
+  std::optional<absl::Time> later_key_since_;
+
+  // Opened to us later and not stored yet, with what its later disclosures say.
+  OpenedPositions wanted_;
+  std::set<Position> asked_;  // by the newest Fetch, and not answered
+  absl::Time fetch_sent_ = absl::InfinitePast();
+  uint64_t fetch_bytes_ = 0;  // that came for it
+  bool fetch_failed_ = false;  // some of it; told
+  Position last_asked_;
+  absl::Time next_fetch_ = absl::InfinitePast();
+  std::map<Position, ReadyFill> ready_fills_;  // of this session, at most a Fetch's and what is gone
+  std::optional<absl::Time> flush_at_;         // when to store them
+  std::vector<Position> storing_fills_;        // handed out, not yet answered
+  std::optional<std::pair<CaseId, OpenedPositions>> opened_;  // looked up since the last store
+  std::string fetch_fault_;
 
   std::optional<SignedNote> announced_;  // the largest that the origin told
   // The smallest signed checkpoint beyond what is stored: the first that can be compared.
@@ -974,6 +1543,7 @@ class SubscriberImpl final : public Subscriber {
     Position size;
     absl::Time time = absl::InfinitePast();
   };
+  std::vector<TrustedWitness> witnesses_;
   std::vector<Witnessed> witnessed_;  // by witness: the newest kept in this run
   struct Heartbeat {
     SignedNote told;

@@ -22,7 +22,10 @@
 #include "eventstore/log/head.h"
 #include "eventstore/log/records.h"
 #include "eventstore/log/replica_log.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
+#include "eventstore/replica/lookups.h"
 #include "eventstore/replica/witness.h"
 #include "eventstore/vault/section.h"
 #include "polku/exchange/v1/exchange.pb.h"
@@ -38,7 +41,9 @@ struct CosignedBefore {
 struct SubscriberOptions {
   std::string origin;            // whose log
   std::string own_agency;        // disclosures to this agency are expected
-  proof::VerifierKey origin_key; // its checkpoints must be signed by this
+  // Its checkpoints must be signed by the one of their size: the configured one, and those that what is stored
+  // of the log has named since (log::KeysOf).
+  proof::LogKeys origin_keys;
   // Memory bound: at most so many payload bytes are held, and one entry more, except for a commit
   // that alone is larger: that is held whole until its checkpoint comes, up to max_commit_bytes.
   uint64_t credit_bytes = 8 << 20;
@@ -61,6 +66,10 @@ struct SubscriberOptions {
   // The origin is known to have signed two histories (kept evidence): it is followed, never cosigned.
   bool forked = false;
   bool mirror = false;  // ask for everything, hold sections that are not ours sealed as they are
+  // Into what is stored. With empty functions nothing is fetched, and no hole is taken.
+  StoredLookups lookups = {};
+  std::vector<log::WantedEntry> wanted = {};            // log::WantedEntries of what is stored
+  std::vector<log::VerifiedBatch::Hole> holes = {};     // log::ReplicaLog::UnexplainedHoles
 };
 
 // A received section's secret, to be wrapped under this agency's own case key before storing.
@@ -70,6 +79,14 @@ using WrapSecretFn = std::function<absl::StatusOr<std::string>(
 struct SendPull { exchange::v1::Pull pull; };
 // Store it (synced), then call OnStored. Nothing is acknowledged before.
 struct StoreBatch { log::VerifiedBatch batch; };
+// Asks for entries that were opened later. A lost one is asked for again.
+struct SendFetch { exchange::v1::Fetch fetch; };
+// Verified entries that were opened later, sections' secrets wrapped, and wanted positions that are gone. Store both
+// (log::FillEntries, log::GiveUpWanted), then call OnFillsStored. Never outstanding together with a StoreBatch.
+struct StoreFills {
+  std::vector<log::Fill> fills;  // ascending
+  std::vector<Position> gone;    // ascending
+};
 // What came did not verify, or a gap: never skipped. Also told by status() until it is over.
 struct RaiseAlarm { std::string what; };
 // Stored, persisted, and now said. Sent after each store and at the start of each session, so that an
@@ -79,8 +96,8 @@ struct SendCosign { exchange::v1::Cosign cosign; };
 struct KeepFork { std::string pair; };
 // Verified cosignatures of other witnesses on what is stored here.
 struct KeepCosignatures { std::vector<log::KeptCosignature> cosignatures; };
-using SubscriberOutput =
-    std::variant<SendPull, StoreBatch, RaiseAlarm, SendCosign, KeepFork, KeepCosignatures>;
+using SubscriberOutput = std::variant<SendPull, StoreBatch, SendFetch, StoreFills, RaiseAlarm,
+                                      SendCosign, KeepFork, KeepCosignatures>;
 
 struct SeenOutcome {
   std::vector<SubscriberOutput> outputs;
@@ -103,6 +120,10 @@ class Subscriber {
   virtual std::vector<SubscriberOutput> OnBatch(const exchange::v1::Batch& batch,
                                                 std::string_view entries, std::string_view blobs,
                                                 absl::Time now) = 0;
+  // What was not asked for is ignored. `entries`, `blobs`: as of OnBatch; empty when it is gone.
+  virtual std::vector<SubscriberOutput> OnFill(const exchange::v1::Fill& fill,
+                                               std::string_view entries, std::string_view blobs,
+                                               absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> OnHeartbeat(const exchange::v1::Heartbeat& heartbeat,
                                                     absl::Time now, absl::Time wall) = 0;
   // A checkpoint of this log as another agency was shown it (a heartbeat's `seen`): compared with ours. Not
@@ -115,9 +136,15 @@ class Subscriber {
   // session starts over after retry_after_fault. Precondition: a StoreBatch is outstanding.
   virtual std::vector<SubscriberOutput> OnStored(absl::Status stored, absl::Time now,
                                                  absl::Time wall) = 0;
+  // The outstanding StoreFills are on disk, or storing failed: then they are fetched again after
+  // retry_after_fault. Precondition: they are outstanding.
+  virtual std::vector<SubscriberOutput> OnFillsStored(absl::Status stored, absl::Time now) = 0;
   virtual std::vector<SubscriberOutput> Tick(absl::Time now) = 0;
   // When Tick has something to do next.
   virtual absl::Time NextTick() const = 0;
+
+  // Whose cosignatures are kept from now on; what was told of a witness whose key stays is kept.
+  virtual void SetWitnesses(std::vector<TrustedWitness> witnesses) = 0;
 
   virtual exchange::v1::SubscriptionStatus status() const = 0;
 };

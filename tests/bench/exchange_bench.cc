@@ -114,7 +114,7 @@ class Follower {
     auto subscriber = replica::Subscriber::Make(
         {.origin = kOrigin,
          .own_agency = kPeer,
-         .origin_key = origin_key,
+         .origin_keys = origin_key,
          .prepare_keys =
              [&](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
                std::vector<vault::KeyName> names;

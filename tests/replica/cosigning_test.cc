@@ -29,7 +29,7 @@ class CosigningTest : public ::testing::Test {
   }
 
   SubscriberOptions Options() const {
-    SubscriberOptions options{.own_agency = kKela, .origin_key = origin_.signer().verifier()};
+    SubscriberOptions options{.own_agency = kKela, .origin_keys = origin_.signer().verifier()};
     options.cosigner = cosigner_.get();
     options.witnesses = {{kProvider, provider_->verifier()}, {kAuditor, auditor_->verifier()}};
     return options;

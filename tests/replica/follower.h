@@ -10,7 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/replica_log.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/proof/note.h"
 #include "eventstore/proof/proof_file.h"
 #include "tests/replica/origin.h"
@@ -23,7 +25,7 @@ class Follower {
   Follower(const TestOrigin& origin, SubscriberOptions options)
       : options_(std::move(options)), key_(origin.signer().verifier()) {
     options_.origin = origin.name();
-    options_.origin_key = key_;
+    options_.origin_keys = key_;
     Restart();
   }
 
@@ -39,6 +41,19 @@ class Follower {
     ASSERT_THAT(note, polku::testing::IsOk());
     options.stored_checkpoint = note->value_or("");
     options.cosigned_before = cosigned_before;
+    options.lookups = LookupsIn(
+        *engine_, [this] { return log_->number(); }, options_.own_agency);
+    if (log_->size() > Position(0)) {
+      auto keys = log::KeysOf(*engine_, log_->number(), key_);
+      ASSERT_THAT(keys, polku::testing::IsOk());
+      options.origin_keys = *keys;
+      auto wanted = log::WantedEntries(*engine_, log_->number());
+      ASSERT_THAT(wanted, polku::testing::IsOk());
+      options.wanted = *wanted;
+      auto holes = log_->UnexplainedHoles();
+      ASSERT_THAT(holes, polku::testing::IsOk());
+      options.holes = *holes;
+    }
     subscriber_ = Subscriber::Make(options, log_->head(), WrapWithOwnKey,
                                    polku::testing::SeededRandom(++restarts_));
     Start();
@@ -48,6 +63,19 @@ class Follower {
   void Deliver(BatchMessage message) {
     message.batch.set_session(session());
     Take(subscriber_->OnBatch(message.batch, message.entries, message.blobs, now));
+  }
+  void DeliverFill(const FillMessage& message) {
+    Take(subscriber_->OnFill(message.fill, message.entries, message.blobs, now));
+  }
+  // Answers what was asked for, as the origin does, until nothing is.
+  void FillFrom(TestOrigin& origin) {
+    while (!fetches.empty()) {
+      const exchange::v1::Fetch fetch = fetches.front();
+      fetches.erase(fetches.begin());
+      for (const FillMessage& message : origin.FillsFor(options_.own_agency, fetch)) {
+        DeliverFill(message);
+      }
+    }
   }
   // The rest of what the origin has, or one batch of it.
   void Follow(TestOrigin& origin) {
@@ -88,6 +116,20 @@ class Follower {
     Take(subscriber_->OnStored(std::move(status), now, wall));
   }
 
+  void StoreOpened(absl::Status status = absl::OkStatus()) {
+    ASSERT_FALSE(unstored_fills.empty());
+    const StoreFills store = std::move(unstored_fills.front());
+    unstored_fills.erase(unstored_fills.begin());
+    if (status.ok()) {
+      ASSERT_THAT(log::FillEntries(*engine_, log_->number(), store.fills), polku::testing::IsOk());
+      ASSERT_THAT(log::GiveUpWanted(*engine_, log_->number(), store.gone),
+                  polku::testing::IsOk());
+      filled += store.fills.size();
+      gone += store.gone.size();
+    }
+    Take(subscriber_->OnFillsStored(std::move(status), now));
+  }
+
   Position size() const { return log_->size(); }
   uint64_t session() const { return pulls.back().session(); }
   log::Engine& engine() { return *engine_; }
@@ -122,6 +164,10 @@ class Follower {
   std::vector<std::string> forks;
   std::vector<log::KeptCosignature> kept;
   std::vector<log::VerifiedBatch> unstored;
+  std::vector<exchange::v1::Fetch> fetches;
+  std::vector<StoreFills> unstored_fills;
+  size_t filled = 0;
+  size_t gone = 0;
 
  private:
   void Take(std::vector<SubscriberOutput> outputs) {
@@ -142,12 +188,20 @@ class Follower {
         order.push_back("keep");
         EXPECT_FALSE(keep->cosignatures.empty());
         kept.insert(kept.end(), keep->cosignatures.begin(), keep->cosignatures.end());
+      } else if (auto* fetch = std::get_if<SendFetch>(&output)) {
+        order.push_back("fetch");
+        fetches.push_back(fetch->fetch);
+      } else if (auto* opened = std::get_if<StoreFills>(&output)) {
+        order.push_back("fills");
+        EXPECT_FALSE(opened->fills.empty() && opened->gone.empty());
+        unstored_fills.push_back(std::move(*opened));
       } else {
         order.push_back("store");
         unstored.push_back(std::move(std::get<StoreBatch>(output).batch));
       }
     }
     if (stores_at_once && !unstored.empty()) Store();
+    if (stores_at_once && !unstored_fills.empty()) StoreOpened();
   }
 
   SubscriberOptions options_;

@@ -36,7 +36,7 @@ class MirrorTest : public ::testing::Test {
 
   SubscriberOptions Options(std::string agency) const {
     SubscriberOptions options{.own_agency = std::move(agency),
-                              .origin_key = origin_.signer().verifier()};
+                              .origin_keys = origin_.signer().verifier()};
     options.mirror = true;
     return options;
   }

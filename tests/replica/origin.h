@@ -20,7 +20,9 @@
 #include "eventstore/log/entry.h"
 #include "eventstore/log/group.h"
 #include "eventstore/log/head.h"
+#include "eventstore/log/index.h"
 #include "eventstore/log/memory_engine.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
 #include "eventstore/replica/publisher.h"
@@ -205,9 +207,20 @@ class TestOrigin {
     batch.checkpoint = checkpoint_ = signer_->Sign({name_, committed_, head_.frontier.Root()});
     batch.head = head_.Serialize();
     log::AddNodes(kOwnLog, nodes_, batch.index);
+    for (uint64_t p = batch.expected_size.value(); p < entries_.size(); ++p) {
+      const event::v1::Header& header = entries_[p].header;
+      if (const auto case_id = CaseId::FromBytes(header.case_id())) {
+        batch.index.emplace_back(
+            log::CaseIndexKey(*case_id, kOwnLog, Position(p)),
+            log::CaseIndexValue(Order(header.order()), Revision(header.case_revision())));
+      } else {
+        batch.index.emplace_back(log::ControlIndexKey(kOwnLog, Position(p)), header.type());
+      }
+    }
     nodes_.clear();
     commits_.push_back(committed_.value());
     ASSERT_THAT(engine_->Commit(batch), polku::testing::IsOk());
+    if (next_signer_ != nullptr) signer_ = std::move(next_signer_);
   }
 
   SectionSecretFn secrets() {
@@ -235,6 +248,86 @@ class TestOrigin {
     auto message = cut()(receiver, mirror, Position(from), committed_, max_bytes);
     EXPECT_THAT(message, polku::testing::IsOk());
     return message.ok() ? *std::move(message) : BatchMessage();
+  }
+
+  absl::StatusOr<Fills> CutFills(std::string_view receiver, std::span<const Position> positions,
+                                 size_t max_bytes) {
+    return replica::CutFills(*engine_, name_, receiver, positions, max_bytes, secrets());
+  }
+  // All Fills to one Fetch; none of its positions may be refused.
+  std::vector<FillMessage> FillsFor(std::string_view receiver, const exchange::v1::Fetch& fetch) {
+    std::vector<Position> positions;
+    for (const uint64_t position : fetch.positions()) positions.push_back(Position(position));
+    auto fills = CutFills(receiver, positions, kMaxFetchBytes);
+    EXPECT_THAT(fills, polku::testing::IsOk());
+    if (!fills.ok()) return {};
+    EXPECT_FALSE(fills->refused);
+    return std::move(fills->fills);
+  }
+
+  // An entry of the case that opens earlier ones of it to `receiver`.
+  using Opened = std::map<uint64_t, std::vector<SectionKind>>;
+  void AddLater(const CaseId& case_id, const std::string& receiver, const Opened& entries) {
+    event::v1::Header header = NewHeader(std::string(log::kDisclosedType));
+    header.set_case_id(std::string(case_id.view()));
+    header.set_case_revision(++revisions_[case_id]);
+    auto* later = header.mutable_later();
+    later->set_receiver(receiver);
+    for (const auto& [position, kinds] : entries) {
+      auto* entry = later->add_entries();
+      entry->set_position(position);
+      for (const SectionKind kind : kinds)
+        entry->add_sections(static_cast<event::v1::SectionKind>(kind));
+    }
+    auto* disclosure = header.add_disclosures();
+    disclosure->set_receiver(receiver);
+    disclosure->set_number(++numbers_[receiver]);
+    Add(std::move(header), {});
+  }
+  CaseId CaseOf(uint64_t position) const {
+    return *CaseId::FromBytes(entries_[position].header.case_id());
+  }
+
+  // Says what is gone, in an entry that is to be committed; Erase does it to what is stored.
+  void AddErased(const std::vector<log::ErasedPart>& parts) {
+    event::v1::Erased erased;
+    erased.set_erasure_id(random_.Bytes(16));
+    for (const log::ErasedPart& part : parts) {
+      auto* entry = erased.add_entries();
+      entry->set_position(part.position.value());
+      entry->set_leaf(part.leaf);
+      for (const SectionKind kind : kAllSectionKinds) {
+        if (part.sections.has(kind)) entry->add_sections(static_cast<event::v1::SectionKind>(kind));
+      }
+    }
+    AddControl(std::string(log::kErasedType), erased.SerializeAsString());
+  }
+  void Erase(const std::vector<log::ErasedPart>& parts) {
+    ASSERT_THAT(log::EraseEntries(*engine_, kOwnLog, parts), polku::testing::IsOk());
+    for (const log::ErasedPart& part : parts) {
+      Gone& gone = gone_[part.position.value()];
+      gone.leaf = gone.leaf || part.leaf;
+      gone.sections = gone.sections | part.sections;
+    }
+  }
+  struct Gone {
+    bool leaf = false;
+    SectionSet sections;
+  };
+  Gone GoneAt(uint64_t position) const {
+    const auto it = gone_.find(position);
+    return it == gone_.end() ? Gone() : it->second;
+  }
+
+  // The last entry of a commit: the next ones are signed by the key of `key_fill`.
+  void AddSigningKeyChange(char key_fill, const std::string& old_key = "") {
+    next_signer_ = SignerFromSeed(name_, key_fill);
+    event::v1::KeyChanged change;
+    change.set_use(event::v1::KEY_USE_SIGNING);
+    change.set_old_key(old_key.empty() ? std::string(signer_->verifier().key().view()) : old_key);
+    change.set_new_key(std::string(next_signer_->verifier().key().view()));
+    change.set_reason("yearly");
+    AddControl("polku.event.v1.KeyChanged", change.SerializeAsString());
   }
 
   vault::SectionSecret SecretOf(const event::v1::Header& header, SectionKind kind) const {
@@ -277,7 +370,8 @@ class TestOrigin {
   polku::testing::SeededGenerator random_;
   const std::string name_;
   const char key_fill_;
-  const std::unique_ptr<proof::Signer> signer_;
+  std::unique_ptr<proof::Signer> signer_;
+  std::unique_ptr<proof::Signer> next_signer_;  // after the commit under way
   const std::unique_ptr<log::Engine> engine_ = log::MakeMemoryEngine();
   log::LogHead head_;
   std::vector<proof::Node> nodes_;  // completed since the last commit
@@ -289,6 +383,7 @@ class TestOrigin {
   std::map<CaseId, uint64_t> revisions_;
   std::map<std::string, uint64_t> numbers_;
   std::map<std::pair<std::string, SectionKind>, bool> erased_secrets_;
+  std::map<uint64_t, Gone> gone_;
 };
 
 // The subscriber's own case keys.

@@ -210,7 +210,7 @@ TEST(ProtocolTest, TheExampleCosignatureCountsForTheExampleBatch) {
   const auto witness = KeyIn(blocks, "vkey witness", proof::KeyUse::kCosignature);
   auto book = WitnessBook::Make({.origin = kOrigin,
                                  .own_agency = "FI/MUN/0187690-1/oulu",
-                                 .own_key = KeyIn(blocks, "vkey", proof::KeyUse::kCheckpoint),
+                                 .own_keys = KeyIn(blocks, "vkey", proof::KeyUse::kCheckpoint),
                                  .witnesses = {{kKela, witness}},
                                  .prefix = {},
                                  .opened_at = {}},
@@ -263,7 +263,7 @@ TEST(ProtocolTest, TheExampleBatchVerifiesAndItsSectionOpens) {
     ASSERT_EQ(size, sizeof value);
     memcpy(out, &value, size);
   };
-  auto subscriber = Subscriber::Make({.origin = kOrigin, .own_agency = kKela, .origin_key = key},
+  auto subscriber = Subscriber::Make({.origin = kOrigin, .own_agency = kKela, .origin_keys = key},
                                      {}, WrapWithOwnKey, session);
   const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   auto started = subscriber->Start(now, now);

@@ -268,7 +268,7 @@ class World {
     for (const auto& [witness, cosignature] : of.kept) kept.push_back(cosignature);
     of.book = WitnessBook::Make({.origin = kOrigin,
                                  .own_agency = kOulu,
-                                 .own_key = of.origin->signer().verifier(),
+                                 .own_keys = of.origin->signer().verifier(),
                                  .witnesses = Witnesses(),
                                  .prefix = PrefixOf(of.origin->engine(), kOwnLog),
                                  .opened_at = of.origin->size()},
@@ -306,7 +306,7 @@ class World {
     replica.log = *std::move(log);
     SubscriberOptions options{.origin = kOrigin,
                               .own_agency = replica.receiver,
-                              .origin_key = origin().signer().verifier()};
+                              .origin_keys = origin().signer().verifier()};
     options.credit_bytes = credit_;
     options.cosigner = replica.cosigner.get();
     options.witnesses = Witnesses();
@@ -703,7 +703,7 @@ TEST_P(RandomWorldTest, FromAMirrorEverythingComesBack) {
   AppendFor(world, 40);
   if (HasFatalFailure()) return;
   ASSERT_TRUE(world.Run(absl::Hours(2), [&] { return world.Complete(); }));
-  SubscriberOptions options{.own_agency = kOulu, .origin_key = world.origin().signer().verifier()};
+  SubscriberOptions options{.own_agency = kOulu, .origin_keys = world.origin().signer().verifier()};
   options.mirror = true;
   Follower recovered(world.origin(), options);
   uint64_t next = 0;

@@ -33,7 +33,7 @@ class SubscriberTest : public ::testing::Test {
 
   void Make(log::LogHead stored = {}) {
     SubscriberOptions options{
-        .origin = kOrigin, .own_agency = kKela, .origin_key = origin_.signer().verifier()};
+        .origin = kOrigin, .own_agency = kKela, .origin_keys = origin_.signer().verifier()};
     options.credit_bytes = credit_;
     options.max_commit_bytes = max_commit_;
     subscriber_ =
@@ -618,7 +618,7 @@ TEST_F(SubscriberTest, KeysOfAStoreArePreparedOnce) {
   WriteHistory();
   std::vector<std::vector<std::pair<CaseId, SectionKind>>> prepared;
   SubscriberOptions options{
-      .origin = kOrigin, .own_agency = kKela, .origin_key = origin_.signer().verifier()};
+      .origin = kOrigin, .own_agency = kKela, .origin_keys = origin_.signer().verifier()};
   options.prepare_keys = [&](const auto& keys) {
     prepared.push_back(keys);
     return absl::OkStatus();

@@ -40,7 +40,7 @@ class WitnessBookTest : public ::testing::Test {
     prefixes_asked_ = 0;
     WitnessBookOptions options{.origin = kOrigin,
                                .own_agency = kOulu,
-                               .own_key = origin_.signer().verifier(),
+                               .own_keys = origin_.signer().verifier(),
                                .witnesses = {{kKela, kela_->verifier()},
                                              {kKela, kela2_->verifier()},
                                              {kProvider, provider_->verifier()},
@@ -234,7 +234,7 @@ TEST_F(WitnessBookTest, AnotherHistoryUnderTheOwnKeyIsProven) {
 TEST_F(WitnessBookTest, ATreeThatCannotBeReadAccusesNobody) {
   WitnessBookOptions options{.origin = kOrigin,
                              .own_agency = kOulu,
-                             .own_key = origin_.signer().verifier(),
+                             .own_keys = origin_.signer().verifier(),
                              .witnesses = {{kKela, kela_->verifier()}},
                              .prefix = [](Position) -> absl::StatusOr<PrefixProof> {
                                return absl::DataLossError("group at position 0: damaged");
@@ -318,7 +318,7 @@ TEST_F(WitnessBookTest, WhatAnotherKeyOfTheSameNameSaidCountsNoMore) {
   const auto replaced = SignerFromSeed(kela_->verifier().name(), 'n', proof::KeyUse::kCosignature);
   WitnessBookOptions options{.origin = kOrigin,
                              .own_agency = kOulu,
-                             .own_key = origin_.signer().verifier(),
+                             .own_keys = origin_.signer().verifier(),
                              .witnesses = {{kKela, replaced->verifier()}},
                              .prefix = PrefixOf(origin_.engine(), kOwnLog)};
   book_ = WitnessBook::Make(std::move(options), {*kept});
@@ -336,7 +336,7 @@ TEST_F(WitnessBookTest, ASizeBetweenCommitsCountsToo) {
   recovered.Commit();
   WitnessBookOptions options{.origin = kOrigin,
                              .own_agency = kOulu,
-                             .own_key = recovered.signer().verifier(),
+                             .own_keys = recovered.signer().verifier(),
                              .witnesses = {{kKela, kela_->verifier()}},
                              .prefix = PrefixOf(recovered.engine(), kOwnLog)};
   book_ = WitnessBook::Make(std::move(options), {});

@@ -218,6 +218,52 @@ TEST_F(TransportTest, PayloadFramesArriveUnchangedAlsoWhenEmpty) {
   EXPECT_EQ(received[1].payload[1].view(), "b");
 }
 
+TEST_F(TransportTest, AFillHasThreeFramesAndOneThatIsGoneHasOne) {
+  const CurveKeyPair keys = AddPeer();
+  StartServer();
+  auto connection = Connect(keys);
+  ASSERT_TRUE(Deliver(*connection, StatusQuestion(1)));
+  const std::string route = LastIncoming().route;
+  Outgoing fill;
+  fill.envelope.set_protocol(1);
+  fill.envelope.mutable_fill()->set_position(7);
+  Outgoing gone = fill;
+  gone.envelope.mutable_fill()->set_gone(true);
+  fill.entries = "e";
+  fill.has_payload = true;
+  const struct {
+    Outgoing message;
+    size_t payload;  // frames, or
+    std::string refusal = "";
+  } cases[] = {
+      {fill, 2},
+      {gone, 0},
+      {{.envelope = fill.envelope}, 0, "has 3 frames, this one had 1"},
+      {{.envelope = gone.envelope, .entries = "e", .blobs = "b", .has_payload = true},
+       0,
+       "has 1 frames, this one had 3"},
+  };
+  for (const auto& each : cases) {
+    ASSERT_EQ(server_->Send(route, each.message), SendResult::kSent);
+    std::optional<std::variant<Incoming, BadMessage>> received;
+    ASSERT_TRUE(
+        RunUntil({connection.get()}, [&] { return (received = connection->Receive()).has_value(); }));
+    if (!each.refusal.empty()) {
+      ASSERT_TRUE(std::holds_alternative<BadMessage>(*received));
+      EXPECT_THAT(std::get<BadMessage>(*received).answer.message(), HasSubstr(each.refusal));
+      continue;
+    }
+    ASSERT_TRUE(std::holds_alternative<Incoming>(*received));
+    const Incoming& incoming = std::get<Incoming>(*received);
+    EXPECT_EQ(incoming.envelope.fill().position(), 7u);
+    ASSERT_EQ(incoming.payload.size(), each.payload);
+    if (each.payload == 2) {
+      EXPECT_EQ(incoming.payload[0].view(), "e");
+      EXPECT_EQ(incoming.payload[1].view(), "");
+    }
+  }
+}
+
 TEST_F(TransportTest, UnknownClientKeyIsRefusedAndToldSoAndLetInOnceItIsKnown) {
   const CurveKeyPair stranger = NewCurveKeyPair();
   StartServer();
