@@ -12,6 +12,8 @@
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/proof_file.h"
 #include "services/host/opener.h"
+#include "services/host/opening.h"
+#include "services/host/rotation.h"
 #include "tests/host/stopped_service.h"
 #include "tests/rocksdb/child_process.h"
 
@@ -63,6 +65,13 @@ class RecoveryTest : public ::testing::Test {
     }
     std::string mark = *HighWater(service_.config().keys_directory).Read(service_.key(), service_.key());
     EXPECT_OK(CheckHighWater(*engine, mark, service_.key(), service_.key()));
+  }
+  void RotateSigning() {
+    const auto change =
+        PrepareRotation(service_.config(), event::v1::KEY_USE_SIGNING, "yearly", /*compromised=*/false);
+    ASSERT_OK(change);
+    ASSERT_OK(RecordKeyChange(service_.config(), *change));
+    service_.LoadKeys();
   }
   std::string Mark() { return *HighWater(service_.config().keys_directory).Read(service_.key(), service_.key()); }
   void ForgetMark() {
@@ -436,6 +445,83 @@ TEST_F(RecoveryTest, KilledAtAnyBatchItGoesOnWhereItWas) {
   ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
   EXPECT_EQ(done.before, before);
   ExpectWhole(120);
+}
+
+// ---- Keys that were changed ----
+
+TEST_F(RecoveryTest, ALogWhoseSigningKeyWasChangedComesBackWholeFromNothingAndFromAnOldCopy) {
+  service_.RunUntil(6);
+  Keep("old");
+  RotateSigning();
+  service_.RunUntil(12);
+  RotateSigning();
+  service_.RunUntil(15);
+  Keep("whole");
+  const FakeMirror mirror = Mirror("whole");
+  std::filesystem::remove_all(data());
+  auto done = Recover(mirror);
+  ASSERT_OK(done);
+  EXPECT_EQ(done->size, Position(15));
+  ExpectWhole(15);
+  // The old copy knows neither of the later keys; its mark is of the newest.
+  Restore("old");
+  EXPECT_THAT(OpenStores(service_.config(), service_.keys()),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr("polku recover")));
+  done = Recover(mirror);
+  ASSERT_OK(done);
+  EXPECT_EQ(done->before, Position(6));
+  ExpectWhole(15);
+  service_.RunUntil(16);
+}
+
+TEST_F(RecoveryTest, AChangeOfTheSigningKeyThatWasBrokenOffIsFinishedByTheSameCommand) {
+  service_.RunUntil(3);
+  const std::string& keys = service_.config().keys_directory;
+  CopyDirectory(keys, At("keys-before"));
+  const auto change = PrepareRotation(service_.config(), event::v1::KEY_USE_SIGNING, "yearly", false);
+  ASSERT_OK(change);
+  CopyDirectory(keys, At("keys-prepared"));
+  const auto position = RecordKeyChange(service_.config(), *change);
+  ASSERT_OK(position);
+  EXPECT_EQ(*position, Position(3));
+  // Killed after the entry was written and before the key was in place.
+  CopyDirectory(At("keys-prepared"), keys);
+  const auto again = PrepareRotation(service_.config(), event::v1::KEY_USE_SIGNING, "yearly", false);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->new_key(), change->new_key());
+  const auto finished = RecordKeyChange(service_.config(), *again);
+  ASSERT_OK(finished);
+  EXPECT_EQ(*finished, Position(3));
+  service_.LoadKeys();
+  service_.RunUntil(6);
+  ExpectWhole(6);
+}
+
+TEST_F(RecoveryTest, ARefusedChangeLeavesTheLogAsItIs) {
+  service_.RunUntil(3);
+  event::v1::KeyChanged change;
+  change.set_use(event::v1::KEY_USE_PRINCIPAL);
+  change.set_old_key(std::string(32, 'x'));
+  change.set_holder("FI/GOV/0246246-0/kela");
+  EXPECT_THAT(RecordKeyChange(service_.config(), change),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no principal")));
+  EXPECT_EQ(service_.Size(), Position(3));
+}
+
+TEST_F(RecoveryTest, ANewMasterKeyOpensTheKeystoreAndTheOldOneDoesNot) {
+  service_.RunUntil(6);
+  const vault::MasterKey old = service_.keys().master;
+  const auto done = RotateMasterKey(service_.config(), {});
+  ASSERT_OK(done);
+  EXPECT_EQ(done->credential, "");
+  service_.LoadKeys();
+  EXPECT_NE(service_.keys().master.secret_bytes(), old.secret_bytes());
+  EXPECT_FALSE(service_.keys().next_master.has_value());
+  ExpectWhole(6);
+  auto storage = rocks::OpenKeyStorage(service_.config().keystore_directory, rocks::OpenMode::kReadOnly);
+  ASSERT_OK(storage);
+  EXPECT_THAT(vault::KeyStore::Open(*std::move(storage), old, SystemRandom(), /*read_only=*/true),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 }  // namespace

@@ -46,8 +46,10 @@ class StoppedService {
     config_.keystore_directory = Str(directory, "/keystore");
     config_.keys_directory = Str(directory, "/keys");
     EXPECT_OK(WriteNewKeys(config_.keys_directory, config_.origin.text(), SystemRandom()));
-    keys_ = *LoadServiceKeys(config_.keys_directory, config_.origin.text());
+    LoadKeys();
   }
+  // As they lie there now.
+  void LoadKeys() { keys_ = *LoadServiceKeys(config_.keys_directory, config_.origin.text()); }
 
   Config& config() { return config_; }
   const ServiceKeys& keys() const { return keys_; }
