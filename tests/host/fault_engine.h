@@ -34,6 +34,8 @@ class FaultEngine final : public testing::ForwardingEngine {
     failure_ = std::move(status);
     failed_applied_ = applied;
   }
+  // The disk is full: what may not use the reserve is refused.
+  void SetFull(bool full) { full_ = full; }
   void FailWriteIndex(absl::Status status) { write_index_failure_ = std::move(status); }
   // What a kill leaves: of the unsynced index writes the first `kept`. In-memory engine only.
   void Crash(size_t kept) {
@@ -70,6 +72,7 @@ class FaultEngine final : public testing::ForwardingEngine {
 
   absl::Status Commit(const log::CommitBatch& batch) override {
     if (!stopped_.ok()) return stopped_;
+    if (full_ && !batch.from_reserve) return absl::ResourceExhaustedError("full but for the reserve");
     if (fail_after_ == 0) {
       fail_after_ = -1;
       if (failure_.code() != absl::StatusCode::kResourceExhausted) stopped_ = failure_;
@@ -85,6 +88,12 @@ class FaultEngine final : public testing::ForwardingEngine {
       ++commits_;
       unsynced_.clear();
     }
+    return status;
+  }
+  absl::Status Rewrite(const log::RewriteBatch& batch) override {
+    if (!stopped_.ok()) return stopped_;
+    const absl::Status status = base_->Rewrite(batch);
+    if (status.ok()) unsynced_.clear();
     return status;
   }
   absl::Status WriteIndex(std::span<const log::KeyValue> puts,
@@ -125,6 +134,7 @@ class FaultEngine final : public testing::ForwardingEngine {
   int fail_after_ = -1;
   absl::Status failure_;
   bool failed_applied_ = false;
+  bool full_ = false;
   absl::Status write_index_failure_;
   absl::Status stopped_;
   std::vector<Undo> unsynced_;
