@@ -632,15 +632,34 @@ void LogImpl::Process(std::span<Work> work) {
       return;
     }
     BeginStage();
+    const size_t random_used = random_used_;
     size_t end = begin;
     bool changes_key = false;  // what comes after it is of the next commit, and of the new key
     while (end < work.size() && staged_.bytes < kMaxCommitBytes && !changes_key) {
       changes_key = IsSigningChange(work[end].request->entries.back());
       Stage(work[end++]);
     }
-    if (!staged_.entries.empty()) CommitStage(work.subspan(begin, end - begin));
+    const std::span<Work> staged = work.subspan(begin, end - begin);
     begin = end;
+    if (staged_.entries.empty()) continue;
+    if (!CommitStage(staged)) {
+      // The disk is full. What may use the reserve goes alone, with random bytes that nobody saw.
+      random_used_ = random_used;
+      CommitFromReserve(staged);
+    }
   }
+}
+
+void LogImpl::CommitFromReserve(std::span<Work> work) {
+  BeginStage();
+  std::vector<Work> again;
+  for (const Work& item : work) {
+    if (!item.rests_on_commit || !item.request->from_reserve) continue;
+    *item.result = AppendResult{};
+    again.push_back({item.request, item.result});
+    Stage(again.back());
+  }
+  if (!staged_.entries.empty()) CommitStage(again);
 }
 
 void LogImpl::BeginStage() {

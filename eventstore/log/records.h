@@ -5,6 +5,7 @@
 //   'c' log[4] witness name 00 time[8]  → size[8] ‖ root[32] ‖ key id[4] ‖ signature[64] ‖ proven to[8] ‖
 //                                         hashes[32 * n]
 //   'f' origin 00 found at[8] sequence[4] → a checkpoint pair (proof/proof_file.h)
+//   'a' log[4] position[8]               → how far an Erased is carried out (services/host/erased.h)
 //   'd' receiver agency                   → number[8]
 // Forks go by the origin's name: evidence may come before anything of a log is stored, when its number is not
 // its own yet.

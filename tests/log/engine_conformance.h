@@ -105,6 +105,113 @@ TEST_P(EngineConformance, ACommitIsReadBackWholeAlsoAfterReopening) {
   }
 }
 
+TEST_P(EngineConformance, ACommitDeletesIndexEntriesAfterItsPuts) {
+  CommitBatch batch = Batch(0, 0, {Group(0, 1)});
+  batch.index = {{"e1", "v1"}, {"c1", "a"}, {"c2", "b"}};
+  ASSERT_THAT(engine().Commit(batch), IsOk());
+  batch = Batch(0, 1, {Group(1, 1)});
+  batch.index = {{"c3", "c"}, {"c4", "d"}};
+  batch.index_deletes = {"e1", "c2", "c4", "c9"};
+  ASSERT_THAT(engine().Commit(batch), IsOk());
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(WholeIndex(engine()), (std::map<std::string, std::string>{{"c1", "a"}, {"c3", "c"}}));
+    Reopen();
+  }
+}
+
+TEST_P(EngineConformance, ARewriteReplacesGroupsAndTheirBlobsAndNothingElse) {
+  CommitBatch batch = Batch(0, 0, {Group(0, 3, true), Group(3, 2, true), Group(5, 4)});
+  batch.index = {{"e1", "v1"}, {"c2", ""}};
+  ASSERT_THAT(engine().Commit(batch), IsOk());
+  RewriteBatch rewrite{kOwnLog, {}, {{"c3", "new"}, {"b1", "x"}}, {"e1", "b1"}};
+  GroupWriter writer;
+  writer.AddLeaf("leaf 3");
+  writer.AddWithheld({0, proof::LeafHash("leaf 4")});
+  rewrite.groups.push_back({Position(3), std::move(writer).Finish().entries, ""});
+  GroupWriter filled;
+  for (int i = 0; i < 4; ++i) filled.AddLeaf("another leaf");
+  filled.AddBlob(SectionKind::kService, {}, "a new blob");
+  GroupWriter::Encoded encoded = std::move(filled).Finish();
+  rewrite.groups.push_back({Position(5), encoded.entries, encoded.blobs});
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_THAT(engine().Rewrite(rewrite), IsOk()) << "the same again";
+    const std::vector<StoredGroup> groups = ReadAll(0, 0, true);
+    ASSERT_EQ(groups.size(), 3u);
+    EXPECT_EQ(groups[0].entries, batch.groups[0].entries);
+    EXPECT_EQ(groups[0].blobs, batch.groups[0].blobs);
+    EXPECT_EQ(groups[1].entries, rewrite.groups[0].entries);
+    EXPECT_EQ(groups[1].blobs, "");
+    EXPECT_EQ(groups[2].entries, encoded.entries);
+    EXPECT_EQ(groups[2].blobs, encoded.blobs);
+    ASSERT_OK_AND_ASSIGN(const StoredGroup one, engine().ReadGroup(kOwnLog, Position(4), true));
+    EXPECT_EQ(one.entries, rewrite.groups[0].entries);
+    EXPECT_THAT(engine().ReadHead(kOwnLog), IsOkAndHolds(std::optional(batch.head)));
+    EXPECT_THAT(engine().ReadCheckpoint(kOwnLog, Position(9)),
+                IsOkAndHolds(std::optional<std::string>("note 9")));
+    EXPECT_EQ(WholeIndex(engine()),
+              (std::map<std::string, std::string>{{"c2", ""}, {"c3", "new"}}));
+    const PurgeRange range{kOwnLog, Position(3), Position(9)};
+    ASSERT_THAT(engine().Purge({&range, 1}), IsOk());
+    Reopen();
+  }
+  ASSERT_THAT(engine().Commit(Batch(0, 9, {Group(9, 1)})), IsOk()) << "the log goes on";
+}
+
+TEST_P(EngineConformance, ARewriteOfOtherBoundsIsRefusedAndWritesNothing) {
+  ASSERT_THAT(engine().Commit(Batch(0, 0, {Group(0, 3, true), Group(3, 2)})), IsOk());
+  const std::vector<StoredGroup> before = ReadAll(0, 0, true);
+  const auto refused = [&](LogNumber log, const StoredGroup& group) {
+    const RewriteBatch rewrite{log, {Group(0, 3), group}, {{"c1", "x"}}, {}};
+    EXPECT_THAT(engine().Rewrite(rewrite), StatusIs(absl::StatusCode::kFailedPrecondition));
+    const std::vector<StoredGroup> now = ReadAll(0, 0, true);
+    ASSERT_EQ(now.size(), before.size());
+    for (size_t i = 0; i < now.size(); ++i) {
+      EXPECT_EQ(now[i].entries, before[i].entries);
+      EXPECT_EQ(now[i].blobs, before[i].blobs);
+    }
+    EXPECT_TRUE(WholeIndex(engine()).empty());
+  };
+  refused(kOwnLog, Group(3, 1));
+  refused(kOwnLog, Group(3, 3));
+  refused(kOwnLog, Group(4, 1));
+  refused(kOwnLog, Group(5, 1));
+  refused(LogNumber(1), Group(0, 3));
+  StoredGroup malformed = Group(3, 2);
+  malformed.entries = "x";
+  refused(kOwnLog, malformed);
+}
+
+// Of a group entries and blobs are always of the same time, whoever rewrites it meanwhile.
+TEST_P(EngineConformance, ReadersNeverSeeHalfARewrite) {
+  ASSERT_THAT(engine().Commit(Batch(0, 0, {Group(0, 8, true)})), IsOk());
+  GroupWriter writer;
+  for (int i = 0; i < 8; ++i) writer.AddWithheld({0, proof::LeafHash("leaf")});
+  const StoredGroup withheld{Position(0), std::move(writer).Finish().entries, ""};
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> readers;
+  for (int reader = 0; reader < 2; ++reader) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        const auto group = engine().ReadGroup(kOwnLog, Position(5), true);
+        ASSERT_THAT(group, IsOk());
+        ASSERT_THAT(GroupView::Parse(group->entries, group->blobs), IsOk());
+        ASSERT_EQ(group->blobs.empty(), group->entries == withheld.entries);
+        auto cursor = engine().Scan(kOwnLog, Position(0), true);
+        ASSERT_THAT(cursor, IsOk());
+        const auto scanned = (*cursor)->Next();
+        ASSERT_THAT(scanned, IsOk());
+        ASSERT_EQ((*scanned)->blobs.empty(), (*scanned)->entries == withheld.entries);
+      }
+    });
+  }
+  for (int i = 0; i < 100; ++i) {
+    const StoredGroup& group = i % 2 == 0 ? withheld : Group(0, 8, true);
+    EXPECT_THAT(engine().Rewrite({kOwnLog, {group}, {}, {}}), IsOk());
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
 TEST_P(EngineConformance, ACommitAtAnotherSizeIsRefusedAndWritesNothing) {
   ASSERT_THAT(engine().Commit(Batch(0, 0, {Group(0, 3)})), IsOk());
   for (const uint64_t at : {0, 2, 4}) {

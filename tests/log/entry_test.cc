@@ -64,6 +64,20 @@ TEST(Leaf, WithAnotherPrefixOrOutOfBoundsIsRefused) {
               StatusIs(absl::StatusCode::kDataLoss));
 }
 
+// Opens the entries 3, its header alone, and 7 with two sections.
+event::v1::Header GoodDisclosed() {
+  event::v1::Header header = GoodHeader();
+  header.set_type(std::string(kDisclosedType));
+  auto& later = *header.mutable_later();
+  later.set_receiver("FI/COM/1/b");
+  later.add_entries()->set_position(3);
+  auto* entry = later.add_entries();
+  entry->set_position(7);
+  entry->add_sections(event::v1::SECTION_KIND_SERVICE);
+  entry->add_sections(event::v1::SECTION_KIND_HEALTH);
+  return header;
+}
+
 TEST(Header, AGoodOneIsTaken) {
   EXPECT_THAT(Check(GoodHeader()), IsOk());
   event::v1::Header control = GoodHeader();
@@ -73,6 +87,10 @@ TEST(Header, AGoodOneIsTaken) {
   control.clear_schema_hash();
   control.set_control("x");
   EXPECT_THAT(Check(control), IsOk());
+  EXPECT_THAT(Check(GoodDisclosed()), IsOk());
+  event::v1::Header correcting = GoodHeader();
+  correcting.set_corrects(std::string(16, 'x'));
+  EXPECT_THAT(Check(correcting), IsOk());
 }
 
 TEST(Header, EveryBrokenRuleIsDataLoss) {
@@ -154,6 +172,57 @@ TEST(Header, EveryBrokenRuleIsDataLoss) {
   event::v1::Header parsed;
   EXPECT_THAT(ParseHeader(MakeLeaf(std::string(32, 'r'), "\xff\xff"), parsed),
               StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST(Header, EveryBrokenRuleOfALaterDisclosureIsDataLoss) {
+  using Break = void (*)(event::v1::Header&);
+  const std::vector<std::pair<const char*, Break>> breaks = {
+      {"of another type", [](auto& h) { h.set_type("polku.attendance.v1.DayRecorded"); }},
+      {"without what it opens", [](auto& h) { h.clear_later(); }},
+      {"no receiver", [](auto& h) { h.mutable_later()->clear_receiver(); }},
+      {"receiver long", [](auto& h) { h.mutable_later()->set_receiver(std::string(256, 'r')); }},
+      {"no entries", [](auto& h) { h.mutable_later()->clear_entries(); }},
+      {"entries descending",
+       [](auto& h) { h.mutable_later()->mutable_entries()->SwapElements(0, 1); }},
+      {"an entry twice", [](auto& h) { h.mutable_later()->mutable_entries(1)->set_position(3); }},
+      {"position beyond 62 bits",
+       [](auto& h) { h.mutable_later()->mutable_entries(1)->set_position(uint64_t{1} << 62); }},
+      {"sections descending",
+       [](auto& h) {
+         h.mutable_later()->mutable_entries(1)->mutable_sections()->SwapElements(0, 1);
+       }},
+      {"section 0",
+       [](auto& h) {
+         h.mutable_later()->mutable_entries(1)->set_sections(0,
+                                                             event::v1::SECTION_KIND_UNSPECIFIED);
+       }},
+      {"2,049 entries",
+       [](auto& h) {
+         h.mutable_later()->clear_entries();
+         for (uint64_t i = 0; i < 2'049; ++i) h.mutable_later()->add_entries()->set_position(i);
+       }},
+      {"a control entry",
+       [](auto& h) {
+         h.clear_case_id();
+         h.clear_case_revision();
+         h.clear_commitments();
+         h.set_control("x");
+       }},
+      {"corrects short", [](auto& h) { h.set_corrects("x"); }},
+      {"corrects long", [](auto& h) { h.set_corrects(std::string(17, 'x')); }},
+  };
+  for (const auto& [what, apply] : breaks) {
+    event::v1::Header header = GoodDisclosed();
+    apply(header);
+    EXPECT_THAT(Check(header), StatusIs(absl::StatusCode::kDataLoss)) << what;
+  }
+  event::v1::Header control = GoodHeader();
+  control.clear_case_id();
+  control.clear_case_revision();
+  control.clear_commitments();
+  control.set_control("x");
+  control.set_corrects(std::string(16, 'x'));
+  EXPECT_THAT(Check(control), StatusIs(absl::StatusCode::kDataLoss));
 }
 
 TEST(Header, RandomBytesNeverCrashTheParser) {

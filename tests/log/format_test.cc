@@ -106,6 +106,15 @@ std::map<std::string, std::string> Example() {
   example["timer-index-key"] =
       TimerIndexKey(absl::CivilDay(2025, 3, 3), *CaseId::FromBytes(case_id));
   example["earlier-epoch-event-index-value"] = EventIndexValue(Position(6), Revision(4), log);
+  SectionSet opened;
+  opened.add(SectionKind::kService);
+  opened.add(SectionKind::kHealth);
+  example["control-index-key"] = ControlIndexKey(log, Position(6));
+  example["control-index-value"] = kErasedType;
+  example["wanted-index-key"] = WantedIndexKey(log, Position(7));
+  example["wanted-index-value"] = WantedIndexValue(opened);
+  example["hole-index-key"] = HoleIndexKey(log, Position(6));
+  example["hole-index-value"] = HoleIndexValue(Position(2), 2);
   example["node-index-key"] = NodeIndexKey(log, 8, 1);
   example["node-index-value"] = Sha256("node").view();
 
@@ -188,6 +197,33 @@ TEST(Format, TheWorkedExampleOfFormatMdIsReadBack) {
   ASSERT_EQ(forks.size(), 1u);
   EXPECT_EQ(forks[0].origin, head.origin);
   EXPECT_EQ(forks[0].found_at, absl::FromUnixSeconds(1'741'000'061));
+}
+
+TEST(Format, KeysAndValuesOfWhatIsWantedAndMissingAreReadOnlyWhenWhole) {
+  std::map<std::string, std::string> blocks = HexBlocks();
+  for (const char* key : {"control-index-key", "wanted-index-key", "hole-index-key"}) {
+    ASSERT_TRUE(ParseLogIndexKey(blocks[key]).has_value()) << key;
+    EXPECT_EQ(blocks[key].substr(0, 5), LogIndexPrefix(blocks[key][0], LogNumber(2)));
+    EXPECT_FALSE(ParseLogIndexKey(blocks[key] + "x").has_value());
+    EXPECT_FALSE(ParseLogIndexKey(blocks[key].substr(1)).has_value());
+  }
+  EXPECT_EQ(*ParseLogIndexKey(blocks["wanted-index-key"]), Position(7));
+  SectionSet sections;
+  ASSERT_TRUE(ParseWantedIndexValue(blocks["wanted-index-value"], sections));
+  EXPECT_TRUE(sections.has(SectionKind::kService) && sections.has(SectionKind::kHealth));
+  EXPECT_FALSE(sections.has(SectionKind::kIdentity));
+  EXPECT_FALSE(ParseWantedIndexValue("", sections));
+  EXPECT_FALSE(ParseWantedIndexValue("ab", sections));
+  Position after;
+  uint64_t missing = 0;
+  const std::string& hole = blocks["hole-index-value"];
+  ASSERT_TRUE(ParseHoleIndexValue(hole, after, missing));
+  EXPECT_EQ(after, Position(2));
+  EXPECT_EQ(missing, 2u);
+  EXPECT_FALSE(ParseHoleIndexValue(hole.substr(1), after, missing));
+  EXPECT_FALSE(ParseHoleIndexValue(hole + "x", after, missing));
+  EXPECT_FALSE(ParseHoleIndexValue(HoleIndexValue(Position(2), 0), after, missing))
+      << "a hole of nothing";
 }
 
 TEST(Format, AnEventIndexValueIsReadOnlyWhenWhole) {

@@ -987,6 +987,151 @@ TEST_P(LogConformance, CaseEntriesListsACaseInOrder) {
   EXPECT_TRUE(nothing.empty());
 }
 
+// ---- Later disclosures and corrections ----
+
+inline NewEntry Disclosed(uint64_t id, uint64_t case_number, std::vector<NewEntry::Opened> opened) {
+  NewEntry entry = TestEntry(id, case_number);
+  entry.type = kDisclosedType;
+  entry.later = NewEntry::Later{"FI/COM/1/b", Position(0), std::move(opened)};
+  return entry;
+}
+
+TEST_P(LogConformance, ALaterDisclosureOpensEarlierEntriesOfItsCase) {
+  SectionSet service;
+  service.add(SectionKind::kService);
+  NewEntry first = TestEntry(1, 5);
+  first.sections = {TestSection(SectionKind::kService, "a"),
+                    TestSection(SectionKind::kHealth, "b")};
+  ASSERT_THAT(AppendOne(*log_, One(first)).status, IsOk());       // position 1
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(2, 6))).status, IsOk());  // of another case
+  // One that waits in the same request counts.
+  AppendRequest request = One(TestEntry(3, 5));
+  request.entries[0].sections = {TestSection(SectionKind::kService, "c")};
+  request.entries.push_back(
+      Disclosed(4, 5, {{Position(1), service}, {Position(3), SectionSet()}}));
+  const AppendResult result = AppendOne(*log_, request);
+  ASSERT_THAT(result.status, IsOk());
+  for (int round = 0; round < 2; ++round) {
+    EntryFetcher fetcher(engine());
+    ASSERT_OK_AND_ASSIGN(const EntryView entry, fetcher.Fetch(kOwnLog, Position(4), false));
+    const event::v1::LaterDisclosure& later = entry.header->later();
+    EXPECT_EQ(later.receiver(), "FI/COM/1/b");
+    ASSERT_EQ(later.entries_size(), 2);
+    EXPECT_EQ(later.entries(0).position(), 1u);
+    EXPECT_THAT(later.entries(0).sections(), ElementsAre(1));
+    EXPECT_EQ(later.entries(1).position(), 3u);
+    EXPECT_EQ(later.entries(1).sections_size(), 0);
+    const AppendResult repeat = AppendOne(*log_, request);
+    ASSERT_THAT(repeat.status, IsOk());
+    EXPECT_TRUE(repeat.receipts[1].repeated);
+    NewEntry other = Disclosed(4, 5, {{Position(1), service}});
+    EXPECT_THAT(AppendOne(*log_, One(other)).status,
+                StatusIs(absl::StatusCode::kAlreadyExists));
+    CheckWholeLog();
+    Reopen();
+  }
+
+  const Position size = log_->size();
+  const auto refused = [&](NewEntry entry, std::string_view why) {
+    EXPECT_THAT(AppendOne(*log_, One(std::move(entry))).status,
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(std::string(why))));
+    EXPECT_EQ(log_->size(), size);
+  };
+  refused(Disclosed(9, 5, {}), "1 to 2,048");
+  refused(Disclosed(9, 5, {{Position(2), {}}}), "no earlier entry of its case");
+  refused(Disclosed(9, 5, {{size, {}}}), "no earlier entry of its case");
+  refused(Disclosed(9, 5, {{Position(0), {}}}), "no earlier entry of its case");
+  refused(Disclosed(9, 5, {{Position(3), {}}, {Position(1), {}}}), "ascend");
+  refused(Disclosed(9, 5, {{Position(3), AllSections()}}), "has not all the sections");
+  NewEntry entry = Disclosed(9, 5, {{Position(1), {}}});
+  entry.later->receiver = "";
+  refused(entry, "receiver");
+  entry = Disclosed(9, 5, {{Position(1), {}}});
+  entry.type = "polku.attendance.v1.DayRecorded";
+  refused(entry, "only a later disclosure");
+  entry = TestEntry(9, 5);
+  entry.type = kDisclosedType;
+  refused(entry, "only a later disclosure");
+}
+
+TEST_P(LogConformance, WhatAnEntryCorrectsIsPartOfItsSameness) {
+  ASSERT_THAT(AppendOne(*log_, One(TestEntry(1, 5))).status, IsOk());
+  NewEntry correcting = TestEntry(2, 5);
+  correcting.corrects = TestEvent(1);
+  ASSERT_THAT(AppendOne(*log_, One(correcting)).status, IsOk());
+  EntryFetcher fetcher(engine());
+  ASSERT_OK_AND_ASSIGN(const EntryView entry, fetcher.Fetch(kOwnLog, Position(2), false));
+  EXPECT_EQ(entry.header->corrects(), TestEvent(1).view());
+  EXPECT_TRUE(AppendOne(*log_, One(correcting)).receipts.at(0).repeated);
+  NewEntry other = correcting;
+  other.corrects = EventId();
+  EXPECT_THAT(AppendOne(*log_, One(other)).status, StatusIs(absl::StatusCode::kAlreadyExists));
+  other.corrects = TestEvent(7);
+  EXPECT_THAT(AppendOne(*log_, One(other)).status, StatusIs(absl::StatusCode::kAlreadyExists));
+  NewEntry control;
+  control.id = TestEvent(3);
+  control.type = "polku.event.v1.AgreementChanged";
+  control.author_agency = kTestAgency;
+  control.control = "x";
+  control.corrects = TestEvent(1);
+  EXPECT_THAT(AppendOne(*log_, One(control)).status,
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+// ---- The reserve ----
+
+// A disk that is full for everything but the reserve.
+class FullButReserve final : public testing::ForwardingEngine {
+ public:
+  using ForwardingEngine::ForwardingEngine;
+  absl::Status Commit(const CommitBatch& batch) override {
+    tried.push_back(batch.from_reserve);
+    if (!batch.from_reserve || reserve_spent) return absl::ResourceExhaustedError("disk full");
+    return inner().Commit(batch);
+  }
+  std::vector<bool> tried;
+  bool reserve_spent = false;
+};
+
+TEST_P(LogConformance, OnAFullDiskOnlyWhatMayUseTheReserveIsAppended) {
+  log_.reset();
+  FullButReserve full(engine());
+  ASSERT_OK_AND_ASSIGN(log_, Log::Open(full, Options(), kTestCurveKey));
+  // One group: an offer, a record of access, another offer, a repeat of the first, another record.
+  std::vector<AppendRequest> requests = {One(TestEntry(1, 5)), One(TestEntry(2, 6)),
+                                         One(TestEntry(3, 5)), One(TestEntry(1, 5)),
+                                         One(TestEntry(4, 6))};
+  requests[1].from_reserve = true;
+  requests[4].from_reserve = true;
+  const std::vector<AppendResult> results = log_->Append(requests);
+  for (const size_t refused : {0, 2, 3}) {
+    EXPECT_THAT(results[refused].status, StatusIs(absl::StatusCode::kResourceExhausted));
+    EXPECT_TRUE(results[refused].receipts.empty());
+  }
+  ASSERT_THAT(results[1].status, IsOk());
+  EXPECT_EQ(results[1].receipts[0].position, Position(1));
+  EXPECT_FALSE(results[1].receipts[0].repeated);
+  ASSERT_THAT(results[4].status, IsOk());
+  EXPECT_EQ(results[4].receipts[0].position, Position(2));
+  EXPECT_EQ(results[4].receipts[0].revision, Revision(2));
+  EXPECT_EQ(full.tried, (std::vector<bool>{false, true}));
+  CheckWholeLog();
+
+  full.tried.clear();
+  full.reserve_spent = true;
+  requests = {One(TestEntry(5, 5)), One(TestEntry(6, 6))};
+  requests[1].from_reserve = true;
+  for (const AppendResult& result : log_->Append(requests)) {
+    EXPECT_THAT(result.status, StatusIs(absl::StatusCode::kResourceExhausted));
+  }
+  EXPECT_EQ(full.tried, (std::vector<bool>{false, true})) << "once more, not for ever";
+  full.reserve_spent = false;
+  requests.erase(requests.begin());
+  EXPECT_THAT(AppendOne(*log_, requests[0]).status, IsOk());
+  CheckWholeLog();
+  log_.reset();
+}
+
 }  // namespace polku::log
 
 #endif  // POLKU_TESTS_LOG_LOG_CONFORMANCE_H_

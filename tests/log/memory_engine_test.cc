@@ -2,6 +2,7 @@
 
 #include "tests/log/log_conformance.h"
 #include "tests/log/records_conformance.h"
+#include "tests/log/rewrite_conformance.h"
 
 namespace polku::log {
 namespace {
@@ -20,6 +21,7 @@ const EngineParam kMemory{"Memory", [] { return std::make_unique<MemoryHome>(); 
 INSTANTIATE_TEST_SUITE_P(Memory, EngineConformance, ::testing::Values(kMemory), ParamName);
 INSTANTIATE_TEST_SUITE_P(Memory, LogConformance, ::testing::Values(kMemory), ParamName);
 INSTANTIATE_TEST_SUITE_P(Memory, RecordsConformance, ::testing::Values(kMemory), ParamName);
+INSTANTIATE_TEST_SUITE_P(Memory, RewriteConformance, ::testing::Values(kMemory), ParamName);
 
 }  // namespace
 }  // namespace polku::log

@@ -1,6 +1,7 @@
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "tests/log/log_conformance.h"
 #include "tests/log/records_conformance.h"
+#include "tests/log/rewrite_conformance.h"
 #include "tests/rocksdb/temp_directory.h"
 
 namespace polku::log {
@@ -35,6 +36,8 @@ const EngineParam kSmall{"RocksDBSmallBuffers",
 INSTANTIATE_TEST_SUITE_P(RocksDB, EngineConformance, ::testing::Values(kRocks, kSmall), ParamName);
 INSTANTIATE_TEST_SUITE_P(RocksDB, LogConformance, ::testing::Values(kRocks, kSmall), ParamName);
 INSTANTIATE_TEST_SUITE_P(RocksDB, RecordsConformance, ::testing::Values(kRocks, kSmall),
+                         ParamName);
+INSTANTIATE_TEST_SUITE_P(RocksDB, RewriteConformance, ::testing::Values(kRocks, kSmall),
                          ParamName);
 
 }  // namespace

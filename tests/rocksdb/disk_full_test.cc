@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "eventstore/log/reader.h"
@@ -65,6 +66,21 @@ class SmallDisk {
     request.entries[0].sections = {log::TestSection(SectionKind::kService, "s", 20'000)};
     return log::AppendOne(*log_, request);
   }
+  absl::Status AppendFromReserve(uint64_t id) {
+    log::AppendRequest request = log::One(log::TestEntry(id, id % 5));
+    request.from_reserve = true;
+    const log::AppendResult result = log::AppendOne(*log_, request);
+    if (result.status.ok()) acknowledged.push_back(id);
+    return result.status;
+  }
+  // Takes what is left but `left_bytes`.
+  void FillBut(uint64_t left_bytes) {
+    Fill();
+    std::error_code error;
+    const std::string ballast = path_ + "/ballast";
+    std::filesystem::resize_file(ballast, std::filesystem::file_size(ballast) - left_bytes, error);
+    ASSERT_FALSE(error) << error.message();
+  }
   absl::Status Append(uint64_t id) {
     const log::AppendResult result = AppendAgain(id);
     if (result.status.ok()) acknowledged.push_back(id);
@@ -125,6 +141,26 @@ class DiskFull : public ::testing::Test {
   std::string key_;
   std::unique_ptr<SmallDisk> disk_;
 };
+
+TEST_F(DiskFull, RecordsOfAccessMayUseHalfOfTheReserve) {
+  // Reserve: twice the write buffer of 2 MiB and 2 MiB.
+  disk_->Open();
+  uint64_t id = 1;
+  for (; id <= 5; ++id) ASSERT_THAT(disk_->Append(id), IsOk());
+  disk_->FillBut(5 << 20);
+  EXPECT_THAT(disk_->Append(id), StatusIs(absl::StatusCode::kResourceExhausted));
+  for (int i = 0; i < 20; ++i, ++id) ASSERT_THAT(disk_->AppendFromReserve(id), IsOk());
+  EXPECT_THAT(disk_->Append(id), StatusIs(absl::StatusCode::kResourceExhausted));
+  disk_->Free();
+  disk_->FillBut((5 << 20) / 2);
+  EXPECT_THAT(disk_->AppendFromReserve(id), StatusIs(absl::StatusCode::kResourceExhausted))
+      << "the other half is for opening again";
+  EXPECT_EQ(disk_->Held(), disk_->acknowledged);
+  disk_->Free();
+  for (int i = 0; i < 5; ++i, ++id) ASSERT_THAT(disk_->Append(id), IsOk());
+  disk_->Open();
+  EXPECT_EQ(disk_->Held(), disk_->acknowledged);
+}
 
 TEST_F(DiskFull, AppendsAreRefusedAndGoOnWhenThereIsRoomWithoutReopening) {
   disk_->Open();
