@@ -8,6 +8,7 @@
 #include "adapters/cli/output.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
+#include "eventstore/log/key_history.h"
 #include "services/host/keys.h"
 
 namespace polku::cli {
@@ -35,6 +36,26 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
     return cosigning.status();
   }
   return trust;
+}
+
+absl::Status BeginWithFirstKey(log::Engine& engine, std::string_view own_origin, Trust& trust) {
+  const auto own = trust.keys.find(own_origin);
+  if (own == trust.keys.end()) return absl::OkStatus();
+  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, log::OwnKeys(engine, own->second));
+  // The one that is trusted is the newest: what leads to it stands by it, and nothing else does.
+  if (keys.newest().key() != own->second.key()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "the newest signing key that the log of ", own_origin,
+                 " announces is ", keys.newest().Format(),
+                 ", not that of signing.public; where `polku keys rotate signing` was broken off, run it again");
+  }
+  own->second = keys.first();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<proof::LogKeys> KeysOf(const Trust& trust, log::Engine& engine,
+                                      const log::HeldLog& log) {
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const first, KeyOf(trust, log.head.origin));
+  return log::KeysOf(engine, log.number, *first);
 }
 
 absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_view origin) {

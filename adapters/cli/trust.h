@@ -11,7 +11,10 @@
 
 #include "absl/status/statusor.h"
 #include "eventstore/evidence/verify.h"
+#include "eventstore/log/engine.h"
+#include "eventstore/log/reader.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "eventstore/proof/policy.h"
 #include "services/host/config.h"
 #include "services/host/opener.h"
@@ -27,6 +30,12 @@ struct Trust {
 // Reads signing.public and cosigning.public of the keys directory. NotFound / InvalidArgument name
 // the file.
 absl::StatusOr<Trust> LoadTrust(const host::Config& config);
+
+// A service has its newest key; proofs begin with the first, which its log names. Errors as log::OwnKeys.
+absl::Status BeginWithFirstKey(log::Engine& engine, std::string_view own_origin, Trust& trust);
+
+// The keys of a held log, one after the other. FailedPrecondition as KeyOf; errors as log::KeysOf.
+absl::StatusOr<proof::LogKeys> KeysOf(const Trust& trust, log::Engine& engine, const log::HeldLog& log);
 
 // FailedPrecondition, saying where keys come from, when the origin's key is not among them.
 absl::StatusOr<const proof::VerifierKey*> KeyOf(const Trust& trust, std::string_view origin);

@@ -202,9 +202,7 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
   POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(config));
   evidence::VerifyOptions options;
   options.own_origin = config.origin.text();
-  options.keys = std::move(trust.keys);
   options.witnesses = std::move(trust.witnesses);
-  for (const auto& [origin, key] : given.logs) options.keys.insert_or_assign(origin, key);
   options.witnesses.insert(options.witnesses.end(), given.witnesses.begin(), given.witnesses.end());
   // Before the log is opened, so that a mark that is written meanwhile is not ahead of it.
   auto mark = ReadFile(Str(config.keys_directory, "/", host::kHighWaterFile), proof::kMaxNoteBytes);
@@ -223,6 +221,10 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
   OpenedStore store;
   POLKU_ASSIGN_OR_RETURN(store.engine, OpenForVerification(config.data_directory, outcome));
   if (store.engine == nullptr) return outcome;
+  // Where the index or the log is damaged the key stays as it is, and what is wrong is told.
+  BeginWithFirstKey(*store.engine, options.own_origin, trust).IgnoreError();
+  options.keys = std::move(trust.keys);
+  for (const auto& [origin, key] : given.logs) options.keys.insert_or_assign(origin, key);
   if (args.Has("no-open")) {
     outcome.notes.push_back("sections were not opened (--no-open): their content was not compared with "
                             "its commitments");
@@ -516,8 +518,9 @@ std::string JsonList(const Items& items, Format format) {
 std::string LogJson(const evidence::LogReport& log) {
   return Str("{\"origin\":", JsonString(log.origin), ",\"entries\":", log.entries, ",\"held\":",
              log.held, ",\"withheld\":", log.withheld, ",\"sections\":", log.sections,
-             ",\"opened\":", log.opened, ",\"missing_sections\":", log.erased,
-             ",\"checkpoints\":", log.checkpoints, ",\"cosignatures\":", log.cosignatures,
+             ",\"opened\":", log.opened, ",\"erased\":", log.erased, ",\"retained\":", log.retained,
+             ",\"wanted\":", log.wanted, ",\"checkpoints\":", log.checkpoints,
+             ",\"key_changes\":", log.key_changes, ",\"cosignatures\":", log.cosignatures,
              ",\"agencies\":",
              JsonList(log.agencies, [](const std::string& name) { return JsonString(name); }),
              ",\"root\":\"", log.root.is_zero() ? std::string() : ToHex(log.root.view()),
@@ -551,11 +554,22 @@ void PrintLog(const evidence::LogReport& log, const Outcome& outcome, Io& io) {
          << " held";
   if (log.withheld > 0) io.out << ", " << log.withheld << " withheld, by their hashes";
   io.out << ")\n";
-  if (log.sections > 0 || log.erased > 0) {
+  if (log.sections > 0) {
     io.out << "    sections     " << log.sections << " stored, " << log.opened
-           << " opened and compared";
-    if (log.erased > 0) io.out << ", " << log.erased << " missing";
-    io.out << "\n";
+           << " opened and compared\n";
+  }
+  if (log.erased > 0) {
+    io.out << "    erased       " << log.erased
+           << (log.erased == 1 ? " entry or section, which one" : " entries and sections, each of which one")
+           << " erasure names\n";
+  }
+  if (log.retained > 0) {
+    io.out << "    retained     " << log.retained
+           << " erased at the origin, kept here on a basis that the own log has\n";
+  }
+  if (log.wanted > 0) {
+    io.out << "    wanted       " << Counted(log.wanted, "entry", "entries")
+           << " opened to this agency later, still to be fetched\n";
   }
   io.out << "    checkpoints  " << log.checkpoints
          << (problems                    ? std::string(" read; what is wrong is told below")
@@ -563,6 +577,9 @@ void PrintLog(const evidence::LogReport& log, const Outcome& outcome, Io& io) {
              : outcome.unchecked.empty() ? Str(" verified by ", outcome.by)
                                          : std::string(" roots compared; NO KEY is known for this log, "
                                                        "signatures are unchecked"))
+         << (log.key_changes > 0
+                 ? Str(", under ", log.key_changes + 1, " keys, each vouched for by the one before")
+                 : std::string())
          << "\n";
   if (log.agencies.empty()) {
     io.out << "    behind it    no other agency's cosignature is kept here\n";

@@ -82,14 +82,15 @@ std::string_view AgencyOfWitness(std::string_view key_name) {
 }
 
 absl::StatusOr<SignedCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
-                                                  const proof::VerifierKey& key, Position size) {
+                                                  const proof::LogKeys& keys, Position size) {
+  const proof::VerifierKey& key = keys.For(size);
   POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> note, engine.ReadCheckpoint(log, size));
   const auto none = [&] {
     return Error(absl::StatusCode::kNotFound, "no signed checkpoint of ", key.name(),
                  " is stored for size ", size.value());
   };
   if (!note) return none();
-  auto checkpoint = proof::VerifyCheckpoint(*note, key);
+  auto checkpoint = proof::VerifyCheckpoint(*note, keys);
   if (!checkpoint.ok()) {
     return Error(absl::StatusCode::kDataLoss, "a stored checkpoint of ", key.name(),
                  " does not verify: ", ToStd(checkpoint.status().message()),
@@ -152,12 +153,12 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
   // Candidates: the newest checkpoint, and each that was cosigned and is stored here.
   std::map<Position, SignedCheckpoint> candidates;
   {
-    POLKU_ASSIGN_OR_RETURN(auto last, CheckpointOfSize(engine, number, *options.key, end));
+    POLKU_ASSIGN_OR_RETURN(auto last, CheckpointOfSize(engine, number, *options.keys, end));
     candidates.emplace(end, std::move(last));
   }
   for (const auto& [key, word] : words) {
     if (word.kept.size < options.covers || candidates.contains(word.kept.size)) continue;
-    auto stored = CheckpointOfSize(engine, number, *options.key, word.kept.size);
+    auto stored = CheckpointOfSize(engine, number, *options.keys, word.kept.size);
     if (absl::IsNotFound(stored.status())) continue;
     if (!stored.ok()) return stored.status();
     candidates.emplace(word.kept.size, *std::move(stored));
@@ -224,7 +225,7 @@ absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options) {
     if (other.note.empty()) {
       other.checkpoint = cosigned;
       other.consistency = *std::move(proof);
-      auto stored = CheckpointOfSize(engine, number, *options.key, cosigned.size);
+      auto stored = CheckpointOfSize(engine, number, *options.keys, cosigned.size);
       if (stored.ok() && stored->checkpoint.root == cosigned.root) {
         POLKU_ASSIGN_OR_RETURN(other.note, proof::AddSignatures(stored->note, word.kept.line));
       } else if (stored.ok() || absl::IsNotFound(stored.status())) {

@@ -16,6 +16,7 @@
 #include "eventstore/log/records.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 #include "eventstore/proof/merkle_proof.h"
 
 namespace polku::evidence {
@@ -46,7 +47,7 @@ struct Anchor {
 struct AnchorOptions {
   log::Engine* engine = nullptr;                    // borrowed
   const log::HeldLog* log = nullptr;                // borrowed
-  const proof::VerifierKey* key = nullptr;          // the origin's, borrowed
+  const proof::LogKeys* keys = nullptr;             // the origin's, borrowed
   std::span<const proof::VerifierKey> witnesses;    // others' cosignatures are left out
   Position covers;                                  // so many entries, at least 1
   std::vector<log::KeptCosignature> required = {};  // put in whatever they cover
@@ -54,7 +55,7 @@ struct AnchorOptions {
 // Everything in the result has been verified with the keys given. Of equally many agencies the
 // newest checkpoint is taken. A cosignature whose consistency cannot be proven from what this store
 // holds is left out; a required one is then NotFound. OutOfRange: the log is not that long.
-// DataLoss: a stored checkpoint does not verify with the key, or is missing.
+// DataLoss: a stored checkpoint does not verify with the key of its size, or is missing.
 absl::StatusOr<Anchor> ChooseAnchor(const AnchorOptions& options);
 
 // The consistency proof between a cosigned checkpoint and another size of the same log, the smaller
@@ -71,7 +72,7 @@ struct SignedCheckpoint {
   std::string note;
 };
 absl::StatusOr<SignedCheckpoint> CheckpointOfSize(log::Engine& engine, LogNumber log,
-                                                  const proof::VerifierKey& key, Position size);
+                                                  const proof::LogKeys& keys, Position size);
 
 }  // namespace polku::evidence
 

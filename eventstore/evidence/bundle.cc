@@ -10,10 +10,13 @@
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/evidence/anchor.h"
+#include "eventstore/evidence/erasures.h"
 #include "eventstore/evidence/json_form.h"
 #include "eventstore/log/entry.h"
+#include "eventstore/log/key_history.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/records.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/merkle.h"
 #include "eventstore/proof/merkle_proof.h"
@@ -43,6 +46,11 @@ std::optional<SectionSet> DisclosedTo(const event::v1::Header& header, std::stri
     return sections;
   }
   return std::nullopt;
+}
+
+// event.proto Erased.fence: an erasure belongs to a case, and says so only to whoever knows the case.
+Hash FenceOf(const CaseId& case_id) {
+  return Sha256({std::string_view("polku/fence/v1\0", 15), case_id.view()});
 }
 
 template <typename Repeated>
@@ -81,6 +89,7 @@ class Maker {
       part.log = &*found;
       part.positions.insert(entry.position);
     }
+    POLKU_RETURN_IF_ERROR(FindErasures(held, parts));
     for (auto& [origin, part] : parts) POLKU_RETURN_IF_ERROR(AddLog(part));
     if (bundle_.logs().empty()) {
       if (options_.known_to.empty()) {
@@ -99,7 +108,42 @@ class Maker {
   struct Part {
     const log::HeldLog* log = nullptr;
     std::set<Position> positions;
+    std::set<Position> erasures;      // Erased that belong in the bundle
+    std::set<Position> erased_leaves; // that they or others name
   };
+
+  // Those of the case, and those that name a chosen entry.
+  absl::Status FindErasures(const std::vector<log::HeldLog>& held,
+                            std::map<std::string_view, Part>& parts) {
+    for (const log::HeldLog& log : held) {
+      auto part = parts.find(log.head.origin);
+      if (part == parts.end() && !(options_.all_erasures && options_.case_id &&
+                                   options_.keys.contains(log.head.origin))) {
+        continue;
+      }
+      POLKU_ASSIGN_OR_RETURN(
+          const auto entries, log::ControlEntries(*options_.engine, log.number, log::kErasedType));
+      for (const log::ControlEntry& control : entries) {
+        POLKU_ASSIGN_OR_RETURN(const auto entry, fetcher_.Fetch(log.number, control.position, false));
+        event::v1::Erased erased;
+        const auto named = ReadErased(entry.header->control(), control.position);
+        if (!named.ok() || !erased.ParseFromString(entry.header->control())) continue;
+        bool chosen = options_.case_id && erased.fence() == FenceOf(*options_.case_id).view();
+        for (const log::ErasedPart& one : *named) {
+          if (part == parts.end() || !part->second.positions.contains(one.position)) continue;
+          chosen = chosen || !options_.case_id;
+          if (one.leaf) part->second.erased_leaves.insert(one.position);
+        }
+        if (!chosen) continue;
+        if (part == parts.end()) part = parts.emplace(log.head.origin, Part{.log = &log}).first;
+        part->second.erasures.insert(control.position);
+      }
+    }
+    for (auto& [origin, part] : parts) {
+      part.positions.insert(part.erasures.begin(), part.erasures.end());
+    }
+    return absl::OkStatus();
+  }
 
   absl::Status AddLog(const Part& part) {
     const std::string& origin = part.log->head.origin;
@@ -109,6 +153,8 @@ class Maker {
           absl::StatusCode::kFailedPrecondition, "the checkpoint key of ", origin,
           " is not known here; add it to the configuration's peers, or leave its events out");
     }
+    POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys,
+                           log::KeysOf(*options_.engine, part.log->number, key->second));
     own_ = AgencyOfName(origin) == options_.known_to;
     std::vector<log::KeptCosignature> words;
     Position received;  // so many entries
@@ -131,7 +177,7 @@ class Maker {
     const Position covers(evidence.events(evidence.events_size() - 1).position() + 1);
     POLKU_ASSIGN_OR_RETURN(const Anchor anchor, ChooseAnchor({.engine = options_.engine,
                                                               .log = part.log,
-                                                              .key = &key->second,
+                                                              .keys = &keys,
                                                               .witnesses = options_.witnesses,
                                                               .covers = covers,
                                                               .required = std::move(words)}));
@@ -156,6 +202,11 @@ class Maker {
       cosigned->set_checkpoint(other.note);
       PutHashes(other.consistency, *cosigned->mutable_consistency());
     }
+    Position signed_to = anchor.checkpoint.size;
+    for (const OtherCheckpoint& other : anchor.others) {
+      signed_to = std::max(signed_to, other.checkpoint.size);
+    }
+    POLKU_RETURN_IF_ERROR(AddKeyChanges(part, keys, anchor.checkpoint, signed_to, tree, evidence));
     std::set<std::string_view> covering;
     for (const AnchorCosignature& cosignature : anchor.cosigned) {
       witnesses_.insert(cosignature.key);
@@ -164,6 +215,36 @@ class Maker {
     threshold_ = std::min(threshold_, covering.size());
     logs_.push_back(key->second);
     *bundle_.add_logs() = std::move(evidence);
+    return absl::OkStatus();
+  }
+
+  // What leads from the first key to that of a checkpoint of `signed_to` entries.
+  absl::Status AddKeyChanges(const Part& part, const proof::LogKeys& keys,
+                             const proof::Checkpoint& anchor, Position signed_to,
+                             log::TreeReader& tree, v1::LogEvidence& evidence) {
+    const std::string& origin = part.log->head.origin;
+    for (const auto& [first, key] : keys.all()) {
+      if (first == Position() || first >= signed_to) continue;
+      const Position position(first.value() - 1);
+      POLKU_ASSIGN_OR_RETURN(const auto entry,
+                             fetcher_.Fetch(part.log->number, position, /*with_blobs=*/false));
+      POLKU_ASSIGN_OR_RETURN(
+          const SignedCheckpoint last,
+          CheckpointOfSize(*options_.engine, part.log->number, keys, position.next()));
+      auto inclusion = tree.Inclusion(position, last.checkpoint.size);
+      if (!inclusion.ok()) return Annotate(inclusion.status(), Place(origin, position));
+      auto consistency = tree.Consistency(std::min(last.checkpoint.size, anchor.size),
+                                          std::max(last.checkpoint.size, anchor.size));
+      if (!consistency.ok()) return Annotate(consistency.status(), Place(origin, position));
+      auto* change = evidence.add_key_changes();
+      change->set_position(position.value());
+      change->set_leaf(std::string(entry.leaf));
+      change->set_checkpoint(last.note);
+      PutHashes(*inclusion, *change->mutable_inclusion());
+      PutHashes(*consistency, *change->mutable_consistency());
+      POLKU_RETURN_IF_ERROR(Count(entry.leaf.size() + last.note.size() +
+                                  (inclusion->size() + consistency->size()) * Hash::kBytes));
+    }
     return absl::OkStatus();
   }
 
@@ -183,13 +264,17 @@ class Maker {
                         v1::LogEvidence& evidence) {
     const std::string& origin = part.log->head.origin;
     const auto entry = fetcher_.Fetch(part.log->number, position, !options_.open.empty());
+    if (absl::IsNotFound(entry.status()) && part.erased_leaves.contains(position)) {
+      return absl::OkStatus();
+    }
     if (absl::IsNotFound(entry.status())) {
       return Error(absl::StatusCode::kNotFound, Place(origin, position),
                    " is withheld from this agency, which holds its hash alone; ask the origin");
     }
     if (!entry.ok()) return Annotate(entry.status(), Place(origin, position));
     const event::v1::Header& header = *entry->header;
-    if (options_.case_id && header.case_id() != options_.case_id->view()) {
+    if (options_.case_id && header.case_id() != options_.case_id->view() &&
+        !part.erasures.contains(position)) {
       return Error(absl::StatusCode::kInvalidArgument, Place(origin, position),
                    " is not of the case ", FormatCaseId(*options_.case_id));
     }
@@ -406,6 +491,7 @@ class Verifier {
     received_ = Position();
     last_cosigned_ = Position();
     counted_.clear();
+    ReadKeys(log);
     const bool readable = ReadCheckpoint(log, told);
     for (int i = 0; i < log.cosigned_size(); ++i) {
       ReadCosigned(log.cosigned(i), i, readable, told);
@@ -444,25 +530,27 @@ class Verifier {
       Add(ProblemKind::kCheckpoint, "its checkpoint cannot be verified without a policy");
       return true;
     }
-    if (policy()->FindLog(log.origin()) == nullptr) {
+    if (keys_.empty()) {
       Add(ProblemKind::kCheckpoint, "the policy has no key for this log");
       return true;
     }
-    if (const absl::Status signature = SignedByLog(log.checkpoint(), log.origin());
+    if (const absl::Status signature = SignedByLog(log.checkpoint());
         !signature.ok()) {
       Add(ProblemKind::kCheckpoint, Str("its checkpoint: ", ToStd(signature.message())));
       return true;
     }
-    const auto verdict = policy()->Check(log.checkpoint());
-    if (!verdict.ok()) {
-      Add(ProblemKind::kCosignature, Str("its checkpoint: ", ToStd(verdict.status().message())));
-      return true;
-    }
+    // One line that does not verify makes the whole note nothing.
+    std::vector<std::pair<const proof::PolicyWitness*, std::vector<absl::Time>>> words;
     for (const auto& witness : policy()->witnesses()) {
-      const auto times = TimesOf(*note, witness.key);
-      for (const absl::Time time : times.value_or(std::vector<absl::Time>())) {
-        Cosigned(witness, time, read->size, told);
+      auto times = TimesOf(*note, witness.key);
+      if (!times.ok()) {
+        Add(ProblemKind::kCosignature, Str("its checkpoint: ", ToStd(times.status().message())));
+        return true;
       }
+      words.emplace_back(&witness, *std::move(times));
+    }
+    for (const auto& [witness, times] : words) {
+      for (const absl::Time time : times) Cosigned(*witness, time, read->size, told);
     }
     return true;
   }
@@ -481,20 +569,87 @@ class Verifier {
     return times;
   }
 
-  // By any of the keys that the policy lists for the log.
-  absl::Status SignedByLog(const std::string& note, const std::string& origin) const {
-    absl::Status status = absl::UnauthenticatedError("not signed by a key of the policy");
+  // Each key that the policy lists for the log, with those that came after it by the bundle's changes of keys. Where
+  // it lists several, the changes follow one of them.
+  void ReadKeys(const v1::LogEvidence& log) {
+    keys_.clear();
+    if (policy() == nullptr) return;
     for (const auto& key : policy()->logs()) {
-      if (key.name() != origin) continue;
-      status = proof::VerifyCheckpoint(note, key).status();
+      if (key.name() == log.origin()) keys_.emplace_back(key);
+    }
+    if (log.key_changes().empty() || keys_.empty()) return;
+    size_t follows = 0;
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      if (proof::VerifyCheckpoint(log.key_changes(0).checkpoint(), keys_[i]).ok()) follows = i;
+    }
+    const auto main = proof::ParseNote(log.checkpoint());
+    const auto checkpoint =
+        main.ok() ? proof::ParseCheckpointBody(main->body) : main.status();
+    for (const auto& change : log.key_changes()) {
+      if (!ReadKeyChange(change, checkpoint.ok() ? &*checkpoint : nullptr, keys_[follows])) return;
+    }
+  }
+
+  // False: told, and what comes after it rests on nothing.
+  bool ReadKeyChange(const v1::KeyChange& change, const proof::Checkpoint* main,
+                     proof::LogKeys& keys) {
+    const Position position(change.position());
+    const auto refuse = [&](ProblemKind kind, std::string_view what) {
+      AddAt(kind, position, Str("the change of the log's key: ", what));
+      return false;
+    };
+    const auto last = proof::VerifyCheckpoint(change.checkpoint(), keys);
+    if (!last.ok()) return refuse(ProblemKind::kCheckpoint, ToStd(last.status().message()));
+    if (last->size != position.next()) {
+      return refuse(ProblemKind::kCheckpoint, "its checkpoint does not end with it");
+    }
+    if (const auto note = proof::ParseNote(change.checkpoint()); note.ok()) CheckLines(*note);
+    const auto hashes = proof::ParseProof(change.inclusion());
+    if (!hashes || !proof::VerifyInclusion(position, last->size, proof::LeafHash(change.leaf()),
+                                           *hashes, last->root)
+                        .ok()) {
+      return refuse(ProblemKind::kInclusion, "not shown to be in the log");
+    }
+    event::v1::Header header;
+    if (const absl::Status parsed = log::ParseHeader(change.leaf(), header); !parsed.ok()) {
+      return refuse(ProblemKind::kMalformedEntry, ToStd(parsed.message()));
+    }
+    const size_t before = keys.all().size();
+    const absl::Status taken = log::TakeSigningChange(header, position, keys);
+    if (!taken.ok()) return refuse(ProblemKind::kCheckpoint, ToStd(taken.message()));
+    if (keys.all().size() == before) {
+      return refuse(ProblemKind::kCheckpoint, "the entry changes no signing key");
+    }
+    if (main != nullptr) {
+      const bool smaller = last->size < main->size;
+      const auto& older = smaller ? *last : *main;
+      const auto& newer = smaller ? *main : *last;
+      const auto between = proof::ParseProof(change.consistency());
+      if (!between || !proof::VerifyConsistency(older.size, newer.size, older.root, newer.root,
+                                                *between)
+                           .ok()) {
+        return refuse(ProblemKind::kCheckpoint, "not shown to be of the same history as the log's checkpoint");
+      }
+    }
+    return true;
+  }
+
+  absl::Status SignedByLog(const std::string& note) const {
+    absl::Status status = absl::UnauthenticatedError("not signed by a key of the policy");
+    for (const auto& keys : keys_) {
+      status = proof::VerifyCheckpoint(note, keys).status();
       if (status.ok()) break;
     }
     return status;
   }
-  bool HasLineOfLog(const proof::Note& note, const std::string& origin) const {
-    for (const auto& key : policy()->logs()) {
-      for (const auto& line : note.signatures) {
-        if (key.name() == origin && line.name == origin && line.key_id == key.key_id()) return true;
+  bool HasLineOfLog(const proof::Note& note) const {
+    return std::any_of(note.signatures.begin(), note.signatures.end(),
+                       [&](const auto& line) { return IsLineOfLog(line); });
+  }
+  bool IsLineOfLog(const proof::NoteSignature& line) const {
+    for (const auto& keys : keys_) {
+      for (const auto& [from, key] : keys.all()) {
+        if (line.name == key.name() && line.key_id == key.key_id()) return true;
       }
     }
     return false;
@@ -509,7 +664,7 @@ class Verifier {
       };
       const auto& logs = own_->logs();
       const auto& witnesses = own_->witnesses();
-      if (std::none_of(logs.begin(), logs.end(), is) &&
+      if (!IsLineOfLog(line) && std::none_of(logs.begin(), logs.end(), is) &&
           std::none_of(witnesses.begin(), witnesses.end(),
                        [&](const auto& witness) { return is(witness.key); })) {
         Add(ProblemKind::kBundle,
@@ -573,8 +728,8 @@ class Verifier {
     } else if (readable) {
       connected = IsConsistent(cosigned, *read, told.checkpoint, place());
     }
-    if (policy() != nullptr && HasLineOfLog(*note, told.origin)) {
-      const absl::Status signature = SignedByLog(cosigned.checkpoint(), told.origin);
+    if (policy() != nullptr && HasLineOfLog(*note)) {
+      const absl::Status signature = SignedByLog(cosigned.checkpoint());
       if (!signature.ok()) Add(ProblemKind::kCheckpoint, Str(place(), ToStd(signature.message())));
     }
     if (policy() == nullptr) return;
@@ -639,7 +794,10 @@ class Verifier {
       AddAt(ProblemKind::kMalformedEntry, position, std::string(ToStd(parsed.message())));
       return;
     }
-    if (case_id_ && header.case_id() != case_id_->view()) {
+    const bool erasure = IsControl(header) && header.type() == log::kErasedType;
+    if (erasure) {
+      ReadErasure(header, position);
+    } else if (case_id_ && header.case_id() != case_id_->view()) {
       AddAt(ProblemKind::kBundle, position, "it is not of the case that the bundle names");
     }
     if (header.order() <= last_order_) {
@@ -662,6 +820,29 @@ class Verifier {
     }
     ReadSections(event, header, position);
     ReadKnown(event, header, position);
+  }
+
+  // What tells the reader that something of the case is gone.
+  void ReadErasure(const event::v1::Header& header, Position position) {
+    event::v1::Erased erased;
+    const auto named = ReadErased(header.control(), position);
+    if (!named.ok() || !erased.ParseFromString(header.control())) {
+      AddAt(ProblemKind::kErasure, position, std::string(ToStd(named.status().message())));
+      return;
+    }
+    if (case_id_ && erased.fence() != FenceOf(*case_id_).view()) {
+      AddAt(ProblemKind::kBundle, position, "it is an erasure of another case than the bundle names");
+    }
+    BundleReport::Erasure& told = report_.erasures.emplace_back();
+    told = {.origin = origin_, .position = position, .legal_basis = erased.legal_basis(),
+            .requested_by = erased.requested_by(), .confirmed_by = erased.confirmed_by()};
+    for (const auto& entry : erased.entries()) {
+      if (entry.leaf()) {
+        ++told.entries;
+      } else {
+        told.sections += static_cast<uint64_t>(entry.sections_size());
+      }
+    }
   }
 
   void ReadGenesis(const event::v1::Header& header, Position position) {
@@ -789,6 +970,7 @@ class Verifier {
 
   // Of the log under way.
   std::string origin_;
+  std::vector<proof::LogKeys> keys_;  // of each first key that the policy lists
   Position received_;  // so many entries the agency of known_to says to have received
   Position last_cosigned_;
   std::vector<std::pair<std::string, Position>> counted_;  // by name within the policy

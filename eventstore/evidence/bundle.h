@@ -40,14 +40,19 @@ struct BundleOptions {
   std::vector<BundleEntry> entries;  // held here; in any order
   SectionSet open;                   // of these kinds, what the reader may open; empty: none
   SecretFn secret;
-  std::map<std::string, proof::VerifierKey, std::less<>> keys;  // by origin
+  // By origin: the first key of each log; what it changed to since is read from the log.
+  std::map<std::string, proof::VerifierKey, std::less<>> keys;
   std::vector<proof::VerifierKey> witnesses;
   // "What that agency had received by then": only entries covered by its cosignatures of `known_at`
   // or earlier and disclosed to it are taken, and those cosignatures are put in; of its own logs,
   // what they recorded by then. Only sections that were disclosed to it are opened.
   std::string known_to;
   std::optional<absl::Time> known_at;
+  // Of a case: also the Erased of logs of which no chosen entry is left. Those of the chosen entries' logs are always
+  // put in.
+  bool all_erasures = false;
 };
+// An entry whose leaf is erased is left out; the Erased that names it is in.
 // FailedPrecondition: a key of an origin is not known. NotFound: an entry is withheld; nothing is
 // left of the entries; or a place that must be proven is hidden (anchor.h). InvalidArgument: an
 // entry is of another case, or the bundle would be larger than a bundle may be. DataLoss: the store
@@ -79,6 +84,17 @@ struct BundleReport {
     bool quorum = false;  // of witnesses whose word covers all its events here
   };
   std::vector<Log> logs;  // as in the bundle
+  // That something is gone, who said so and why: one Erased each. They count among `events`.
+  struct Erasure {
+    std::string origin;
+    Position position;
+    uint64_t entries = 0;   // erased with all they held
+    uint64_t sections = 0;  // of entries that stay
+    std::string legal_basis;
+    std::string requested_by;
+    std::string confirmed_by;
+  };
+  std::vector<Erasure> erasures;
   bool own_policy = false;
   std::vector<Problem> problems;  // at most kMaxProblems
   uint64_t problems_left_out = 0;

@@ -68,6 +68,10 @@ class Exporter {
     POLKU_RETURN_IF_ERROR(WriteLeaves());
     POLKU_RETURN_IF_ERROR(WriteUpperTiles());
     POLKU_ASSIGN_OR_RETURN(const std::string note, CosignedNote());
+    if (new_key_) {
+      POLKU_RETURN_IF_ERROR(ReplaceFile(PathOf(options_.directory, kPublicKey),
+                                        Str(Key().Format(), "\n"), kMode));
+    }
     POLKU_RETURN_IF_ERROR(
         ReplaceFile(PathOf(options_.directory, kCheckpoint), note, kMode));
     RemoveSuperseded(from);
@@ -88,7 +92,7 @@ class Exporter {
     POLKU_ASSIGN_OR_RETURN(const auto note, options_.engine->ReadCheckpoint(options_.log, size_));
     if (!note) return Error(absl::StatusCode::kDataLoss, options_.origin, ": no checkpoint is stored");
     note_ = *note;
-    POLKU_ASSIGN_OR_RETURN(checkpoint_, proof::VerifyCheckpoint(note_, options_.key));
+    POLKU_ASSIGN_OR_RETURN(checkpoint_, proof::VerifyCheckpoint(note_, options_.keys));
     if (checkpoint_.size != size_) {
       return Error(absl::StatusCode::kDataLoss, options_.origin, ": the newest checkpoint is for ",
                    checkpoint_.size.value(), " entries, the log has ", size_.value(),
@@ -103,6 +107,8 @@ class Exporter {
     return absl::OkStatus();
   }
 
+  const proof::VerifierKey& Key() const { return options_.keys.For(size_); }
+
   // The size up to which the directory is said to be exported.
   absl::StatusOr<Position> PrepareDirectory() {
     const std::string& directory = options_.directory;
@@ -111,20 +117,23 @@ class Exporter {
     POLKU_RETURN_IF_ERROR(MakeDirectories(directory));
     if (fresh) {
       POLKU_RETURN_IF_ERROR(
-          ReplaceFile(PathOf(directory, kPublicKey), Str(options_.key.Format(), "\n"), kMode));
+          ReplaceFile(PathOf(directory, kPublicKey), Str(Key().Format(), "\n"), kMode));
       return Position(0);
     }
     const auto key = ReadFile(PathOf(directory, kPublicKey), kMaxKeyFileBytes);
     if (!key.ok()) return NotAnExport(directory, "is not empty and not an export");
-    if (TrimEnd(*key) != options_.key.Format()) {
+    const auto& keys = options_.keys.all();
+    if (std::none_of(keys.begin(), keys.end(),
+                     [&](const auto& one) { return TrimEnd(*key) == one.second.Format(); })) {
       return NotAnExport(directory, "is an export of another log, or made with another key");
     }
+    new_key_ = TrimEnd(*key) != Key().Format();
     const auto note = ReadFile(PathOf(directory, kCheckpoint), proof::kMaxNoteBytes);
     // Killed before its first checkpoint: what is there is compared while it is gone through again.
     if (absl::IsNotFound(note.status())) return Position(0);
     if (!note.ok()) return note.status();
     POLKU_ASSIGN_OR_RETURN(const proof::Checkpoint exported,
-                           proof::VerifyCheckpoint(*note, options_.key));
+                           proof::VerifyCheckpoint(*note, options_.keys));
     if (exported.size > size_) {
       return Error(absl::StatusCode::kFailedPrecondition, directory, " has ", exported.size.value(),
                    " entries, the log only ", size_.value(),
@@ -265,6 +274,7 @@ class Exporter {
   const ExportOptions& options_;
   log::TreeReader tree_;
   Position size_;
+  bool new_key_ = false;  // the directory has an earlier one
   std::string note_;
   proof::Checkpoint checkpoint_;
   uint64_t next_ = 0;

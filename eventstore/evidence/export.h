@@ -12,6 +12,7 @@
 #include "eventstore/evidence/verify.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/proof/checkpoint.h"
+#include "eventstore/proof/log_keys.h"
 
 namespace polku::evidence {
 
@@ -19,7 +20,8 @@ struct ExportOptions {
   log::Engine* engine = nullptr;  // borrowed
   LogNumber log;
   std::string origin;
-  proof::VerifierKey key;
+  // Of the log. Its newest key signed the checkpoint that is exported, and is the one in `log.pub`.
+  proof::LogKeys keys;
   std::string directory;  // must not exist, or be an export of the same log: then it is brought up to date
   std::function<void(uint64_t done, uint64_t total)> progress = {};
 };

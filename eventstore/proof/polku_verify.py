@@ -31,6 +31,9 @@ MAX_LEAF, MAX_SECTION, MAX_HASHES = 65535, 1 << 20, 64
 TILE_WIDTH, HASH_BYTES = 256, 32
 LEAF_PREFIX = b"polku/leaf/v1\0"
 GENESIS = "polku.event.v1.Genesis"
+ERASED, KEY_CHANGED, USE_SIGNING = "polku.event.v1.Erased", "polku.event.v1.KeyChanged", 1
+DISCLOSED, MAX_OPENED = "polku.access.v1.Disclosed", 2048
+TIER_SECTIONS, TIER_ENTRIES, MAX_ERASED = 1, 2, 4096
 SECTION_KINDS = {1: "service", 2: "identity", 3: "social", 4: "health", 5: "payment"}
 
 
@@ -342,6 +345,12 @@ class Policy:
         needed, members = self.groups[name]
         return sum(self.reached(member, cosigners) for member in members) >= needed
 
+    @staticmethod
+    def of(log_key):
+        policy = Policy()
+        policy.logs, policy.quorum = [log_key], "none"
+        return policy
+
     def without_witnesses(self):
         policy = Policy()
         policy.logs, policy.quorum = self.logs, "none"
@@ -351,15 +360,17 @@ class Policy:
         """Whether these witnesses, by their names within the policy, are the quorum."""
         return self.reached(self.quorum, witnesses)
 
-    def check(self, note, needs_log=True):
+    def check(self, note, needs_log=True, log_keys=None):
         """Verifies a checkpoint note: signed by a listed log whose name is the origin (`needs_log`), and every
-        line of a listed witness. Refused when a line of a known key does not verify (signed-note "Signatures")."""
+        line of a listed witness. Refused when a line of a known key does not verify (signed-note "Signatures").
+        `log_keys`: a function from a size to the keys that sign checkpoints of it, in place of those listed."""
         try:
             checkpoint = parse_checkpoint(note)
         except Unreadable as error:
             raise Refused("checkpoint", f"malformed: {error}") from None
         log_key, cosigned, witnesses = None, {}, set()
-        keys = [(key, None) for key in self.logs] + [(key, name) for name, key in self.witnesses.items()]
+        logs = self.logs if log_keys is None else log_keys(checkpoint.size)
+        keys = [(key, None) for key in logs] + [(key, name) for name, key in self.witnesses.items()]
         for line in checkpoint.signatures:
             for key, witness in keys:
                 if (key.name, key.id) != (line.name, line.id):
@@ -581,7 +592,7 @@ def agency_of_witness(key_name):
 # ---- Entries (FORMAT.md "Leaf", "Sections"; event.proto) ---------------------------------------
 
 Header = namedtuple("Header", "event_id type author_agency author_official case_id case_revision "
-                              "recorded_at_us order causes schema_hash commitments disclosures control")
+                              "recorded_at_us order causes schema_hash commitments disclosures control later corrects")
 
 
 def read_varint(data, at):
@@ -655,11 +666,20 @@ HEADER = {1: ("event_id", "bytes"), 2: ("type", "text"), 3: ("author_agency", "t
           4: ("author_official", "text"), 5: ("case_id", "bytes"), 6: ("case_revision", "number"),
           7: ("recorded_at_us", "number"), 8: ("order", "number"), 9: ("causes", "bytes*"),
           10: ("schema_hash", "bytes"), 11: ("commitments", "bytes*"), 12: ("disclosures", "bytes*"),
-          13: ("control", "bytes")}
+          13: ("control", "bytes"), 14: ("later", "bytes*"), 15: ("corrects", "bytes")}
 CAUSE = {1: ("origin", "text"), 2: ("position", "number"), 3: ("leaf_hash", "bytes")}
 COMMITMENT = {1: ("kind", "number"), 2: ("commitment", "bytes")}
 DISCLOSURE = {1: ("receiver", "text"), 2: ("sections", "number*"), 3: ("agreement_position", "number"),
               4: ("number", "number")}
+
+
+LATER = {1: ("receiver", "text"), 2: ("agreement_position", "number"), 3: ("entries", "bytes*")}
+OPENED_ENTRY = {1: ("position", "number"), 2: ("sections", "number*")}
+CHANGED_KEY = {1: ("use", "number"), 2: ("old_key", "bytes"), 3: ("new_key", "bytes"), 4: ("reason", "text"),
+               5: ("holder", "text"), 6: ("compromised", "number")}
+ERASED_CONTENT = {1: ("erasure_id", "bytes"), 2: ("tier", "number"), 3: ("entries", "bytes*"), 4: ("legal_basis", "text"),
+                  5: ("requested_by", "text"), 6: ("confirmed_by", "text"), 7: ("fence", "bytes")}
+ERASED_ENTRY = {1: ("position", "number"), 2: ("sections", "number*"), 3: ("leaf", "number")}
 
 
 def ascending(values):
@@ -675,10 +695,19 @@ def header_faults(h):
     yield len(h.author_official.encode()) <= 255, "author_official is longer than 255 bytes"
     if h.control:
         yield not (h.case_id or h.case_revision or kinds), "a control entry with a case or sections"
+        yield not (h.later or h.corrects), "a control entry that opens or corrects others"
     else:
         yield len(h.case_id) == 16 and h.case_revision >= 1, "neither a control entry nor of a case"
     yield 1 <= h.order < 1 << 63, "order is not from 1 to 2^63"
     yield len(h.schema_hash) in (0, 32), "schema_hash has not 32 bytes"
+    yield len(h.corrects) in (0, 16), "corrects has not 16 bytes"
+    yield (h.type == DISCLOSED) == bool(h.later), "only a later disclosure opens entries, and it must"
+    for later in h.later:
+        entries = later["entries"]
+        yield (1 <= len(later["receiver"].encode()) <= 255 and 1 <= len(entries) <= MAX_OPENED
+               and ascending([e["position"] for e in entries])
+               and all(e["position"] < 1 << 62 and ascending([0] + e["sections"])
+                       and all(k <= 255 for k in e["sections"]) for e in entries)), "malformed later disclosure"
     yield all(c["origin"] and len(c["leaf_hash"]) == 32 for c in h.causes), "a malformed cause"
     yield (ascending(kinds) and len(kinds) <= 16 and all(1 <= k <= 255 for k in kinds)
            and all(len(c["commitment"]) == 32 for c in h.commitments)), "malformed commitments"
@@ -696,6 +725,10 @@ def parse_leaf(leaf):
         fields = collect(leaf[start:], HEADER)
         for name, shape in (("causes", CAUSE), ("commitments", COMMITMENT), ("disclosures", DISCLOSURE)):
             fields[name] = [collect(part, shape) for part in fields[name]]
+        # A message that stands there twice is the two, joined (protobuf).
+        fields["later"] = [collect(b"".join(fields["later"]), LATER)] if fields["later"] else []
+        for later in fields["later"]:
+            later["entries"] = [collect(part, OPENED_ENTRY) for part in later["entries"]]
     except Unreadable as error:
         raise Refused("malformed-entry", f"the header is malformed: {error}") from None
     header = Header(**fields)
@@ -703,6 +736,29 @@ def parse_leaf(leaf):
         if not holds:
             raise Refused("malformed-entry", f"the header is malformed: {what}")
     return header
+
+
+def parse_erased(control, position):
+    """event.proto Erased at that position: what it names, or why it is refused."""
+    try:
+        erased = collect(control, ERASED_CONTENT)
+        erased["entries"] = [collect(part, ERASED_ENTRY) for part in erased["entries"]]
+    except Unreadable as error:
+        raise Refused("erasure", f"an Erased that cannot be read: {error}") from None
+    entries = erased["entries"]
+    positions = [entry["position"] for entry in entries]
+    if not (1 <= len(entries) <= MAX_ERASED and ascending([0] + positions) and positions[-1] < position
+            and len(erased["erasure_id"]) == 16 and len(erased["fence"]) == 32
+            and erased["tier"] in (TIER_SECTIONS, TIER_ENTRIES)
+            and all((entry["leaf"] or entry["sections"]) and ascending([0] + entry["sections"])
+                    and all(kind <= 255 for kind in entry["sections"])
+                    and (not entry["leaf"] or erased["tier"] == TIER_ENTRIES) for entry in entries)):
+        raise Refused("erasure", "an Erased that is not of its form")
+    return erased
+
+
+def fence_of(case_id):
+    return hashlib.sha256(b"polku/fence/v1\0" + case_id).digest()
 
 
 def lp32(data):
@@ -810,7 +866,10 @@ class Schemas:
 OPENED = {"kind": "uint", "secret": "bytes", "plaintext": "bytes"}
 EVENT = {"position": "uint", "leaf": "bytes", "inclusion": ["bytes"], "opened": [OPENED]}
 COSIGNED = {"checkpoint": "string", "consistency": ["bytes"]}
-LOG = {"origin": "string", "checkpoint": "string", "events": [EVENT], "cosigned": [COSIGNED]}
+KEY_CHANGE = {"position": "uint", "leaf": "bytes", "checkpoint": "string", "inclusion": ["bytes"],
+              "consistency": ["bytes"]}
+LOG = {"origin": "string", "checkpoint": "string", "events": [EVENT], "cosigned": [COSIGNED],
+       "key_changes": [KEY_CHANGE]}
 BUNDLE = {"format": "string", "made_by": "string", "made_at": "string", "case_id": "string",
           "policy": "string", "logs": [LOG], "schemas": [{"file_descriptor_set": "bytes"}],
           "known_to": {"agency": "string", "at": "string"}}
@@ -881,6 +940,8 @@ class BundleCheck:
         self.schemas, self.opened_schemas = {}, set()  # SHA-256 -> Schemas
         self.headers, self.leaves = [], {}  # (origin, position, header); (origin, position) -> leaf hash
         self.events = self.sections = 0
+        self.erasures = []
+        self.chains = []  # of the log under way: of each first key [(first position it signs, key), ...]
 
     def problem(self, kind, origin, position, what):
         self.report.problem(kind, origin, position, what)
@@ -903,6 +964,8 @@ class BundleCheck:
         for digest in set(self.schemas) - self.opened_schemas:
             self.problem("schema", None, None, f"the schema {digest.hex()} belongs to no opened event here")
         self.report.facts.update(events=self.events, sections=self.sections, logs=logs)
+        if self.erasures:
+            self.report.facts["erasures"] = self.erasures
 
     def check_frame(self):
         """What stands around the logs. made_by and made_at are claims, but must have their form."""
@@ -953,6 +1016,7 @@ class BundleCheck:
         fact = {"origin": origin, "events": len(log["events"])}
         if not is_origin_name(origin):
             self.problem("bundle", origin, None, "its origin is not the name of a service")
+        self.read_keys(log)
         verdict = self.attempt(origin, None, self.check_note, origin, log["checkpoint"])
         positions = [event["position"] for event in log["events"]]
         if not positions or not ascending(positions):
@@ -982,21 +1046,85 @@ class BundleCheck:
                     key=verdict.log_key.vkey, cosigned=latest_times(witnessed))
         return fact
 
+    def keys_for(self, size):
+        """Of each chain the key that signs checkpoints of that size (README "Changed keys")."""
+        return [[key for first, key in chain if first == 0 or first < size][-1] for chain in self.chains]
+
+    def read_keys(self, log):
+        """The keys of the policy for this log, and those that the bundle's changes of keys lead to from one of them."""
+        self.chains = [[(0, key)] for key in self.policy.logs if key.name == log["origin"]]
+        if not self.chains or not log["key_changes"]:
+            return
+        followed = self.chains[0]
+        for chain in self.chains:
+            try:
+                Policy.of(chain[0][1]).check(log["key_changes"][0]["checkpoint"])
+                followed = chain
+            except Refused:
+                pass
+        for change in log["key_changes"]:
+            if self.attempt(log["origin"], change["position"], self.check_key_change, log, change, followed) is None:
+                return
+
+    def check_key_change(self, log, change, chain):
+        """One change, vouched for by the key before; the chain grown by its key."""
+        origin, position, (since, before) = log["origin"], change["position"], chain[-1]
+        last = Policy.of(before).check(change["checkpoint"]).checkpoint
+        if last.origin != origin or last.size != position + 1:
+            raise Refused("checkpoint", "a change of the log's key whose checkpoint does not end with it")
+        if self.own:
+            self.check_named(last, chain)
+        check_hashes(change["inclusion"])
+        check_inclusion(position, last.size, leaf_hash(change["leaf"]), change["inclusion"], last.root)
+        header = parse_leaf(change["leaf"])
+        try:
+            content = collect(header.control, CHANGED_KEY) if header.type == KEY_CHANGED else {"use": 0}
+        except Unreadable as error:
+            raise Refused("checkpoint", f"a change of the log's key that cannot be read: {error}") from None
+        if content["use"] != USE_SIGNING:
+            raise Refused("checkpoint", "the entry changes no signing key")
+        known = [key.public for _, key in chain]
+        if (content["holder"] or content["old_key"] != before.public or len(content["new_key"]) != 32
+                or content["new_key"] in known or position == 0 or position < since
+                or len(content["reason"].encode()) > 1000 or re.search(r"[\x00-\x1f\x7f]", content["reason"])):
+            raise Refused("checkpoint", "a change of the log's key that does not follow from the key before")
+        main = parse_checkpoint_or_none(log["checkpoint"])
+        if main:
+            older, newer = sorted((last, main), key=lambda c: c.size)
+            check_hashes(change["consistency"])
+            try:
+                check_consistency(older.size, newer.size, older.root, newer.root, change["consistency"])
+            except Refused as refusal:
+                raise Refused("checkpoint", f"a change of the log's key of another history: {refusal}") from None
+        typed = bytes([USE_CHECKPOINT]) + content["new_key"]
+        key_id = hashlib.sha256(origin.encode() + b"\n" + typed).digest()[:4]
+        vkey = f"{origin}+{key_id.hex()}+{base64.b64encode(typed).decode()}"
+        chain.append((position + 1, Key(origin, key_id, USE_CHECKPOINT, content["new_key"], vkey)))
+        return True
+
+    def check_named(self, checkpoint, *chains):
+        """Every line is by a key that the bundle names."""
+        named = {(key.name, key.id) for key in self.own.logs + list(self.own.witnesses.values())}
+        named |= {(key.name, key.id) for chain in list(chains) + self.chains for _, key in chain}
+        if any((line.name, line.id) not in named for line in checkpoint.signatures):
+            raise Refused("bundle", "a checkpoint has a line by a key that the bundle does not name")
+
     def check_note(self, origin, note, needs_log=True):
         """A checkpoint of this log, by the reader's policy; the bundle's own names the keys of all its lines, and
         lines of cosigned checkpoints (not `needs_log`) must verify by it, too."""
-        verdict = self.policy.check(note, needs_log)
+        verdict = self.policy.check(note, needs_log, self.keys_for)
         if verdict.checkpoint.origin != origin:
             raise Refused("checkpoint", "the checkpoint is of another log")
+        ever = {(key.name, key.id) for chain in self.chains for _, key in chain}
+        if verdict.log_key is None and any((line.name, line.id) in ever for line in verdict.checkpoint.signatures):
+            raise Refused("checkpoint", "signed by a key of the log that signs no checkpoint of that size")
         if self.own:
             if not needs_log:
-                self.own.check(note, needs_log)
+                self.own.check(note, needs_log, self.keys_for)
             mine = {key.public for key in self.policy.logs if key.name == origin}
             if not {key.public for key in self.own.logs if key.name == origin} <= mine:
                 raise Refused("checkpoint", "the bundle names another key for this log than the policy given")
-            named = {(key.name, key.id) for key in self.own.logs + list(self.own.witnesses.values())}
-            if any((line.name, line.id) not in named for line in verdict.checkpoint.signatures):
-                raise Refused("bundle", "a checkpoint has a line by a key that the bundle does not name")
+            self.check_named(verdict.checkpoint)
         return verdict
 
     def check_cosigned(self, origin, cosigned, main):
@@ -1004,7 +1132,7 @@ class BundleCheck:
         origin signed: so this note needs the witness's line alone."""
         verdict = self.check_note(origin, cosigned["checkpoint"], needs_log=False)
         other = verdict.checkpoint
-        if not (verdict.cosigned or self.own and self.own.check(cosigned["checkpoint"], False).cosigned):
+        if not (verdict.cosigned or self.own and self.own.check(cosigned["checkpoint"], False, self.keys_for).cosigned):
             raise Refused("cosignature", f"the checkpoint of size {other.size} has no line of a known witness")
         older, newer = sorted((other, main), key=lambda c: c.size)
         check_hashes(cosigned["consistency"])
@@ -1025,7 +1153,9 @@ class BundleCheck:
         if header is None:
             return None
         self.headers.append((origin, position, header))
-        if self.bundle["case_id"] and header.case_id.hex() != self.bundle["case_id"]:
+        if header.control and header.type == ERASED:
+            self.attempt(origin, position, self.check_erasure, origin, position, header)
+        elif self.bundle["case_id"] and header.case_id.hex() != self.bundle["case_id"]:
             self.problem("bundle", origin, position, "the event is not of the case that the bundle names")
         if event["opened"] and header.schema_hash:
             self.opened_schemas.add(header.schema_hash)
@@ -1036,6 +1166,19 @@ class BundleCheck:
         for opened in event["opened"]:
             self.attempt(origin, position, self.check_section, origin, header, opened)
         return header
+
+    def check_erasure(self, origin, position, header):
+        """event.proto Erased: what says that something of the case is gone, by whom and why."""
+        erased = parse_erased(header.control, position)
+        entries = erased["entries"]
+        self.erasures.append({
+            "origin": origin, "position": position, "entries": sum(1 for e in entries if e["leaf"]),
+            "sections": sum(len(e["sections"]) for e in entries if not e["leaf"]),
+            "legal_basis": erased["legal_basis"], "requested_by": erased["requested_by"],
+            "confirmed_by": erased["confirmed_by"]})
+        case_id = self.bundle["case_id"]
+        if case_id and re.fullmatch(r"[0-9a-f]{32}", case_id) and erased["fence"] != fence_of(bytes.fromhex(case_id)):
+            raise Refused("bundle", "it is an erasure of another case than the bundle names")
 
     def check_sequence(self, origin, entries):
         """FORMAT.md "Leaf", event.proto: Genesis at position 0 alone, `order` rising, a case's revisions 1, 2, 3 …"""
@@ -1088,6 +1231,13 @@ class BundleCheck:
                 given = [d["sections"] for d in header.disclosures if d["receiver"] == agency]
                 if not given or not set(opened) <= set(given[0]):
                     self.problem("known-to", origin, position, f"it, or a section opened here, was not disclosed to {agency}")
+
+
+def parse_checkpoint_or_none(note):
+    try:
+        return parse_checkpoint(note)
+    except Unreadable:
+        return None
 
 
 def check_hashes(hashes):

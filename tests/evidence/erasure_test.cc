@@ -1,8 +1,14 @@
 // What was erased is explained by exactly one Erased, what was opened later by a later disclosure, and a log whose
 // signing key changed by the key before; anything else is a problem, on any engine.
+#include <sys/wait.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <set>
 
+#include "eventstore/evidence/bundle.h"
+#include "eventstore/evidence/export.h"
 #include "eventstore/evidence/verify.h"
 #include "eventstore/log/key_history.h"
 #include "eventstore/log/memory_engine.h"
@@ -525,6 +531,207 @@ TEST_P(Erasure, ForksOfEachKeyAreJudgedByTheKeyOfTheirSize) {
   EXPECT_THAT(report.problems[1].what, HasSubstr("signed two histories"));
   EXPECT_THAT(report.problems[2].what, HasSubstr("proves no fork"));
 }
+
+// ---- Bundles and exports of such a log ----
+
+// What the second verifier, which shares no code, says of the same file: its exit code.
+int PolkuVerify(const v1::Bundle& bundle) {
+  const rocks::TempDirectory directory;
+  const std::string file = directory.path() + "/bundle.json";
+  std::ofstream(file) << FormatBundle(bundle);
+  const char* source = std::getenv("POLKU_SOURCE_DIR");
+  const std::string command = Str("python3 -I ", source == nullptr ? "." : source,
+                                  "/eventstore/proof/polku_verify.py bundle ", file, " > ",
+                                  directory.path(), "/out");
+  const int status = std::system(command.c_str());
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+class ErasureBundle : public Erasure {
+ protected:
+  // Of case 4, from Oulu's log as `own` holds it.
+  BundleOptions OptionsOf(StoreWorld& own) {
+    BundleOptions options;
+    options.engine = &own.engine();
+    options.made_by = own.origin();
+    options.made_at = absl::FromUnixSeconds(1'741'100'000);
+    options.case_id = StoreWorld::CaseOf(5);
+    const LogNumber number = &own == &oulu_ ? kOwnLog : kReplica;
+    for (uint64_t position = 4; position <= 90; position += 9) {
+      options.entries.push_back({number, Position(position)});
+    }
+    options.keys = OptionsFor(own).keys;
+    return options;
+  }
+  static BundleReport Judged(const v1::Bundle& bundle) {
+    const auto report = VerifyBundle(bundle, nullptr);
+    EXPECT_THAT(report, IsOk());
+    // Two programs that share no code agree.
+    EXPECT_EQ(PolkuVerify(bundle), report->problems.empty() ? 0 : 5);
+    return report.value_or(BundleReport());
+  }
+  static Places PlacesIn(const v1::Bundle& bundle) {
+    Report report;
+    report.problems = Judged(bundle).problems;
+    return PlacesOf(report);
+  }
+};
+
+TEST_P(ErasureBundle, TellsWhatWasErasedByWhomAndWhy) {
+  const Parts parts = {{Position(4), kBoth, true}, {Position(13), kBoth, true}};
+  const Parts sections = {{Position(22), kHealth, false}};
+  const Position of_entries = oulu_.AppendErased(parts, StoreWorld::CaseOf(5));
+  const Position of_sections = oulu_.AppendErased(sections, StoreWorld::CaseOf(5));
+  oulu_.AppendErased(One(kBoth, true, 5), StoreWorld::CaseOf(6));
+  oulu_.Apply(kOwnLog, parts);
+  oulu_.Apply(kOwnLog, sections);
+  oulu_.ReplicateTo(kela_);
+  kela_.Apply(kReplica, parts);
+  for (StoreWorld* own : {&oulu_, &kela_}) {
+    BundleOptions options = OptionsOf(*own);
+    // Of those that Kela holds none is left out but the erased.
+    if (own == &kela_) {
+      std::erase_if(options.entries,
+                    [](const BundleEntry& entry) { return entry.position.value() % 3 == 0; });
+    }
+    const size_t asked = options.entries.size();
+    const auto bundle = MakeBundle(options);
+    ASSERT_OK(bundle);
+    const BundleReport report = Judged(*bundle);
+    EXPECT_THAT(report.problems, IsEmpty());
+    EXPECT_EQ(report.events, asked - 2 + 2) << "without two entries, with two that say so";
+    ASSERT_THAT(report.erasures, SizeIs(2));
+    EXPECT_EQ(report.erasures[0].position, of_entries);
+    EXPECT_EQ(report.erasures[0].entries, 2u);
+    EXPECT_EQ(report.erasures[0].legal_basis, "28.1 § 2 k.");
+    EXPECT_EQ(report.erasures[0].requested_by, "o-1");
+    EXPECT_EQ(report.erasures[0].confirmed_by, "o-2");
+    EXPECT_EQ(report.erasures[1].position, of_sections);
+    EXPECT_EQ(report.erasures[1].sections, 1u);
+  }
+}
+
+TEST_P(ErasureBundle, OfACaseOfWhichNothingIsLeftTellsThat) {
+  Parts parts;
+  for (uint64_t position = 4; position <= 90; position += 9) parts.push_back({Position(position), kBoth, true});
+  oulu_.AppendErased(parts, StoreWorld::CaseOf(5));
+  oulu_.Apply(kOwnLog, parts);
+  BundleOptions options = OptionsOf(oulu_);
+  options.entries.clear();
+  EXPECT_THAT(MakeBundle(options), testing::StatusIs(absl::StatusCode::kNotFound));
+  options.all_erasures = true;
+  const auto bundle = MakeBundle(options);
+  ASSERT_OK(bundle);
+  const BundleReport report = Judged(*bundle);
+  EXPECT_THAT(report.problems, IsEmpty());
+  ASSERT_THAT(report.erasures, SizeIs(1));
+  EXPECT_EQ(report.erasures[0].entries, parts.size());
+}
+
+TEST_P(ErasureBundle, AnErasureOfAnotherCaseDoesNotBelongInIt) {
+  const Position other = oulu_.AppendErased(One(kBoth, false), StoreWorld::CaseOf(6));
+  const Position ours = oulu_.AppendErased(One(kBoth, true, 13), StoreWorld::CaseOf(5));
+  oulu_.Apply(kOwnLog, One(kBoth, true, 13));
+  BundleOptions options = OptionsOf(oulu_);
+  auto bundle = MakeBundle(options);
+  ASSERT_OK(bundle);
+  ASSERT_THAT(Judged(*bundle).erasures, SizeIs(1));
+  // As if it were one of this case.
+  options.case_id.reset();
+  options.entries.push_back({kOwnLog, other});
+  bundle = MakeBundle(options);
+  ASSERT_OK(bundle);
+  bundle->set_case_id(FormatCaseId(StoreWorld::CaseOf(5)));
+  EXPECT_THAT(PlacesIn(*bundle), ElementsAre(std::pair(ProblemKind::kBundle, other.value())));
+  EXPECT_LT(other, ours);
+}
+
+TEST_P(ErasureBundle, ALogWhoseKeyChangedVerifiesFromItsFirstKey) {
+  oulu_.ChangeSigningKey();
+  oulu_.Append(9);
+  oulu_.ChangeSigningKey();
+  oulu_.Append(9);
+  oulu_.ReplicateTo(kela_);
+  for (StoreWorld* own : {&oulu_, &kela_}) {
+    const auto bundle = MakeBundle(OptionsOf(*own));
+    if (own == &kela_ && absl::IsNotFound(bundle.status())) continue;  // withheld entries are asked for
+    ASSERT_OK(bundle);
+    const BundleReport report = Judged(*bundle);
+    EXPECT_THAT(report.problems, IsEmpty());
+    ASSERT_THAT(bundle->logs(0).key_changes(), SizeIs(2));
+    EXPECT_THAT(bundle->policy(), HasSubstr(oulu_.first_signer().verifier().Format()));
+    EXPECT_THAT(bundle->policy(), ::testing::Not(HasSubstr(oulu_.signer().verifier().Format())));
+  }
+}
+
+TEST_P(ErasureBundle, AChangeOfKeyThatDoesNotFollowIsAProblem) {
+  const Position first = oulu_.ChangeSigningKey();
+  oulu_.Append(9);
+  const Position second = oulu_.ChangeSigningKey();
+  oulu_.Append(9);
+  const auto made = MakeBundle(OptionsOf(oulu_));
+  ASSERT_OK(made);
+  const auto changed = [&](const std::function<void(v1::LogEvidence&)>& act) {
+    v1::Bundle bundle = *made;
+    act(*bundle.mutable_logs(0));
+    const Places places = PlacesIn(bundle);
+    return places.empty() ? std::pair(ProblemKind::kUnreadable, uint64_t{0}) : places.front();
+  };
+  constexpr auto kCheckpoint = ProblemKind::kCheckpoint;
+  // Left out: what signed the checkpoint is nobody's.
+  EXPECT_EQ(changed([](auto& log) { log.clear_key_changes(); }).first, ProblemKind::kBundle);
+  EXPECT_EQ(changed([](auto& log) { log.mutable_key_changes()->DeleteSubrange(0, 1); }),
+            std::pair(kCheckpoint, second.value()));
+  EXPECT_EQ(changed([](auto& log) { log.mutable_key_changes()->SwapElements(0, 1); }),
+            std::pair(kCheckpoint, second.value()));
+  // Under a checkpoint that the new key signed.
+  EXPECT_EQ(changed([&](auto& log) {
+              auto* change = log.mutable_key_changes(0);
+              const auto checkpoint =
+                  proof::VerifyCheckpoint(change->checkpoint(), oulu_.first_signer().verifier());
+              change->set_checkpoint(oulu_.signer().Sign(*checkpoint));
+            }),
+            std::pair(kCheckpoint, first.value()));
+  EXPECT_EQ(changed([](auto& log) {
+              log.mutable_key_changes(0)->set_checkpoint(log.key_changes(1).checkpoint());
+            }),
+            std::pair(kCheckpoint, first.value()));
+  EXPECT_EQ(changed([](auto& log) { (*log.mutable_key_changes(1)->mutable_leaf())[20] ^= 1; }),
+            std::pair(ProblemKind::kInclusion, second.value()));
+  EXPECT_EQ(changed([](auto& log) { log.mutable_key_changes(0)->clear_inclusion(); }),
+            std::pair(ProblemKind::kInclusion, first.value()));
+  EXPECT_EQ(changed([](auto& log) {
+              auto* hashes = log.mutable_key_changes(0)->mutable_consistency();
+              (*hashes->Mutable(0))[0] ^= 1;
+            }),
+            std::pair(kCheckpoint, first.value()));
+}
+
+TEST_P(ErasureBundle, AnExportIsSignedByTheNewestKeyAndLeavesOutErasedEntries) {
+  const rocks::TempDirectory directory;
+  ExportOptions options{.engine = oulu_engine_.get(),
+                        .log = kOwnLog,
+                        .origin = oulu_.origin(),
+                        .keys = oulu_.first_signer().verifier(),
+                        .directory = directory.path() + "/tlog"};
+  ASSERT_OK(ExportTiles(options));
+  oulu_.AppendErased(One(kBoth, true));
+  oulu_.Apply(kOwnLog, One(kBoth, true));
+  oulu_.ChangeSigningKey();
+  oulu_.Append(300);
+  options.keys = *log::KeysOf(*oulu_engine_, kOwnLog, oulu_.first_signer().verifier());
+  const auto exported = ExportTiles(options);
+  ASSERT_OK(exported);
+  EXPECT_EQ(exported->bundles_left_out, 1u);
+  const proof::VerifierKey key = oulu_.signer().verifier();
+  const auto report = VerifyExport(options.directory, &key, {}, nullptr);
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  EXPECT_EQ(report->log.entries, oulu_.log().size().value());
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, ErasureBundle, ::testing::Bool(),
+                         [](const auto& tested) { return tested.param ? "RocksDb" : "Memory"; });
 
 INSTANTIATE_TEST_SUITE_P(Engines, Erasure, ::testing::Bool(),
                          [](const auto& tested) { return tested.param ? "RocksDb" : "Memory"; });

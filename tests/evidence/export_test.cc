@@ -36,7 +36,7 @@ class Export : public ::testing::Test {
     return {.engine = engine_.get(),
             .log = kOwnLog,
             .origin = oulu_.origin(),
-            .key = oulu_.signer().verifier(),
+            .keys = oulu_.first_signer().verifier(),
             .directory = directory_.path() + "/tlog"};
   }
   std::vector<std::string> Kinds() {
@@ -123,12 +123,12 @@ TEST_F(Export, AnotherLogsDirectoryIsLeftAlone) {
   const auto before = Files(Options().directory);
   ExportOptions other = Options();
   const auto signer = proof::Signer::Generate(oulu_.origin(), proof::KeyUse::kCheckpoint);
-  other.key = signer->verifier();
+  other.keys = signer->verifier();
   EXPECT_FALSE(ExportTiles(other).ok());
   const auto engine = log::MakeMemoryEngine();
   StoreWorld kela(*engine, kKelaCompensation);
   EXPECT_THAT(ExportTiles({.engine = engine.get(), .log = kOwnLog, .origin = kela.origin(),
-                           .key = kela.signer().verifier(), .directory = Options().directory}),
+                           .keys = kela.signer().verifier(), .directory = Options().directory}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("another log")));
   EXPECT_EQ(Files(Options().directory), before);
 
@@ -145,7 +145,7 @@ TEST_F(Export, AReplicaWithHiddenHashesIsRefusedAndSaysWhere) {
   oulu_.Append(40);
   oulu_.ReplicateTo(reader);  // everything but the Genesis is withheld from that agency
   EXPECT_THAT(ExportTiles({.engine = engine.get(), .log = LogNumber(1), .origin = oulu_.origin(),
-                           .key = oulu_.signer().verifier(), .directory = Options().directory}),
+                           .keys = oulu_.first_signer().verifier(), .directory = Options().directory}),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("withheld")));
 }
 
@@ -156,7 +156,7 @@ TEST_F(Export, ABundleWithAWithheldEntryIsLeftOut) {
   oulu_.ReplicateTo(kela);
   ASSERT_OK_AND_ASSIGN(const ExportResult result,
                        ExportTiles({.engine = engine.get(), .log = LogNumber(1), .origin = oulu_.origin(),
-                                    .key = oulu_.signer().verifier(), .directory = Options().directory}));
+                                    .keys = oulu_.first_signer().verifier(), .directory = Options().directory}));
   EXPECT_EQ(result.bundles_left_out, 2u);
   EXPECT_EQ(result.bundles_written, 0u);
   EXPECT_THAT(Kinds(), IsEmpty());

@@ -216,6 +216,32 @@ def genesis(log_key):
     return Entry(log_key.name, 0, kind="polku.event.v1.Genesis", control=control)
 
 
+def key_changed(origin, number, old, new, use=1, **more):
+    """The entry at `number` that puts the key `new` in the place of `old` (event.proto KeyChanged)."""
+    control = message(f1=use, f2=old.secret.public, f3=new.secret.public, f4="yearly", **more)
+    return Entry(origin, number, kind="polku.event.v1.KeyChanged", control=control)
+
+
+def erased(origin, number, case, entries, tier=2, **more):
+    """The entry at `number` that names (position, sections, leaf) as gone (event.proto Erased)."""
+    fields = dict(f1=b"r" * 16, f2=tier, f3=[message(f1=position, f2=list(kinds), f3=int(leaf))
+                                             for position, kinds, leaf in entries],
+                  f4="28.1 § 2 k.", f5="o-1", f6="o-2", f7=hashlib.sha256(b"polku/fence/v1\0" + case).digest())
+    fields.update(more)
+    return Entry(origin, number, kind="polku.event.v1.Erased", control=message(**dict(sorted(fields.items()))))
+
+
+def key_change_evidence(key_before, entries, position, main_size):
+    """KeyChange of a bundle whose log has a checkpoint of `main_size` entries."""
+    hashes = [pv.leaf_hash(entry.leaf) for entry in entries]
+    size = position + 1
+    small, large = sorted((size, main_size))
+    return {"position": str(position), "leaf": b64(entries[position].leaf),
+            "checkpoint": note(key_before, size, pv.tree_root(hashes[:size])),
+            "inclusion": [b64(h) for h in path(position, hashes[:size])],
+            "consistency": [b64(h) for h in consistency(small, hashes[:large])]}
+
+
 def descriptor_set():
     """polku.test.v1: Happened{string text = 1; repeated sint32 scores = 2; Kind kind = 3; Place place = 4}."""
     def a_field(name, number, kind, label=1, type_name=None):

@@ -777,6 +777,95 @@ class BundleTest(ToolTest):
             report = json.loads(self.run_tool("bundle", file, "--policy", self.policy, "--json", code=5 if want else 0))
             self.assertEqual([(p["kind"], p["position"]) for p in report["problems"]], want, (agency, seconds))
 
+    def changed_keys(self):
+        """A log whose key changed at 10 and at 20, with an erasure of the case at 30; its evidence, and its keys."""
+        second, third = maker.NamedKey(LOG.name, 1, maker.SecretKey(b"2" * 32)), maker.NamedKey(LOG.name, 1, maker.SecretKey(b"3" * 32))
+        self.entries[10] = maker.key_changed(LOG.name, 10, LOG, second)
+        self.entries[20] = maker.key_changed(LOG.name, 20, second, third)
+        self.entries[30] = maker.erased(LOG.name, 30, self.CASE, [(5, (), True), (6, (1, 4), True)])
+        log = maker.log_evidence(third, self.entries, chosen=(3, 7, 30), cosigners=[(W1, T0 + 100)])
+        log["key_changes"] = [maker.key_change_evidence(LOG, self.entries, 10, 40),
+                              maker.key_change_evidence(second, self.entries, 20, 40)]
+        return log, second, third
+
+    def test_keys_that_changed_are_followed_from_the_first(self):
+        log, second, third = self.changed_keys()
+        made = self.bundle(logs=[log])
+        report = json.loads(self.run_tool("bundle", self.write(made), "--policy", self.policy, "--json", code=0))
+        self.assertEqual(report["logs"][0]["key"], third.vkey)
+        self.assertEqual(report["erasures"], [{"origin": LOG.name, "position": 30, "entries": 2, "sections": 0,
+                                               "legal_basis": "28.1 § 2 k.", "requested_by": "o-1", "confirmed_by": "o-2"}])
+        self.run_tool("bundle", self.write(made), code=0)  # by its own policy, which names the first key
+        # A witness's word for a size of the second key's time.
+        hashes = [pv.leaf_hash(entry.leaf) for entry in self.entries]
+        log["cosigned"] = [{"checkpoint": maker.note(second, 15, pv.tree_root(hashes[:15]), [(W2, T0)]),
+                            "consistency": [maker.b64(h) for h in maker.consistency(15, hashes)]}]
+        self.run_tool("bundle", self.write(made), "--policy", self.policy, code=0)
+        log["cosigned"][0]["checkpoint"] = maker.note(LOG, 15, pv.tree_root(hashes[:15]), [(W2, T0)])
+        self.run_tool("bundle", self.write(made), "--policy", self.policy, code=5, expect=["PROBLEM checkpoint", "signs no checkpoint of that size"])
+
+    def test_a_change_of_key_that_does_not_follow_is_found(self):
+        def refused(act, *expect):
+            log, second, third = self.changed_keys()
+            act(log, second, third)
+            self.run_tool("bundle", self.write(self.bundle(logs=[log])), "--policy", self.policy, code=5, expect=expect)
+
+        def by_itself(log, second, third):  # the new key vouches for itself: anybody could
+            log["key_changes"][0] = maker.key_change_evidence(second, self.entries, 10, 40)
+        refused(by_itself, "PROBLEM checkpoint", "position 10")
+
+        def left_out(log, second, third):
+            del log["key_changes"][0]
+        refused(left_out, "PROBLEM checkpoint")
+
+        def none(log, second, third):
+            log["key_changes"] = []
+        refused(none, "PROBLEM checkpoint")
+
+        def other_leaf(log, second, third):
+            log["key_changes"][0]["leaf"] = maker.b64(maker.key_changed(LOG.name, 10, LOG, third).leaf)
+        refused(other_leaf, "PROBLEM inclusion", "position 10")
+
+        def no_change(log, second, third):  # an entry of the log, but none that changes its key
+            log["key_changes"][0] = maker.key_change_evidence(LOG, self.entries, 9, 40)
+        refused(no_change, "changes no signing key", "position 9")
+
+        def too_large(log, second, third):  # signed by the key before, but beyond its time
+            log["key_changes"][0]["checkpoint"] = maker.key_change_evidence(LOG, self.entries, 11, 40)["checkpoint"]
+        refused(too_large, "does not end with it")
+
+        def other_history(log, second, third):
+            log["key_changes"][1]["consistency"][0] = maker.b64(bytes(32))
+        refused(other_history, "another history", "position 20")
+
+    def test_changes_of_key_with_wrong_content_are_found(self):
+        second = maker.NamedKey(LOG.name, 1, maker.SecretKey(b"2" * 32))
+        for entry in (maker.key_changed(LOG.name, 10, W1, second), maker.key_changed(LOG.name, 10, LOG, LOG),
+                      maker.key_changed(LOG.name, 10, LOG, second, use=2), maker.key_changed(LOG.name, 10, LOG, second, f5="FI/X")):
+            self.entries[10] = entry
+            log = maker.log_evidence(second, self.entries, chosen=(3,), cosigners=[(W1, T0 + 100)])
+            log["key_changes"] = [maker.key_change_evidence(LOG, self.entries, 10, 40)]
+            self.run_tool("bundle", self.write(self.bundle(logs=[log])), "--policy", self.policy, code=5, expect=["PROBLEM checkpoint at " + LOG.name + " position 10"])
+
+    def test_an_erasure_of_another_case_or_form_is_found(self):
+        for number, (entry, kind) in enumerate((
+                (maker.erased(LOG.name, 30, b"d" * 16, [(5, (), True)]), "bundle"),
+                (maker.erased(LOG.name, 30, self.CASE, [(30, (), True)]), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(0, (), True)]), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(6, (), True), (5, (), True)]), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, []), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(5, (), False)]), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(5, (), True)], tier=1), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(5, (4, 1), False)]), "erasure"))):
+            with self.subTest(number):
+                self.entries[30] = entry
+                self.run_tool("bundle", self.write(self.bundle(logs=[self.evidence(chosen=(3, 30))])), "--policy", self.policy,
+                              code=5, expect=[f"PROBLEM {kind} at {LOG.name} position 30"])
+        # Another control entry is of no case.
+        self.entries[30] = maker.key_changed(LOG.name, 30, LOG, W1, use=2)
+        self.run_tool("bundle", self.write(self.bundle(logs=[self.evidence(chosen=(3, 30))])), "--policy", self.policy,
+                      code=5, expect=["PROBLEM bundle at " + LOG.name + " position 30"])
+
     def test_what_is_no_bundle(self):
         text = maker.bundle_text(self.bundle())
         for content in ("", "[]", "{}", text[:-3], text.replace("bundle/v1", "bundle/v2"), text.replace('"logs"', '"Logs"'),
