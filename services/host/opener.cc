@@ -28,13 +28,17 @@ absl::StatusOr<vault::SectionSecret> Opener::SecretOf(const log::EntryView& entr
     POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key, keys_.Get({case_id, blob.kind}));
     return vault::DeriveSectionSecret(key, entry.header->author_agency(), event_id, blob.kind);
   }
-  const auto key = keys_.Get({case_id, blob.kind, std::string(origin)});
-  if (key.ok()) return vault::UnwrapSecret(*key, commitment, blob.secret);
-  if (!absl::IsNotFound(key.status())) return key.status();
   // What `polku new-epoch` took over, and all that was wrapped before 2026-11-22, lies under the key without
-  // origin.
-  POLKU_ASSIGN_OR_RETURN(const vault::CaseKey older, keys_.Get({case_id, blob.kind}));
-  return vault::UnwrapSecret(older, commitment, blob.secret);
+  // origin, also where the case has got one with it since.
+  absl::Status first;
+  for (const std::string_view of : {origin, std::string_view()}) {
+    const auto key = keys_.Get({case_id, blob.kind, std::string(of)});
+    if (!key.ok() && !absl::IsNotFound(key.status())) return key.status();
+    auto secret = key.ok() ? vault::UnwrapSecret(*key, commitment, blob.secret) : key.status();
+    if (secret.ok()) return secret;
+    if (first.ok() || absl::IsNotFound(first)) first = secret.status();
+  }
+  return first;
 }
 
 bool Opener::WasErased(const CaseId& case_id, std::string_view origin) const {

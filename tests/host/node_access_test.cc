@@ -960,6 +960,41 @@ TEST_F(AccessTest, WhatTwoOfficialsDecideIsHandedOnUntilItIsDoneAndTheCaseIsClos
   EXPECT_THAT(oulu_->health(), HasSubstr("restore the keystore"));
 }
 
+TEST_F(AccessTest, SecretsOfBeforeAndAfterKeysHadAnOriginOpenAndAnErasedLogsAreSealedNotLost) {
+  ErasureRecord erasures;
+  erasures.WatchFrom(kela_);
+  Open(kNeedsToKela, {&kela_});
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("n0"), Add(kKela, "k"), Need("old")}), IsAccepted());
+  Replicate(oulu_, kela_, 0, 4096, 1'000'000, /*key_origin=*/"");
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("new")}), IsAccepted());
+  Replicate(oulu_, kela_, 0);
+  const auto opened = [&] {
+    std::map<std::string, std::string> codes;  // by event id
+    for (const auto& entry : kela_.Entries(kela_.NumberOf(oulu_.origin()))) {
+      if (entry.header.type() != kNeed) continue;
+      codes[entry.header.event_id()] =
+          static_cast<const referral::v1::NeedIdentified&>(*entry.body).municipality_code();
+    }
+    return codes;
+  };
+  const std::string old(NamedEvent("old").view()), fresh(NamedEvent("new").view());
+  EXPECT_THAT(opened(), ::testing::UnorderedElementsAre(Pair(old, "564"), Pair(fresh, "564")));
+  // What that log had recorded of the case is erased: the key goes first; the older one, which other sections
+  // need, is still there.
+  const vault::KeyName name{NumberedCase(1), SectionKind::kService, oulu_.origin()};
+  ASSERT_OK(kela_.keystore().Erase({&name, 1}));
+  erasures.erased.insert(NumberedCase(1));
+  EXPECT_THAT(opened(), ::testing::UnorderedElementsAre(Pair(old, ""), Pair(fresh, "")));
+  // Nobody erased it: then the keystore is not the log's.
+  erasures.erased.clear();
+  log::EntryFetcher fetcher(kela_.engine);
+  auto entry = fetcher.Fetch(kela_.NumberOf(oulu_.origin()), Position(oulu_->size().value() - 1),
+                             /*with_blobs=*/true);
+  ASSERT_OK(entry);
+  EXPECT_THAT(kela_->opener().Open(*entry, oulu_.origin()),
+              testing::StatusIs(absl::StatusCode::kDataLoss));
+}
+
 TEST_F(AccessTest, ControlEntriesOfFollowedLogsAreHandedOn) {
   ErasureRecord erasures;
   erasures.WatchFrom(kela_);

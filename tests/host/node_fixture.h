@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -359,9 +360,12 @@ class TestNode {
 };
 
 // Carries what `to` lacks of `from`'s log, batch by batch, and what was opened to it later; stops after
-// `max_batches`. What is not stored because the engine failed is left for the next time.
+// `max_batches`. What is not stored because the engine failed is left for the next time. `key_origin`: of the
+// keys that wrap the secrets; by default that of the log, as a service has it.
 inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_bytes = 4096,
-                      int max_batches = 1'000'000) {
+                      int max_batches = 1'000'000,
+                      std::optional<std::string> key_origin = std::nullopt) {
+  const std::string of_key = key_origin.value_or(from.origin());
   const bool mirror = to.config.peers[peer].mirror;
   const std::string receiver(to.config.origin.agency());
   const LogNumber number = to->replica(peer).number();
@@ -375,7 +379,7 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
            [&](const std::vector<std::pair<CaseId, SectionKind>>& names_wanted) {
              std::vector<vault::KeyName> names;
              for (const auto& [case_id, kind] : names_wanted) {
-               names.push_back({case_id, kind, from.origin()});
+               names.push_back({case_id, kind, of_key});
              }
              return to.keystore().Ensure(names).status();
            },
@@ -401,7 +405,7 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
       [&](const CaseId& case_id, SectionKind kind, const Hash& commitment,
           const vault::SectionSecret& secret) -> absl::StatusOr<std::string> {
         POLKU_ASSIGN_OR_RETURN(const vault::CaseKey key,
-                               to.keystore().Get({case_id, kind, from.origin()}));
+                               to.keystore().Get({case_id, kind, of_key}));
         return vault::WrapSecret(key, commitment, secret);
       },
       testing::SeededRandom(7));
