@@ -34,6 +34,7 @@
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "eventstore/vault/keystore.h"
 #include "google/protobuf/stubs/logging.h"
+#include "services/access/case_access.h"
 #include "services/host/config.h"
 #include "services/host/cosigned.h"
 #include "services/host/erasing.h"
@@ -525,9 +526,16 @@ class Host {
                            "; the service's operator grants it under principals"));
     };
     switch (incoming.envelope.body_case()) {
-      case Body::kOffer:
-        if (!principal.may_publish) return not_entitled("RIGHT_PUBLISH");
+      case Body::kOffer: {
+        // Reads and erasures ask for rights of their own, of which the decision tells.
+        const auto& events = incoming.envelope.offer().events();
+        const bool own_acts = std::all_of(events.begin(), events.end(), [](const auto& event) {
+          return access::BelongsInAccessStream(event.type());
+        });
+        const bool may_act = own_acts && (principal.may_operate || principal.may_erase);
+        if (!principal.may_publish && !may_act) return not_entitled("RIGHT_PUBLISH");
         return std::nullopt;
+      }
       case Body::kPull:
         return DispatchPull(incoming, principal, not_entitled);
       case Body::kFetch:
@@ -990,7 +998,10 @@ class Host {
     if (!followed.connection) return;
     const zeromq::LinkState link = followed.connection->link();
     const auto keys = keys_in_force_->KeysOfPeer(peer);
-    if (link == zeromq::LinkState::kRefused && keys.size() > 1 && SteadyNow() >= followed.redial) {
+    // Also when the peer has used its new key with us, so that the one we expect is over.
+    const bool has_another =
+        keys.size() > 1 || (!keys.empty() && keys.front() != followed.expected);
+    if (link == zeromq::LinkState::kRefused && has_another && SteadyNow() >= followed.redial) {
       Redial(peer);
       return;
     }
