@@ -1,0 +1,109 @@
+#include <string>
+
+#include "absl/time/clock.h"
+#include "adapters/cli/command.h"
+#include "adapters/cli/output.h"
+#include "adapters/cli/reading.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/status.h"
+#include "services/access/case_access.h"
+#include "services/audit/event_json.h"
+#include "services/audit/retention.h"
+#include "services/host/erased.h"
+#include "services/host/fence.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::JsonString;
+
+ExitCode RunRetention(const Args& args, Io& io) {
+  if (args.operands()[0] != "due") {
+    return FailUsage(io, Str("there is no polku retention ", args.operands()[0], "; it is due"));
+  }
+  std::optional<absl::CivilDay> on;
+  if (args.Has("on")) {
+    on = ParseDay(args.Get("on"));
+    if (!on) return FailUsage(io, "--on is not a day (2036-01-31)");
+  }
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  // Days and rules are shown, and they stand in the service sections.
+  SectionSet seen;
+  seen.add(SectionKind::kService);
+  const auto reading = OpenRecorded(args, *claim, {.command = "retention due", .sections = seen});
+  if (!reading.ok()) return Fail(io, reading.status());
+  if (!on) {
+    on = reading->config.business_date ? *reading->config.business_date : FinnishDay(absl::Now());
+  }
+  const auto fence = host::Fence::Open(reading->config.keys_directory);
+  if (!fence.ok()) return Fail(io, fence.status());
+  const auto erased =
+      host::FencedParts(reading->store->engine(), reading->config.origin, **fence);
+  if (!erased.ok()) return Fail(io, erased.status());
+  audit::History history(*reading->store);
+  audit::RetentionFold fold(reading->config.profile);
+  ProgressLine progress(io, args.Has("progress"));
+  uint64_t entries = 0;
+  const absl::Status read = history.Replay({}, [&](const audit::Event& event) {
+    if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
+    fold.Add(event);
+    return absl::OkStatus();
+  });
+  progress.Clear();
+  if (!read.ok()) return Fail(io, read);
+  std::vector<audit::RetentionDue> due = fold.Due(*on);
+  std::erase_if(due, [&](const audit::RetentionDue& one) {
+    return erased->contains(
+        {access::FenceOf(one.case_id), reading->config.origin.text()});
+  });
+  if (args.json()) {
+    std::string json;
+    for (const auto& one : due) {
+      json += Str(json.empty() ? "" : ",", "{\"case\":\"", FormatCaseId(one.case_id),
+                  "\",\"rule\":", JsonString(one.rule->id()), ",\"version\":",
+                  JsonString(one.rule->version()), ",\"closed_on\":",
+                  JsonString(FormatDay(one.closed_on)), ",\"kept_until\":",
+                  JsonString(FormatDay(one.kept_until)), "}");
+    }
+    io.out << "{\"origin\":" << JsonString(reading->config.origin.text()) << ",\"on\":"
+           << JsonString(FormatDay(*on)) << ",\"due\":[" << json << "]}\n";
+    return kExitOk;
+  }
+  if (due.empty()) {
+    io.out << "no case is past its retention on " << FormatDay(*on) << "\n";
+    return kExitOk;
+  }
+  TextTable table({"case", "closed on", "kept until", "rule"});
+  for (const auto& one : due) {
+    table.Add({FormatCaseId(one.case_id), FormatDay(one.closed_on), FormatDay(one.kept_until),
+               Plain(Str(one.rule->id(), ":", one.rule->version()))});
+  }
+  table.Print(io.out);
+  return kExitOk;
+}
+
+}  // namespace
+
+Command RetentionCommand() {
+  return {
+      {.name = "retention",
+       .summary = "cases that have lain as long as the retention rules ask: what is to be erased",
+       .operands = "due",
+       .min_operands = 1,
+       .max_operands = 1,
+       .flags = RecordedReadingFlags(
+           {{"on", "DAY", "as of that day; today, or the configured business date"},
+            {"progress", "", "show progress even when the error stream is no terminal"}}),
+       .details = "By the profile's retention rules: social care records so many years from the closing of the "
+                  "case, decisions\non money longer; the longest that applies counts, and any later event "
+                  "opens a case again. Cases whose\nown part was erased are left out. Nothing is erased by "
+                  "this: see `polku erase --rule`.",
+       .examples = "polku retention due --config hyvinvointi-assessment.textproto --official arkisto-1 "
+                   "--purpose records-management --basis \"laki 703/2023 27 §\"\n"
+                   "polku retention due --config hyvinvointi-assessment.textproto --official arkisto-1 "
+                   "--purpose records-management --basis \"laki 703/2023 27 §\" --on 2036-01-01 --json"},
+      RunRetention};
+}
+
+}  // namespace polku::cli
