@@ -88,6 +88,9 @@ struct Choice {
 absl::StatusOr<std::vector<evidence::BundleEntry>> Choose(audit::Store& store,
                                                           const Choice& choice) {
   POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(store.engine(), choice.case_id));
+  // All of it may be erased: then the erasures are what there is to show.
+  const bool whole = choice.events.empty() && choice.type.empty() && choice.origin.empty();
+  if (refs.empty() && whole) return std::vector<evidence::BundleEntry>();
   if (refs.empty()) {
     return Error(absl::StatusCode::kNotFound, "nothing of case ", FormatCaseId(choice.case_id),
                  " is held here");
@@ -126,11 +129,14 @@ std::string SizeText(size_t bytes) {
                            : Str((bytes + (1 << 20) - 1) >> 20, " MiB");
 }
 
-absl::Status Make(const Args& args, const Choice& choice, SectionSet open,
+absl::Status Make(const Args& args, const AccessClaim& claim, const Choice& choice, SectionSet open,
                   std::optional<absl::Time> known_at, Io& io) {
-  POLKU_ASSIGN_OR_RETURN(const Reading reading, OpenReading(args));
-  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config));
+  POLKU_ASSIGN_OR_RETURN(
+      const Reading reading,
+      OpenRecorded(args, claim, {.command = "bundle", .case_id = choice.case_id, .sections = open}));
+  POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(reading.config));
   audit::Store& store = *reading.store;
+  POLKU_RETURN_IF_ERROR(BeginWithFirstKey(store.engine(), store.own_origin(), trust));
   POLKU_ASSIGN_OR_RETURN(auto entries, Choose(store, choice));
   evidence::BundleOptions options;
   options.engine = &store.engine();
@@ -144,7 +150,14 @@ absl::Status Make(const Args& args, const Choice& choice, SectionSet open,
   options.witnesses = trust.witnesses;
   options.known_to = args.Get("known-to");
   options.known_at = known_at;
-  POLKU_ASSIGN_OR_RETURN(const auto bundle, evidence::MakeBundle(options));
+  options.all_erasures = choice.events.empty() && choice.type.empty() && choice.origin.empty();
+  const auto made = evidence::MakeBundle(options);
+  if (absl::IsNotFound(made.status()) && options.entries.empty()) {
+    return Error(absl::StatusCode::kNotFound, "nothing of case ", FormatCaseId(choice.case_id),
+                 " is held here");
+  }
+  if (!made.ok()) return made.status();
+  const evidence::v1::Bundle& bundle = *made;
   // What does not verify here would not verify at its reader either.
   POLKU_ASSIGN_OR_RETURN(const auto report, evidence::VerifyBundle(bundle, nullptr));
   if (!report.problems.empty()) {
@@ -216,7 +229,9 @@ ExitCode RunMake(const Args& args, Io& io) {
     if (!end.ok()) return FailUsage(io, ToStd(end.status().message()));
     at = *end - absl::Microseconds(1);
   }
-  const absl::Status status = Make(args, choice, *open, at, io);
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  const absl::Status status = Make(args, *claim, choice, *open, at, io);
   return status.ok() ? kExitOk : Fail(io, status);
 }
 
@@ -247,6 +262,14 @@ std::string KeysJson(const proof::Policy& policy) {
   return json + "]";
 }
 
+std::string ErasureJson(const evidence::BundleReport::Erasure& erasure) {
+  return Str("{\"origin\":", JsonString(erasure.origin), ",\"position\":", erasure.position.value(),
+             ",\"entries\":", erasure.entries, ",\"sections\":", erasure.sections,
+             ",\"legal_basis\":", JsonString(erasure.legal_basis),
+             ",\"requested_by\":", JsonString(erasure.requested_by),
+             ",\"confirmed_by\":", JsonString(erasure.confirmed_by), "}");
+}
+
 std::string ReportJson(const evidence::BundleReport& report, const evidence::v1::Bundle& bundle) {
   std::string json =
       Str("{\"verified\":", report.problems.empty() ? "true" : "false",
@@ -273,6 +296,13 @@ std::string ReportJson(const evidence::BundleReport& report, const evidence::v1:
   json += "]";
   if (const auto policy = proof::Policy::Parse(bundle.policy()); policy.ok()) {
     json += Str(",\"keys\":", KeysJson(*policy));
+  }
+  if (!report.erasures.empty()) {
+    json += ",\"erasures\":[";
+    for (size_t i = 0; i < report.erasures.size(); ++i) {
+      json += Str(i > 0 ? "," : "", ErasureJson(report.erasures[i]));
+    }
+    json += "]";
   }
   json += ",\"problems\":[";
   for (size_t i = 0; i < report.problems.size(); ++i) {
@@ -306,6 +336,16 @@ void PrintLogs(const evidence::BundleReport& report, Io& io) {
     }
     if (log.cosigned.empty())
       io.out << "    cosigned by nobody: it rests on the origin's own signature\n";
+  }
+}
+
+void PrintErasures(const evidence::BundleReport& report, Io& io) {
+  for (const auto& erasure : report.erasures) {
+    io.out << "  erased: " << Counted(erasure.entries, "entry", "entries") << " and "
+           << Counted(erasure.sections, "section") << " of others, by entry "
+           << erasure.position.value() << " of " << Plain(erasure.origin) << "; basis "
+           << Plain(erasure.legal_basis) << ", asked for by " << Plain(erasure.requested_by)
+           << ", confirmed by " << Plain(erasure.confirmed_by) << "\n";
   }
 }
 
@@ -356,6 +396,7 @@ ExitCode PrintVerified(const std::string& path, const absl::StatusOr<Judged>& ju
          << Counted(report.sections, "opened section") << "\n";
   PrintProblems(report, io);
   PrintLogs(report, io);
+  PrintErasures(report, io);
   if (bundle.has_known_to() && report.problems.empty()) {
     io.out << "shown to have been received by " << Plain(bundle.known_to().agency()) << " by "
            << Plain(bundle.known_to().at()) << "; of its own logs: recorded by it\n";
@@ -517,6 +558,7 @@ ExitCode RunShow(const Args& args, Io& io) {
     io.out << "\n";
     PrintProblems(report, io);
     PrintLogs(report, io);
+    PrintErasures(report, io);
     if (!report.own_policy) PrintOwnKeys(bundle, io);
   }
   return report.problems.empty() ? kExitOk : kExitCorrupt;
@@ -530,7 +572,8 @@ ExitCode RunBundle(const Args& args, Io& io) {
   }
   if (args.operands().size() < 2) return FailUsage(io, Str("bundle ", what, " needs a FILE"));
   for (const char* flag :
-       {"config", "case", "event", "type", "origin", "open", "known-to", "at", "out"}) {
+       {"config", "case", "event", "type", "origin", "open", "known-to", "at", "out", "official", "purpose",
+        "basis"}) {
     if (args.Has(flag)) {
       return FailUsage(io, Str("--", flag, " is for making a bundle, not for bundle ", what));
     }
@@ -553,7 +596,7 @@ Command BundleCommand() {
        .operands = "[show|verify FILE]",
        .min_operands = 0,
        .max_operands = 2,
-       .flags = ReadingFlags(
+       .flags = RecordedReadingFlags(
            {{"case", "CASE", "make: of this case"},
             {"event", "UUID,…", "make: these of its events; all that are held"},
             {"type", "TYPE", "make: only events of that type; DayRecorded, or polku.attendance.*"},

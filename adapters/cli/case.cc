@@ -10,6 +10,7 @@
 #include "adapters/cli/render.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
+#include "services/access/case_access.h"
 #include "services/audit/event_json.h"
 #include "services/audit/knowledge.h"
 #include "services/audit/summary.h"
@@ -139,7 +140,10 @@ ExitCode RunCase(const Args& args, Io& io) {
     if (!end.ok()) return FailUsage(io, ToStd(end.status().message()));
     at = *end - absl::Microseconds(1);
   }
-  const auto reading = OpenReading(args);
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  const auto reading = OpenRecorded(
+      args, *claim, {.command = "case", .case_id = *case_id, .sections = AllSections()});
   if (!reading.ok()) return Fail(io, reading.status());
   std::optional<audit::KnownTo> known;
   if (at) {
@@ -185,6 +189,21 @@ ExitCode RunCase(const Args& args, Io& io) {
         return absl::OkStatus();
       });
   if (!status.ok()) return Fail(io, status);
+  if (args.Has("access")) {
+    const absl::Status reads = history.Timeline(
+        access::AccessStreamOf(*case_id), {}, [&](const audit::Event& event) -> absl::Status {
+          if (!args.json()) {
+            PrintEvent(event, agreement, *language, args.Has("brief"), io);
+            if (args.Has("brief")) io.out << "\n";
+            return absl::OkStatus();
+          }
+          POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
+          io.out << json << "\n";
+          return absl::OkStatus();
+        });
+    // Nobody had looked before this read, and nothing was asked.
+    if (!reads.ok() && !absl::IsNotFound(reads)) return Fail(io, reads);
+  }
   if (args.json()) {
     if (known) io.out << BasisJson(*known) << "\n";
     return kExitOk;
@@ -212,13 +231,14 @@ Command CaseCommand() {
        .operands = "CASE",
        .min_operands = 1,
        .max_operands = 1,
-       .flags = ReadingFlags(
+       .flags = RecordedReadingFlags(
            {{"lang", "fi|sv|en", "language of steps and labels; fi"},
             {"brief", "", "a line an event, without its content"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},
             {"valid-on", "DAY", "what had become true in the world by the end of that day"},
             {"known-to", "AGENCY", "what that agency is shown to have had at --at, and its sections alone"},
             {"at", "TIME", "that time, or the end of that day"},
+            {"access", "", "also who looked, and what was asked to be erased"},
             {"causes", "", "under each event what its author knew of the other logs"},
             {"from", "TIME", "recorded from that day or time on"},
             {"until", "TIME", "recorded until that day (inclusive) or time"},

@@ -33,6 +33,7 @@ Command CaseCommand();
 Command ReplayCommand();
 Command StatusCommand();
 Command SummaryCommand();
+Command DisclosuresCommand();
 Command AgreementCommand();
 Command ReindexCommand();
 Command ProveCommand();

@@ -11,22 +11,25 @@
 namespace polku::cli {
 namespace {
 
-absl::StatusOr<evidence::ExportResult> ExportLog(const Args& args, Io& io, std::string& origin) {
-  POLKU_ASSIGN_OR_RETURN(const Reading reading, OpenReading(args));
+absl::StatusOr<evidence::ExportResult> ExportLog(const Args& args, const AccessClaim& claim, Io& io,
+                                                 std::string& origin) {
+  // Headers of every case; no section.
+  POLKU_ASSIGN_OR_RETURN(const Reading reading, OpenRecorded(args, claim, {.command = "export"}));
   origin = args.GetOr("origin", reading.store->own_origin());
   const log::HeldLog* held = reading.store->FindLog(origin);
   if (held == nullptr) {
     return Error(absl::StatusCode::kNotFound, "no log of ", origin,
                  " is held here; `polku summary --logs` lists those that are");
   }
-  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config));
-  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyOf(trust, origin));
+  POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(reading.config));
+  POLKU_RETURN_IF_ERROR(BeginWithFirstKey(reading.store->engine(), reading.store->own_origin(), trust));
+  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, KeysOf(trust, reading.store->engine(), *held));
   ProgressLine progress(io, args.Has("progress"));
   return evidence::ExportTiles(
       {.engine = &reading.store->engine(),
        .log = held->number,
        .origin = origin,
-       .key = *key,
+       .keys = keys,
        .directory = args.Get("tlog"),
        .progress = [&](uint64_t done, uint64_t total) {
          progress.Show(Str("exporting: ", done, " of ", total, " entries"));
@@ -35,8 +38,10 @@ absl::StatusOr<evidence::ExportResult> ExportLog(const Args& args, Io& io, std::
 
 ExitCode Export(const Args& args, Io& io) {
   if (!args.Has("tlog")) return FailUsage(io, "where to? give --tlog with a directory");
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
   std::string origin;
-  const auto result = ExportLog(args, io, origin);
+  const auto result = ExportLog(args, *claim, io, origin);
   if (!result.ok()) return Fail(io, result.status());
   if (args.json()) {
     io.out << "{\"origin\":" << audit::JsonString(origin)
@@ -66,7 +71,7 @@ ExitCode Export(const Args& args, Io& io) {
 Command ExportCommand() {
   return {{.name = "export",
            .summary = "a log as a directory of C2SP tlog-tiles, for any tool that reads those",
-           .flags = ReadingFlags(
+           .flags = RecordedReadingFlags(
                {{"tlog", "DIR", "the directory: made, or an earlier export brought up to date"},
                 {"origin", "ORIGIN", "which log; default: the service's own"},
                 {"progress", "", "show progress even when the error stream is no terminal"}}),

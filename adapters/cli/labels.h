@@ -23,6 +23,7 @@ std::string_view SectionLabel(SectionKind kind, Language language);
 
 enum class Word {
   kSealed,
+  kErasedOn,
   kOfficial,
   kCase,
   kHeldBy,
@@ -72,6 +73,12 @@ enum class Word {
   kWithheld,
   kSealedInPart,
   kEventType,
+  kPlace,
+  kDay,
+  kVisitors,
+  kChildren,
+  kServiceClients,
+  kTotal,
 };
 std::string_view Label(Word word, Language language);
 

@@ -268,6 +268,29 @@ constexpr LabelRow kFields[] = {
     {"qualification_code", {"tutkinnon osa", "examensdel", "unit of qualification"}},
     {"competence_points", {"osaamispisteet", "kompetenspoäng", ""}},
     {"competences", {"osaaminen", "kunnande", ""}},
+
+    // ---- polku.access.v1 ----
+    {"polku.access.v1.CorrectionDecided.result", {"ratkaisu", "avgörande", "decision"}},
+    {"polku.access.v1.PartyRemoved.reason", {"osapuoluuden päättymisen syy", "orsak till att parten upphör", "reason"}},
+    {"added_on", {"lisätty", "tillagd", "added on"}},
+    {"removed_on", {"poistettu", "borttagen", "removed on"}},
+    {"party_event_id", {"osapuolen lisääminen", "anteckning om part", "party added by"}},
+    {"request_event_id", {"pyyntö", "begäran", "request"}},
+    {"correcting_event_id", {"korjaava merkintä", "rättande anteckning", "correcting event"}},
+    {"requested_by", {"pyytäjä", "begärt av", "requested by"}},
+    {"requested_on", {"pyydetty", "begärt", "requested on"}},
+    {"decided_on", {"ratkaistu", "avgjort", "decided on"}},
+    {"what", {"virhe ja oikea tieto", "fel och rätt uppgift", "what is wrong"}},
+    {"health_what", {"terveystiedon virhe", "fel i hälsouppgift", "what is wrong, of health"}},
+    {"origin", {"loki", "logg", "log"}},
+    {"case_id", {"asia", "ärende", "case"}},
+    {"purpose", {"käyttötarkoitus", "ändamål", ""}},
+    {"legal_basis", {"oikeusperuste", "rättslig grund", "legal basis"}},
+    {"command", {"komento", "kommando", ""}},
+    {"sections", {"tietolajit", "uppgiftsslag", ""}},
+    {"scope", {"rajaus", "avgränsning", ""}},
+    {"cases", {"asioita", "antal ärenden", ""}},
+    {"tier", {"laajuus", "omfattning", "extent"}},
 };
 
 }  // namespace

@@ -31,6 +31,17 @@ absl::Status CheckAddress(std::string_view address) {
   return Invalid("the service's address is not of the form tcp://host:port");
 }
 
+// A service that listens on every interface is reached over the loopback one.
+absl::Status SetLocalEndpoint(std::string endpoint, Target& target) {
+  for (std::string_view any : {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:"}) {
+    if (endpoint.rfind(any, 0) == 0)
+      endpoint = Str("tcp://127.0.0.1:", endpoint.substr(any.size()));
+  }
+  POLKU_RETURN_IF_ERROR(CheckAddress(endpoint));
+  target.options.endpoint = std::move(endpoint);
+  return absl::OkStatus();
+}
+
 std::string_view KindName(exchange::v1::RefusalKind kind) {
   switch (kind) {
     case exchange::v1::REFUSAL_KIND_INVALID:
@@ -105,24 +116,23 @@ absl::StatusOr<Target> FindTarget(const Args& args) {
   return target;
 }
 
-absl::StatusOr<Target> FindOwnService(const Args& args) {
-  POLKU_ASSIGN_OR_RETURN(const host::Config config, host::LoadConfig(args.Get("config"), ""));
+absl::StatusOr<Target> OwnService(const host::Config& config) {
   Target target;
   target.agency = std::string(config.origin.agency());
   POLKU_ASSIGN_OR_RETURN(const auto own, host::LoadCurveKeys(config.keys_directory));
   target.options.server_key = own.public_key;
   target.options.keys = own;
+  POLKU_RETURN_IF_ERROR(SetLocalEndpoint(config.listen, target));
+  return target;
+}
+
+absl::StatusOr<Target> FindOwnService(const Args& args) {
+  POLKU_ASSIGN_OR_RETURN(const host::Config config, host::LoadConfig(args.Get("config"), ""));
+  POLKU_ASSIGN_OR_RETURN(Target target, OwnService(config));
   if (args.Has("keys")) {
     POLKU_ASSIGN_OR_RETURN(target.options.keys, host::LoadCurveKeys(args.Get("keys")));
   }
-  // A service that listens on every interface is reached over the loopback one.
-  std::string endpoint = args.GetOr("to", config.listen);
-  for (std::string_view any : {"tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:"}) {
-    if (endpoint.rfind(any, 0) == 0)
-      endpoint = Str("tcp://127.0.0.1:", endpoint.substr(any.size()));
-  }
-  POLKU_RETURN_IF_ERROR(CheckAddress(endpoint));
-  target.options.endpoint = endpoint;
+  if (args.Has("to")) POLKU_RETURN_IF_ERROR(SetLocalEndpoint(args.Get("to"), target));
   POLKU_ASSIGN_OR_RETURN(const auto seconds, args.Number("timeout", 1, 3600));
   if (seconds) target.options.timeout = absl::Seconds(static_cast<int64_t>(*seconds));
   return target;

@@ -12,6 +12,7 @@
 #include "adapters/cli/event_input.h"
 #include "adapters/client/client.h"
 #include "eventstore/base/exit_code.h"
+#include "services/host/config.h"
 
 namespace polku::cli {
 
@@ -26,8 +27,9 @@ struct Target {
 // Flags go before the profile. InvalidArgument / NotFound / PermissionDenied say what is missing.
 absl::StatusOr<Target> FindTarget(const Args& args);
 
-// The same for `status --config SERVICE.textproto`: the service's own address and keys (--keys:
-// other).
+// A service's own address, with its own keys.
+absl::StatusOr<Target> OwnService(const host::Config& config);
+// The same for `status --config SERVICE.textproto` (--keys: other keys; --to: another address).
 absl::StatusOr<Target> FindOwnService(const Args& args);
 
 // Z85 text or a file that holds it.

@@ -56,7 +56,8 @@ std::string ExactTime(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S %Ez", time, Finland());
 }
 
-std::string Counted(uint64_t count, std::string_view one) {
+std::string Counted(uint64_t count, std::string_view one, std::string_view many) {
+  if (count != 1 && !many.empty()) return Str(count, " ", many);
   return Str(count, " ", one, count == 1 ? "" : "s");
 }
 

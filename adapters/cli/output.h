@@ -24,8 +24,8 @@ std::string PadTo(std::string text, size_t width);
 std::string LocalTime(absl::Time time);
 // "2025-03-03 10:15:07 +02:00" in Finland: of times that are evidence.
 std::string ExactTime(absl::Time time);
-// "1 problem", "2 problems".
-std::string Counted(uint64_t count, std::string_view one);
+// "1 problem", "2 problems"; `many` where the plural has no mere s: "2 entries".
+std::string Counted(uint64_t count, std::string_view one, std::string_view many = "");
 
 class TextTable {
  public:

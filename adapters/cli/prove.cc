@@ -153,11 +153,13 @@ void PrintCosigned(const evidence::Anchor& anchor, Io& io) {
   }
 }
 
-absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& trust, Io& io) {
+// `claim`: with --leaf, which alone shows something of an entry; the proof itself is hashes.
+absl::Status ProveInclusion(const Args& args, const std::optional<AccessClaim>& claim,
+                            Reading& reading, const Trust& trust, Io& io) {
   audit::Store& store = *reading.store;
   POLKU_ASSIGN_OR_RETURN(const FoundEntry found, FindEntry(store, args, io));
   const std::string& origin = found.log->head.origin;
-  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyOf(trust, origin));
+  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, KeysOf(trust, store.engine(), *found.log));
   log::EntryFetcher fetcher(store.engine());
   const auto entry = fetcher.Fetch(found.log->number, found.position, /*with_blobs=*/false);
   if (absl::IsNotFound(entry.status())) {
@@ -170,18 +172,23 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
   POLKU_ASSIGN_OR_RETURN(const evidence::Anchor anchor,
                          evidence::ChooseAnchor({.engine = &store.engine(),
                                                  .log = found.log,
-                                                 .key = key,
+                                                 .keys = &keys,
                                                  .witnesses = trust.witnesses,
                                                  .covers = found.position.next()}));
   log::TreeReader tree(store.engine(), found.log->number);
   proof::InclusionFile file{
       .extra = std::nullopt, .index = found.position, .hashes = {}, .checkpoint = anchor.note};
   POLKU_ASSIGN_OR_RETURN(file.hashes, tree.Inclusion(found.position, anchor.checkpoint.size));
-  const auto verified = proof::VerifyInclusionFile(file, leaf_hash, *key);
+  const auto verified = proof::VerifyInclusionFile(file, leaf_hash, keys);
   if (!verified.ok()) {
     return Error(absl::StatusCode::kDataLoss, "what is stored of ", origin,
                  " does not fit its checkpoint: ", ToStd(verified.status().message()),
                  "; run `polku verify`");
+  }
+  const auto case_id = CaseId::FromBytes(entry->header->case_id());
+  if (claim && case_id) {
+    POLKU_RETURN_IF_ERROR(
+        RecordLook(reading, args, *claim, {.command = "prove", .case_id = *case_id}));
   }
   if (args.Has("leaf"))
     POLKU_RETURN_IF_ERROR(WriteNewFile(args.Get("leaf"), entry->leaf, kLeafMode));
@@ -198,19 +205,20 @@ absl::Status ProveInclusion(const Args& args, Reading& reading, const Trust& tru
   }
   io.out << args.Get("out") << ": entry " << found.position.value() << " of " << Plain(origin)
          << " is in the log of " << anchor.checkpoint.size.value() << " entries\n  leaf hash  "
-         << ToHex(leaf_hash.view()) << "\n  key        " << key->Format() << "\n";
+         << ToHex(leaf_hash.view()) << "\n  key        "
+         << keys.For(anchor.checkpoint.size).Format() << "\n";
   PrintCosigned(anchor, io);
   return absl::OkStatus();
 }
 
 // Sizes with a signed checkpoint around the one that has none, so that the caller can choose.
 absl::Status Nearest(const absl::Status& status, log::Engine& engine, LogNumber log,
-                     const proof::VerifierKey& key, Position size, Position end) {
+                     const proof::LogKeys& keys, Position size, Position end) {
   if (!absl::IsNotFound(status)) return status;
   const auto before = engine.ReadCheckpoint(log, size);
   std::string nearest;
   if (before.ok() && *before) {
-    if (const auto checkpoint = proof::VerifyCheckpoint(**before, key); checkpoint.ok()) {
+    if (const auto checkpoint = proof::VerifyCheckpoint(**before, keys); checkpoint.ok()) {
       nearest = Str("; the nearest below is ", checkpoint->size.value());
     }
   }
@@ -223,20 +231,20 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
   audit::Store& store = *reading.store;
   const std::string origin = args.GetOr("origin", store.own_origin());
   POLKU_ASSIGN_OR_RETURN(const log::HeldLog* const held, LogOf(store, origin));
-  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyOf(trust, origin));
+  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, KeysOf(trust, store.engine(), *held));
   const Position end = held->head.frontier.size();
   const auto stored = [&](uint64_t size) -> absl::StatusOr<evidence::SignedCheckpoint> {
     auto checkpoint =
-        evidence::CheckpointOfSize(store.engine(), held->number, *key, Position(size));
+        evidence::CheckpointOfSize(store.engine(), held->number, keys, Position(size));
     if (checkpoint.ok()) return checkpoint;
-    return Nearest(checkpoint.status(), store.engine(), held->number, *key, Position(size), end);
+    return Nearest(checkpoint.status(), store.engine(), held->number, keys, Position(size), end);
   };
   POLKU_ASSIGN_OR_RETURN(const auto to, args.Number("to", 1, INT64_MAX));
   POLKU_ASSIGN_OR_RETURN(const evidence::SignedCheckpoint newer, stored(to.value_or(end.value())));
   evidence::SignedCheckpoint older;
   if (args.Has("old")) {
     POLKU_ASSIGN_OR_RETURN(older.note, ReadFile(args.Get("old"), proof::kMaxNoteBytes));
-    auto checkpoint = proof::VerifyCheckpoint(older.note, *key);
+    auto checkpoint = proof::VerifyCheckpoint(older.note, keys);
     if (!checkpoint.ok()) return Annotate(checkpoint.status(), args.Get("old"));
     older.checkpoint = *std::move(checkpoint);
   } else {
@@ -277,7 +285,7 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
       if (*root != older.checkpoint.root) pair.prefix = *root;
     }
   }
-  const auto verdict = proof::VerifyCheckpointPair(pair, *key);
+  const auto verdict = proof::VerifyCheckpointPair(pair, keys);
   if (!verdict.ok()) {
     return Error(absl::StatusCode::kDataLoss, "what is stored of ", origin,
                  " does not fit its checkpoints: ", ToStd(verdict.status().message()),
@@ -294,13 +302,13 @@ absl::StatusOr<proof::PairVerdict> ProveConsistency(const Args& args, Reading& r
   } else if (fork) {
     io.out << args.Get("out") << ": FORK: " << Plain(origin)
            << " signed two histories. The file proves it to anybody who has the key\n  "
-           << key->Format() << "\n";
+           << keys.For(newer.checkpoint.size).Format() << "\n";
   } else {
     io.out
         << args.Get("out") << ": the log of " << newer.checkpoint.size.value()
         << " entries begins with the " << older.checkpoint.size.value()
         << " entries that were signed before: nothing was removed, altered or reordered\n  origin  "
-        << Plain(origin) << "\n  key     " << key->Format() << "\n";
+        << Plain(origin) << "\n  key     " << keys.For(newer.checkpoint.size).Format() << "\n";
   }
   return *verdict;
 }
@@ -311,11 +319,11 @@ absl::Status ProveCheckpoint(const Args& args, Reading& reading, const Trust& tr
   audit::Store& store = *reading.store;
   const std::string origin = args.GetOr("origin", store.own_origin());
   POLKU_ASSIGN_OR_RETURN(const log::HeldLog* const held, LogOf(store, origin));
-  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const key, KeyOf(trust, origin));
+  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, KeysOf(trust, store.engine(), *held));
   POLKU_ASSIGN_OR_RETURN(const evidence::Anchor anchor,
                          evidence::ChooseAnchor({.engine = &store.engine(),
                                                  .log = held,
-                                                 .key = key,
+                                                 .keys = &keys,
                                                  .witnesses = trust.witnesses,
                                                  .covers = Position(1)}));
   POLKU_RETURN_IF_ERROR(WriteNewFile(args.Get("out"), anchor.note, kProofMode));
@@ -328,7 +336,7 @@ absl::Status ProveCheckpoint(const Args& args, Reading& reading, const Trust& tr
   }
   io.out << args.Get("out") << ": checkpoint of " << anchor.checkpoint.size.value() << " entries of "
          << Plain(origin) << "\n  root       " << ToHex(anchor.checkpoint.root.view())
-         << "\n  key        " << key->Format() << "\n";
+         << "\n  key        " << keys.For(anchor.checkpoint.size).Format() << "\n";
   PrintCosigned(anchor, io);
   return absl::OkStatus();
 }
@@ -369,17 +377,27 @@ ExitCode RunProve(const Args& args, Io& io) {
       return FailUsage(io, ToStd(number.status().message()));
     }
   }
+  std::optional<AccessClaim> claim;
+  if (args.Has("leaf")) {
+    const auto read = ReadAccessClaim(args);
+    if (!read.ok()) return FailUsage(io, Str("--leaf shows an entry: ", read.status().message()));
+    claim = *read;
+  }
   auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
-  const auto trust = LoadTrust(reading->config);
+  auto trust = LoadTrust(reading->config);
   if (!trust.ok()) return Fail(io, trust.status());
+  audit::Store& store = *reading->store;
+  if (const auto first = BeginWithFirstKey(store.engine(), store.own_origin(), *trust); !first.ok()) {
+    return Fail(io, first);
+  }
   if (consistency) {
     const auto verdict = ProveConsistency(args, *reading, *trust, io);
     if (!verdict.ok()) return Fail(io, verdict.status());
     return *verdict == proof::PairVerdict::kFork ? kExitCorrupt : kExitOk;
   }
   const absl::Status status = checkpoint ? ProveCheckpoint(args, *reading, *trust, io)
-                                         : ProveInclusion(args, *reading, *trust, io);
+                                         : ProveInclusion(args, claim, *reading, *trust, io);
   return status.ok() ? kExitOk : Fail(io, status);
 }
 
@@ -389,14 +407,14 @@ Command ProveCommand() {
   return {
       {.name = "prove",
        .summary = "a file that proves one event, or that nothing before was changed; a checkpoint to keep",
-       .flags = ReadingFlags(
+       .flags = RecordedReadingFlags(
            {{"event", "UUID", "the event to be proven"},
             {"case", "CASE", "its case: found at once in any log"},
             {"position", "N", "or its position, with --origin"},
             {"origin", "ORIGIN", "the log; --consistency, --checkpoint: the service's own unless given"},
             {"out", "FILE", "the proof: .tlog-proof, .checkpoint-pair or .note; must not exist"},
             {"checkpoint", "", "the signed checkpoint alone, cosigned by most, to be kept elsewhere"},
-            {"leaf", "FILE", "also the entry's bytes, for whoever is to hash them"},
+            {"leaf", "FILE", "also the entry's bytes, for whoever is to hash them; needs --official, --purpose and --basis"},
             {"consistency", "", "of two checkpoints: the newer log begins with the older"},
             {"from", "SIZE", "size of the older, one that a commit ended at"},
             {"old", "NOTE", "or a signed checkpoint that somebody kept"},

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <string>
 #include <utility>
 
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
+#include "eventstore/log/index.h"
+#include "eventstore/log/reader.h"
+#include "services/access/case_access.h"
 
 namespace polku::cli {
 namespace {
@@ -24,6 +28,48 @@ std::optional<Position> ParsePosition(std::string_view text) {
   return Position(value);
 }
 
+// The filters of a bulk read, as given.
+std::string ScopeOf(const Args& args) {
+  std::string scope;
+  for (const char* flag : {"origin", "from", "until", "type", "as-of", "valid-on", "on"}) {
+    if (args.Has(flag)) scope += Str(scope.empty() ? "" : " ", "--", flag, " ", args.Get(flag));
+  }
+  return scope;
+}
+
+// Cases with an entry here; their access streams are no cases.
+absl::StatusOr<uint64_t> CasesHeld(log::Engine& engine) {
+  std::set<CaseId> ids;
+  const std::string prefix = log::CaseIndexPrefix(CaseId()).substr(0, 1);  // of every case
+  auto cursor = engine.IndexScan(prefix);
+  for (;;) {
+    POLKU_ASSIGN_OR_RETURN(const auto entry, cursor->NextView());
+    if (!entry) break;
+    const std::string_view id = entry->key.substr(prefix.size(), CaseId::kBytes);
+    if (const auto case_id = CaseId::FromBytes(id)) ids.insert(*case_id);
+  }
+  uint64_t streams = ids.contains(access::AccessStreamOf(CaseId())) ? 1 : 0;
+  for (const CaseId& id : ids) streams += ids.contains(access::AccessStreamOf(id)) ? 1 : 0;
+  return ids.size() - streams;
+}
+
+// Of a case, in any log held here. NotFound: nothing is held, nor a record of reads.
+absl::StatusOr<SectionSet> SectionsHeld(audit::Store& store, const CaseId& case_id) {
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(store.engine(), case_id));
+  if (refs.empty()) {
+    POLKU_ASSIGN_OR_RETURN(const auto reads,
+                           log::CaseEntries(store.engine(), access::AccessStreamOf(case_id)));
+    if (reads.empty()) return audit::NothingHeld(case_id);
+  }
+  SectionSet sections;
+  log::EntryFetcher fetcher(store.engine());
+  for (const auto& ref : refs) {
+    POLKU_ASSIGN_OR_RETURN(const auto entry, fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true));
+    for (const log::BlobView& blob : entry.blobs) sections.add(blob.kind);
+  }
+  return sections;
+}
+
 }  // namespace
 
 absl::StatusOr<Reading> OpenReading(const Args& args) {
@@ -34,6 +80,38 @@ absl::StatusOr<Reading> OpenReading(const Args& args) {
   POLKU_ASSIGN_OR_RETURN(host::Config config, host::LoadConfig(args.Get("config"), ""));
   POLKU_ASSIGN_OR_RETURN(auto store, audit::Store::Open(config));
   return Reading{std::move(config), std::move(store)};
+}
+
+absl::Status RecordLook(const Reading& reading, const Args& args, const AccessClaim& claim,
+                        const Look& look) {
+  access::v1::AccessRecorded access;
+  access.set_purpose(claim.purpose);
+  access.set_legal_basis(claim.legal_basis);
+  access.set_command(std::string(look.command));
+  SectionSet sections = look.sections;
+  if (look.case_id.is_zero()) {
+    access.set_scope(ScopeOf(args));
+    POLKU_ASSIGN_OR_RETURN(const uint64_t cases, CasesHeld(reading.store->engine()));
+    access.set_cases(cases);
+  } else {
+    access.set_case_id(std::string(look.case_id.view()));
+    POLKU_ASSIGN_OR_RETURN(const SectionSet held, SectionsHeld(*reading.store, look.case_id));
+    sections = sections & held;
+  }
+  for (const SectionKind kind : kAllSectionKinds) {
+    if (sections.has(kind)) access.add_sections(static_cast<event::v1::SectionKind>(kind));
+  }
+  return RecordAccess(reading.config, claim.official, access);
+}
+
+absl::StatusOr<Reading> OpenRecorded(const Args& args, const AccessClaim& claim, const Look& look) {
+  POLKU_ASSIGN_OR_RETURN(Reading reading, OpenReading(args));
+  POLKU_RETURN_IF_ERROR(RecordLook(reading, args, claim, look));
+  return reading;
+}
+
+std::vector<Flag> RecordedReadingFlags(std::vector<Flag> more) {
+  return ReadingFlags(AccessFlags(std::move(more)));
 }
 
 std::vector<Flag> ReadingFlags(std::vector<Flag> more) {

@@ -185,16 +185,24 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
       io.out << kEventIndent << PadTo(name, kLabelWidth) << " " << value << "\n";
     }
   }
-  if (!event.sealed.empty()) {
-    std::string sections;
+  const auto names = [&](SectionSet sections) {
+    std::string text;
     for (SectionKind kind : kAllSectionKinds) {
-      if (!event.sealed.has(kind)) continue;
-      sections += Str(sections.empty() ? "" : ", ", SectionLabel(kind, language));
+      if (sections.has(kind)) text += Str(text.empty() ? "" : ", ", SectionLabel(kind, language));
     }
-    io.out << (brief ? std::string_view("  ") : kEventIndent)
+    return text;
+  };
+  const std::string_view indent = brief ? std::string_view("  ") : kEventIndent;
+  if (!event.sealed.empty()) {
+    io.out << indent
            << (event.opened.empty() ? Label(Word::kHeaderOnly, language)
                                     : Label(Word::kSealed, language))
-           << ": " << sections << (brief ? "" : "\n");
+           << ": " << names(event.sealed) << (brief ? "" : "\n");
+  }
+  if (event.erasure != nullptr) {
+    io.out << indent << Label(Word::kErasedOn, language) << " " << FormatDay(event.erasure->on)
+           << " (" << Plain(event.erasure->legal_basis) << "): " << names(event.erased)
+           << (brief ? "" : "\n");
   }
 }
 

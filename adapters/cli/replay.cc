@@ -61,7 +61,10 @@ ExitCode Replay(const Args& args, Io& io) {
   if (args.Has("follow") && (args.Has("until") || args.Has("as-of"))) {
     return FailUsage(io, "--follow has no end; leave --until and --as-of out");
   }
-  auto reading = OpenReading(args);
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  // One record for all that --follow goes on with.
+  auto reading = OpenRecorded(args, *claim, {.command = "replay", .sections = AllSections()});
   if (!reading.ok()) return Fail(io, reading.status());
   audit::Progress progress;
   const absl::Status status = PrintNew(*reading->store, *filter, progress, io);
@@ -76,7 +79,7 @@ Command ReplayCommand() {
   return {
       {.name = "replay",
        .summary = "every entry held, in order, a JSON line each",
-       .flags = ReadingFlags(
+       .flags = RecordedReadingFlags(
            {{"origin", "ORIGIN",
              "only that log; default: all logs, merged by (order, origin, position)"},
             {"from", "BOUND", "from that position, day or time on (inclusive)"},

@@ -10,6 +10,7 @@ namespace {
 std::vector<Command> Commands() {
   return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),
           CaseCommand(),   ReplayCommand(),  StatusCommand(),  SummaryCommand(),
+          DisclosuresCommand(),
           AgreementCommand(),
           VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),
           EraseCommand(),  ErasureCommand(), RetentionCommand(),
@@ -23,7 +24,7 @@ std::string Overview(const std::vector<Command>& commands) {
       "codes\n\n";
   for (const Command& command : commands) {
     std::string name(command.syntax.name);
-    name.resize(10, ' ');
+    name.resize(12, ' ');
     text += Str("  ", name, command.syntax.summary, "\n");
   }
   return text;

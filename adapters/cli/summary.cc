@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "adapters/cli/command.h"
@@ -11,9 +12,11 @@
 #include "adapters/cli/reading.h"
 #include "adapters/cli/render.h"
 #include "adapters/csv/sheet.h"
+#include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
+#include "services/audit/visitors.h"
 
 namespace polku::cli {
 namespace {
@@ -167,6 +170,59 @@ void PrintLogs(const std::vector<LogSummary>& logs, Language language, Io& io) {
   }
 }
 
+std::string VisitorsJson(const audit::VisitorCount& count) {
+  return Str("\"visitors\":", count.visitors, ",\"children\":", count.children,
+             ",\"service_clients\":", count.service_clients);
+}
+
+// Days, then the month of each place, then all.
+void PrintVisitors(const audit::VisitorsFold& fold, const config::v1::Agreement& agreement,
+                   Language language, bool json, Io& io) {
+  using Month = std::tuple<std::string, std::string, std::string>;  // agency, place, "2025-03"
+  std::map<Month, audit::VisitorCount> months;
+  audit::VisitorCount total;
+  for (const auto& [day, count] : fold.days()) {
+    audit::VisitorCount& month = months[{day.agency, day.place_code, FormatDay(day.date).substr(0, 7)}];
+    month = month + count;
+    total = total + count;
+  }
+  if (json) {
+    std::string list;
+    for (const auto& [day, count] : fold.days()) {
+      list += Str(list.empty() ? "" : ",", "{\"agency\":", JsonString(day.agency), ",\"place\":",
+                  JsonString(day.place_code), ",\"date\":\"", FormatDay(day.date), "\",",
+                  VisitorsJson(count), "}");
+    }
+    io.out << "{\"days\":[" << list << "],\"months\":[";
+    list.clear();
+    for (const auto& [month, count] : months) {
+      list += Str(list.empty() ? "" : ",", "{\"agency\":", JsonString(std::get<0>(month)),
+                  ",\"place\":", JsonString(std::get<1>(month)), ",\"month\":\"", std::get<2>(month),
+                  "\",", VisitorsJson(count), "}");
+    }
+    io.out << list << "],\"total\":{" << VisitorsJson(total) << "}}\n";
+    return;
+  }
+  const auto word = [&](Word w) { return std::string(Label(w, language)); };
+  TextTable table({word(Word::kPlace), word(Word::kDay), word(Word::kVisitors), word(Word::kChildren),
+                   word(Word::kServiceClients)});
+  const auto row = [&](std::string place, std::string day, const audit::VisitorCount& count) {
+    table.Add({std::move(place), std::move(day), std::to_string(count.visitors),
+               std::to_string(count.children), std::to_string(count.service_clients)});
+  };
+  const auto place = [&](const std::string& agency, const std::string& code) {
+    return Str(Plain(code), ", ", Plain(AgencyLabel(agreement, agency, language)));
+  };
+  for (const auto& [day, count] : fold.days()) {
+    row(place(day.agency, day.place_code), FormatDay(day.date), count);
+  }
+  for (const auto& [month, count] : months) {
+    row(place(std::get<0>(month), std::get<1>(month)), std::get<2>(month), count);
+  }
+  row(word(Word::kTotal), "", total);
+  table.Print(io.out);
+}
+
 ExitCode RunSummary(const Args& args, Io& io) {
   const auto language = ParseLanguage(args.GetOr("lang", "fi"));
   if (!language) return FailUsage(io, "--lang is fi, sv or en");
@@ -179,21 +235,31 @@ ExitCode RunSummary(const Args& args, Io& io) {
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
   const auto references = ReadReferences(args.Get("clients"));
   if (!references.ok()) return Fail(io, references.status());
-  const auto reading = OpenReading(args);
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  const auto reading = OpenRecorded(
+      args, *claim,
+      {.command = "summary", .case_id = only.value_or(CaseId()), .sections = AllSections()});
   if (!reading.ok()) return Fail(io, reading.status());
   audit::History history(*reading->store);
   audit::SummaryFold fold(reading->config.profile, reading->store->logs());
+  audit::VisitorsFold visitors;
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
   const auto visit = [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);
+    visitors.Add(event);
     return absl::OkStatus();
   };
   const absl::Status status =
       only ? history.Timeline(*only, *filter, visit) : history.Replay(*filter, visit);
   progress.Clear();
   if (!status.ok()) return Fail(io, status);
+  if (args.Has("visitors")) {
+    PrintVisitors(visitors, reading->config.agreement, *language, args.json(), io);
+    return kExitOk;
+  }
   audit::Summary summary = fold.Finish();
   if (!references->empty()) {
     std::stable_sort(summary.cases.begin(), summary.cases.end(),
@@ -236,9 +302,10 @@ Command SummaryCommand() {
       {.name = "summary",
        .summary =
            "a line a case and a line a log: what this agency holds, days, money, assessments",
-       .flags = ReadingFlags(
+       .flags = RecordedReadingFlags(
            {{"cases", "", "the cases alone"},
             {"logs", "", "the logs alone"},
+            {"visitors", "", "visitors of open activities, counted without persons: a line a place and day, months, all"},
             {"case", "ID", "one case"},
             {"clients", "FILE", "CSV: asiakas;tapaus; names the cases by the provider's reference"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},

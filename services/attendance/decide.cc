@@ -217,8 +217,25 @@ std::optional<Refusal> DecideVisitors(const State& state, const v1::VisitorsCoun
   if (event.place_code().empty()) {
     return Refuse("missing_place", "give the place that was counted (place_code)");
   }
-  if (event.children() > event.visitors() || event.service_clients() > event.visitors()) {
-    return Refuse("bad_count", "children and service clients are among the visitors");
+  if (uint64_t{event.children()} + event.service_clients() > event.visitors()) {
+    return Refuse("bad_count",
+                  "children and service clients are among the visitors, nobody is both: together they are no more");
+  }
+  const auto standing = state.counts.find(
+      {std::string(offer.author_agency), event.place_code(), *date});
+  if (standing == state.counts.end()) {
+    if (offer.corrects.is_zero()) return std::nullopt;
+    return Refuse("nothing_to_correct", "this place has no count of that day from you; offer it without corrects");
+  }
+  if (offer.corrects.is_zero()) {
+    return Refuse("day_already_counted",
+                  "this place has a count of that day; give the whole new count, with corrects naming the one that "
+                  "stands");
+  }
+  if (offer.corrects != standing->second) {
+    return Refuse("record_has_changed",
+                  "corrects is not the newest count of that day and place; read the case again and correct what "
+                  "stands now");
   }
   return std::nullopt;
 }
@@ -228,6 +245,10 @@ std::optional<Refusal> DecideVisitors(const State& state, const v1::VisitorsCoun
 std::optional<Refusal> DecideOffer(const State& state, const service::Offer& offer,
                                    const service::Rules& rules, absl::CivilDay today) {
   if (auto refusal = service::CheckConventions(offer.body)) return refusal;
+  if (!state.counts.empty() && As<v1::VisitorsCounted>(offer.body) == nullptr) {
+    return Refuse("not_a_clients_case",
+                  "visitors of a place are counted in this case; what a client does stands in the client's own");
+  }
   if (const auto* recorded = As<v1::DayRecorded>(offer.body)) {
     return DayDecision(state, offer, rules, today).Recorded(*recorded);
   }

@@ -69,6 +69,10 @@ void Fold(State& state, const service::Fact& fact) {
         flag.standing.reset();
       }
     }
+  } else if (const auto* counted = As<v1::VisitorsCounted>(fact.body)) {
+    if (const auto date = ParseDate(counted->date())) {
+      state.counts[{author, counted->place_code(), *date}] = fact.id;
+    }
   } else if (const auto* notice = As<v1::AbsenceNoticeSent>(fact.body)) {
     FoldNotice(state, author, *notice);
   } else if (const auto* benefit = As<referral::v1::BenefitRecorded>(fact.body)) {

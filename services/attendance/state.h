@@ -76,6 +76,8 @@ struct State : service::CaseState {
   std::map<std::string, std::vector<Notice>> notices;        // agency; in order of first sending
   std::vector<std::string> benefit_payers;                   // as recorded, newest last
   std::string employment_authority;                          // newest that was notified
+  // Of a place's own case: the standing count by agency, place and day.
+  std::map<std::tuple<std::string, std::string, absl::CivilDay>, EventId> counts;
 };
 
 void Fold(State& state, const service::Fact& fact);

@@ -159,6 +159,11 @@ absl::StatusOr<std::string> EventJson(const Event& event) {
               event.knowledge == nullptr ? "" : KnowledgeJson(*event.knowledge),
               ",\"opened\":", SectionsJson(event.opened),
               ",\"sealed\":", SectionsJson(event.sealed));
+  if (event.erasure != nullptr) {
+    json += Str(",\"erased\":{\"sections\":", SectionsJson(event.erased), ",\"on\":\"",
+                FormatDay(event.erasure->on),
+                "\",\"legal_basis\":", JsonString(event.erasure->legal_basis), "}");
+  }
   if (event.body == nullptr) {
     return Str(json, ",\"undecoded\":\"", ToBase64(event.bytes), "\"}");
   }

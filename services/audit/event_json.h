@@ -19,7 +19,7 @@ absl::StatusOr<std::string> MessageJson(const google::protobuf::Message& message
 
 // {"origin":…,"position":…,"order":…,"recorded_at":…,"type":…,"id":…,"case":…,"case_revision":…,
 //  "author":…,"official":…,"causes":[…],"opened":[…],"sealed":[…],"event":{…}}, one line, without a
-// line end. In a timeline, after the causes, "knew" (of each other log the newest entry of the case that the
+// line end. After "sealed", of an event that lost sections for good, "erased" (sections, day, legal basis). In a timeline, after the causes, "knew" (of each other log the newest entry of the case that the
 // author had folded) and "concurrent" (what it had not, although disclosed to it). A control entry has "control" in place of case, sections and event. An event whose
 // schema nobody recorded has "undecoded" (base64) in place of "event". Numbers over 32 bits inside
 // the event are strings, as ProtoJSON has them.

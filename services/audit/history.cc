@@ -9,6 +9,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
+#include "services/host/erased.h"
 
 namespace polku::audit {
 namespace {
@@ -104,12 +105,21 @@ std::optional<absl::CivilDay> ValidDay(const google::protobuf::Message& event) {
   return std::nullopt;
 }
 
+absl::Status NothingHeld(const CaseId& case_id) {
+  return Error(absl::StatusCode::kNotFound, "nothing of case ", FormatCaseId(case_id),
+               " is held here; check the id, and whether this agency is a party to the case");
+}
+
 absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view origin,
                                  const Filter& filter, const Knowledge* knowledge,
                                  const Visit& visit) {
   SectionSet sections = AllSections();
   if (filter.known_to != nullptr) {
-    const auto known = SectionsKnown(*filter.known_to, entry.log, entry.position, *entry.header);
+    auto known = SectionsKnown(*filter.known_to, entry.log, entry.position, *entry.header);
+    if (const auto later = opened_later_.find({entry.log, entry.position});
+        later != opened_later_.end()) {
+      known = known.value_or(SectionSet()) | later->second;
+    }
     if (!known) return absl::OkStatus();
     sections = *known;
   }
@@ -123,6 +133,7 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
               .case_id = case_id.value_or(CaseId()),
               .opened = {},
               .sealed = {},
+              .erased = {},
               .body = nullptr,
               .bytes = {},
               .knowledge = knowledge};
@@ -135,6 +146,14 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
     POLKU_ASSIGN_OR_RETURN(opened, store_.opener().Open(entry, origin, sections));
     event.opened = opened.opened;
     event.sealed = opened.sealed;
+    if (!event.sealed.empty()) {
+      POLKU_ASSIGN_OR_RETURN(const ErasureNote* const gone, ErasureOf(entry.log, entry.position));
+      if (gone != nullptr && !(gone->sections & event.sealed).empty()) {
+        event.erasure = gone;
+        event.erased = gone->sections & event.sealed;
+        event.sealed = event.sealed - event.erased;
+      }
+    }
     event.bytes = opened.bytes;
     body = decoder_.Decode(entry.log, *entry.header, opened.bytes);
   }
@@ -146,6 +165,25 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
     if (day.value_or(FinnishDay(event.recorded_at())) > *filter.valid_on) return absl::OkStatus();
   }
   return visit(event);
+}
+
+absl::StatusOr<const ErasureNote*> History::ErasureOf(LogNumber log, Position position) {
+  if (!erasures_) {
+    std::map<std::pair<LogNumber, Position>, ErasureNote> found;
+    for (const auto& held : store_.logs()) {
+      POLKU_ASSIGN_OR_RETURN(const auto erased, host::ErasedEntries(store_.engine(), held));
+      for (const host::ErasedEntry& entry : erased) {
+        for (const log::ErasedPart& part : entry.parts) {
+          found[{held.number, part.position}] = {.on = entry.recorded_on,
+                                                 .legal_basis = entry.erased.legal_basis(),
+                                                 .sections = part.sections};
+        }
+      }
+    }
+    erasures_ = std::move(found);
+  }
+  const auto found = erasures_->find({log, position});
+  return found == erasures_->end() ? nullptr : &found->second;
 }
 
 absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress* progress) {
@@ -190,8 +228,7 @@ absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress*
 absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, const Visit& visit) {
   POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(store_.engine(), case_id));
   if (refs.empty()) {
-    return Error(absl::StatusCode::kNotFound, "nothing of case ", FormatCaseId(case_id),
-                 " is held here; check the id, and whether this agency is a party to the case");
+    return NothingHeld(case_id);
   }
   struct Ordered {
     Order order;
@@ -210,7 +247,23 @@ absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, cons
     ordered.push_back({ref.order, held->head.origin, ref.position, ref.log});
   }
   std::sort(ordered.begin(), ordered.end());
-  // What a filter leaves out is still what others knew or did not know of.
+  opened_later_.clear();
+  for (size_t i = 0; filter.known_to != nullptr && i < ordered.size(); ++i) {
+    log::EntryFetcher fetcher(store_.engine());
+    const Ordered& place = ordered[i];
+    const auto entry = fetcher.Fetch(place.log, place.position, /*with_blobs=*/false);
+    if (!entry.ok()) continue;  // told below
+    if (entry->header->later().receiver() != filter.known_to->agency ||
+        !SectionsKnown(*filter.known_to, place.log, place.position, *entry->header)) {
+      continue;
+    }
+    for (const auto& opened : entry->header->later().entries()) {
+      SectionSet& sections = opened_later_[{place.log, Position(opened.position())}];
+      for (const int kind : opened.sections()) sections.add(static_cast<SectionKind>(kind));
+    }
+  }
+  // What a filter leaves out is still what others knew or did not know of. What was opened later is known with the
+  // entry that opened it, which is disclosed like any other.
   KnowledgeFold knowledge;
   // One fetcher a log: neighbours in the merged order alternate between logs.
   std::map<LogNumber, log::EntryFetcher> fetchers;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/time/civil_time.h"
@@ -30,14 +31,23 @@ struct Event {
   CaseId case_id;     // zero: a control entry
   SectionSet opened;  // sections in `body`
   SectionSet sealed;  // sections the event has that this agency does not hold or may not open
+  SectionSet erased;  // sections that are gone for good, not among the sealed ones: see `erasure`
   const google::protobuf::Message*
       body;                // the event, or the control message; null: no schema is known
   std::string_view bytes;  // what `body` was decoded from
   const Knowledge* knowledge = nullptr;  // of its author; Timeline only
+  const struct ErasureNote* erasure = nullptr;  // with `erased`: the entry that says so
 
   bool control() const { return case_id.is_zero(); }
   Order order() const { return Order(header.order()); }
   absl::Time recorded_at() const { return absl::FromUnixMicros(header.recorded_at_us()); }
+};
+
+// What an Erased of the entry's own log says.
+struct ErasureNote {
+  absl::CivilDay on;  // day of its recording
+  std::string legal_basis;
+  SectionSet sections;
 };
 
 // Every condition that is set must hold. Recording times are the origin's clock: a claim.
@@ -51,7 +61,9 @@ struct Filter {
   // What had become true in the world by the end of that day, as far as recorded: the other time axis.
   // An event without a day of its own, or whose day is sealed, counts by its day of recording.
   std::optional<absl::CivilDay> valid_on;
-  const KnownTo* known_to = nullptr;       // borrowed: only what that agency had, its sections alone
+  // Borrowed: only what that agency had, its sections alone. What was opened to it later counts from the entry on
+  // that opened it, in a Timeline; Replay does not look ahead for those.
+  const KnownTo* known_to = nullptr;
   std::string type;                        // see TypeMatches; empty: all
 };
 
@@ -64,6 +76,9 @@ std::optional<absl::CivilDay> ValidDay(const google::protobuf::Message& event);
 
 // The first instant of that day in Finland.
 absl::Time StartOfDay(absl::CivilDay day);
+
+// NotFound: nothing of that case is held.
+absl::Status NothingHeld(const CaseId& case_id);
 
 using Visit = std::function<absl::Status(const Event&)>;
 // Where each log was read up to: the position after the last entry read.
@@ -85,9 +100,14 @@ class History {
  private:
   absl::Status VisitEntry(const log::EntryView& entry, std::string_view origin,
                           const Filter& filter, const Knowledge* knowledge, const Visit& visit);
+  // Null: no section of that entry was erased. Reads the logs' erasures once, when first asked.
+  absl::StatusOr<const ErasureNote*> ErasureOf(LogNumber log, Position position);
 
   Store& store_;
   Decoder decoder_;
+  std::optional<std::map<std::pair<LogNumber, Position>, ErasureNote>> erasures_;
+  // Of the case that Timeline is at: what was opened later to the agency of the filter's known_to.
+  std::map<std::pair<LogNumber, Position>, SectionSet> opened_later_;
 };
 
 }  // namespace polku::audit

@@ -6,6 +6,9 @@
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
+#include "services/access/case_access.h"
+#include "services/host/erased.h"
+#include "services/host/fence.h"
 #include "services/host/keys.h"
 
 namespace polku::audit {
@@ -21,7 +24,13 @@ absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const host::Config& config) {
   POLKU_ASSIGN_OR_RETURN(auto keys,
                          vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
                                                /*read_only=*/true));
-  return Store::Over(std::move(engine), std::move(keys), config.origin.text());
+  // Of what was erased nothing is shown, also where an old copy still holds it.
+  POLKU_ASSIGN_OR_RETURN(const auto fence, host::Fence::Open(config.keys_directory));
+  POLKU_ASSIGN_OR_RETURN(auto erased, host::FencedParts(*engine, config.origin, *fence));
+  return Store::Over(std::move(engine), std::move(keys), config.origin.text(),
+                     [erased = std::move(erased)](const CaseId& case_id, std::string_view origin) {
+                       return erased.contains({access::FenceOf(case_id), std::string(origin)});
+                     });
 }
 
 }  // namespace
@@ -41,7 +50,8 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const host::Config& config) {
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Over(std::unique_ptr<log::Engine> engine,
                                                    std::unique_ptr<vault::KeyStore> keys,
-                                                   std::string own_origin) {
+                                                   std::string own_origin,
+                                                   host::Opener::IsErased is_erased) {
   POLKU_ASSIGN_OR_RETURN(auto logs, log::HeldLogs(*engine));
   for (const auto& held : logs) {
     if (held.number == kOwnLog && held.head.origin != own_origin) {
@@ -51,15 +61,17 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Over(std::unique_ptr<log::Engine> 
     }
   }
   return std::unique_ptr<Store>(
-      new Store(std::move(engine), std::move(keys), std::move(own_origin), std::move(logs)));
+      new Store(std::move(engine), std::move(keys), std::move(own_origin), std::move(is_erased),
+                std::move(logs)));
 }
 
 Store::Store(std::unique_ptr<log::Engine> engine, std::unique_ptr<vault::KeyStore> keys,
-             std::string own_origin, std::vector<log::HeldLog> logs)
+             std::string own_origin, host::Opener::IsErased is_erased,
+             std::vector<log::HeldLog> logs)
     : engine_(std::move(engine)),
       keys_(std::move(keys)),
       own_origin_(std::move(own_origin)),
-      opener_(*keys_, own_origin_),
+      opener_(*keys_, own_origin_, std::move(is_erased)),
       logs_(std::move(logs)) {}
 
 const log::HeldLog* Store::FindLog(std::string_view origin) const {

@@ -21,10 +21,11 @@ class Store {
   // Reads the master key of `config.keys_directory`. NotFound: the service has stored nothing yet.
   // Otherwise as rocks::OpenEngine, vault::KeyStore::Open and host::LoadMasterKey.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const host::Config& config);
-  // Over parts that are open already (tests, other engines).
+  // Over parts that are open already (tests, other engines); `is_erased` as host::Opener has it.
   static absl::StatusOr<std::unique_ptr<Store>> Over(std::unique_ptr<log::Engine> engine,
                                                      std::unique_ptr<vault::KeyStore> keys,
-                                                     std::string own_origin);
+                                                     std::string own_origin,
+                                                     host::Opener::IsErased is_erased = nullptr);
 
   log::Engine& engine() { return *engine_; }
   host::Opener& opener() { return opener_; }
@@ -36,7 +37,8 @@ class Store {
 
  private:
   Store(std::unique_ptr<log::Engine> engine, std::unique_ptr<vault::KeyStore> keys,
-        std::string own_origin, std::vector<log::HeldLog> logs);
+        std::string own_origin, host::Opener::IsErased is_erased,
+        std::vector<log::HeldLog> logs);
 
   const std::unique_ptr<log::Engine> engine_;
   const std::unique_ptr<vault::KeyStore> keys_;

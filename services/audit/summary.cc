@@ -6,6 +6,7 @@
 #include "absl/time/civil_time.h"
 #include "eventstore/base/clock.h"
 #include "polku/attendance/v1/attendance.pb.h"
+#include "services/access/case_access.h"
 #include "services/core/days.h"
 #include "services/core/message_cast.h"
 #include "services/core/periods.h"
@@ -158,9 +159,12 @@ void SummaryFold::Add(const Event& event) {
     ++totals.by_type[event.header.type()];
     if (event.control()) ++totals.control;
     if (!event.sealed.empty()) ++totals.sealed;
-    if (!event.control()) found->second->cases.insert(event.case_id);
+    if (!event.control() && !access::BelongsInAccessStream(event.header.type())) {
+      found->second->cases.insert(event.case_id);
+    }
   }
-  if (event.control()) return;
+  // The record of reads and erasures is no case of its own.
+  if (event.control() || access::BelongsInAccessStream(event.header.type())) return;
   CaseFold*& fold = by_case_[event.case_id];
   if (fold == nullptr) {
     cases_.push_back(std::make_unique<CaseFold>());

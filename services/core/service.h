@@ -42,6 +42,7 @@ struct Offer {
   std::string_view author_agency;  // authenticated by the transport, never taken from the content
   std::string_view author_official;
   const google::protobuf::Message& body;
+  EventId corrects = {};  // the event that it takes the place of; zero: none
 };
 
 // What the decision rests on besides the history: the dated rules and who is who.

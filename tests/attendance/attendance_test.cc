@@ -368,6 +368,30 @@ TEST_F(AttendanceTest, VisitorsAreCountedWithoutPersonsInThePlacesOwnCase) {
             "not_a_place_case");
 }
 
+TEST_F(AttendanceTest, ChildrenAndServiceClientsTogetherAreNoMoreThanTheVisitors) {
+  EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-03' place_code: 'palsta' visitors: 15 "
+                                       "children: 10 service_clients: 6"),
+            "bad_count");
+  EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-03' place_code: 'palsta' visitors: 15 "
+                                       "children: 10 service_clients: 5"),
+            "");
+}
+
+TEST_F(AttendanceTest, ASecondCountOfAPlaceAndDayNamesTheOneThatItReplaces) {
+  const std::string first = "date: '2025-03-03' place_code: 'kahvila' visitors: 96 children: 8";
+  EXPECT_EQ(Offer<av::VisitorsCounted>(first), "");
+  EXPECT_EQ(Offer<av::VisitorsCounted>(first), "day_already_counted");
+  // Another place and another day are counts of their own.
+  EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-03' place_code: 'palsta' visitors: 4"), "");
+  EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-04' place_code: 'kahvila' visitors: 4"), "");
+}
+
+TEST_F(AttendanceTest, NothingOfAClientStandsInAPlacesCase) {
+  EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-03' place_code: 'kahvila' visitors: 150"), "");
+  EXPECT_EQ(Record("2025-03-03"), "not_a_clients_case");
+  EXPECT_EQ(Correct("2025-03-03", "ill"), "not_a_clients_case");
+}
+
 // ---- Periods ----
 
 TEST_F(AttendanceTest, ThePeriodOpensOnceOnItsFirstDay) {

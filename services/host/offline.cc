@@ -1,0 +1,103 @@
+#include "services/host/offline.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/random.h"
+#include "eventstore/base/status.h"
+#include "services/host/high_water.h"
+#include "services/host/keys.h"
+#include "services/host/node.h"
+#include "services/host/opening.h"
+#include "services/host/superseded.h"
+
+namespace polku::host {
+namespace {
+
+// Takes no event of a domain and calls for nothing.
+class NoDomain final : public service::Service {
+ public:
+  explicit NoDomain(std::string name) : name_(std::move(name)) {}
+  std::string_view name() const override { return name_; }
+  std::vector<std::string_view> event_types() const override { return {}; }
+  std::unique_ptr<service::CaseState> NewState(CaseId) const override {
+    return std::make_unique<service::CaseState>();
+  }
+  void Evolve(service::CaseState&, const service::Fact&) const override {}
+  std::optional<service::Refusal> Decide(const service::CaseState&, const service::Offer&,
+                                         const service::Rules&, absl::CivilDay) const override {
+    return service::Refusal{"unknown_type", "the service does not run; start it and offer again"};
+  }
+  std::vector<service::Duty> Due(const service::CaseState&, const service::Rules&,
+                                 absl::CivilDay) const override {
+    return {};
+  }
+  std::optional<absl::CivilDay> NextDueDay(const service::CaseState&, const service::Rules&,
+                                           absl::CivilDay) const override {
+    return std::nullopt;
+  }
+
+ private:
+  const std::string name_;
+};
+
+// Asks who holds the lock without taking it: to open a store that is in use would disturb its own journal.
+absl::Status CheckNotOpen(const std::string& directory) {
+  const std::string path = directory + "/LOCK";
+  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) {
+    const int error = errno;
+    return Error(error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kPermissionDenied,
+                 path, ": ", std::strerror(error),
+                 error == ENOENT ? "; the service has stored nothing yet"
+                                 : "; run the command as the user that the service runs as");
+  }
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const int asked = fcntl(file, F_GETLK, &lock);
+  close(file);
+  if (asked == 0 && lock.l_type == F_UNLCK) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnavailable, directory, " is open in another process");
+}
+
+}  // namespace
+
+absl::StatusOr<exchange::v1::OfferAnswer> OfferToStopped(const Config& config,
+                                                         const PrincipalConfig& from,
+                                                         const exchange::v1::Offer& offer) {
+  POLKU_RETURN_IF_ERROR(CheckNotOpen(config.data_directory));
+  POLKU_ASSIGN_OR_RETURN(const ServiceKeys keys,
+                         LoadServiceKeys(config.keys_directory, config.origin.text()));
+  POLKU_RETURN_IF_ERROR(CheckNotSuperseded(config.keys_directory));
+  POLKU_ASSIGN_OR_RETURN(const Stores stores, OpenStores(config, keys));
+  POLKU_ASSIGN_OR_RETURN(const auto head, stores.engine->ReadHead(kOwnLog));
+  if (!head) {
+    return Error(absl::StatusCode::kNotFound, config.data_directory,
+                 " holds no log of ", config.origin.text(), " yet; start the service first");
+  }
+  const NoDomain service{std::string(config.origin.service())};
+  POLKU_ASSIGN_OR_RETURN(const auto node, Node::Open({.config = config,
+                                                      .keys = keys,
+                                                      .service = service,
+                                                      .engine = *stores.engine,
+                                                      .keystore = *stores.keystore,
+                                                      .clock = SystemClock(),
+                                                      .random = SystemRandom()}));
+  const OfferFrom offered{offer, from};
+  std::vector<exchange::v1::OfferAnswer> answers = node->HandleOffers({&offered, 1});
+  POLKU_RETURN_IF_ERROR(HighWater(config.keys_directory)
+                            .Write(node->checkpoint(), node->size(), absl::Now(), /*now_too=*/true));
+  return std::move(answers.front());
+}
+
+}  // namespace polku::host
