@@ -786,7 +786,7 @@ class NodeImpl : public Node {
       return FailureAnswer(spoken.status(), index);
     }
     const service::Offer asked{entry.id, entry.case_id, entry.author_agency, entry.author_official,
-                               body};
+                               body, entry.corrects};
     const access::Question question{.offer = asked,
                                     .stream = entry.case_id,
                                     .own_origin = own_origin_,
