@@ -344,10 +344,18 @@ int Main(int argc, char** argv) {
   const auto peer = zeromq::NewCurveKeyPair();
   const auto cosigner =
       proof::Signer::Generate(Str(kPeer, "/assessment/witness"), proof::KeyUse::kCosignature);
+  // The follower gets everything of every case, so that each event measured is one that crosses the wire.
+  std::ofstream(directory / "follower.textproto")
+      << "sharings { publishers: \"*\" receivers: \"" << kPeer << "\" types: \"polku.*\" every_case: true\n"
+      << "  sections: SECTION_KIND_SERVICE sections: SECTION_KIND_IDENTITY sections: SECTION_KIND_SOCIAL\n"
+      << "  sections: SECTION_KIND_HEALTH sections: SECTION_KIND_PAYMENT legal_basis: \"bench\" }\n";
   std::ofstream(directory / "service.textproto")
       << "origin: \"" << kOrigin << "\"\nlisten: \"tcp://127.0.0.1:0\"\n"
       << "data_directory: \"data\"\nkeystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
+      << "agreement_file: \"" << (source / "deploy/agreements/taulukko-1.textproto").string() << "\"\n"
+      << "agreement_file: \"" << (source / "deploy/agreements/osapuolet.textproto").string() << "\"\n"
       << "agreement_file: \"" << (source / "deploy/demo/agreement.textproto").string() << "\"\n"
+      << "agreement_file: \"follower.textproto\"\n"
       << "profile_file: \"" << (source / "deploy/profiles/oulu.textproto").string() << "\"\n"
       << "principals { agency: \"" << kService << "\" curve_key: \"" << zeromq::FormatCurveKey(author.public_key)
       << "\" rights: RIGHT_PUBLISH }\n"
