@@ -124,6 +124,16 @@ class Scanner {
     }
     auto view = log::GroupView::Parse(entries, blobs);
     if (!view.ok() && !blobs.empty()) {
+      // The group may have been rewritten (log/rewrite.h) between the readings of its two parts: both as they are now.
+      auto now = log_.engine->ReadGroup(log_.number, first, /*with_blobs=*/true);
+      if (now.ok() && now->first == first) {
+        rewritten_ = *std::move(now);
+        entries = rewritten_.entries;
+        blobs = rewritten_.blobs;
+        view = log::GroupView::Parse(entries, blobs);
+      }
+    }
+    if (!view.ok() && !blobs.empty()) {
       const absl::Status why = view.status();
       view = log::GroupView::Parse(entries, {});
       if (view.ok()) {
@@ -376,6 +386,7 @@ class Scanner {
   event::v1::Header header_;
   std::string scratch_;
   std::vector<log::BlobView> sections_;  // of the entry looked at
+  log::StoredGroup rewritten_;
   RunFacts facts_;
 };
 
