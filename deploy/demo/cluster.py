@@ -37,8 +37,19 @@ SHARED_AGREEMENTS = [
     for name in ("taulukko-1.textproto", "osapuolet.textproto")
 ]
 
+# Commands that show personal data: each read is on record with who reads, what for and by which law.
+READERS = {"case", "replay", "summary", "bundle", "disclosures", "export", "prove"}
+READ_AS = ("--official", "tarkastaja-1", "--purpose", "supervision", "--basis", "laki 611/2021")
+
 # Authors: an agency's own system, with a CURVE key of its own.
 AUTHORS = {"oulu": OULU, "hyvinvointi": WELLBEING, "toimintatupa": PROVIDER, "kela": KELA}
+
+# Two officials of each agency who together may erase: each has a key that speaks for nobody else.
+ERASERS = {
+    f"{agency.rsplit('/', 1)[1]}-tietosuoja-{number}": agency
+    for agency in dict.fromkeys(agency for agency, _ in INSTANCES.values())
+    for number in (1, 2)
+}
 
 
 class CommandFailed(RuntimeError):
@@ -47,6 +58,13 @@ class CommandFailed(RuntimeError):
             f"{' '.join(map(str, command))}\nexit {result.returncode}\n{result.stdout}{result.stderr}"
         )
         self.result = result
+
+
+def reads(arguments):
+    """The command shows personal data of a service's store (`bundle verify FILE` reads a file alone)."""
+    if arguments[0] not in READERS or (arguments[0] == "prove" and "--leaf" not in arguments):
+        return False
+    return "--config" in arguments and "--help" not in arguments
 
 
 def free_port():
@@ -90,17 +108,20 @@ class Cluster:
         self.directory.mkdir(parents=True, exist_ok=True)
         for name in INSTANCES:
             self.polku("keygen", "--origin", self.origin(name), "--dir", self.directory / name / "keys")
-        for author in AUTHORS:
+        for author in (*AUTHORS, *ERASERS):
             self.polku("keygen", "--author", "--dir", self.directory / "authors" / author / "keys")
         for name in INSTANCES:
             self.write_config(name)
-        for author, agency in AUTHORS.items():
+        for author, agency in (*AUTHORS.items(), *ERASERS.items()):
             for name in INSTANCES:
+                if author in ERASERS and INSTANCES[name][0] != agency:
+                    continue
+                official = f'official: "{author}"\n' if author in ERASERS else ""
                 self.client(author, name).write_text(
                     f'service_address: "tcp://127.0.0.1:{self.ports[name]}"\n'
                     f'service_curve_key: "{self._public(f"{name}/keys/curve.public")}"\n'
                     f'keys_directory: "keys"\n'
-                    f'agency: "{agency}"\n'
+                    f'agency: "{agency}"\n{official}'
                 )
 
     def write_config(self, name):
@@ -116,7 +137,7 @@ class Cluster:
         if self.business_date:
             lines.append(f'business_date: "{self.business_date}"')
         for peer in INSTANCES:
-            if peer == name or peer == "tarkastaja-audit":
+            if peer == name:
                 continue
             mirror = "\n  mirror: true" if peer in MIRRORS.get(name, []) else ""
             lines.append(
@@ -138,6 +159,10 @@ class Cluster:
             own = agency == INSTANCES[name][0]
             rights = "rights: RIGHT_PUBLISH" + (" rights: RIGHT_OPERATE" if own else "")
             lines.append(self._principal(agency, f"authors/{author}/keys/curve.public", rights))
+        for official, agency in ERASERS.items():
+            if agency == INSTANCES[name][0]:
+                rights = f'rights: RIGHT_ERASE official: "{official}"'
+                lines.append(self._principal(agency, f"authors/{official}/keys/curve.public", rights))
         self.config(name).write_text("\n".join(lines) + "\n")
 
     def _principal(self, agency, key_file, rights):
@@ -188,8 +213,10 @@ class Cluster:
     # ---- The command line ----
 
     def run(self, *arguments, stdin=None):
-        """A `polku` command; its result, whatever the exit code."""
+        """A `polku` command; its result, whatever the exit code. A read says who reads, unless the caller does."""
         command = [self.binaries / "polku", *map(str, arguments)]
+        if reads(arguments) and not {"--official", "--purpose", "--basis"} & set(map(str, arguments)):
+            command += READ_AS
         return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600)
 
     def polku(self, *arguments, stdin=None):

@@ -116,6 +116,9 @@ def main():
         say(made.polku("case", one, "--config", oulu, "--lang", "en", "--type", "polku.referral.*"))
         say("== The same client, everything on record, a line an event ==\n")
         say(made.polku("case", one, "--config", oulu, "--lang", "en", "--brief"))
+        say("== Who received T01's data, on which basis, and who looked: the client's answer ==\n")
+        say(made.polku("disclosures", one, "--config", oulu, "--lang", "en", "--official", "etuus-3",
+                       "--purpose", "client-request", "--basis", "(EU) 2016/679 art. 15"))
         say("== The group, as the auditor counts it: days, money, assessments ==\n")
         say(made.polku("summary", "--cases", "--lang", "en", "--clients", HERE / "input/asiakkaat.csv",
                        "--config", made.config("tarkastaja-audit")))
@@ -141,7 +144,7 @@ def main():
         say(f"""
 The services are running. Talk to them, for example:
   {arguments.bin}/polku status --config {config}
-  {arguments.bin}/polku replay --config {config} --follow
+  {arguments.bin}/polku replay --config {config} --follow {' '.join(cluster.READ_AS[:-1])} '{cluster.READ_AS[-1]}'
   {arguments.bin}/polku publish --as {made.client('oulu', 'oulu-referral')} EVENT.json  # README.md has one
 Stop them with:
   kill $(cat {arguments.data}/*/pid)""")
@@ -150,7 +153,8 @@ Stop them with:
     else:
         made.stop()
         say(f"\nThe services are stopped; read on with, for example:\n"
-            f"  {arguments.bin}/polku case {case_of('T01')} --config {made.config('kela-compensation')}")
+            f"  {arguments.bin}/polku case {case_of('T01')} --config {made.config('kela-compensation')} "
+            f"{' '.join(cluster.READ_AS[:-1])} '{cluster.READ_AS[-1]}'")
 
 
 if __name__ == "__main__":
