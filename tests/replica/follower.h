@@ -23,7 +23,7 @@ class Follower {
  public:
   // `options`: origin, key, prefix and what is stored are filled in.
   Follower(const TestOrigin& origin, SubscriberOptions options)
-      : options_(std::move(options)), key_(origin.signer().verifier()) {
+      : options_(std::move(options)), key_(origin.keys().first()) {
     options_.origin = origin.name();
     options_.origin_keys = key_;
     Restart();
@@ -67,6 +67,7 @@ class Follower {
   void DeliverFill(const FillMessage& message) {
     Take(subscriber_->OnFill(message.fill, message.entries, message.blobs, now));
   }
+  void OnError(const exchange::v1::Error& error) { Take(subscriber_->OnError(error, now)); }
   // Answers what was asked for, as the origin does, until nothing is.
   void FillFrom(TestOrigin& origin) {
     while (!fetches.empty()) {
@@ -216,7 +217,7 @@ class Follower {
 inline std::string NoteAt(TestOrigin& origin, Position size) {
   auto root = log::TreeReader(origin.engine(), kOwnLog).Root(size);
   EXPECT_THAT(root, polku::testing::IsOk());
-  return origin.signer().Sign({origin.name(), size, root.ok() ? *root : Hash()});
+  return origin.signer_for(size).Sign({origin.name(), size, root.ok() ? *root : Hash()});
 }
 
 inline std::string AddLine(std::string_view note, const proof::Signer& cosigner, absl::Time time) {

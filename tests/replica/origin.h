@@ -105,6 +105,24 @@ class TestOrigin {
 
   const std::string& name() const { return name_; }
   const proof::Signer& signer() const { return *signer_; }
+  // The one that signs for so many entries, and the keys of the log.
+  const proof::Signer& signer_for(Position size) const {
+    for (const auto& [last, signer] : past_signers_) {
+      if (size <= last) return *signer;
+    }
+    return *signer_;
+  }
+  proof::LogKeys keys() const {
+    proof::LogKeys keys(past_signers_.empty() ? signer_->verifier()
+                                              : past_signers_.front().second->verifier());
+    for (size_t i = 0; i < past_signers_.size(); ++i) {
+      const proof::Signer& next =
+          i + 1 < past_signers_.size() ? *past_signers_[i + 1].second : *signer_;
+      EXPECT_THAT(keys.Change(Position(past_signers_[i].first.value() - 1), next.verifier()),
+                  polku::testing::IsOk());
+    }
+    return keys;
+  }
   log::Engine& engine() { return *engine_; }
   Position size() const { return head_.frontier.size(); }
   const proof::Frontier& frontier() const { return head_.frontier; }
@@ -220,7 +238,10 @@ class TestOrigin {
     nodes_.clear();
     commits_.push_back(committed_.value());
     ASSERT_THAT(engine_->Commit(batch), polku::testing::IsOk());
-    if (next_signer_ != nullptr) signer_ = std::move(next_signer_);
+    if (next_signer_ != nullptr) {
+      past_signers_.emplace_back(committed_, std::move(signer_));
+      signer_ = std::move(next_signer_);
+    }
   }
 
   SectionSecretFn secrets() {
@@ -372,6 +393,8 @@ class TestOrigin {
   const char key_fill_;
   std::unique_ptr<proof::Signer> signer_;
   std::unique_ptr<proof::Signer> next_signer_;  // after the commit under way
+  // With the largest size that each has signed.
+  std::vector<std::pair<Position, std::unique_ptr<proof::Signer>>> past_signers_;
   const std::unique_ptr<log::Engine> engine_ = log::MakeMemoryEngine();
   log::LogHead head_;
   std::vector<proof::Node> nodes_;  // completed since the last commit
@@ -397,12 +420,28 @@ inline absl::StatusOr<std::string> WrapWithOwnKey(const CaseId& case_id, Section
   return vault::WrapSecret(OwnKey(case_id, kind), commitment, s);
 }
 
+// What the origin's first `size` entries open to `receiver` later, and did not erase.
+inline OpenedPositions OpenedLaterTo(const TestOrigin& origin, const std::string& receiver,
+                                     uint64_t size) {
+  OpenedPositions opened;
+  for (uint64_t p = 0; p < size; ++p) {
+    const auto& later = origin.entries()[p].header.later();
+    if (later.receiver() != receiver || origin.GoneAt(p).leaf) continue;
+    for (const auto& entry : later.entries()) {
+      SectionSet& sections = opened[Position(entry.position())];
+      sections = sections | SetOf(entry.sections());
+    }
+  }
+  return opened;
+}
+
 // Judge: the replica in `engine` holds exactly what `receiver` may have of the origin's first
 // entries, in place, with sections that open, and no byte besides.
 inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, log::Engine& engine,
                              LogNumber log, const log::LogHead& head) {
   const uint64_t size = head.frontier.size().value();
   ASSERT_LE(size, origin.entries().size());
+  OpenedPositions later = OpenedLaterTo(origin, receiver, size);
   proof::Frontier expected;
   for (uint64_t p = 0; p < size; ++p)
     expected.AppendLeafHash(proof::LeafHash(origin.entries()[p].leaf));
@@ -426,8 +465,18 @@ inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, lo
           if (d.receiver() == receiver) ours = &d;
         }
         const bool visible = ours != nullptr || entry.header.case_id().empty();
-        ASSERT_EQ(visible, !item.leaf.empty()) << "position " << p;
-        if (!visible) continue;
+        const TestOrigin::Gone gone = origin.GoneAt(p);
+        const bool opened_later = !visible && later.contains(Position(p)) && !gone.leaf;
+        const SectionSet of_it =
+            (ours != nullptr ? SetOf(ours->sections()) : SectionSet()) |
+            (later.contains(Position(p)) ? later[Position(p)] : SectionSet());
+        // Where all that was opened has been erased, it is filled only if that was before.
+        const bool either = opened_later && !gone.sections.empty();
+        if (!either) {
+          ASSERT_EQ((visible && !gone.leaf) || opened_later, !item.leaf.empty())
+              << "position " << p;
+        }
+        if (item.leaf.empty()) continue;
         ASSERT_EQ(item.leaf, entry.leaf) << "position " << p;
         std::map<SectionKind, std::string> opened;
         for (const log::BlobView& blob : view->BlobsAt(item.offset)) {
@@ -447,11 +496,8 @@ inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, lo
           opened[blob.kind] = *text;
         }
         std::map<SectionKind, std::string> entitled;
-        if (ours != nullptr) {
-          for (const int kind : ours->sections()) {
-            entitled[static_cast<SectionKind>(kind)] =
-                entry.plaintexts.at(static_cast<SectionKind>(kind));
-          }
+        for (const auto& [kind, plaintext] : entry.plaintexts) {
+          if (of_it.has(kind) && !gone.sections.has(kind)) entitled[kind] = plaintext;
         }
         ASSERT_EQ(opened, entitled) << "position " << p;
       }
@@ -464,6 +510,7 @@ inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, lo
 // disclosed to `receiver` and no other.
 inline void ExpectWhole(TestOrigin& origin, const std::string& receiver, log::Engine& engine,
                         LogNumber log, Position size) {
+  const OpenedPositions later = OpenedLaterTo(origin, receiver, size.value());
   auto cursor = engine.Scan(log, Position(0), true);
   ASSERT_THAT(cursor, polku::testing::IsOk());
   uint64_t position = 0;
@@ -475,10 +522,21 @@ inline void ExpectWhole(TestOrigin& origin, const std::string& receiver, log::En
     ASSERT_THAT(view, polku::testing::IsOk());
     for (const log::GroupItem& item : view->items()) {
       SCOPED_TRACE(position);
+      const TestOrigin::Gone gone = origin.GoneAt(position);
       const WrittenEntry& entry = origin.entries().at(position++);
+      if (gone.leaf) {
+        ASSERT_TRUE(item.leaf.empty());
+        ASSERT_EQ(item.withheld.level, 0);
+        ASSERT_EQ(item.withheld.hash, proof::LeafHash(entry.leaf));
+        continue;
+      }
       ASSERT_EQ(item.leaf, entry.leaf);
       const auto blobs = view->BlobsAt(item.offset);
-      ASSERT_EQ(blobs.size(), entry.plaintexts.size());
+      size_t remaining = 0;
+      for (const auto& [kind, plaintext] : entry.plaintexts) {
+        remaining += gone.sections.has(kind) ? 0 : 1;
+      }
+      ASSERT_EQ(blobs.size(), remaining);
       for (const log::BlobView& blob : blobs) {
         Hash commitment;
         for (const auto& c : entry.header.commitments()) {
@@ -492,6 +550,8 @@ inline void ExpectWhole(TestOrigin& origin, const std::string& receiver, log::En
           for (const int kind : d.sections())
             ours = ours || (d.receiver() == receiver && kind == static_cast<int>(blob.kind));
         }
+        const auto opened = later.find(Position(position - 1));
+        ours = ours || (opened != later.end() && opened->second.has(blob.kind));
         ASSERT_EQ(blob.secret.empty(), !ours);
         if (!ours) continue;
         const CaseId case_id = *CaseId::FromBytes(entry.header.case_id());

@@ -71,6 +71,10 @@ struct Example {
   std::string witness_vkey;
   std::string cosign;
   std::string heartbeat;
+  std::string fetch;
+  std::string fill;
+  std::string fill_entries;
+  std::string fill_blobs;
 };
 
 Example MakeExample() {
@@ -106,9 +110,12 @@ Example MakeExample() {
   disclosure->set_number(1);
 
   log::GroupWriter writer;
+  log::GroupWriter fill_writer;
+  std::vector<std::string> leaves;
   proof::Frontier frontier;
   for (const auto& [leaf_header, fill] : {std::pair(&first, '\x30'), std::pair(&second, '\x31')}) {
     const std::string leaf = log::MakeLeaf(std::string(32, fill), leaf_header->SerializeAsString());
+    leaves.push_back(leaf);
     writer.AddLeaf(leaf);
     frontier.AppendLeafHash(proof::LeafHash(leaf));
   }
@@ -164,6 +171,26 @@ Example MakeExample() {
   told->set_checkpoint(cosigned);
   told->add_consistency(std::string(fifth.view()));
   example.heartbeat = heartbeat.SerializeAsString();
+
+  // The second entry is opened to the auditor by the sixth.
+  exchange::v1::Envelope fetch;
+  fetch.set_protocol(1);
+  fetch.mutable_fetch()->set_origin(kOrigin);
+  fetch.mutable_fetch()->add_positions(1);
+  example.fetch = fetch.SerializeAsString();
+  exchange::v1::Envelope fill;
+  fill.set_protocol(1);
+  fill.mutable_fill()->set_origin(kOrigin);
+  fill.mutable_fill()->set_position(1);
+  fill.mutable_fill()->add_siblings(std::string(proof::LeafHash(leaves[0]).view()));
+  fill.mutable_fill()->add_siblings(std::string(withheld.hash.view()));
+  example.fill = fill.SerializeAsString();
+  fill_writer.AddLeaf(leaves[1]);
+  fill_writer.AddBlob(SectionKind::kService, ExampleSecret().secret_bytes(),
+                      vault::SealSection(ExampleSecret(), commitment, kPlaintext));
+  encoded = std::move(fill_writer).Finish();
+  example.fill_entries = encoded.entries;
+  example.fill_blobs = encoded.blobs;
   return example;
 }
 
@@ -179,6 +206,45 @@ TEST(ProtocolTest, TheExamplesAreWhatThisCodeSends) {
   EXPECT_EQ(blocks["vkey witness"], example.witness_vkey);
   EXPECT_EQ(blocks["hex cosign"], HexLines(example.cosign));
   EXPECT_EQ(blocks["hex heartbeat"], HexLines(example.heartbeat));
+  EXPECT_EQ(blocks["hex fetch"], HexLines(example.fetch));
+  EXPECT_EQ(blocks["hex fill"], HexLines(example.fill));
+  EXPECT_EQ(blocks["hex fill entries"], HexLines(example.fill_entries));
+  EXPECT_EQ(blocks["hex fill blobs"], HexLines(example.fill_blobs));
+}
+
+TEST(ProtocolTest, TheExampleFillLeadsToTheSignedRootAndItsSectionOpens) {
+  auto blocks = Blocks();
+  exchange::v1::Envelope fetch;
+  ASSERT_TRUE(fetch.ParseFromString(Bytes(blocks["hex fetch"])));
+  EXPECT_EQ(fetch.fetch().origin(), kOrigin);
+  EXPECT_THAT(fetch.fetch().positions(), ::testing::ElementsAre(1u));
+  exchange::v1::Envelope fill;
+  ASSERT_TRUE(fill.ParseFromString(Bytes(blocks["hex fill"])));
+  EXPECT_EQ(fill.fill().position(), 1u);
+  EXPECT_FALSE(fill.fill().gone());
+  const std::string entries = Bytes(blocks["hex fill entries"]);
+  const std::string blobs = Bytes(blocks["hex fill blobs"]);
+  auto group = log::GroupView::Parse(entries, blobs);
+  ASSERT_THAT(group, IsOk());
+  ASSERT_EQ(group->items().size(), 1u);
+  // The largest complete aligned subtree that holds position 1 is here the tree of the first four.
+  ASSERT_EQ(fill.fill().siblings_size(), 2);
+  const Hash root = proof::NodeHash(
+      proof::NodeHash(*Hash::FromBytes(fill.fill().siblings(0)),
+                      proof::LeafHash(group->items()[0].leaf)),
+      *Hash::FromBytes(fill.fill().siblings(1)));
+  const auto claimed = ParseClaimed(blocks["note"]);
+  ASSERT_THAT(claimed, IsOk());
+  EXPECT_EQ(claimed->checkpoint.root, root);
+  event::v1::Header header;
+  ASSERT_THAT(log::ParseHeader(group->items()[0].leaf, header), IsOk());
+  const auto sealed = group->BlobsAt(0);
+  ASSERT_EQ(sealed.size(), 1u);
+  EXPECT_THAT(vault::OpenSection(vault::SectionSecret(sealed[0].secret),
+                                 *Hash::FromBytes(header.commitments(0).commitment()), kOrigin,
+                                 *EventId::FromBytes(header.event_id()), sealed[0].kind,
+                                 sealed[0].blob),
+              IsOkAndHolds(kPlaintext));
 }
 
 TEST(ProtocolTest, TheExamplePullReadsAsThePageSays) {

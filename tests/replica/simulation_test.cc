@@ -71,6 +71,63 @@ class World {
     Route(to, sides_[to]->publisher->OnCommitted(origin(to).size(), origin(to).checkpoint(), now_));
   }
 
+  // Entries of one case are opened to somebody who did not get them.
+  void OpenLater() {
+    Replica& to = *replicas_[random_.Below(replicas_.size())];
+    const auto& entries = origin().entries();
+    const uint64_t some = 1 + random_.Below(entries.size() - 1);
+    if (entries[some].header.case_id().empty()) return;
+    TestOrigin::Opened opened;
+    for (uint64_t p = 1; p < entries.size(); ++p) {
+      const TestOrigin::Gone gone = origin().GoneAt(p);
+      if (entries[p].header.case_id() != entries[some].header.case_id() || gone.leaf ||
+          !gone.sections.empty() || entries[p].header.has_later() || random_.Below(4) == 0) {
+        continue;
+      }
+      for (const auto& [kind, plaintext] : entries[p].plaintexts) {
+        if (random_.Below(2) == 0) opened[p].push_back(kind);
+      }
+      opened[p];
+    }
+    if (opened.empty()) return;
+    origin().AddLater(origin().CaseOf(some), to.receiver, opened);
+    CommitAndTell();
+  }
+  // What the log has of one case goes: its sections, or whole entries.
+  void EraseACase() {
+    const auto& entries = origin().entries();
+    const uint64_t some = 1 + random_.Below(entries.size() - 1);
+    if (entries[some].header.case_id().empty()) return;
+    const bool leaf = random_.Below(2) == 0;
+    std::vector<log::ErasedPart> parts;
+    for (uint64_t p = 1; p < entries.size(); ++p) {
+      if (entries[p].header.case_id() != entries[some].header.case_id()) continue;
+      log::ErasedPart part{.position = Position(p), .sections = {}, .leaf = leaf};
+      const TestOrigin::Gone gone = origin().GoneAt(p);
+      for (const auto& [kind, plaintext] : entries[p].plaintexts) {
+        if (!gone.sections.has(kind)) part.sections.add(kind);
+      }
+      if (gone.leaf || (!leaf && part.sections.empty())) continue;
+      parts.push_back(part);
+    }
+    if (parts.empty()) return;
+    origin().AddErased(parts);
+    CommitAndTell();
+    origin().Erase(parts);
+    erased_ += leaf ? parts.size() : 0;
+  }
+  void ChangeKey() {
+    origin().AddSigningKeyChange(static_cast<char>('A' + key_changes_++));
+    CommitAndTell();
+    StartPublisher(0);  // its own word is judged with its keys
+  }
+  void CommitAndTell() {
+    origin().Commit();
+    Route(0, side().publisher->OnCommitted(origin().size(), origin().checkpoint(), now_));
+  }
+  size_t filled() const { return filled_; }
+  size_t erased() const { return erased_; }
+
   // From now on the origin shows another history to these replicas, under the same key.
   void Fork(const std::set<size_t>& replicas) {
     honest_ = false;
@@ -134,6 +191,7 @@ class World {
   bool Complete() const {
     return std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
       return replica->log->size() == sides_[replica->side]->origin->size() &&
+             replica->subscriber->status().wanted() == 0 &&
              replica->subscriber->status().state() == exchange::v1::SUBSCRIPTION_STATE_LIVE;
     });
   }
@@ -163,7 +221,7 @@ class World {
       auto note = replica->engine->ReadCheckpoint(replica->log->number(), replica->log->size());
       ASSERT_THAT(note, IsOk());
       if (replica->log->size() == Position(0)) continue;
-      auto checkpoint = proof::VerifyCheckpoint(note->value(), of.signer().verifier());
+      auto checkpoint = proof::VerifyCheckpoint(note->value(), of.keys());
       ASSERT_THAT(checkpoint, IsOk());
       EXPECT_EQ(checkpoint->root, replica->log->head().frontier.Root());
       EXPECT_EQ(checkpoint->size, replica->log->size());
@@ -262,13 +320,17 @@ class World {
   void StartPublisher(size_t number) {
     Side& of = *sides_[number];
     PublisherOptions options{.origin = kOrigin};
+    options.fills = [o = of.origin.get()](std::string_view receiver,
+                                          std::span<const Position> positions, size_t max_bytes) {
+      return o->CutFills(receiver, positions, max_bytes);
+    };
     options.batch_bytes = 16 << 10;
     of.publisher = Publisher::Make(options, of.origin->cut());
     std::vector<log::KeptCosignature> kept;
     for (const auto& [witness, cosignature] : of.kept) kept.push_back(cosignature);
     of.book = WitnessBook::Make({.origin = kOrigin,
                                  .own_agency = kOulu,
-                                 .own_keys = of.origin->signer().verifier(),
+                                 .own_keys = of.origin->keys(),
                                  .witnesses = Witnesses(),
                                  .prefix = PrefixOf(of.origin->engine(), kOwnLog),
                                  .opened_at = of.origin->size()},
@@ -306,7 +368,21 @@ class World {
     replica.log = *std::move(log);
     SubscriberOptions options{.origin = kOrigin,
                               .own_agency = replica.receiver,
-                              .origin_keys = origin().signer().verifier()};
+                              .origin_keys = origin().keys().first()};
+    if (replica.log->size() > Position(0)) {
+      ApplyErasures(replica);
+      auto keys = log::KeysOf(*replica.engine, replica.log->number(), origin().keys().first());
+      ASSERT_THAT(keys, IsOk());
+      options.origin_keys = *keys;
+      auto wanted = log::WantedEntries(*replica.engine, replica.log->number());
+      ASSERT_THAT(wanted, IsOk());
+      options.wanted = *wanted;
+      auto holes = replica.log->UnexplainedHoles();
+      ASSERT_THAT(holes, IsOk());
+      options.holes = *holes;
+    }
+    options.lookups = LookupsIn(
+        *replica.engine, [&replica] { return replica.log->number(); }, replica.receiver);
     options.credit_bytes = credit_;
     options.cosigner = replica.cosigner.get();
     options.witnesses = Witnesses();
@@ -317,6 +393,23 @@ class World {
     replica.subscriber = Subscriber::Make(options, replica.log->head(), WrapWithOwnKey,
                                           polku::testing::SeededRandom(random_()));
     Take(replica, replica.subscriber->Start(now_, now_));
+  }
+
+  // What a receiver's host does when it has stored an Erased.
+  void ApplyErasures(Replica& replica) {
+    auto controls =
+        log::ControlEntries(*replica.engine, replica.log->number(), log::kErasedType);
+    ASSERT_THAT(controls, IsOk());
+    for (const log::ControlEntry& control : *controls) {
+      event::v1::Erased erased;
+      ASSERT_TRUE(
+          erased.ParseFromString(origin().entries()[control.position.value()].header.control()));
+      std::vector<log::ErasedPart> parts;
+      for (const auto& entry : erased.entries()) {
+        parts.push_back({Position(entry.position()), SetOf(entry.sections()), entry.leaf()});
+      }
+      ASSERT_THAT(log::EraseEntries(*replica.engine, replica.log->number(), parts), IsOk());
+    }
   }
 
   static std::string StoredNote(const Replica& replica) {
@@ -431,6 +524,32 @@ class World {
         replica.fork = std::move(fork->pair);
       } else if (auto* keep = std::get_if<KeepCosignatures>(&output)) {
         for (const auto& kept : keep->cosignatures) Keep(replica, kept);
+      } else if (auto* ask = std::get_if<SendFetch>(&output)) {
+        Send(2 * replica.index, [this, &replica, fetch = ask->fetch, number = replica.side,
+                                 life = sides_[replica.side]->life] {
+          Side& to = *sides_[number];
+          if (life != to.life) return;
+          Route(number, to.publisher->OnFetch(std::to_string(replica.index), fetch));
+        });
+      } else if (auto* opened = std::get_if<StoreFills>(&output)) {
+        // Judge: never beside another store.
+        ASSERT_FALSE(replica.storing);
+        replica.storing = true;
+        auto fills = std::make_shared<StoreFills>(std::move(*opened));
+        At(now_ + faults.store, [this, &replica, fills, life = replica.life] {
+          if (life != replica.life) return;
+          ASSERT_THAT(log::FillEntries(*replica.engine, replica.log->number(), fills->fills),
+                      IsOk());
+          ASSERT_THAT(log::GiveUpWanted(*replica.engine, replica.log->number(), fills->gone),
+                      IsOk());
+          filled_ += fills->fills.size();
+          if (Chance(faults.restarts)) {
+            StartSubscriber(replica);
+            return;
+          }
+          replica.storing = false;
+          Take(replica, replica.subscriber->OnFillsStored(absl::OkStatus(), now_));
+        });
       } else {
         // Judge: one store at a time, in order.
         ASSERT_FALSE(replica.storing);
@@ -442,6 +561,7 @@ class World {
         At(now_ + faults.store, [this, &replica, batch, life = replica.life] {
           if (life != replica.life) return;
           ASSERT_THAT(replica.log->Append(*batch), IsOk());
+          ApplyErasures(replica);
           if (Chance(faults.restarts)) {
             StartSubscriber(replica);
             return;
@@ -480,6 +600,18 @@ class World {
           Take(replica,
                replica.subscriber->OnBatch(message->batch, message->entries, message->blobs, now_));
         });
+      } else if (auto* opened = std::get_if<SendFill>(&output)) {
+        if (faults.loss > 0 && Chance(faults.loss / 2)) {
+          sides_[number]->publisher->OnFillFailed(opened->to);
+          continue;
+        }
+        Replica& replica = *replicas_[std::stoul(opened->to)];
+        auto message = std::make_shared<FillMessage>(std::move(opened->message));
+        Send(2 * replica.index + 1, [this, &replica, message, life = replica.life] {
+          if (life != replica.life) return;
+          Take(replica, replica.subscriber->OnFill(message->fill, message->entries,
+                                                   message->blobs, now_));
+        });
       } else if (auto* beat = std::get_if<SendHeartbeat>(&output)) {
         Replica& replica = *replicas_[std::stoul(beat->to)];
         Send(2 * replica.index + 1,
@@ -510,6 +642,9 @@ class World {
   std::map<uint64_t, absl::Time> last_arrival_;
   std::vector<std::unique_ptr<Replica>> replicas_;
   size_t alarms_ = 0;
+  size_t filled_ = 0;
+  size_t erased_ = 0;
+  int key_changes_ = 0;
   size_t restarts_ = 0;
   uint64_t most_held_ = 0;
   uint64_t delivered_batches_ = 0;
@@ -649,6 +784,33 @@ TEST_P(RandomWorldTest, HonestSidesAreAllWitnessedAndNobodyIsAccused) {
   ASSERT_TRUE(world->Run(absl::Minutes(1), [&] { return world->Witnessed(); }));
   EXPECT_TRUE(world->confirmed());
   world->Judge();
+  EXPECT_EQ(world->forks(), 0u);
+}
+
+TEST_P(RandomWorldTest, EachEndsWithWhatIsOpenedToItAndNotErasedAndCosigns) {
+  auto world = RandomWorld(seed_);
+  world->Append(30);
+  for (int i = 0; i < 60; ++i) {
+    switch (random_.Below(8)) {
+      case 0:
+      case 1:
+      case 2: world->OpenLater(); break;
+      case 3: world->EraseACase(); break;
+      case 4: if (random_.Below(4) == 0) world->ChangeKey(); break;
+      default: world->Append(1 + random_.Below(12));
+    }
+    world->Run(absl::Milliseconds(random_.Below(3'000)));
+    if (HasFatalFailure()) return;
+  }
+  world->Append(5);
+  world->faults.restarts = 0;
+  ASSERT_TRUE(world->Run(absl::Hours(2), [&] { return world->Complete(); }))
+      << world->status(0).ShortDebugString() << world->status(1).ShortDebugString();
+  world->Judge();
+  world->faults = {};
+  // No hole is left, or somebody would not cosign.
+  ASSERT_TRUE(world->Run(absl::Minutes(1), [&] { return world->Witnessed(); }));
+  EXPECT_GT(world->filled(), 0u);
   EXPECT_EQ(world->forks(), 0u);
 }
 

@@ -698,9 +698,26 @@ TEST_F(SubscriberTest, AnOlderHeartbeatIsALateMessage) {
 
 TEST_F(SubscriberTest, AHeartbeatThatDoesNotVerifyIsAnAlarm) {
   WriteHistory();
-  DeliverHeartbeat(SignerFromSeed(kOrigin, 'x')->Sign({kOrigin, Position(99), Hash()}));
+  const std::string note = SignerFromSeed(kOrigin, 'x')->Sign({kOrigin, Position(99), Hash()});
+  DeliverHeartbeat(note);
+  EXPECT_TRUE(alarms_.empty()) << "a change of key may be on its way";
   EXPECT_EQ(subscriber_->status().announced_size(), 0u);
+  // A keep-alive is no news.
+  for (int i = 0; i < 3; ++i) {
+    now_ += absl::Seconds(5);
+    DeliverHeartbeat(note);
+  }
   ExpectAlarm("heartbeat: the checkpoint is not signed");
+}
+
+TEST_F(SubscriberTest, AHeartbeatOfNoKnownKeyForWhatIsVerifiedIsAnAlarmAtOnce) {
+  WriteHistory();
+  Deliver(origin_.Cut(kKela, 0));
+  Stored();
+  DeliverHeartbeat(SignerFromSeed(kOrigin, 'x')->Sign(
+      {kOrigin, origin_.size(), origin_.frontier().Root()}));
+  ASSERT_EQ(alarms_.size(), 1u);
+  EXPECT_THAT(alarms_[0], HasSubstr("heartbeat: the checkpoint is not signed"));
 }
 
 TEST_F(SubscriberTest, AheadMeansThatTheOriginLostEntries) {
