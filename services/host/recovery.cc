@@ -22,6 +22,7 @@
 #include "eventstore/proof/merkle_proof.h"
 #include "eventstore/proof/proof_file.h"
 #include "eventstore/replica/subscriber.h"
+#include "eventstore/replica/witness.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "eventstore/vault/keystore.h"
 #include "services/host/high_water.h"
@@ -99,6 +100,7 @@ class MirrorReader {
   std::string pair_;
   bool faulty_ = false;
   uint64_t session_ = 0;
+  Position claimed_;  // entries that the mirror says it has
   absl::Time last_progress_;
 };
 
@@ -138,6 +140,7 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
   const std::string origin = subscriber_options.origin;
   fault_.clear();
   faulty_ = false;
+  claimed_ = Position();
   POLKU_ASSIGN_OR_RETURN(
       connection_,
       zeromq::Connection::Connect(context_, {.endpoint = options_.mirror,
@@ -204,6 +207,10 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
             announced && said.ok()) {
           POLKU_RETURN_IF_ERROR(announced(note, said->size));
         }
+        // By a key that is still to come in what it sends, nobody can verify it yet: a claim, to be waited for.
+        if (const auto claimed = replica::ParseClaimed(note); claimed.ok()) {
+          claimed_ = std::max(claimed_, claimed->checkpoint.size);
+        }
         outputs = subscriber_->OnHeartbeat(envelope.heartbeat(), SteadyNow(), absl::Now());
         told_all = told_all || envelope.heartbeat().session() == session_;
         nothing = nothing || (told_all && envelope.heartbeat().checkpoint().empty());
@@ -214,8 +221,9 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
       POLKU_ASSIGN_OR_RETURN(const bool more, Apply(std::move(outputs), store));
       if (!more) return End::kStopped;
       if (faulty_) return End::kFault;
-      if (told_all && (nothing || subscriber_->status().state() ==
-                                      exchange::v1::SUBSCRIPTION_STATE_LIVE)) {
+      const auto status = subscriber_->status();
+      if (told_all && (nothing || (status.state() == exchange::v1::SUBSCRIPTION_STATE_LIVE &&
+                                   Position(status.stored_size()) >= claimed_))) {
         return End::kAll;
       }
     }
