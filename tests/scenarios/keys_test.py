@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import unittest
 
 import harness
@@ -91,7 +90,8 @@ class KeysTest(harness.SystemTest):
                          if not line.startswith("service_curve_key")]
                 lines.append(f'service_curve_key: "{self.public(name, "curve")}"')
                 profile.write_text("\n".join(lines) + "\n")
-        self.restart(*self.cluster.processes)
+        self.assertEqual(set(self.cluster.stop().values()), {0})
+        self.cluster.start_missing()
         self.followers_hold_all()
         for name in cluster.INSTANCES:
             self.assertEqual(self.cluster.told(name)["health"], "ok", name)
@@ -138,12 +138,7 @@ class KeysTest(harness.SystemTest):
         answer = self.published("--witnesses", "4")
         self.assertIn(cluster.KELA, answer["witnessed_by"])
         # The proof from before, judged by the keys of then, stands.
-        policy = self.directory / "policy.txt"
-        policy.write_text(f"log {self.keys(REFERRAL, 'show')['genesis_signing_key']}\n" + "".join(
-            f"witness {name} {old if name == KELA else self.public(name, 'cosigning')}\n"
-            for name, (agency, _) in cluster.INSTANCES.items() if agency != cluster.OULU)
-            + "group any-of 1 " + " ".join(n for n, (a, _) in cluster.INSTANCES.items() if a != cluster.OULU)
-            + "\nquorum any-of\n")
+        policy = self.policy(**{KELA: old})
         verified = self.cluster.run("verify", before["proofs"][0], "--policy", policy, "--leaf-hash",
                                     before["receipts"][0]["leaf_hash"])
         self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
@@ -222,6 +217,21 @@ class KeysTest(harness.SystemTest):
         self.tidy_up()
         self.assertEqual(self.stored_of(KELA), int(self.cluster.told(REFERRAL)["size"]))
 
+    def policy(self, **earlier):
+        """What a stranger trusts: the Genesis's key, and one of the other agencies' witnesses as they were."""
+        others = [name for name, (agency, _) in cluster.INSTANCES.items() if agency != cluster.OULU]
+        path = self.directory / "policy.txt"
+        path.write_text(f"log {self.genesis}\n" + "".join(
+            f"witness {name} {earlier.get(name) or self.public(name, 'cosigning')}\n" for name in others)
+            + f"group any-of 1 {' '.join(others)}\nquorum any-of\n")
+        return path
+
+    @property
+    def genesis(self):
+        keys = self.cluster.directory / REFERRAL / "keys"
+        first = keys / "earlier/signing.1.public"
+        return (first if first.exists() else keys / "signing.public").read_text().strip()
+
     def stored_of(self, name):
         for subscription in self.cluster.told(name)["subscriptions"]:
             if subscription["origin"] == self.cluster.origin(REFERRAL):
@@ -249,17 +259,16 @@ class KeysTest(harness.SystemTest):
             shutil.copytree(content, store)
             self.write_secret(keys / "master.key", before)
             self.write_secret(keys / "master.key.next", after)
-            self.cluster.start(REFERRAL)
-            self.published()
+            self.cluster.start(REFERRAL)  # nothing is published: its keys would go with the next copy
             self.cluster.stop(REFERRAL)
             self.assertEqual((keys / "master.key").read_text(), opens)
             # Run again, it goes on: what it had made is the key.
             self.keys(REFERRAL, "rotate", "master")
             self.assertNotEqual((keys / "master.key").read_text(), before)
             self.assertFalse((keys / "master.key.next").exists())
-            self.cluster.start(REFERRAL)
-            self.published()
-            self.cluster.stop(REFERRAL)
+        self.cluster.start(REFERRAL)
+        self.published("--witnesses", "4")
+        self.cluster.stop(REFERRAL)
         # Another key than the keystore's: the service does not start.
         now = (keys / "master.key").read_text()
         self.write_secret(keys / "master.key", before)
@@ -297,13 +306,8 @@ class KeysTest(harness.SystemTest):
         with self.assertRaisesRegex(RuntimeError, "restore the keystore's backup"):
             self.cluster.start(REFERRAL)
         # Headers and proofs need no keystore, and what others got they go on having.
-        self.assertFalse(store.exists() and any(store.glob("*.sst")))
         checked = self.cluster.run("verify", "--config", self.cluster.config(KELA))
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
-        proven = self.cluster.run("prove", "--config", self.cluster.config(REFERRAL), "--origin",
-                                  self.cluster.origin(REFERRAL), "--position",
-                                  str(answer["receipts"][0]["position"]), "--out", self.directory / "proof")
-        self.assertIn(proven.returncode, (0, 2), proven.stdout + proven.stderr)
         # The backup is put back: all is as it was.
         shutil.rmtree(store, ignore_errors=True)
         shutil.copytree(backup, store)
@@ -311,17 +315,13 @@ class KeysTest(harness.SystemTest):
         self.published("--witnesses", "4")
 
     def test_8_what_crashes_leaves_no_core(self):
-        cores = self.directory / "cores"
-        cores.mkdir()
-        limits = self.cluster.directory / REFERRAL / "pid"
         process = self.cluster.processes[REFERRAL]
-        self.assertTrue(limits.exists())
         with open(f"/proc/{process.pid}/limits") as file:
             [core] = [line for line in file if line.startswith("Max core file size")]
         self.assertEqual(core.split()[4:6], ["0", "0"])
         process.send_signal(signal.SIGABRT)
         self.assertEqual(process.wait(timeout=60), -signal.SIGABRT)
-        self.assertFalse(os.WCOREDUMP(0) or list(self.cluster.directory.rglob("core*")))
+        self.assertEqual(list(self.cluster.directory.rglob("core*")), [])
         self.cluster.processes.pop(REFERRAL).stdout.close()
         self.cluster.start(REFERRAL)
         self.published()
