@@ -89,7 +89,10 @@ class StoreWorld {
       entry.schema_hash = Sha256("schema");
       for (const SectionKind kind : {SectionKind::kService, SectionKind::kHealth}) {
         const vault::KeyName name{entry.case_id, kind};
-        const auto key = keys_->Ensure({&name, 1});
+        const auto key = [&] {  // threads that verify meanwhile open sections
+          const std::lock_guard lock(keys_mu_);
+          return keys_->Ensure({&name, 1});
+        }();
         ASSERT_OK(key);
         const auto secret =
             vault::DeriveSectionSecret(key->front(), entry.author_agency, entry.id, kind);
