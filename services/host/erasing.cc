@@ -1,6 +1,7 @@
 #include "services/host/erasing.h"
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 
 #include "eventstore/base/bytes.h"
@@ -54,7 +55,8 @@ class ErasingImpl : public Erasing {
         own_(options_.config.origin),
         policy_(options_.config.agreement),
         purger_([this](const std::vector<log::PurgeRange>& ranges) {
-          POLKU_RETURN_IF_ERROR(options_.engine.Purge(ranges));
+          // Keys alone may have gone, those that an old keystore had again.
+          if (!ranges.empty()) POLKU_RETURN_IF_ERROR(options_.engine.Purge(ranges));
           return options_.keystore.Purge();
         }) {}
 
@@ -125,6 +127,7 @@ class ErasingImpl : public Erasing {
       return entry.status();
     }
     todo_.push_back(*std::move(entry));
+    settled_ = false;
     return absl::OkStatus();
   }
 
@@ -138,7 +141,15 @@ class ErasingImpl : public Erasing {
     }
     CarryOutWaiting();
     Finish();
+    settled_ = todo_.empty() && std::none_of(purging_.begin(), purging_.end(), [](const auto& one) {
+                 return one.answer.has_value();
+               });
     if (!fault_.empty()) retry_after_ = now + kRetry;
+  }
+
+  std::optional<uint64_t> settled() const override {
+    const uint64_t steps = steps_;
+    return settled_ ? std::optional(steps) : std::nullopt;
   }
 
   uint64_t under_way() const override { return todo_.size() + purging_.size(); }
@@ -443,6 +454,7 @@ class ErasingImpl : public Erasing {
 
   // From the Erased being on record to the bytes being on their way: all but the answer.
   absl::Status CarryOut(const ErasedEntry& entry) {
+    ++steps_;
     const bool own = IsOwn(entry.origin);
     POLKU_ASSIGN_OR_RETURN(auto applied,
                            FindApplied(options_.engine, entry.log, entry.position));
@@ -530,6 +542,7 @@ class ErasingImpl : public Erasing {
         Fault(Str(NameOf(front.entry), " could not be marked as done and is tried again"), marked);
         return;
       }
+      ++steps_;
       LogLine(LogLevel::kInfo, NameOf(front.entry), " is carried out",
               front.done.retained_until
                   ? Str("; a part is kept until ", FormatDay(*front.done.retained_until))
@@ -575,6 +588,7 @@ class ErasingImpl : public Erasing {
     POLKU_ASSIGN_OR_RETURN(const auto receipts,
                            node_->AppendControl(entries, /*from_reserve=*/true));
     // It is on record: from here on the next start would carry it out as well.
+    settled_ = false;
     known_.insert(id);
     Hide(access::FenceOf(erasure.case_id), own_.text());
     log::EntryFetcher fetcher(options_.engine);
@@ -635,6 +649,8 @@ class ErasingImpl : public Erasing {
   std::string fault_;      // of the newest Work()
   std::string told_;       // in the log
   std::string malformed_;  // until a restart
+  std::atomic<uint64_t> steps_ = 0;
+  std::atomic<bool> settled_ = true;
   Purger purger_;          // last: its thread ends before anything else does
 };
 

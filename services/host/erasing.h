@@ -61,6 +61,10 @@ class Erasing : public ErasureHooks {
   virtual uint64_t under_way() const = 0;
   // "" or what an operator must look at.
   virtual std::string health() const = 0;
+  // From any thread: how often something has gone, or was answered; nullopt while something is on record that
+  // is still held here, or is kept and not yet answered. Whoever reads the stores between two
+  // equal answers has seen them with all holes explained.
+  virtual std::optional<uint64_t> settled() const = 0;
 };
 
 }  // namespace polku::host

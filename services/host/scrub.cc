@@ -57,11 +57,20 @@ bool Scrub::Sleep(absl::Duration duration) {
 void Scrub::Run() {
   for (;;) {
     const auto start = std::chrono::steady_clock::now();
+    const auto erasures = Erasures();
     const auto report = Pass();
     if (report.ok() && report->stopped) return;
+    if (!erasures || Erasures() != erasures) {
+      if (!Sleep(kShortestPause)) return;
+      continue;
+    }
     Note(report);
     if (!Sleep(std::max(options_.every - Since(start), kShortestPause))) return;
   }
+}
+
+std::optional<uint64_t> Scrub::Erasures() const {
+  return options_.erasures ? options_.erasures() : std::optional<uint64_t>(0);
 }
 
 absl::StatusOr<evidence::Report> Scrub::Pass() {

@@ -26,6 +26,8 @@ class Scrub {
     evidence::VerifyOptions verify;  // its progress, should_stop and threads are set here
     absl::Duration every;            // from the beginning of a pass to that of the next; zero: no pause
     double share = 0.1;              // of one core
+    // Erasing::settled: a pass amid an erasure has read one half before and one after it, so it does not count.
+    std::function<std::optional<uint64_t>()> erasures = {};
   };
   // The first pass begins at once.
   explicit Scrub(Options options);
@@ -39,6 +41,7 @@ class Scrub {
  private:
   void Run();
   absl::StatusOr<evidence::Report> Pass();
+  std::optional<uint64_t> Erasures() const;
   void Note(const absl::StatusOr<evidence::Report>& report);
   void Tell(const std::vector<std::string>& lines);
   // False when it is time to stop.
