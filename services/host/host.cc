@@ -238,7 +238,8 @@ class Host {
     verify.witnesses = OwnCosigningKeys(announced, config_.origin, keys_.cosigner->verifier());
     for (auto& key : keys_in_force_->AllWitnessKeys()) verify.witnesses.push_back(std::move(key));
     scrub_ = std::make_unique<Scrub>(Scrub::Options{
-        .engine = engine_, .verify = std::move(verify), .every = config_.verify_every});
+        .engine = engine_, .verify = std::move(verify), .every = config_.verify_every,
+        .erasures = [this] { return erasing_.settled(); }});
     return absl::OkStatus();
   }
 
