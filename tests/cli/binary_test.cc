@@ -72,12 +72,70 @@ TEST(UsageTest, WrongCommandLinesExitWithTwoAndSayNothingOnTheOutput) {
   }
 }
 
+// Whoever reads says who, what for and by which law; otherwise nothing is opened.
+TEST(UsageTest, AReadWithoutOfficialPurposeOrBasisIsRefusedAndToldHowToSayIt) {
+  const std::string id = "0123456789abcdef0123456789abcdef";
+  const std::vector<std::vector<std::string>> commands = {
+      {"case", id},
+      {"replay"},
+      {"summary"},
+      {"disclosures", id},
+      {"export", "--tlog", "out"},
+      {"prove", "--event", "0b8e2f6a-1c5d-4e8f-9a7b-3c2d1e0f9a8b", "--out", "x", "--leaf", "y"},
+      {"bundle", "--case", id, "--out", "x"}};
+  const std::vector<std::string> flags = {"--official", "etuus-3", "--purpose", "case-handling", "--basis",
+                                          "laki 189/2001"};
+  for (const auto& command : commands) {
+    for (size_t left_out = 0; left_out < flags.size(); left_out += 2) {
+      auto all = command;
+      all.insert(all.end(), {"--config", "none.textproto"});
+      for (size_t i = 0; i < flags.size(); i += 2) {
+        if (i != left_out) all.insert(all.end(), {flags[i], flags[i + 1]});
+      }
+      const Result result = RunPolku(all);
+      EXPECT_EQ(result.code, 2) << ::testing::PrintToString(all);
+      EXPECT_THAT(result.err, HasSubstr(flags[left_out] + " is missing"));
+      EXPECT_THAT(result.err, HasSubstr("the client can be told"));
+      EXPECT_THAT(result.err, HasSubstr("--purpose case-handling"));
+      EXPECT_THAT(result.out, IsEmpty());
+    }
+  }
+}
+
+TEST(UsageTest, APurposeIsOneOfTheCodesAndNoTextHoldsAnIdentityCode) {
+  const auto read = [](const std::string& official, const std::string& purpose,
+                       const std::string& basis) {
+    return RunPolku({"replay", "--config", "none.textproto", "--official", official, "--purpose",
+                     purpose, "--basis", basis});
+  };
+  const Result curious = read("etuus-3", "curiosity", "laki 189/2001");
+  EXPECT_EQ(curious.code, 2);
+  EXPECT_THAT(curious.err, HasSubstr("client-request"));
+  for (const Result& person : {read("etuus-3", "payment", "asiakas 010190-900P"),
+                               read("010190-900P", "payment", "laki 189/2001")}) {
+    EXPECT_EQ(person.code, 2);
+    EXPECT_THAT(person.err, HasSubstr("identity code"));
+    EXPECT_THAT(person.err, Not(HasSubstr("900P")));
+  }
+  // Said in full, it is the configuration that is missing.
+  EXPECT_EQ(read("etuus-3", "payment", "laki 189/2001").code, 3);
+}
+
+TEST(UsageTest, APageIsNotNamedAfterTheCase) {
+  const std::string id = "0123456789abcdef0123456789abcdef";
+  const Result result = RunPolku({"disclosures", id, "--config", "none.textproto", "--html", id + ".html"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("leave the case's id out"));
+}
+
 TEST(UsageTest, MissingFilesAndProfilesAreBadInput) {
   TempDir dir;
   for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
-           {"replay"},
-           {"replay", "--config", dir.At("none.textproto")},
-           {"summary", "--config", dir.Write("bad.textproto", "origin: nonsense")},
+           {"replay", "--official", "o-1", "--purpose", "technical", "--basis", "x"},
+           {"replay", "--config", dir.At("none.textproto"), "--official", "o-1", "--purpose",
+            "technical", "--basis", "x"},
+           {"summary", "--config", dir.Write("bad.textproto", "origin: nonsense"), "--official",
+            "o-1", "--purpose", "technical", "--basis", "x"},
            {"publish", "--as", dir.At("none.textproto"), "x.json"},
            {"publish", "--as", dir.Write("as.textproto", "no_such_field: 1"), "x.json"},
            {"publish", "--to", "http://x", "x.json"},

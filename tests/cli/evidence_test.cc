@@ -1,6 +1,7 @@
 // `polku prove` and `polku bundle`: the real binary over a store on disk, and offline.
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "eventstore/base/bytes.h"
@@ -18,6 +19,7 @@
 #include "services/host/keys.h"
 #include "tests/audit/agency_store.h"
 #include "tests/cli/run_polku.h"
+#include "tests/client/fake_service.h"
 #include "tests/support/status_matchers.h"
 
 namespace polku::cli {
@@ -46,6 +48,14 @@ class EvidenceTest : public ::testing::Test {
  protected:
   EvidenceTest() : witness_(proof::Signer::Generate(kWitness, proof::KeyUse::kCosignature)) {
     EXPECT_OK(host::WriteNewKeys(dir_.At("keys"), kOrigin, SystemRandom()));
+    const auto curve = host::LoadCurveKeys(dir_.At("keys"));
+    EXPECT_OK(curve);
+    service_ = std::make_unique<testing::FakeService>(
+        std::set{curve->public_key},
+        [](const exchange::v1::Envelope& request) {
+          return std::vector{testing::FakeService::Receipts(request)};
+        },
+        "tcp://127.0.0.1:*", *curve);
     dir_.Write("agreement.textproto",
                Str("name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: "
                    "AGENCY_ROLE_SOCIAL_SERVICES } agencies { name: \"",
@@ -54,9 +64,11 @@ class EvidenceTest : public ::testing::Test {
     config_ = dir_.Write(
         "service.textproto",
         Str("origin: \"", kOrigin,
-            "\"\nlisten: \"tcp://127.0.0.1:7410\"\ndata_directory: \"data\"\n"
+            "\"\nlisten: \"", service_->endpoint(), "\"\ndata_directory: \"data\"\n"
             "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
             "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n"
+            "principals { agency: \"FI/MUN/0187690-1/oulu\" curve_key: \"",
+            zeromq::FormatCurveKey(curve->public_key), "\" rights: RIGHT_OPERATE }\n",
             "witnesses { agency: \"",
             kKela, "\" cosigning_key: \"", witness_->verifier().Format(), "\" }\n"));
 
@@ -99,13 +111,21 @@ class EvidenceTest : public ::testing::Test {
     store_->Append(NumberedCase(1), need);
   }
 
+  // As the service's: its store is open in this process, and it takes the record of each read.
   Result Run(std::vector<std::string> arguments) {
+    static const std::set<std::string> kReaders = {"case",   "replay",      "summary", "bundle",
+                                                   "export", "disclosures", "prove"};
+    if (kReaders.contains(arguments[0])) {
+      arguments.insert(arguments.end(), {"--official", "o-9", "--purpose", "supervision", "--basis",
+                                         "laki 611/2021"});
+    }
     arguments.push_back("--config");
     arguments.push_back(config_);
     return RunPolku(arguments);
   }
 
   TempDir dir_;
+  std::unique_ptr<testing::FakeService> service_;
   std::string config_;
   std::unique_ptr<proof::Signer> witness_;
   std::unique_ptr<log::Engine> engine_;

@@ -29,6 +29,9 @@ class FakeClient final : public client::Client {
   absl::StatusOr<exchange::v1::StatusAnswer> Status() override {
     return absl::UnimplementedError("");
   }
+  absl::StatusOr<exchange::v1::KeyChangeAnswer> ChangeKey(std::string_view) override {
+    return absl::UnimplementedError("");
+  }
   absl::StatusOr<uint64_t> OfferAsync(const exchange::v1::Offer& offer) override {
     offer_sizes_.push_back(offer.events_size());
     under_way_.emplace_back(++ticket_, offer);

@@ -12,9 +12,11 @@
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
+#include "polku/event/v1/event.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 
 namespace polku::cli {
@@ -46,12 +48,16 @@ struct Schema {
                              attendance::v1::DayRecorded::descriptor()->file(),
                              compensation::v1::PerkGiven::descriptor()->file(),
                              assessment::v1::AssessmentDue::descriptor()->file(),
+                             access::v1::PartyAdded::descriptor()->file(),
                              event::v1::RuleRef::descriptor()->file()}) {
       for (int i = 0; i < file->message_type_count(); ++i) {
         Collect(*file->message_type(i), messages, enums);
       }
       for (int i = 0; i < file->enum_type_count(); ++i) enums.insert(file->enum_type(i));
     }
+    // Of control entries: what the client's answer and `polku keys` say.
+    enums.insert(event::v1::ErasureOutcome_descriptor());
+    enums.insert(event::v1::KeyUse_descriptor());
   }
   std::set<const Descriptor*> messages;
   std::set<const EnumDescriptor*> enums;
@@ -73,7 +79,8 @@ TEST(LabelsTest, EveryEventTypeHasANameInEveryLanguage) {
   for (const auto* file : {referral::v1::CaseClosed::descriptor()->file(),
                            attendance::v1::DayRecorded::descriptor()->file(),
                            compensation::v1::PerkGiven::descriptor()->file(),
-                           assessment::v1::AssessmentDue::descriptor()->file()}) {
+                           assessment::v1::AssessmentDue::descriptor()->file(),
+                           access::v1::PartyAdded::descriptor()->file()}) {
     for (int i = 0; i < file->message_type_count(); ++i) {
       const std::string type = file->message_type(i)->full_name();
       for (const Language language : {Language::kFinnish, Language::kSwedish, Language::kEnglish}) {
@@ -98,7 +105,7 @@ TEST(LabelsTest, NamesOfOneLanguageAreDistinct) {
 
 TEST(LabelsTest, EveryWordAndSectionIsThere) {
   for (const Language language : {Language::kFinnish, Language::kSwedish, Language::kEnglish}) {
-    for (int word = 0; word <= static_cast<int>(Word::kEventType); ++word) {
+    for (int word = 0; word <= static_cast<int>(Word::kTotal); ++word) {
       EXPECT_NE(Label(static_cast<Word>(word), language), "") << word;
     }
     for (SectionKind kind : kAllSectionKinds) EXPECT_NE(SectionLabel(kind, language), "");

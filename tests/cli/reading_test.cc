@@ -1,8 +1,11 @@
 // The reading commands of the real binary over a store on disk.
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "eventstore/base/random.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
@@ -12,9 +15,13 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "eventstore/base/file.h"
+#include "polku/access/v1/access.pb.h"
+#include "services/access/case_access.h"
 #include "services/host/keys.h"
 #include "tests/audit/agency_store.h"
 #include "tests/cli/run_polku.h"
+#include "tests/client/fake_service.h"
 #include "tests/support/status_matchers.h"
 
 namespace polku::cli {
@@ -41,6 +48,20 @@ class ReadingTest : public ::testing::Test {
  protected:
   ReadingTest() {
     EXPECT_THAT(host::WriteNewKeys(dir_.At("keys"), kOrigin, SystemRandom()), IsOk());
+    const auto curve = host::LoadCurveKeys(dir_.At("keys"));
+    EXPECT_THAT(curve, IsOk());
+    service_ = std::make_unique<testing::FakeService>(
+        std::set{curve->public_key},
+        [this](const exchange::v1::Envelope& request) {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          for (const auto& event : request.offer().events()) recorded_.push_back(event);
+          if (refuse_) {
+            return std::vector{testing::FakeService::Refusal(
+                request, exchange::v1::REFUSAL_KIND_TRY_AGAIN, 0)};
+          }
+          return std::vector{testing::FakeService::Receipts(request)};
+        },
+        "tcp://127.0.0.1:*", *curve);
     dir_.Write("agreement.textproto",
                "name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: "
                "AGENCY_ROLE_SOCIAL_SERVICES "
@@ -49,9 +70,11 @@ class ReadingTest : public ::testing::Test {
     config_ = dir_.Write(
         "service.textproto",
         std::string("origin: \"") + kOrigin +
-            "\"\nlisten: \"tcp://127.0.0.1:7410\"\ndata_directory: \"data\"\n"
+            "\"\nlisten: \"" + service_->endpoint() + "\"\ndata_directory: \"data\"\n"
             "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
-            "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n");
+            "agreement_file: \"agreement.textproto\"\nprofile_file: \"profile.textproto\"\n"
+            "principals { agency: \"FI/MUN/0187690-1/oulu\" curve_key: \"" +
+            zeromq::FormatCurveKey(curve->public_key) + "\" rights: RIGHT_OPERATE }\n");
   }
 
   void Open() {
@@ -81,7 +104,14 @@ class ReadingTest : public ::testing::Test {
     store_->Append(NumberedCase(2),
                    Text<referral::v1::NeedIdentified>(R"(identified_on: "2025-02-07")"));
   }
+  // As the service's: its store is open in this process, and it takes the record of each read.
   Result Run(std::vector<std::string> arguments, int seconds = 60) {
+    static const std::set<std::string> kReaders = {"case",   "replay",      "summary", "bundle",
+                                                   "export", "disclosures", "prove"};
+    if (kReaders.contains(arguments[0])) {
+      arguments.insert(arguments.end(), {"--official", "o-9", "--purpose", "supervision", "--basis",
+                                         "laki 611/2021"});
+    }
     arguments.push_back("--config");
     arguments.push_back(config_);
     return RunPolku(arguments, "", seconds);
@@ -91,6 +121,10 @@ class ReadingTest : public ::testing::Test {
   }
 
   TempDir dir_;
+  std::mutex mutex_;
+  std::vector<exchange::v1::OfferedEvent> recorded_;  // reads
+  bool refuse_ = false;
+  std::unique_ptr<testing::FakeService> service_;
   std::string config_;
   std::unique_ptr<log::Engine> engine_;
   std::unique_ptr<vault::KeyStore> keys_;
@@ -113,6 +147,85 @@ TEST_F(ReadingTest, ACaseIsShownWhileTheServiceRunsAndInThreeLanguages) {
   const Result json = Run({"case", kCase1, "--json"});
   EXPECT_EQ(Lines(json.out), 2u);
   EXPECT_THAT(json.out, HasSubstr("\"event\":{\"identified_on\":\"2025-01-07\""));
+}
+
+TEST_F(ReadingTest, ARecordOfTheReadIsWithTheServiceBeforeAnythingIsShown) {
+  Fill();
+  ASSERT_EQ(Run({"case", kCase1}).code, 0);
+  ASSERT_EQ(Run({"summary", "--as-of", "2025-03-31"}).code, 0);
+  ASSERT_EQ(recorded_.size(), 2u);
+  access::v1::AccessRecorded read;
+  ASSERT_TRUE(read.ParseFromString(recorded_[0].body()));
+  EXPECT_EQ(recorded_[0].type(), "polku.access.v1.AccessRecorded");
+  EXPECT_EQ(recorded_[0].official(), "o-9");
+  EXPECT_EQ(recorded_[0].case_id(), access::AccessStreamOf(NumberedCase(1)).view());
+  EXPECT_EQ(read.case_id(), NumberedCase(1).view());
+  EXPECT_EQ(read.purpose(), access::v1::ACCESS_PURPOSE_SUPERVISION);
+  EXPECT_EQ(read.legal_basis(), "laki 611/2021");
+  EXPECT_EQ(read.command(), "case");
+  // What is held of that case, and no more.
+  ASSERT_EQ(read.sections_size(), 3);
+  EXPECT_EQ(read.sections(1), event::v1::SECTION_KIND_SOCIAL);
+  ASSERT_TRUE(read.ParseFromString(recorded_[1].body()));
+  EXPECT_EQ(recorded_[1].case_id(), access::AccessStreamOf(CaseId()).view());
+  EXPECT_EQ(read.case_id(), "");
+  EXPECT_EQ(read.scope(), "--as-of 2025-03-31");
+  EXPECT_EQ(read.cases(), 2u);
+}
+
+TEST_F(ReadingTest, WhatCannotBePutOnRecordIsNotShown) {
+  Fill();
+  refuse_ = true;
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"case", kCase1}, {"replay"}, {"summary"}, {"disclosures", kCase1}}) {
+    const Result result = Run(command);
+    EXPECT_EQ(result.code, 4) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, HasSubstr("the read is not on record, so nothing is shown"));
+  }
+}
+
+TEST_F(ReadingTest, AKeyThatMayNotOperateRecordsNothingAndNothingIsShown) {
+  Fill();
+  std::string config = ReadAll(config_);
+  config.replace(config.find("RIGHT_OPERATE"), 13, "RIGHT_REPLICATE");
+  dir_.Write("service.textproto", config);
+  const Result result = Run({"case", kCase1});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("rights: RIGHT_OPERATE }"));
+  EXPECT_THAT(recorded_, IsEmpty());
+}
+
+TEST_F(ReadingTest, AnUnknownCaseIsNoReadOnRecord) {
+  Fill();
+  EXPECT_EQ(Run({"disclosures", "ca000000000000000000000000000009"}).code, 3);
+  EXPECT_THAT(recorded_, IsEmpty());
+}
+
+TEST_F(ReadingTest, TheClientsAnswerIsTextJsonAndAPageThatNeedsNothingElse) {
+  Fill();
+  const Result finnish = Run({"disclosures", kCase1});
+  EXPECT_EQ(finnish.code, 0) << finnish.err;
+  EXPECT_THAT(finnish.out, HasSubstr("Kuka on saanut ja katsellut tietojasi"));
+  EXPECT_THAT(finnish.out, HasSubstr("Oulun kaupunki"));
+  EXPECT_THAT(finnish.out, HasSubstr("Mitä tämä vastaus ei kerro"));
+  // Who got what, never what it says.
+  EXPECT_THAT(finnish.out, Not(HasSubstr("rytmi")));
+  EXPECT_THAT(Run({"disclosures", kCase1, "--lang", "sv"}).out, HasSubstr("Vad detta svar inte visar"));
+  EXPECT_THAT(Run({"disclosures", kCase1, "--lang", "en"}).out, HasSubstr("What this answer cannot show"));
+  EXPECT_THAT(Run({"disclosures", kCase1, "--json"}).out,
+              HasSubstr("\"parties\":[{\"agency\":\"FI/MUN/0187690-1/oulu\""));
+  const std::string file = dir_.At("answer.html");
+  EXPECT_EQ(Run({"disclosures", kCase1, "--lang", "sv", "--html", file}).code, 0);
+  const std::string html = ReadAll(file);
+  EXPECT_THAT(html, HasSubstr("<html lang=\"sv\">"));
+  EXPECT_THAT(html, HasSubstr("<th scope=\"col\">"));
+  for (const char* outside : {"<script", "http", "src=", "href=", "url("}) {
+    EXPECT_THAT(html, Not(HasSubstr(outside)));
+  }
+  EXPECT_EQ(std::filesystem::status(file).permissions() & std::filesystem::perms(0077),
+            std::filesystem::perms::none);
 }
 
 TEST_F(ReadingTest, AsOfShowsWhatWasOnRecordThen) {
@@ -180,7 +293,6 @@ TEST_F(ReadingTest, AnUnknownCaseIsBadInput) {
 
 TEST_F(ReadingTest, ReplayFilters) {
   Fill();
-  Close();
   EXPECT_EQ(Lines(Run({"replay"}).out), 4u);
   EXPECT_EQ(Lines(Run({"replay", "--origin", kOrigin, "--from", "1", "--until", "3"}).out), 2u);
   EXPECT_EQ(Lines(Run({"replay", "--type", "NeedIdentified"}).out), 2u);
@@ -231,6 +343,9 @@ TEST_F(ReadingTest, ReindexNeedsAStoppedServiceAndRestoresTheIndex) {
   const Result result = Run({"reindex", "--json"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("{\"logs\":1,\"entries\":4}"));
+  // The service, which takes the record of the read, has its store open again.
+  auto engine = rocks::OpenEngine({.directory = dir_.At("data")});
+  ASSERT_THAT(engine, IsOk());
   EXPECT_EQ(Run({"case", kCase1}).code, 0);
 }
 

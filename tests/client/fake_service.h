@@ -30,8 +30,9 @@ class FakeService {
       std::function<std::vector<exchange::v1::Envelope>(const exchange::v1::Envelope& request)>;
 
   FakeService(std::set<zeromq::CurveKey> known, Handler handler,
-              std::string endpoint = "tcp://127.0.0.1:*")
-      : keys_(zeromq::NewCurveKeyPair()), known_(std::move(known)), handler_(std::move(handler)) {
+              std::string endpoint = "tcp://127.0.0.1:*",
+              zeromq::CurveKeyPair keys = zeromq::NewCurveKeyPair())
+      : keys_(std::move(keys)), known_(std::move(known)), handler_(std::move(handler)) {
     std::promise<std::string> bound;
     auto ready = bound.get_future();
     thread_ =
