@@ -1,7 +1,9 @@
 // The thread that verifies a running node's store.
 #include "services/host/scrub.h"
 
+#include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include "services/host/witnessing.h"
@@ -43,6 +45,35 @@ class ScrubTest : public ::testing::Test {
   StubService service_;
   TestNode node_{kOulu, service_, 1};
 };
+
+// Half of it was read before the erasure and half after it: what such a pass finds is nobody's fault.
+TEST_F(ScrubTest, APassAmidAnErasureDoesNotCount) {
+  // A wrong key: every pass that counts finds something.
+  const auto other = proof::Signer::Generate(node_.origin(), proof::KeyUse::kCheckpoint);
+  auto options = Options(absl::ZeroDuration(), other->verifier());
+  std::atomic<uint64_t> steps = 0;
+  std::atomic<bool> settled = false;
+  options.erasures = [&]() -> std::optional<uint64_t> {
+    if (!settled) return std::nullopt;
+    return ++steps;  // another at each asking
+  };
+  Scrub scrub(std::move(options));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  settled = true;
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  EXPECT_EQ(scrub.status().finished_at_us(), 0);
+  EXPECT_EQ(scrub.health(), "");
+  EXPECT_GE(steps, 2u) << "and it was tried";
+}
+
+TEST_F(ScrubTest, ErasuresThatAreOverAreNoHindrance) {
+  const auto other = proof::Signer::Generate(node_.origin(), proof::KeyUse::kCheckpoint);
+  auto options = Options(absl::ZeroDuration(), other->verifier());
+  options.erasures = [] { return std::optional<uint64_t>(7); };
+  Scrub scrub(std::move(options));
+  ASSERT_TRUE(Eventually([&] { return scrub.status().finished_at_us() > 0; }));
+  EXPECT_NE(scrub.health(), "");
+}
 
 TEST_F(ScrubTest, AHealthyStoreIsReadAgainAndAgainWhileTheServiceAppends) {
   Scrub scrub(Options(absl::ZeroDuration(), node_.keys.signer->verifier()));
