@@ -131,7 +131,7 @@ std::string StatusJson(const exchange::v1::StatusAnswer& status) {
               ",\"entries\":", verification.entries(), ",\"problems\":", verification.problems(),
               ",\"first_problem\":", JsonString(verification.first_problem()),
               ",\"running_entries\":", verification.running_entries(), "}");
-  return json + "}";
+  return json + Str(",\"erasures_under_way\":", status.erasures_under_way(), "}");
 }
 
 void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
@@ -149,6 +149,9 @@ void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
     io.out << "; " << verification.running_entries() << " read in the pass under way";
   }
   io.out << "\n";
+  if (status.erasures_under_way() > 0) {
+    io.out << "  erasing  " << Counted(status.erasures_under_way(), "erasure") << " under way\n";
+  }
   if (!status.witnesses().empty()) {
     io.out << "\nwitnesses\n";
     TextTable table({"witness", "cosigned", "lag", "at"});
