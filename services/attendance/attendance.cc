@@ -37,6 +37,11 @@ class AttendanceService final : public service::Service {
                                    today);
   }
 
+  std::optional<EventId> Corrects(const service::CaseState& state, const service::Offer& offer,
+                                  const service::Rules& rules) const override {
+    return attendance::CorrectedBy(static_cast<const attendance::State&>(state), offer, rules);
+  }
+
   std::vector<service::Duty> Due(const service::CaseState& state, const service::Rules& rules,
                                  absl::CivilDay today) const override {
     return attendance::DutiesOf(static_cast<const attendance::State&>(state), rules, today);

@@ -65,6 +65,11 @@ class DayDecision {
                     "corrected_event_id is not the newest record of this day; read the case again "
                     "and correct what stands now");
     }
+    if (!offer_.corrects.is_zero() && offer_.corrects != record.id) {
+      return Refuse("record_has_changed",
+                    "corrects is not the newest record of this day; read the case again and correct what "
+                    "stands now, or leave it out");
+    }
     if (event.withdrawn()) {
       const bool empty = event.planned_minutes() == 0 && event.actual_minutes() == 0 &&
                          event.swapped_from().empty() && event.place_code().empty() &&
@@ -88,6 +93,11 @@ class DayDecision {
       return Refuse("nothing_to_correct", "the record says this already; nothing was appended");
     }
     return std::nullopt;
+  }
+
+  std::optional<EventId> StandingRecord(const v1::DayCorrected& event) {
+    if (Place(event) || current_ == nullptr) return std::nullopt;
+    return current_->record->id;
   }
 
  private:
@@ -241,6 +251,14 @@ std::optional<Refusal> DecideVisitors(const State& state, const v1::VisitorsCoun
 }
 
 }  // namespace
+
+std::optional<EventId> CorrectedBy(const State& state, const service::Offer& offer,
+                                   const service::Rules& rules) {
+  const auto* corrected = As<v1::DayCorrected>(offer.body);
+  if (corrected == nullptr) return std::nullopt;
+  // Whether the day has come is for the decision.
+  return DayDecision(state, offer, rules, absl::CivilDay::max()).StandingRecord(*corrected);
+}
 
 std::optional<Refusal> DecideOffer(const State& state, const service::Offer& offer,
                                    const service::Rules& rules, absl::CivilDay today) {

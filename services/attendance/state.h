@@ -85,6 +85,10 @@ void Fold(State& state, const service::Fact& fact);
 std::optional<service::Refusal> DecideOffer(const State& state, const service::Offer& offer,
                                             const service::Rules& rules, absl::CivilDay today);
 
+// Of a DayCorrected: the record of that day that stands.
+std::optional<EventId> CorrectedBy(const State& state, const service::Offer& offer,
+                                   const service::Rules& rules);
+
 std::vector<service::Duty> DutiesOf(const State& state, const service::Rules& rules,
                                     absl::CivilDay today);
 

@@ -94,6 +94,12 @@ class Service {
   virtual std::optional<Refusal> Decide(const CaseState& state, const Offer& offer,
                                         const Rules& rules, absl::CivilDay today) const = 0;
 
+  // The event on record that the offer takes the place of, where the offer itself does not say: whoever got that one
+  // must get this one, too. nullopt: none, or the offer says. Total, as Evolve is: asked before Decide.
+  virtual std::optional<EventId> Corrects(const CaseState&, const Offer&, const Rules&) const {
+    return std::nullopt;
+  }
+
   // What the rules call for by `today` and the state does not hold yet, in a stable order.
   virtual std::vector<Duty> Due(const CaseState& state, const Rules& rules,
                                 absl::CivilDay today) const = 0;

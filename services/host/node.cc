@@ -716,14 +716,6 @@ class NodeImpl : public Node {
     }
     offer.expected = std::move(expected);
 
-    // What an event speaks of is looked up on disk.
-    for (size_t i = 0; i < entries.size(); ++i) {
-      if (pending_cases_.contains(entries[i].entry.case_id) &&
-          SpeaksOfAnother(entries[i].entry, *bodies[i])) {
-        Flush();
-        break;
-      }
-    }
     size_t judged = 0;
     while (judged < entries.size()) {
       if (!offer.told[judged].repeat) {
@@ -780,13 +772,18 @@ class NodeImpl : public Node {
       return FailureAnswer(folded.status(), index);
     }
     CaseFold& fold = **folded;
-    auto spoken = WhatIsSpokenOf(plain, body, fold.access);
+    service::Offer asked{entry.id, entry.case_id, entry.author_agency, entry.author_official,
+                         body, entry.corrects};
+    std::optional<EventId> replaced = EventId::FromBytes(CorrectedEventOf(body));
+    if (!replaced && fold.state != nullptr) {
+      replaced = options_.service.Corrects(*fold.state, asked, rules_);
+    }
+    auto spoken = WhatIsSpokenOf(entry, body, replaced, fold.access, offer);
     if (!spoken.ok()) {
       Fault(spoken.status());
       return FailureAnswer(spoken.status(), index);
     }
-    const service::Offer asked{entry.id, entry.case_id, entry.author_agency, entry.author_official,
-                               body, entry.corrects};
+    asked.corrects = entry.corrects;
     const access::Question question{.offer = asked,
                                     .stream = entry.case_id,
                                     .own_origin = own_origin_,
@@ -866,28 +863,25 @@ class NodeImpl : public Node {
     return options_.erasures != nullptr && options_.erasures->IsErased(case_id, own_origin_);
   }
 
-  static bool SpeaksOfAnother(const log::NewEntry& entry, const google::protobuf::Message& body) {
-    return !entry.corrects.is_zero() || !CorrectedEventOf(body).empty() ||
-           service::As<access::v1::CorrectionRequested>(body) != nullptr ||
-           service::As<access::v1::CorrectionDecided>(body) != nullptr;
-  }
-
   // The entry that this one corrects, or that it is about.
   struct Spoken {
     std::string own_author;  // its author, where it stands in the own log
     Receivers receivers;     // who got it, and must get this one, too
   };
-  absl::StatusOr<Spoken> WhatIsSpokenOf(PlainEntry& plain, const google::protobuf::Message& body,
-                                        const access::CaseAccess& access) const {
+  // `replaced`: the event that the body or the domain names as the one that this takes the place of. `offer`: what
+  // was accepted of it so far.
+  absl::StatusOr<Spoken> WhatIsSpokenOf(log::NewEntry& entry, const google::protobuf::Message& body,
+                                        const std::optional<EventId>& replaced,
+                                        const access::CaseAccess& access,
+                                        const PendingOffer& offer) const {
     std::string origin = own_origin_;
     std::optional<EventId> event;
-    log::NewEntry& entry = plain.entry;
-    if (!SpeaksOfAnother(entry, body)) return Spoken();
-    const std::string named = CorrectedEventOf(body);
+    bool named = false;
     if (!entry.corrects.is_zero()) {
       event = entry.corrects;
-    } else if (!named.empty()) {
-      event = EventId::FromBytes(named);
+    } else if (replaced) {
+      event = replaced;
+      named = true;
     } else if (const auto* requested = service::As<access::v1::CorrectionRequested>(body)) {
       origin = requested->origin();
       event = EventId::FromBytes(requested->corrected_event_id());
@@ -899,16 +893,37 @@ class NodeImpl : public Node {
       event = request->second.corrected;
     }
     if (!event) return Spoken();
-    POLKU_ASSIGN_OR_RETURN(auto recorded, disclosing_.Find(entry.case_id, origin, *event));
     const bool own = EpochsOf(origin) == EpochsOf(own_origin_);
+    POLKU_ASSIGN_OR_RETURN(auto recorded, disclosing_.Find(entry.case_id, origin, *event));
+    if (!recorded && own) recorded = FindPending(entry.case_id, *event, offer);
     if (recorded) {
-      if (!named.empty()) entry.corrects = *event;
+      if (named) entry.corrects = *event;
       return Spoken{own ? recorded->author : "", std::move(recorded->receivers)};
     }
     // What a day takes the place of may have been recorded at another service.
-    if (named.empty()) return Spoken();
+    if (!named) return Spoken();
     POLKU_ASSIGN_OR_RETURN(recorded, disclosing_.Find(entry.case_id, "", *event));
     return recorded ? Spoken{"", std::move(recorded->receivers)} : Spoken();
+  }
+
+  // Of what is accepted and not on disk yet.
+  std::optional<Disclosing::Recorded> FindPending(const CaseId& case_id, const EventId& event,
+                                                  const PendingOffer& offer) const {
+    const auto find = [&](const PendingOffer& one) -> std::optional<Disclosing::Recorded> {
+      for (const auto& [entry, sections] : one.entries) {
+        if (entry.id != event || entry.case_id != case_id) continue;
+        Disclosing::Recorded recorded{entry.author_agency, {}};
+        for (const auto& target : entry.disclosures) {
+          recorded.receivers[target.receiver] = target.sections;
+        }
+        return recorded;
+      }
+      return std::nullopt;
+    };
+    for (const PendingOffer& one : pending_) {
+      if (auto found = find(one)) return found;
+    }
+    return find(offer);
   }
 
   absl::StatusOr<std::optional<log::Receipt>> FindRepeat(const PlainEntry& plain) {
@@ -925,6 +940,15 @@ class NodeImpl : public Node {
                             : origins_.end();
     log::AppendRequest request;
     request.entries.push_back(plain.entry);
+    if (plain.entry.corrects.is_zero() && origin != origins_.end()) {
+      // What the author left open, the service found when it was first offered.
+      log::EntryFetcher fetcher(options_.engine);
+      const auto earlier = fetcher.Fetch(number, position, /*with_blobs=*/false);
+      if (earlier.ok()) {
+        request.entries[0].corrects =
+            EventId::FromBytes(earlier->header->corrects()).value_or(EventId());
+      }
+    }
     for (const auto& section : plain.sections) {
       auto key = options_.keystore.Get({plain.entry.case_id, section.kind});
       Hash commitment;

@@ -14,6 +14,7 @@ namespace polku::host {
 namespace {
 
 using exchange::v1::OfferAnswer;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -736,6 +737,101 @@ TEST_F(AccessTest, ACorrectionReachesWhoeverGotTheWrongValueWhetherOrNotStillAPa
   const auto answers = oulu_.OfferTogether({{{std::string(kOulu), "referral", Need("fresh")}},
                                             {{std::string(kOulu), "referral", late}}});
   EXPECT_THAT(answers[1], IsAccepted());
+}
+
+TEST(CorrectedDayTest, ACorrectedDayReachesWhoeverGotTheDayThoughItsAuthorNamesNoEntry) {
+  const auto referral = referral::MakeReferralService();
+  const auto attendance = MakeAttendanceService();
+  TestNode oulu(kOulu, *referral, 1), provider(kProvider, *attendance, 2);
+  oulu.Follow(provider);
+  provider.Follow(oulu);
+  for (TestNode* node : {&oulu, &provider}) {
+    node->now = Noon("2025-03-07");
+    node->Open();
+  }
+  std::string period;
+  for (const auto& event : ClientPath(1, 0, 1, 7)) {
+    if (event.service != "referral") continue;
+    ASSERT_THAT(oulu.Offer(event.agency, {event.event}), IsAccepted());
+    referral::v1::ServiceStarted started;
+    if (event.event.type() != "polku.referral.v1.ServiceStarted") continue;
+    ASSERT_TRUE(started.ParseFromString(event.event.body()));
+    period = started.period_id();
+  }
+  access::v1::PartyAdded added;
+  added.set_agency(std::string(kKela));
+  added.set_reason(access::v1::PARTY_REASON_AUTHORITY);
+  oulu.Offer(kOulu, {Event(NamedEvent("kela"), NumberedCase(1), added)});  // unless it is one already
+  oulu.WorkAll();
+  Replicate(oulu, provider, 0);
+  provider.WorkAll();
+  const auto of_day = [&](auto day, std::string_view date, uint32_t minutes) {
+    day.set_period_id(period);
+    day.set_date(std::string(date));
+    day.set_planned_minutes(240);
+    day.set_actual_minutes(minutes);
+    day.set_outcome(event::v1::DAY_OUTCOME_ATTENDED);
+    day.set_attendance_class(event::v1::ATTENDANCE_CLASS_ATTENDED);
+    return day;
+  };
+  const auto recorded = [&](std::string_view id, std::string_view date) {
+    return Event(NamedEvent(id), NumberedCase(1), of_day(attendance::v1::DayRecorded(), date, 240), "o-1");
+  };
+  const auto corrected = [&](std::string_view id, std::string_view date, uint32_t minutes) {
+    auto day = of_day(attendance::v1::DayCorrected(), date, minutes);
+    day.set_reason(attendance::v1::CORRECTION_REASON_WRONG_TIME);
+    return Event(NamedEvent(id), NumberedCase(1), day, "o-1");
+  };
+  ASSERT_THAT(provider.Offer(kProvider, {recorded("d3", "2025-03-03")}), IsAccepted());
+  ASSERT_THAT(provider.Offer(kProvider, {recorded("d4", "2025-03-04")}), IsAccepted());
+  access::v1::PartyRemoved removed;
+  removed.set_agency(std::string(kKela));
+  removed.set_reason(access::v1::PARTY_END_SERVICE_ENDED);
+  ASSERT_THAT(oulu.Offer(kOulu, {Event(NamedEvent("r"), NumberedCase(1), removed)}), IsAccepted());
+  oulu.WorkAll();
+  Replicate(oulu, provider, 0);
+  provider.WorkAll();
+
+  const auto of_kela = [&](const OfferAnswer& answer) {
+    const auto header = provider.Entries()[answer.receipts(0).position()].header;
+    std::vector<int> kinds;
+    for (const auto& disclosure : header.disclosures()) {
+      if (disclosure.receiver() != kKela) continue;
+      kinds.assign(disclosure.sections().begin(), disclosure.sections().end());
+    }
+    return std::pair(header.corrects(), kinds);
+  };
+  const auto bytes = [](std::string_view id) { return std::string(NamedEvent(id).view()); };
+  const std::vector<int> got = {event::v1::SECTION_KIND_SERVICE, event::v1::SECTION_KIND_PAYMENT};
+  const auto first = provider.Offer(kProvider, {corrected("c3", "2025-03-03", 200)});
+  ASSERT_THAT(first, IsAccepted());
+  EXPECT_EQ(of_kela(first), std::pair(bytes("d3"), got));
+  // The correction is what stands now, on disk or not.
+  const auto answers = provider.OfferTogether(
+      {{{std::string(kProvider), "attendance", corrected("c3b", "2025-03-03", 180)}},
+       {{std::string(kProvider), "attendance", corrected("c3c", "2025-03-03", 160)}}});
+  ASSERT_THAT(answers, Each(IsAccepted()));
+  EXPECT_EQ(of_kela(answers[0]), std::pair(bytes("c3"), got));
+  EXPECT_EQ(of_kela(answers[1]), std::pair(bytes("c3b"), got));
+  // A day that Kela never got does not reach it, whatever is corrected beside it.
+  const auto later = provider.Offer(
+      kProvider, {recorded("d5", "2025-03-05"), corrected("c5", "2025-03-05", 200)});
+  ASSERT_THAT(later, IsAccepted());
+  EXPECT_EQ(of_kela(later), std::pair(std::string(), std::vector<int>()));
+  const auto entries = provider.Entries();
+  EXPECT_EQ(entries[later.receipts(1).position()].header.corrects(), bytes("d5"));
+  for (const auto& disclosure : entries[later.receipts(1).position()].header.disclosures()) {
+    EXPECT_NE(disclosure.receiver(), kKela);
+  }
+  // Who names an entry names the one that stands; and a repeat is one, though the author names none.
+  auto wrong = corrected("w", "2025-03-04", 200);
+  wrong.set_corrects(bytes("d3"));
+  EXPECT_THAT(provider.Offer(kProvider, {wrong}), RefusedWith(kRule, "record_has_changed"));
+  const auto again = provider.Offer(kProvider, {corrected("c3", "2025-03-03", 200)});
+  ASSERT_THAT(again, IsAccepted());
+  EXPECT_TRUE(again.receipts(0).repeated_offer());
+  EXPECT_EQ(again.receipts(0).position(), first.receipts(0).position());
+  EXPECT_EQ(provider->health(), "ok");
 }
 
 TEST_F(AccessTest, ARequestForCorrectionAndItsAnswerReachThoseWhoGotTheEntry) {

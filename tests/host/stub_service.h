@@ -111,6 +111,10 @@ class WatchedService : public service::Service {
                                          absl::CivilDay today) const override {
     return inner_->Decide(*static_cast<const WatchedState&>(state).inner, offer, rules, today);
   }
+  std::optional<EventId> Corrects(const service::CaseState& state, const service::Offer& offer,
+                                  const service::Rules& rules) const override {
+    return inner_->Corrects(*static_cast<const WatchedState&>(state).inner, offer, rules);
+  }
   std::vector<service::Duty> Due(const service::CaseState& state, const service::Rules& rules,
                                  absl::CivilDay today) const override {
     const auto& watched = static_cast<const WatchedState&>(state);
