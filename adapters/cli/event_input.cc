@@ -41,10 +41,11 @@ OfferedEvent Finish(const EventDefaults& parts, const Message& body) {
   event.set_case_id(std::string(parts.case_id->view()));
   event.set_official(parts.official);
   body.SerializeToString(event.mutable_body());
-  const EventId id =
-      parts.id ? *parts.id
-               : DeriveEventId(parts.author_agency, *parts.case_id, parts.type, event.body());
+  const EventId id = parts.id ? *parts.id
+                              : DeriveEventId(parts.author_agency, *parts.case_id, parts.type,
+                                              event.body(), parts.corrects);
   event.set_event_id(std::string(id.view()));
+  if (parts.corrects) event.set_corrects(std::string(parts.corrects->view()));
   if (parts.expected_revision) event.set_expected_revision(*parts.expected_revision);
   return event;
 }
@@ -77,12 +78,13 @@ class Where : public google::protobuf::io::ErrorCollector {
 }  // namespace
 
 EventId DeriveEventId(std::string_view author_agency, const CaseId& case_id, std::string_view type,
-                      std::string_view content) {
+                      std::string_view content, const std::optional<EventId>& corrects) {
   std::string seed("polku/event-id/v1\0", 18);
   AppendLengthPrefixed32(seed, author_agency);
   seed += case_id.view();
   AppendLengthPrefixed32(seed, type);
   AppendLengthPrefixed32(seed, content);
+  if (corrects) seed += corrects->view();
   return DerivedEventId(seed);
 }
 
@@ -111,13 +113,17 @@ absl::StatusOr<OfferedEvent> ParseJsonEvent(std::string_view json, const EventDe
       POLKU_ASSIGN_OR_RETURN(const std::string id, text(value, "id"));
       parts.id = ParseEventId(id);
       if (!parts.id || parts.id->is_zero()) return Invalid("id is not a UUID");
+    } else if (key == "corrects") {
+      POLKU_ASSIGN_OR_RETURN(const std::string id, text(value, "corrects"));
+      parts.corrects = ParseEventId(id);
+      if (!parts.corrects || parts.corrects->is_zero()) return Invalid("corrects is not a UUID");
     } else if (key == "expected_revision") {
       parts.expected_revision = JsonNumber(value);
       if (!parts.expected_revision)
         return Invalid("expected_revision takes a whole number, 0 or more");
     } else {
       return Invalid(
-          "unknown member; an event has case, type, event, and perhaps id, official, "
+          "unknown member; an event has case, type, event, and perhaps id, official, corrects, "
           "expected_revision");
     }
   }
@@ -146,12 +152,17 @@ absl::StatusOr<std::string> OfferedEventJson(const OfferedEvent& event) {
   const auto id = EventId::FromBytes(event.event_id());
   const auto case_id = CaseId::FromBytes(event.case_id());
   POLKU_ASSIGN_OR_RETURN(auto body, NewEvent(event.type()));
-  if (!id || !case_id || !body->ParseFromString(event.body())) return Invalid("not an event");
+  const auto corrects = EventId::FromBytes(event.corrects());
+  if (!id || !case_id || !body->ParseFromString(event.body()) ||
+      (!event.corrects().empty() && !corrects)) {
+    return Invalid("not an event");
+  }
   POLKU_ASSIGN_OR_RETURN(const std::string content, audit::MessageJson(*body));
   return Str(
       "{\"case\":\"", FormatCaseId(*case_id), "\",\"type\":", audit::JsonString(event.type()),
       ",\"id\":\"", FormatEventId(*id), "\"",
       event.official().empty() ? "" : Str(",\"official\":", audit::JsonString(event.official())),
+      corrects ? Str(",\"corrects\":\"", FormatEventId(*corrects), "\"") : "",
       ",\"event\":", content, "}");
 }
 

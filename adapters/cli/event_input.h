@@ -1,9 +1,9 @@
 // Events as a person or another program writes them.
 //   JSON:  {"case":"<32 hex>","type":"polku.attendance.v1.DayRecorded","event":{…},
-//           "id":"<uuid>","official":"…","expected_revision":N}      the last three may be left out
+//           "id":"<uuid>","official":"…","corrects":"<uuid>","expected_revision":N}   the last four may be left out
 //   text:  the event alone in protobuf text format; case and type stand beside it
-// An id that is left out is derived from author agency, case, type and content: the same event
-// again is a repeat, not a second one.
+// An id that is left out is derived from author agency, case, type, content and what it corrects: the
+// same event again is a repeat, not a second one.
 #ifndef POLKU_ADAPTERS_CLI_EVENT_INPUT_H_
 #define POLKU_ADAPTERS_CLI_EVENT_INPUT_H_
 
@@ -24,6 +24,7 @@ struct EventDefaults {
   std::string type;
   std::optional<CaseId> case_id;
   std::optional<EventId> id;
+  std::optional<EventId> corrects;  // of the entry that the event takes the place of, in the same log and case
   std::optional<uint64_t> expected_revision;
 };
 
@@ -38,7 +39,8 @@ absl::StatusOr<exchange::v1::OfferedEvent> ParseTextEvent(std::string_view text,
 absl::StatusOr<std::string> OfferedEventJson(const exchange::v1::OfferedEvent& event);
 
 EventId DeriveEventId(std::string_view author_agency, const CaseId& case_id, std::string_view type,
-                      std::string_view content);
+                      std::string_view content,
+                      const std::optional<EventId>& corrects = std::nullopt);
 
 }  // namespace polku::cli
 

@@ -31,6 +31,7 @@ absl::StatusOr<EventDefaults> Defaults(const Args& args, const Target& target, s
                          .type = args.Get("type"),
                          .case_id = std::nullopt,
                          .id = std::nullopt,
+                         .corrects = std::nullopt,
                          .expected_revision = std::nullopt};
   if (args.Has("case") && args.Has("new-case")) {
     return absl::InvalidArgumentError("give --case or --new-case, not both");
@@ -46,6 +47,13 @@ absl::StatusOr<EventDefaults> Defaults(const Args& args, const Target& target, s
         args.Get("id") == "new" ? NewEventId(SystemRandom()) : ParseEventId(args.Get("id"));
     if (!defaults.id || defaults.id->is_zero()) {
       return absl::InvalidArgumentError("--id is neither a UUID nor the word new");
+    }
+  }
+  if (args.Has("corrects")) {
+    if (events > 1) return absl::InvalidArgumentError("--corrects is for one event");
+    defaults.corrects = ParseEventId(args.Get("corrects"));
+    if (!defaults.corrects || defaults.corrects->is_zero()) {
+      return absl::InvalidArgumentError("--corrects is not a UUID");
     }
   }
   POLKU_ASSIGN_OR_RETURN(defaults.expected_revision,
@@ -283,7 +291,8 @@ Command PublishCommand() {
                 {"new-case", "", "open a new case with a random id; the receipt tells it"},
                 {"type", "TYPE", "the event's type, for text format"},
                 {"id", "UUID|new",
-                 "the event id; default: derived from author, case, type and content"},
+                 "the event id; default: derived from author, case, type, content and --corrects"},
+                {"corrects", "UUID", "the event of the same case that this one takes the place of"},
                 {"expected-revision", "N",
                  "only if the case's revision in the service's log is N (0: none)"},
                 {"witnesses", "K",
@@ -292,7 +301,7 @@ Command PublishCommand() {
                 {"proof", "DIR", "write EVENT-ID.tlog-proof for each event: its inclusion in the log"}}),
            .details = "FILE is one event, or - for standard input. JSON: "
                       "{\"case\":…,\"type\":…,\"event\":{…}} and perhaps\n"
-                      "\"id\", \"official\", \"expected_revision\"; flags fill what it leaves out. "
+                      "\"id\", \"official\", \"corrects\", \"expected_revision\"; flags fill what it leaves out. "
                       "Anything that does not begin\n"
                       "with { is taken as protobuf text format and needs --type and --case. "
                       "Several files are one offer:\n"

@@ -1,5 +1,6 @@
 #include "adapters/cli/event_input.h"
 
+#include <set>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -25,11 +26,13 @@ TEST(JsonEventTest, AllMembersAreTaken) {
   ASSERT_OK_AND_ASSIGN(
       const auto event,
       ParseJsonEvent(
-          R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","id":"123e4567-e89b-42d3-a456-426614174000","official":"o-1","expected_revision":0,"event":{"closed_on":"2025-09-30"}})",
+          R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","id":"123e4567-e89b-42d3-a456-426614174000","official":"o-1","corrects":"123e4567-e89b-42d3-a456-426614174001","expected_revision":0,"event":{"closed_on":"2025-09-30"}})",
           Defaults()));
   EXPECT_EQ(FormatEventId(*EventId::FromBytes(event.event_id())),
             "123e4567-e89b-42d3-a456-426614174000");
   EXPECT_EQ(event.official(), "o-1");
+  EXPECT_EQ(FormatEventId(*EventId::FromBytes(event.corrects())),
+            "123e4567-e89b-42d3-a456-426614174001");
   EXPECT_TRUE(event.has_expected_revision());
   referral::v1::CaseClosed body;
   ASSERT_TRUE(body.ParseFromString(event.body()));
@@ -51,6 +54,14 @@ TEST(JsonEventTest, ADerivedIdIsTheSameForTheSameEventAndAnotherForAnyOther) {
   other[9] = 'f';
   EXPECT_NE(id(kLine), id(other));
   EXPECT_NE(id(kLine), id(kLine, {.author_agency = "FI/GOV/0246246-0/kela"}));
+  // A correction back to what stood before the last one is an event of its own.
+  EventDefaults correcting = Defaults();
+  std::set<std::string> ids = {id(kLine)};
+  for (const char* corrected : {"123e4567-e89b-42d3-a456-426614174001", "123e4567-e89b-42d3-a456-426614174002"}) {
+    correcting.corrects = ParseEventId(corrected);
+    EXPECT_EQ(id(kLine, correcting), id(kLine, correcting));
+    EXPECT_TRUE(ids.insert(id(kLine, correcting)).second) << corrected;
+  }
 }
 
 TEST(JsonEventTest, DefaultsFillWhatIsLeftOut) {
@@ -85,6 +96,8 @@ TEST(JsonEventTest, WhatIsWrongIsNamedAndNeverQuoted) {
        "unknown event type"},
       {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","id":"010190-900A","event":{}})",
        "id is not a UUID"},
+      {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","corrects":"010190-900A","event":{}})",
+       "corrects is not a UUID"},
       {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","expected_revision":"010190-900A","event":{}})",
        "expected_revision takes"},
       {R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.referral.v1.CaseClosed","event":{},"010190-900A":1})",
@@ -138,10 +151,15 @@ TEST(TextEventTest, ProblemsTellLineAndColumnAndNeverTheContent) {
 }
 
 TEST(OfferedEventJsonTest, IsReadBackAsTheSameEvent) {
-  ASSERT_OK_AND_ASSIGN(const auto event, ParseJsonEvent(kLine, Defaults()));
-  ASSERT_OK_AND_ASSIGN(const std::string json, OfferedEventJson(event));
-  ASSERT_OK_AND_ASSIGN(const auto again, ParseJsonEvent(json, {}));
-  EXPECT_EQ(event.SerializeAsString(), again.SerializeAsString());
+  EventDefaults defaults = Defaults();
+  for (const bool corrects : {false, true}) {
+    if (corrects) defaults.corrects = ParseEventId("123e4567-e89b-42d3-a456-426614174001");
+    ASSERT_OK_AND_ASSIGN(const auto event, ParseJsonEvent(kLine, defaults));
+    ASSERT_OK_AND_ASSIGN(const std::string json, OfferedEventJson(event));
+    ASSERT_OK_AND_ASSIGN(const auto again, ParseJsonEvent(json, {}));
+    EXPECT_EQ(event.SerializeAsString(), again.SerializeAsString());
+    EXPECT_EQ(event.corrects().empty(), !corrects);
+  }
 }
 
 }  // namespace
