@@ -318,8 +318,10 @@ Result GroupDuplicated(RawStore& raw, const TamperTarget& target) {
   if (group == nullptr) return std::nullopt;
   const std::string value = *raw.Get("entries", RawStore::Key(target.log, group->first));
   raw.Put("entries", RawStore::Key(target.log, group->first + 1), value);
-  return Expected{kGap, group->first + 1,
-                  {kOrder, kIndex, kDisclosureNumber, kMissingSection, kMalformedEntry}};
+  Expected expected{kGap, group->first + 1,
+                    {kOrder, kIndex, kDisclosureNumber, kMissingSection, kMalformedEntry}};
+  if (group->first == 0) expected.also.insert(ProblemKind::kGenesis);  // a log of one group: it is in it
+  return expected;
 }
 
 // ---- Sections ----

@@ -110,10 +110,14 @@ class PublishTest(harness.SystemTest):
             "referral_id": "r1", "status": "REFERRAL_STATUS_ACCEPTED",
             "effective_on": "2025-02-14"}, case=case)
         self.refuse(accepted)  # no such referral
+        # Nobody makes a referral in another agency's name.
+        self.refuse(event("referral.v1.ReferralMade", {
+            "referral_id": "r1", "status": "REFERRAL_STATUS_DRAFT", "requester_agency": cluster.WELLBEING,
+            "made_on": "2025-02-03"}, case=case), "wrong_actor")
         # Only the employment authority may state to the payer; the association may not.
         self.refuse(event("referral.v1.PayerStatementGiven", {
             "period_id": "p1", "payer_agency": cluster.KELA, "given_on": "2025-03-03",
-            "effective_from": "2025-03-03"}, case=case), "wrong_actor", author="toimintatupa")
+            "effective_from": "2025-03-03"}, case=case), "not_in_agreement", author="toimintatupa")
 
     def test_expected_revision(self):
         case = "33" * 16

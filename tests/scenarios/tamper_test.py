@@ -142,16 +142,15 @@ class TamperTest(harness.SystemTest):
         made = self.cluster
         name = "oulu-referral"
         made.start_missing()
+        case, config = expected.cases()["T01"], made.config(name)
+        made.polku("case", case, "--config", config)
         for number in range(10):
             made.polku("publish", "--as", made.client("oulu", name), "-", stdin=need(f"6{number:031x}"))
         made.stop()
-        config = made.config(name)
         data = made.directory / name / "data"
         log = max(data.glob("*.log"), key=lambda path: path.stat().st_size)
         whole = log.read_bytes()
         self.assertGreater(len(whole), 4_096)
-        case = expected.cases()["T01"]
-        made.polku("case", case, "--config", config)
         for at in (len(whole) // 10, len(whole) // 2, len(whole) * 3 // 4):
             content = bytearray(whole)
             content[at] ^= 0x10
