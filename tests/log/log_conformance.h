@@ -169,6 +169,41 @@ TEST_P(LogConformance, AnAppendIsReadBackAsItWasGiven) {
   CheckWholeLog();
 }
 
+// Who holds a hash for a withheld entry and knows its header to the last byte cannot tell that it is that: the same
+// header in two logs, at the same place and time, has two unrelated hashes, and only the random bytes in front lead to one.
+TEST_P(LogConformance, AHeaderIsNotGuessedFromItsLeafHash) {
+  const auto twin_home = GetParam().make();
+  TestClock twin_clock;
+  LogOptions options = Options();
+  options.clock = twin_clock.Function();
+  ASSERT_OK_AND_ASSIGN(const auto twin, Log::Open(twin_home->engine(), options, kTestCurveKey));
+  for (uint64_t i = 1; i <= 20; ++i) {
+    ASSERT_THAT(AppendOne(*log_, One(TestEntry(i, 1))).status, testing::IsOk());
+    ASSERT_THAT(AppendOne(*twin, One(TestEntry(i, 1))).status, testing::IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const auto reader, EntryReader::Make(engine(), kOwnLog, Position(1), false));
+  ASSERT_OK_AND_ASSIGN(const auto twin_reader,
+                       EntryReader::Make(twin_home->engine(), kOwnLog, Position(1), false));
+  std::set<std::string> randoms;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto entry, reader->Next());
+    ASSERT_OK_AND_ASSIGN(const auto twin_entry, twin_reader->Next());
+    ASSERT_OK_AND_ASSIGN(const std::string_view known, HeaderBytes(twin_entry->leaf));
+    ASSERT_THAT(HeaderBytes(entry->leaf), testing::IsOkAndHolds(known)) << "the same header";
+    const Hash withheld = proof::LeafHash(entry->leaf);
+    EXPECT_NE(withheld, proof::LeafHash(twin_entry->leaf));
+    const std::string random(entry->leaf.substr(kLeafPrefix.size(), kLeafRandomBytes));
+    for (const std::string& guess :
+         {std::string(kLeafRandomBytes, '\0'), std::string(Sha256(known).view()),
+          std::string(withheld.view()),
+          std::string(twin_entry->leaf.substr(kLeafPrefix.size(), kLeafRandomBytes))}) {
+      EXPECT_NE(proof::LeafHash(MakeLeaf(guess, known)), withheld);
+    }
+    EXPECT_EQ(proof::LeafHash(MakeLeaf(random, known)), withheld);
+    EXPECT_TRUE(randoms.insert(random).second);
+  }
+}
+
 TEST_P(LogConformance, AnUnmetExpectedRevisionAppendsNothingAndTellsTheTrueOnes) {
   ASSERT_THAT(AppendOne(*log_, One(TestEntry(1, 5))).status, IsOk());
   ASSERT_THAT(AppendOne(*log_, One(TestEntry(2, 5))).status, IsOk());

@@ -134,6 +134,47 @@ TEST(Section, HasAnotherCommitmentForEachPartThatItBinds) {
   EXPECT_NE(CommitSection(w.s, w.origin, w.event_id, w.kind, ""), w.commitment);
 }
 
+// Who has a header and the sealed section beside it, but not s, and knows every content it may have (a code of an
+// attendance class, say): nothing it holds tells one from the other. With s exactly one fits.
+TEST(Section, OfFewPossibleContentsIsNotGuessedWithoutItsSecret) {
+  const Worked w;
+  constexpr int kTrue = 5;
+  const auto content = [](int code) { return std::string{'\x40', static_cast<char>(code)}; };
+  const Hash commitment = CommitSection(w.s, w.origin, w.event_id, w.kind, content(kTrue));
+  const std::string blob = SealSection(w.s, commitment, content(kTrue));
+  // What s could be taken for by somebody without the case key: nothing, what is public, the same of another section.
+  const SectionSecret guesses[] = {
+      SectionSecret(std::string(32, '\0')),
+      SectionSecret(Sha256("").view()),
+      SectionSecret(commitment.view()),
+      SectionSecret(HmacSha256(std::string(32, '\0'), {w.event_id.view()}).view()),
+      DeriveSectionSecret(CaseKey(std::string(32, '\0')), w.author, w.event_id, w.kind),
+      DeriveSectionSecret(CaseKey(Sha256(w.event_id.view()).view()), w.author, w.event_id, w.kind),
+      DeriveSectionSecret(w.receiver_key, w.author, w.event_id, w.kind),
+      DeriveSectionSecret(w.case_key, w.author, w.event_id, SectionKind::kHealth),
+  };
+  int fitting = 0;
+  for (int code = 0; code < 256; ++code) {
+    EXPECT_NE(Sha256(content(code)), commitment);
+    for (const SectionSecret& guess : guesses) {
+      EXPECT_NE(CommitSection(guess, w.origin, w.event_id, w.kind, content(code)), commitment);
+    }
+    EXPECT_EQ(SealSection(w.s, commitment, content(code)).size(), blob.size());
+    fitting += CommitSection(w.s, w.origin, w.event_id, w.kind, content(code)) == commitment;
+  }
+  for (const SectionSecret& guess : guesses) {
+    EXPECT_THAT(OpenSection(guess, commitment, w.origin, w.event_id, w.kind, blob),
+                StatusIs(kDataLoss));
+  }
+  EXPECT_EQ(fitting, 1);
+  // Nor do equal contents of two entries look equal, beside each other or in two logs.
+  const EventId next = *ParseEventId("6f1c8a5e-2b3d-4c7f-8a9b-0c1d2e3f4a5c");
+  const SectionSecret next_s = DeriveSectionSecret(w.case_key, w.author, next, w.kind);
+  const Hash next_commitment = CommitSection(next_s, w.origin, next, w.kind, content(kTrue));
+  EXPECT_NE(next_commitment, commitment);
+  EXPECT_NE(SealSection(next_s, next_commitment, content(kTrue)), blob);
+}
+
 TEST(Section, DoesNotOpenWithAnyBitChanged) {
   const Worked w;
   const std::string blob = SealSection(w.s, w.commitment, w.plaintext);
