@@ -38,7 +38,7 @@ SHARED_AGREEMENTS = [
 ]
 
 # Commands that show personal data: each read is on record with who reads, what for and by which law.
-READERS = {"case", "replay", "summary", "bundle", "disclosures", "export", "prove"}
+READERS = {"case", "replay", "summary", "bundle", "disclosures", "export", "prove", "retention"}
 READ_AS = ("--official", "tarkastaja-1", "--purpose", "supervision", "--basis", "laki 611/2021")
 
 # Authors: an agency's own system, with a CURVE key of its own.
@@ -212,11 +212,18 @@ class Cluster:
 
     # ---- The command line ----
 
+    @staticmethod
+    def _named(arguments):
+        """The instance whose configuration a command was given."""
+        return Path(arguments[list(arguments).index("--config") + 1]).parent.name
+
     def run(self, *arguments, stdin=None):
         """A `polku` command; its result, whatever the exit code. A read says who reads, unless the caller does."""
         command = [self.binaries / "polku", *map(str, arguments)]
         if reads(arguments) and not {"--official", "--purpose", "--basis"} & set(map(str, arguments)):
             command += READ_AS
+        if reads(arguments) and self._named(arguments) not in self.processes:
+            command.append("--stopped")
         return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600)
 
     def polku(self, *arguments, stdin=None):
