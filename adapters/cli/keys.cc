@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -181,6 +183,7 @@ struct Recorded {
   Position position;
   bool running = false;             // by the running service
   std::vector<std::string> behind;  // who follows and does not hold the entry yet
+  bool asks_no_more = false;        // the service answers our key no more: who is behind is not known
 };
 
 // By the service when it runs (it has the lock), else in its log.
@@ -203,8 +206,13 @@ absl::StatusOr<Recorded> Record(const Args& args, const host::Config& config,
                  answer.refusal().message());
   }
   Recorded recorded{.position = Position(answer.position()), .running = true};
-  POLKU_ASSIGN_OR_RETURN(const auto status, client->Status());
-  for (const auto& subscriber : status.subscribers()) {
+  const auto status = client->Status();
+  // It is recorded; the key that asks may have been the one that counts no more.
+  if (!status.ok()) {
+    recorded.asks_no_more = true;
+    return recorded;
+  }
+  for (const auto& subscriber : status->subscribers()) {
     if (subscriber.acknowledged_size() > answer.position()) continue;
     recorded.behind.push_back(subscriber.name().empty() ? subscriber.agency() : subscriber.name());
   }
@@ -244,6 +252,8 @@ ExitCode RotateOwn(const host::Config& config, const Args& args, Io& io, event::
   std::string next;
   if (use == event::v1::KEY_USE_SIGNING) {
     next = "the new key is in place and the public part of the old one in earlier/; start the service\n";
+  } else if (recorded->asks_no_more) {
+    next = "restart the service now: it takes the new key then, and until then answers commands with the old one no more\n";
   } else if (recorded->running) {
     next = "restart the service when everybody who follows it holds the entry: it takes the new key then\n";
   } else {
@@ -285,6 +295,11 @@ ExitCode RotateAuthor(const Args& args, Io& io) {
   const std::string directory = args.Get("dir");
   const auto old = host::LoadCurveKeys(directory);
   if (!old.ok()) return Fail(io, old.status());
+  // A service's key changes by its log alone.
+  if (std::error_code error; std::filesystem::exists(Str(directory, "/signing.secret"), error)) {
+    return Fail(io, Error(absl::StatusCode::kFailedPrecondition, directory,
+                          " holds a service's keys: `polku keys rotate curve --config FILE`"));
+  }
   if (args.Has("take")) {
     const auto taken =
         host::TakeNextKeys(directory, nullptr, [](auto, auto) { return true; });

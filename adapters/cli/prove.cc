@@ -385,12 +385,10 @@ ExitCode RunProve(const Args& args, Io& io) {
   }
   auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
-  auto trust = LoadTrust(reading->config);
+  const auto trust = LoadTrust(reading->config);
   if (!trust.ok()) return Fail(io, trust.status());
   audit::Store& store = *reading->store;
-  if (const auto first = BeginWithFirstKey(store.engine(), store.own_origin(), *trust); !first.ok()) {
-    return Fail(io, first);
-  }
+  if (const auto own = CheckOwnKey(store.engine(), *trust); !own.ok()) return Fail(io, own);
   if (consistency) {
     const auto verdict = ProveConsistency(args, *reading, *trust, io);
     if (!verdict.ok()) return Fail(io, verdict.status());

@@ -19,14 +19,17 @@ constexpr size_t kMaxPolicyFileBytes = 1 << 20;
 }  // namespace
 
 absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
-  Trust trust{.keys = config.OtherLogKeys(), .witnesses = {}};
   POLKU_ASSIGN_OR_RETURN(
       auto own, host::LoadPublicKey(Str(config.keys_directory, "/signing.public"), proof::KeyUse::kCheckpoint));
-  if (own.name() != config.origin.text()) {
-    return Error(absl::StatusCode::kFailedPrecondition, config.keys_directory,
-                 "/signing.public is the key of ", own.name(), ", not of ", config.origin.text());
+  POLKU_ASSIGN_OR_RETURN(auto first, host::FirstSigningKey(config.keys_directory));
+  for (const proof::VerifierKey* key : {&own, &first}) {
+    if (key->name() == config.origin.text()) continue;
+    return Error(absl::StatusCode::kFailedPrecondition, config.keys_directory, " has a signing key of ",
+                 key->name(), " (signing.public or earlier/signing.1.public), not of ",
+                 config.origin.text());
   }
-  trust.keys.emplace(config.origin.text(), std::move(own));
+  Trust trust{.keys = config.OtherLogKeys(), .own = std::move(own), .witnesses = {}};
+  trust.keys.emplace(config.origin.text(), std::move(first));
   for (const auto& witness : config.witnesses) trust.witnesses.push_back(witness.key);
   auto cosigning =
       host::LoadPublicKey(Str(config.keys_directory, "/cosigning.public"), proof::KeyUse::kCosignature);
@@ -38,18 +41,14 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
   return trust;
 }
 
-absl::Status BeginWithFirstKey(log::Engine& engine, std::string_view own_origin, Trust& trust) {
-  const auto own = trust.keys.find(own_origin);
-  if (own == trust.keys.end()) return absl::OkStatus();
-  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, log::OwnKeys(engine, own->second));
-  // The one that is trusted is the newest: what leads to it stands by it, and nothing else does.
-  if (keys.newest().key() != own->second.key()) {
-    return Error(absl::StatusCode::kFailedPrecondition, "the newest signing key that the log of ", own_origin,
-                 " announces is ", keys.newest().Format(),
-                 ", not that of signing.public; where `polku keys rotate signing` was broken off, run it again");
-  }
-  own->second = keys.first();
-  return absl::OkStatus();
+absl::Status CheckOwnKey(log::Engine& engine, const Trust& trust) {
+  POLKU_ASSIGN_OR_RETURN(const proof::VerifierKey* const first, KeyOf(trust, trust.own.name()));
+  POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, log::KeysOf(engine, kOwnLog, *first));
+  if (keys.newest().key() == trust.own.key()) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "the newest signing key that the log of ",
+               trust.own.name(), " announces is ", keys.newest().Format(),
+               ", not that of signing.public; where `polku keys rotate signing` was broken off, run it again; else "
+               "this is not the log that the keys belong to");
 }
 
 absl::StatusOr<proof::LogKeys> KeysOf(const Trust& trust, log::Engine& engine,

@@ -22,17 +22,19 @@
 namespace polku::cli {
 
 struct Trust {
-  std::map<std::string, proof::VerifierKey, std::less<>>
-      keys;  // by origin: the own one, the peers' and earlier ones
+  // By origin the first key of each log: the own one, the peers' and earlier ones.
+  std::map<std::string, proof::VerifierKey, std::less<>> keys;
+  proof::VerifierKey own;  // with which the own log is signed now
   // The configuration's witnesses, and the service's own cosigning key where it has one.
   std::vector<proof::VerifierKey> witnesses;
 };
-// Reads signing.public and cosigning.public of the keys directory. NotFound / InvalidArgument name
-// the file.
+// Reads signing.public, earlier/signing.1.public and cosigning.public of the keys directory: what the own log says
+// of its first key proves nothing. NotFound / InvalidArgument name the file.
 absl::StatusOr<Trust> LoadTrust(const host::Config& config);
 
-// A service has its newest key; proofs begin with the first, which its log names. Errors as log::OwnKeys.
-absl::Status BeginWithFirstKey(log::Engine& engine, std::string_view own_origin, Trust& trust);
+// OK: the own log leads from its first key to the one that signs it now. FailedPrecondition: a rotation was broken
+// off, or it is not our log; other errors as log::KeysOf.
+absl::Status CheckOwnKey(log::Engine& engine, const Trust& trust);
 
 // The keys of a held log, one after the other. FailedPrecondition as KeyOf; errors as log::KeysOf.
 absl::StatusOr<proof::LogKeys> KeysOf(const Trust& trust, log::Engine& engine, const log::HeldLog& log);

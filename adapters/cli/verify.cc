@@ -21,6 +21,7 @@
 #include "eventstore/evidence/export.h"
 #include "eventstore/evidence/verify.h"
 #include "eventstore/log/entry.h"
+#include "eventstore/log/index.h"
 #include "eventstore/proof/merkle.h"
 #include "eventstore/proof/note.h"
 #include "eventstore/proof/policy.h"
@@ -221,8 +222,12 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
   OpenedStore store;
   POLKU_ASSIGN_OR_RETURN(store.engine, OpenForVerification(config.data_directory, outcome));
   if (store.engine == nullptr) return outcome;
-  // Where the index or the log is damaged the key stays as it is, and what is wrong is told.
-  BeginWithFirstKey(*store.engine, options.own_origin, trust).IgnoreError();
+  // Where the index or an entry is damaged, that is told when they are judged.
+  if (const auto own = CheckOwnKey(*store.engine, trust);
+      absl::IsFailedPrecondition(own) && log::CheckIndexComplete(*store.engine).ok()) {
+    outcome.problems.push_back(
+        {ProblemKind::kCheckpoint, config.origin.text(), std::nullopt, std::string(ToStd(own.message()))});
+  }
   options.keys = std::move(trust.keys);
   for (const auto& [origin, key] : given.logs) options.keys.insert_or_assign(origin, key);
   if (args.Has("no-open")) {

@@ -60,7 +60,7 @@ absl::StatusOr<proof::LogKeys> Follow(const std::vector<KeyChange>& changes, Log
     return Error(absl::StatusCode::kFailedPrecondition, first.name(),
                  " has changed its signing key since its Genesis; peers.signing_key (or "
                  "earlier_signing_keys) must be the key of the Genesis, which that service's operator finds "
-                 "with `polku keys show`");
+                 "with `polku keys show`; of the own log, earlier/signing.1.public in its keys directory");
   }
   proof::LogKeys keys(std::move(first));
   for (const KeyChange& change : changes) {
