@@ -27,6 +27,7 @@ ExitCode NewEpoch(const Args& args, Io& io) {
   const auto made = host::OpenNewEpoch({.next = *next,
                                         .old = *old,
                                         .reason = args.Get("reason"),
+                                        .sections_lost = args.Has("sections-lost"),
                                         .known_size = known->value_or(0),
                                         .progress = [&](uint64_t done, uint64_t total) {
                                           progress.Show(Str(done, " of ", total, " entries"));
@@ -80,6 +81,7 @@ Command NewEpochCommand() {
            .flags = {{"config", "FILE", "the new configuration: origin …/n+1, new data and keys directories"},
                      {"old", "FILE", "the configuration that the service ran with"},
                      {"reason", "TEXT", "why, in one line, for every peer and auditor; no personal data"},
+                     {"sections-lost", "", "the keystore or its master key is lost: give own sections' contents up"},
                      {"known-size", "N", "entries that a peer's copy of the old log is known to have"},
                      {"progress", "", "show progress even when the error stream is no terminal"}},
            .details =
@@ -94,7 +96,10 @@ Command NewEpochCommand() {
                "run\n"
                "`polku keygen` there first and put the old master.key in place of its own). With an empty old "
                "data\n"
-               "directory only the high-water mark is known of the old log. Broken off, run it again.",
+               "directory only the high-water mark is known of the old log. Broken off, run it again.\n"
+               "--sections-lost: NEW names a new keystore_directory and keys made with `polku keygen`. Headers, proofs "
+               "and receipts\n"
+               "stay; contents of own sections are gone here, and peers' logs are fetched anew with theirs.",
            .examples = "polku new-epoch --config referral-2.textproto --old referral.textproto --reason "
                        "\"disk lost 2026-11-22, restored from the backup of the night\"\n"
                        "polku new-epoch --config referral-2.textproto --old referral.textproto --reason "

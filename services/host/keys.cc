@@ -40,9 +40,22 @@ std::string At(std::string_view directory, std::string_view name) {
   return Str(directory, "/", name);
 }
 
+bool IsThere(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+// A secret must not be made beside the public part of another.
+absl::Status CheckNoPublicPart(std::string_view directory, std::string_view name) {
+  const std::string path = At(directory, Str(name, ".public"));
+  if (!IsThere(path)) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists, path, " is there already; where its secret is lost, move it away");
+}
+
 // The secret first: a directory with the public file alone would look complete.
 absl::Status WriteNewSigner(std::string_view directory, std::string_view name,
                             const proof::Signer& signer) {
+  POLKU_RETURN_IF_ERROR(CheckNoPublicPart(directory, name));
   const SecretText secret(signer.SecretText());
   POLKU_RETURN_IF_ERROR(WriteNewFile(At(directory, Str(name, ".secret")), secret.text, 0600));
   return WriteNewFile(At(directory, Str(name, ".public")), Str(signer.verifier().Format(), "\n"),
@@ -122,6 +135,7 @@ absl::Status WriteNewKeys(std::string_view directory, std::string_view origin,
                           const RandomBytes& random) {
   if (!origin.empty()) POLKU_RETURN_IF_ERROR(OriginName::Parse(origin).status());
   POLKU_RETURN_IF_ERROR(MakeDirectories(directory));
+  POLKU_RETURN_IF_ERROR(CheckNoPublicPart(directory, "curve"));
   const zeromq::CurveKeyPair curve = zeromq::NewCurveKeyPair();
   // The secret first: a directory with the public file alone would look complete.
   const SecretText curve_secret(Str(zeromq::FormatCurveKey(curve.secret_key), "\n"));
@@ -199,11 +213,6 @@ namespace {
 
 constexpr event::v1::KeyUse kPairs[] = {event::v1::KEY_USE_CURVE, event::v1::KEY_USE_SIGNING,
                                         event::v1::KEY_USE_COSIGNING};
-
-bool IsThere(const std::string& path) {
-  std::error_code error;
-  return std::filesystem::exists(path, error);
-}
 
 absl::Status Rename(const std::string& from, const std::string& to) {
   std::error_code error;

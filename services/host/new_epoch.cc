@@ -105,7 +105,9 @@ absl::Status CopyCosigned(std::string_view from, std::string_view to) {
   return ReplaceFile(Str(to, "/", kCosignedFile), *text, 0644);
 }
 
-absl::Status PutKeys(const Config& next, const Config& old) {
+absl::Status PutKeys(const NewEpochOptions& options) {
+  const Config& next = options.next;
+  const Config& old = options.old;
   const std::string& directory = next.keys_directory;
   POLKU_RETURN_IF_ERROR(MakeDirectories(directory));
   POLKU_ASSIGN_OR_RETURN(const bool has_curve, IsThere(directory + "/curve.secret"));
@@ -122,6 +124,11 @@ absl::Status PutKeys(const Config& next, const Config& old) {
   if (MasterKeyIsCredential()) return absl::OkStatus();
   const std::string master = directory + "/master.key";
   POLKU_ASSIGN_OR_RETURN(const bool has_master, IsThere(master));
+  if (options.sections_lost) {
+    if (has_master) return absl::OkStatus();
+    return Invalid(master, " is missing: make the new keys first, with `polku keygen --origin ",
+                   next.origin.text(), " --dir ", directory, "`");
+  }
   if (!has_master) {
     POLKU_ASSIGN_OR_RETURN(
         const std::string text,
@@ -129,8 +136,11 @@ absl::Status PutKeys(const Config& next, const Config& old) {
     return ReplaceFile(master, text, 0600);
   }
   POLKU_ASSIGN_OR_RETURN(const vault::MasterKey given, LoadMasterKey(directory));
-  POLKU_ASSIGN_OR_RETURN(const vault::MasterKey used, LoadMasterKey(old.keys_directory));
-  if (given.secret_bytes() != used.secret_bytes()) {
+  const auto used = LoadMasterKey(old.keys_directory);
+  // Lost with the old keys: whether it is the keystore's own is seen when that is opened.
+  if (absl::IsNotFound(used.status())) return absl::OkStatus();
+  if (!used.ok()) return used.status();
+  if (given.secret_bytes() != used->secret_bytes()) {
     return Invalid(master, " is another key than the old one, which the keystore is sealed under; remove it, and it is "
                            "copied from ", old.keys_directory);
   }
@@ -158,9 +168,14 @@ absl::Status CheckFit(const NewEpochOptions& options) {
     return Invalid("the new configuration's origin is ", next.origin.text(), "; after ",
                    old.origin.text(), " comes ", wanted->text());
   }
-  if (Place(next.keystore_directory) != Place(old.keystore_directory)) {
+  const bool same_keystore = Place(next.keystore_directory) == Place(old.keystore_directory);
+  if (!same_keystore && !options.sections_lost) {
     return Invalid("the new configuration names another keystore_directory; the keystore is used on: ",
-                   old.keystore_directory);
+                   old.keystore_directory, " (where it is lost for good: --sections-lost)");
+  }
+  if (same_keystore && options.sections_lost) {
+    return Invalid("the new configuration names the old keystore_directory, which is kept as it is: name a "
+                   "new one");
   }
   if (Place(next.keys_directory) == Place(old.keys_directory)) {
     return Invalid("the new configuration names the old keys_directory; a new epoch has a signing key of its own, "
@@ -217,6 +232,10 @@ class Builder {
   absl::Status CopyLog(const log::HeldLog& held, const proof::LogKeys& old_keys);
   absl::Status CopyCosignatures(LogNumber from, LogNumber to);
   absl::Status CopyForks();
+  bool IsPeer(std::string_view origin) const {
+    return std::any_of(options_.next.peers.begin(), options_.next.peers.end(),
+                       [&](const PeerConfig& peer) { return peer.origin.text() == origin; });
+  }
   // The group as it is stored, added to `head`; of the old own log with its secrets wrapped.
   absl::StatusOr<log::StoredGroup> TakeGroup(log::StoredGroup group, bool own, log::LogHead& head,
                                              std::vector<proof::Node>& nodes);
@@ -291,7 +310,9 @@ absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, bool
       }
     }
   }
-  if (own && !group.blobs.empty()) {
+  if (options_.sections_lost) {
+    group.blobs.clear();
+  } else if (own && !group.blobs.empty()) {
     POLKU_ASSIGN_OR_RETURN(group.blobs, WrapBlobs(view, group.first));
   }
   made_.entries += view.count();
@@ -387,6 +408,8 @@ absl::Status Builder::CopyAll(const proof::LogKeys& old_keys) {
                    " holds the log of ", held.head.origin, ", not of ", options_.old.origin.text(),
                    "; give the configuration that the service ran with");
     }
+    // Fetched anew, with contents that only their origins can open now.
+    if (options_.sections_lost && IsPeer(held.head.origin)) continue;
     POLKU_RETURN_IF_ERROR(CopyLog(held, old_keys));
   }
   return CopyForks();
@@ -440,14 +463,22 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
                  old.keys_directory,
                  " has no high-water mark: nothing is known of the old log. Restore either from a backup");
   }
-  POLKU_RETURN_IF_ERROR(PutKeys(next, old));
+  POLKU_RETURN_IF_ERROR(PutKeys(options));
   POLKU_ASSIGN_OR_RETURN(const ServiceKeys keys,
                          LoadServiceKeys(next.keys_directory, next.origin.text()));
   const OpenStorageFn storage = [&] {
-    return rocks::OpenKeyStorage(next.keystore_directory, rocks::OpenMode::kReadOnly);
+    return rocks::OpenKeyStorage(next.keystore_directory, options.sections_lost
+                                                              ? rocks::OpenMode::kReadWrite
+                                                              : rocks::OpenMode::kReadOnly);
   };
-  POLKU_ASSIGN_OR_RETURN(const auto keystore,
-                         OpenKeyStore(storage, next.keys_directory, keys, /*read_only=*/true));
+  POLKU_ASSIGN_OR_RETURN(
+      const auto keystore,
+      OpenKeyStore(storage, next.keys_directory, keys, /*read_only=*/!options.sections_lost));
+  if (options.sections_lost) {
+    POLKU_RETURN_IF_ERROR(keystore->ForEachName([&](const vault::KeyName&) -> absl::Status {
+      return Invalid(next.keystore_directory, " holds keys; with --sections-lost name an empty directory");
+    }));
+  }
 
   const std::string building = next.data_directory + ".building";
   POLKU_RETURN_IF_ERROR(Clear(building));

@@ -19,8 +19,12 @@ namespace polku::host {
 
 struct NewEpochOptions {
   const Config& next;   // origin …/n+1, a data directory that is missing or empty, a keys directory of its own
-  const Config& old;    // origin …/n; the same keystore directory
+  const Config& old;    // origin …/n; the same keystore directory, unless sections_lost
   std::string reason;   // for every peer to read: no personal data
+  // The keystore or its master key is lost for good. `next` names another keystore directory, in which there is no
+  // key, and a keys directory with a master.key. Headers and proofs go on; contents of own sections are given up, and
+  // the logs of `next`'s peers are left out: they come back from their origins, contents included.
+  bool sections_lost = false;
   uint64_t known_size = 0;  // as peers or witnesses told it; 0: what the log and its mark say
   WallClock clock = SystemClock();
   // Entries copied, of so many; may be empty.

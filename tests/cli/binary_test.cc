@@ -149,6 +149,118 @@ TEST(UsageTest, MissingFilesAndProfilesAreBadInput) {
   }
 }
 
+TEST(KeysTest, HelpNamesEveryActionAndWhereLossesAreMended) {
+  const Result help = RunPolku({"keys", "--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* part : {"polku keys - ", "show|replace|revoke|rotate", "--compromised", "--take",
+                           "Broken off, run it again", "services/host/README.md \"Keys\"",
+                           "\nExamples:\n  polku keys show"}) {
+    EXPECT_THAT(help.out, HasSubstr(part));
+  }
+}
+
+class KeysCommandTest : public ::testing::Test {
+ protected:
+  static constexpr char kOrigin[] = "FI/MUN/0187690-1/oulu/referral/1";
+
+  KeysCommandTest() {
+    EXPECT_EQ(RunPolku({"keygen", "--dir", dir_.At("keys"), "--origin", kOrigin}).code, 0);
+    EXPECT_EQ(RunPolku({"keygen", "--author", "--dir", dir_.At("author")}).code, 0);
+    dir_.Write("agreement.textproto",
+               "name: \"test\" agencies { name: \"FI/MUN/0187690-1/oulu\" roles: "
+               "AGENCY_ROLE_SOCIAL_SERVICES }\n");
+    dir_.Write("profile.textproto", "name: \"test\"\n");
+    config_ = dir_.Write("service.textproto",
+                         std::string("origin: \"") + kOrigin +
+                             "\"\nlisten: \"tcp://127.0.0.1:1\"\ndata_directory: \"data\"\n"
+                             "keystore_directory: \"keystore\"\nkeys_directory: \"keys\"\n"
+                             "agreement_file: \"agreement.textproto\"\nprofile_file: "
+                             "\"profile.textproto\"\n");
+  }
+  Result Keys(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "keys");
+    return RunPolku(arguments);
+  }
+  Result KeysOfService(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--config", config_});
+    return Keys(arguments);
+  }
+
+  TempDir dir_;
+  std::string config_;
+};
+
+TEST_F(KeysCommandTest, WrongCommandLinesExitWithTwo) {
+  const std::string author = dir_.At("author/curve.public");
+  for (const Result& bad :
+       {Keys({}), Keys({"show"}), Keys({"rotate", "author"}), KeysOfService({"frobnicate"}),
+        KeysOfService({"show", "extra"}), KeysOfService({"rotate"}), KeysOfService({"rotate", "all"}),
+        KeysOfService({"revoke", "--reason", "x"}), KeysOfService({"revoke", "--key", author}),
+        KeysOfService({"revoke", "--key", "short", "--reason", "x"}),
+        KeysOfService({"replace", "--old", author}),
+        KeysOfService({"replace", "--old", author, "--new", author})}) {
+    EXPECT_EQ(bad.code, 2) << bad.err;
+    EXPECT_THAT(bad.out, IsEmpty());
+    EXPECT_THAT(bad.err, StartsWith("polku: "));
+  }
+}
+
+TEST_F(KeysCommandTest, WhatCannotBeChangedIsRefusedWithThree) {
+  const std::string author = dir_.At("author/curve.public");
+  const auto refused = [](const Result& result, const std::string& why) {
+    EXPECT_EQ(result.code, 3) << result.err;
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, HasSubstr(why));
+  };
+  refused(KeysOfService({"show"}), "no database there");
+  refused(Keys({"show", "--config", dir_.At("none")}), "cannot open");
+  refused(KeysOfService({"rotate", "curve", "--reason", "yearly"}), "holds no log yet");
+  refused(KeysOfService({"rotate", "signing", "--reason", "yearly"}), "holds no log yet");
+  refused(KeysOfService({"revoke", "--key", author, "--reason", "x"}), "`polku keys show` lists them");
+  refused(KeysOfService({"replace", "--old", author, "--new", dir_.At("keys/curve.public"),
+                         "--holder", "FI/MUN/0187690-1/oulu"}),
+          "`polku keys show` lists them");
+  refused(Keys({"rotate", "author", "--dir", dir_.At("none")}), "cannot open");
+  refused(Keys({"rotate", "author", "--take", "--dir", dir_.At("author")}), "without --take first");
+  // Its log has to announce a service's key: nothing is put in place here, whatever lies beside it.
+  const std::string curve = ReadAll(dir_.At("keys/curve.secret"));
+  refused(Keys({"rotate", "author", "--dir", dir_.At("keys")}), "keys rotate curve");
+  refused(Keys({"rotate", "author", "--take", "--dir", dir_.At("keys")}), "keys rotate curve");
+  EXPECT_EQ(ReadAll(dir_.At("keys/curve.secret")), curve);
+}
+
+TEST_F(KeysCommandTest, AnAuthorsKeyIsMadeOnceAndTakenWhenItIsKnown) {
+  const auto rotate = [&] { return Keys({"rotate", "author", "--dir", dir_.At("author"), "--json"}); };
+  const std::string old = ReadAll(dir_.At("author/curve.public"));
+  const Result made = rotate();
+  ASSERT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(rotate().out, made.out) << "broken off and run again: the same key";
+  EXPECT_EQ(ReadAll(dir_.At("author/curve.public")), old);
+  const std::string next = ReadAll(dir_.At("author/curve.next.public"));
+  EXPECT_NE(next, old);
+  const Result taken = Keys({"rotate", "author", "--take", "--dir", dir_.At("author"), "--json"});
+  EXPECT_EQ(taken.code, 0) << taken.err;
+  EXPECT_EQ(taken.out, "{\"taken\":true}\n");
+  EXPECT_EQ(ReadAll(dir_.At("author/curve.public")), next);
+  EXPECT_EQ(ReadAll(dir_.At("author/earlier/curve.1.public")), old);
+  EXPECT_FALSE(std::filesystem::exists(dir_.At("author/curve.next.secret")));
+}
+
+TEST_F(KeysCommandTest, NoKeyIsMadeBesideThePublicPartOfALostOne) {
+  for (const auto& [name, command] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"curve", {"keygen", "--author", "--dir", dir_.At("keys")}},
+           {"cosigning",
+            {"keygen", "--origin", kOrigin, "--dir", dir_.At("keys"), "--add-cosigning"}}}) {
+    std::filesystem::remove(dir_.At("keys/" + name + ".secret"));
+    const Result refused = RunPolku(command);
+    EXPECT_EQ(refused.code, 3);
+    EXPECT_THAT(refused.err, HasSubstr(name + ".public is there already"));
+    EXPECT_FALSE(std::filesystem::exists(dir_.At("keys/" + name + ".secret")));
+    std::filesystem::remove(dir_.At("keys/" + name + ".public"));
+    EXPECT_EQ(RunPolku(command).code, 0);
+  }
+}
+
 TEST(VersionTest, IsAsked) {
   EXPECT_THAT(RunPolku({"version"}).out, HasSubstr("store format 1"));
   EXPECT_THAT(RunPolku({"--version", "--json"}).out, HasSubstr("\"protocol\":1"));

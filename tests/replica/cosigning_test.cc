@@ -238,6 +238,38 @@ TEST_F(CosigningTest, EachIsKeptOnceAndAnOlderOneNotAfterIt) {
   EXPECT_THAT(replica.kept[2].consistency, IsEmpty());
 }
 
+TEST_F(CosigningTest, WitnessesAreExchangedAndWhatIsKnownOfThoseThatStayIsKept) {
+  AppendCommits(9);
+  Follower replica = Replica();
+  const auto tell = [&](const proof::Signer& witness, uint64_t size) {
+    replica.Heartbeat(origin_.checkpoint(),
+                      {MakeCosigned(origin_, Position(size), witness, time_)});
+  };
+  tell(*provider_, 4);
+  tell(*auditor_, 5);
+  ASSERT_THAT(replica.kept, SizeIs(2));
+  // The provider's key is replaced under the same name; the auditor now stands first.
+  const auto next = CosignerOf(kProvider);
+  ASSERT_EQ(next->verifier().name(), provider_->verifier().name());
+  replica.subscriber().SetWitnesses(
+      {{kAuditor, auditor_->verifier()}, {kProvider, next->verifier()}});
+  ASSERT_EQ(replica.status().witnesses_size(), 2);
+  EXPECT_EQ(replica.status().witnesses(0).agency(), kAuditor);
+  EXPECT_EQ(replica.status().witnesses(0).cosigned_size(), 5u);
+  EXPECT_EQ(replica.status().witnesses(1).cosigned_size(), 0u);
+  tell(*auditor_, 5);
+  tell(*provider_, 6);
+  EXPECT_THAT(replica.kept, SizeIs(2)) << "known before, and a key that is nobody's now";
+  tell(*next, 6);
+  ASSERT_THAT(replica.kept, SizeIs(3));
+  EXPECT_TRUE(log::IsOfKey(replica.kept[2], next->verifier()));
+  EXPECT_EQ(replica.status().witnesses(1).cosigned_size(), 6u);
+  replica.subscriber().SetWitnesses({});
+  EXPECT_EQ(replica.status().witnesses_size(), 0);
+  tell(*next, 7);
+  EXPECT_THAT(replica.kept, SizeIs(3));
+}
+
 TEST_F(CosigningTest, WhatIsFarAheadOfOurClockIsNotKept) {
   AppendCommits(9);
   Follower replica = Replica();

@@ -167,6 +167,25 @@ TEST_F(PublisherTest, CreditBoundsWhatIsUnderWayAndAcknowledgingFreesIt) {
   EXPECT_LE(bytes, 2 * credit + 4'000);
 }
 
+TEST_F(PublisherTest, WhoIsForgottenGetsNothingUntilItPullsAnew) {
+  OnPull("a", Pull(5, 0));
+  OnPull("b", Pull(6, 0));
+  publisher_->Forget("a");
+  publisher_->Forget("nobody");
+  ASSERT_EQ(publisher_->status().size(), 1u);
+  Append(2);
+  const auto out = Announce();
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(std::get<SendBatch>(out[0]).to, "b");
+  now_ += absl::Seconds(5);
+  for (const auto& output : publisher_->Tick(now_)) {
+    EXPECT_EQ(std::get<SendHeartbeat>(output).to, "b");
+  }
+  // What it had no acknowledgement for comes again.
+  EXPECT_EQ(BatchOf(OnPull("a", Pull(7, 0))).first_position(), 0u);
+  EXPECT_EQ(publisher_->status().size(), 2u);
+}
+
 TEST_F(PublisherTest, CreditZeroSendsNothingButHeartbeats) {
   EXPECT_TRUE(OnPull("a", Pull(5, 0, 0)).empty());
   now_ += absl::Seconds(5);
