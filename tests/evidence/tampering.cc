@@ -433,7 +433,9 @@ Result SectionsOfAGroupDropped(RawStore& raw, const TamperTarget& target) {
   if (!found) return std::nullopt;
   auto [group, item] = *found;
   raw.Delete("blobs", RawStore::Key(target.log, group->first));
-  return Expected{kMissingSection, group->first + OffsetOf(group->loose, item)};
+  Expected expected{kMissingSection, group->first + OffsetOf(group->loose, item)};
+  if (target.log != kOwnLog) expected.also.insert(kIndex);  // what was opened later is neither held nor wanted then
+  return expected;
 }
 
 Result SectionAdded(RawStore& raw, const TamperTarget& target) {
