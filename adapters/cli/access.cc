@@ -11,6 +11,7 @@
 #include "eventstore/log/entry.h"
 #include "services/access/case_access.h"
 #include "services/core/finnish_ids.h"
+#include "services/host/key_changes.h"
 #include "services/host/keys.h"
 #include "services/host/offline.h"
 
@@ -67,6 +68,24 @@ absl::Status FromAnswer(const exchange::v1::OfferAnswer& answer) {
   return Error(code, RefusalText(refusal));
 }
 
+// As what the service's own key counts, by the configuration and what its log announced since: a key that came in
+// the place of the configured one has its rights.
+absl::StatusOr<const host::PrincipalConfig*> OwnPrincipal(const host::Config& config,
+                                                          const host::KeysInForce& in_force,
+                                                          const zeromq::CurveKey& key) {
+  const host::PrincipalConfig* own = in_force.Principal(key);
+  if (own != nullptr && own->may_operate) return own;
+  if (own == nullptr && in_force.IsGivenUp(key)) {
+    return Error(absl::StatusCode::kFailedPrecondition,
+                 "the service's CURVE key is replaced as one in wrong hands; start the service anew: it takes the "
+                 "new key then");
+  }
+  return Error(absl::StatusCode::kFailedPrecondition,
+               "the service's own key may not record reads; add to its configuration: principals { agency: \"",
+               config.origin.agency(), "\" curve_key: \"", zeromq::FormatCurveKey(key),
+               "\" rights: RIGHT_OPERATE }");
+}
+
 }  // namespace
 
 std::vector<Flag> AccessFlags(std::vector<Flag> more) {
@@ -74,6 +93,7 @@ std::vector<Flag> AccessFlags(std::vector<Flag> more) {
       {"official", "NAME", "who reads, by pseudonym; put on record"},
       {"purpose", "CODE", kPurposeHelp},
       {"basis", "TEXT", "by which law or rule; no personal data"},
+      {"stopped", "", "the service is stopped on purpose and its directories are no old copy"},
   };
   flags.insert(flags.end(), more.begin(), more.end());
   return flags;
@@ -88,7 +108,7 @@ std::optional<AccessPurpose> ParsePurpose(std::string_view text) {
 
 absl::StatusOr<AccessClaim> ReadAccessClaim(const Args& args) {
   for (const char* flag : {"official", "purpose", "basis"}) {
-    if (args.Has(flag)) continue;
+    if (args.GetOr(flag, "").find_first_not_of(" \t\r\n") != std::string::npos) continue;
     return Error(absl::StatusCode::kInvalidArgument, "--", flag,
                  " is missing: whoever reads personal data says who they are, what for and by which law, and "
                  "the client can be told. For example: ",
@@ -100,24 +120,22 @@ absl::StatusOr<AccessClaim> ReadAccessClaim(const Args& args) {
                  kPurposeHelp.substr(kPurposeHelp.find(' ') + 1));
   }
   AccessClaim claim{
-      .official = args.Get("official"), .purpose = *purpose, .legal_basis = args.Get("basis")};
+      .official = args.Get("official"), .purpose = *purpose, .legal_basis = args.Get("basis"),
+      .stopped = args.Has("stopped")};
   POLKU_RETURN_IF_ERROR(CheckText("official", claim.official, log::kMaxNameBytes));
   POLKU_RETURN_IF_ERROR(CheckText("basis", claim.legal_basis, kMaxBasisBytes));
   return claim;
 }
 
-absl::Status RecordAccess(const host::Config& config, std::string_view official,
-                          const access::v1::AccessRecorded& access) {
+absl::Status RecordAccess(const host::Config& config, std::string_view official, bool stopped,
+                          log::Engine& engine, const access::v1::AccessRecorded& access) {
   const auto target = OwnService(config);
   if (!target.ok()) return NotRecorded(target.status());
-  const auto found = config.principals.find(target->options.keys.public_key);
-  if (found == config.principals.end() || !found->second.may_operate) {
-    return NotRecorded(
-        Error(absl::StatusCode::kFailedPrecondition,
-              "the service's own key may not record reads; add to its configuration: principals { agency: \"",
-              config.origin.agency(), "\" curve_key: \"",
-              zeromq::FormatCurveKey(target->options.keys.public_key), "\" rights: RIGHT_OPERATE }"));
-  }
+  const auto announced = host::ReadAnnounced(engine, config);
+  if (!announced.ok()) return NotRecorded(announced.status());
+  const host::KeysInForce in_force(config, *announced);
+  const auto own = OwnPrincipal(config, in_force, target->options.keys.public_key);
+  if (!own.ok()) return NotRecorded(own.status());
   exchange::v1::Offer offer;
   auto* event = offer.add_events();
   event->set_event_id(std::string(NewEventId(SystemRandom()).view()));
@@ -129,15 +147,21 @@ absl::Status RecordAccess(const host::Config& config, std::string_view official,
 
   // The same event id each time: what an attempt without an answer did append is not appended twice.
   const absl::Time patience = absl::Now() + kPatience;
+  const bool may_write = stopped || config.witnesses.empty();
   for (;;) {
-    const auto stopped = host::OfferToStopped(config, found->second, offer);
-    if (stopped.ok()) {
-      const absl::Status answered = FromAnswer(*stopped);
+    const absl::StatusOr<exchange::v1::OfferAnswer> appended =
+        may_write ? host::OfferToStopped(config, **own, offer)
+                  : absl::UnavailableError(
+                        "if the service is stopped, no witness can be asked whether this is an old copy of "
+                        "its log: start it, or, if its directories were not put back from a backup, say "
+                        "--stopped");
+    if (appended.ok()) {
+      const absl::Status answered = FromAnswer(*appended);
       return answered.ok() ? answered : NotRecorded(answered);
     }
     // Not ours to open: the service runs, perhaps as another user.
-    if (!absl::IsUnavailable(stopped.status()) && !absl::IsPermissionDenied(stopped.status())) {
-      return NotRecorded(stopped.status());
+    if (!absl::IsUnavailable(appended.status()) && !absl::IsPermissionDenied(appended.status())) {
+      return NotRecorded(appended.status());
     }
     client::ClientOptions options = target->options;
     options.timeout = kConnect;
@@ -150,9 +174,9 @@ absl::Status RecordAccess(const host::Config& config, std::string_view official,
       }
       return NotRecorded(answer.status());
     }
-    if (!absl::IsUnavailable(client.status()) || absl::Now() > patience) {
+    if (!may_write || !absl::IsUnavailable(client.status()) || absl::Now() > patience) {
       return NotRecorded(Error(client.status().code(), ToStd(client.status().message()), " (",
-                               stopped.status().message(), ")"));
+                               ToStd(appended.status().message()), ")"));
     }
   }
 }

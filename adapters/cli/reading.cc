@@ -101,7 +101,8 @@ absl::Status RecordLook(const Reading& reading, const Args& args, const AccessCl
   for (const SectionKind kind : kAllSectionKinds) {
     if (sections.has(kind)) access.add_sections(static_cast<event::v1::SectionKind>(kind));
   }
-  return RecordAccess(reading.config, claim.official, access);
+  return RecordAccess(reading.config, claim.official, claim.stopped, reading.store->engine(),
+                      access);
 }
 
 absl::StatusOr<Reading> OpenRecorded(const Args& args, const AccessClaim& claim, const Look& look) {

@@ -85,7 +85,7 @@ void KeysInForce::TakeCurveChanges(const Config& config, const AnnouncedChanges&
       unknown = nullptr;
     }
     if (unknown == nullptr) continue;
-    superseded_.push_back(Str("peers: ", peer.origin.text(), " announces a change of a CURVE key that is not the one "
+    faults_.push_back(Str("peers: ", peer.origin.text(), " announces a change of a CURVE key that is not the one "
                               "configured (", Where(*unknown, peer.origin.text()),
                               "): it has no effect; ask its operator for its curve.public"));
   }
@@ -117,11 +117,9 @@ void KeysInForce::TakePrincipals(const Config& config) {
     if (chain.last.empty()) return;
     superseded_.push_back(
         chain.revoked
-            ? Str(list, ": the key ", zeromq::FormatCurveKey(key), " of ", holder, " was revoked (",
-                  chain.last, "); take it out of the configuration")
-            : Str(list, ": the key ", zeromq::FormatCurveKey(key), " of ", holder, " was replaced by ",
-                  zeromq::FormatCurveKey(chain.in_force.front()), " (", chain.last,
-                  "); put that into the configuration"));
+            ? Str(list, ": take out ", zeromq::FormatCurveKey(key), " of ", holder, ", revoked (", chain.last, ")")
+            : Str(list, ": put ", zeromq::FormatCurveKey(chain.in_force.front()), " for ",
+                  zeromq::FormatCurveKey(key), " of ", holder, " (", chain.last, ")"));
   };
   for (const auto& [key, principal] : config.principals) {
     const Chain chain = Follow(key);
@@ -176,10 +174,8 @@ void KeysInForce::TakeWitnesses(const Config& config, const AnnouncedChanges& an
     }
     if (!last.empty()) {
       superseded_.push_back(
-          revoked ? Str("witnesses: the cosigning key of ", witness.key.name(), " was revoked (", last,
-                        "); take it out of the configuration")
-                  : Str("witnesses: the cosigning key of ", witness.key.name(), " was replaced (", last,
-                        "); put ", trusted.back().key.Format(), " into the configuration"));
+          revoked ? Str("witnesses: take out the key of ", witness.key.name(), ", revoked (", last, ")")
+                  : Str("witnesses: put ", trusted.back().key.Format(), " for the key of that name (", last, ")"));
     }
     // The newest first: it is the one that is used from now on.
     witnesses_.insert(witnesses_.end(), trusted.rbegin(), trusted.rend());
@@ -274,6 +270,12 @@ absl::Status KeysInForce::CheckRequest(const Config& config, const ServiceKeys& 
   }
   if (holder != change.holder()) return Refuse("that key is of ", holder, ", not of ", change.holder());
   if (change.new_key().empty()) return absl::OkStatus();
+  // Or whoever may operate the service could take over the keys of both officials that an erasure needs.
+  if (listed != principals_.end() &&
+      (listed->second.principal.may_erase || !listed->second.principal.official.empty())) {
+    return Refuse("that key speaks for one official: revoke it, and list the official's new key in the "
+                  "configuration, which takes a restart");
+  }
   const CurveKey next = *CurveKey::FromBytes(change.new_key());
   const bool is_known = next == keys.curve.public_key || principals_.contains(next) ||
                         changes_.contains(next) ||

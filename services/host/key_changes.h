@@ -40,6 +40,8 @@ class KeysInForce {
 
   // What the holder of the key may do now; null: nobody that is known, or a key that counts no more.
   const PrincipalConfig* Principal(const zeromq::CurveKey& key) const;
+  // Whether it was replaced or revoked, and by a log that may say so.
+  bool IsGivenUp(const zeromq::CurveKey& key) const { return changes_.contains(key); }
   // It was used: those that it replaces are refused from now on. Whether that is news.
   bool Used(const zeromq::CurveKey& key);
 
@@ -58,8 +60,10 @@ class KeysInForce {
   // Every key that a witness has or had, for verifying what is kept.
   std::vector<proof::VerifierKey> AllWitnessKeys() const;
 
-  // What the configuration still says otherwise, a line each, for the operator.
+  // What the configuration still says otherwise, a short line each: to be tidied up when it suits.
   const std::vector<std::string>& superseded() const { return superseded_; }
+  // What keeps a peer from being reached until its operator was asked, a line each.
+  const std::vector<std::string>& faults() const { return faults_; }
 
   // Why a change may not be recorded; OK: it may. `keys`: the own ones. InvalidArgument says what to do.
   absl::Status CheckRequest(const Config& config, const ServiceKeys& keys,
@@ -97,6 +101,7 @@ class KeysInForce {
   std::vector<Former> former_;
   std::set<zeromq::CurveKey> used_;  // of those that replace others
   std::vector<std::string> superseded_;
+  std::vector<std::string> faults_;
 };
 
 // The own cosigning keys, the present one first: what was cosigned with earlier ones stays verifiable.

@@ -195,7 +195,7 @@ TEST_F(InForceTest, AReplacedPrincipalsKeyIsTakenUntilTheNewOneIsUsed) {
   EXPECT_NE(keys.Principal(Key('a')), nullptr);
   EXPECT_TRUE(keys.Used(Key('b')));
   EXPECT_EQ(keys.Principal(Key('a')), nullptr);
-  EXPECT_THAT(keys.superseded(), ElementsAre(HasSubstr("put that into the configuration")));
+  EXPECT_THAT(keys.superseded(), ElementsAre(HasSubstr("principals: put ")));
   // A later change does not bring it back in the same run.
   Say(kOwn, Change(event::v1::KEY_USE_PRINCIPAL, Text('k'), Text('l'), false, kKela));
   EXPECT_EQ(KeysInForce(config_, announced_, &keys).Principal(Key('a')), nullptr);
@@ -253,7 +253,8 @@ TEST_F(InForceTest, APeerSpeaksOfItsOwnKeysAlone) {
   EXPECT_THAT(keys.KeysOfPeer(0), ElementsAre(Key('k')));
   ASSERT_THAT(keys.witnesses(), SizeIs(2));
   EXPECT_EQ(keys.witnesses()[1].key.key(), stranger->verifier().key());
-  EXPECT_THAT(keys.superseded(), ElementsAre(HasSubstr("has no effect")));
+  EXPECT_THAT(keys.faults(), ElementsAre(HasSubstr("has no effect")));
+  EXPECT_THAT(keys.superseded(), IsEmpty());
 }
 
 TEST_F(InForceTest, AKeyThatWasGivenUpDoesNotComeBack) {
@@ -314,6 +315,15 @@ TEST_F(InForceTest, WhatMayNotBeRecordedIsRefusedWithTheReason) {
   auto personal = Change(event::v1::KEY_USE_CURVE, Text('s'), Text('t'));
   personal.set_reason("the laptop of 131052-308T");
   EXPECT_THAT(check(personal), refused("personal identity code"));
+  config_.principals[Key('e')] = {.agency = std::string(log::kTestAgency),
+                                  .may_erase = true,
+                                  .official = "tietosuoja-1"};
+  const KeysInForce with_eraser = InForce();
+  EXPECT_THAT(with_eraser.CheckRequest(config_, own, Change(event::v1::KEY_USE_PRINCIPAL, Text('e'), Text('f'),
+                                                            false, log::kTestAgency)),
+              refused("speaks for one official"));
+  EXPECT_OK(with_eraser.CheckRequest(config_, own, Change(event::v1::KEY_USE_PRINCIPAL, Text('e'), "", true,
+                                                          log::kTestAgency)));
   personal.set_reason("two\nlines");
   EXPECT_THAT(check(personal), refused("one line"));
 }
