@@ -131,7 +131,11 @@ std::string StatusJson(const exchange::v1::StatusAnswer& status) {
               ",\"entries\":", verification.entries(), ",\"problems\":", verification.problems(),
               ",\"first_problem\":", JsonString(verification.first_problem()),
               ",\"running_entries\":", verification.running_entries(), "}");
-  return json + Str(",\"erasures_under_way\":", status.erasures_under_way(), "}");
+  json += Str(",\"erasures_under_way\":", status.erasures_under_way(), ",\"notes\":[");
+  for (int i = 0; i < status.notes_size(); ++i) {
+    json += Str(i > 0 ? "," : "", JsonString(status.notes(i)));
+  }
+  return json + "]}";
 }
 
 void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
@@ -152,6 +156,7 @@ void PrintStatus(const exchange::v1::StatusAnswer& status, Io& io) {
   if (status.erasures_under_way() > 0) {
     io.out << "  erasing  " << Counted(status.erasures_under_way(), "erasure") << " under way\n";
   }
+  for (const std::string& note : status.notes()) io.out << "  tidy up  " << Plain(note) << "\n";
   if (!status.witnesses().empty()) {
     io.out << "\nwitnesses\n";
     TextTable table({"witness", "cosigned", "lag", "at"});
@@ -267,7 +272,9 @@ Command StatusCommand() {
        .details = "The key must have RIGHT_OPERATE at the service, or be the service's own. Exit "
                   "code 1 when the\n"
                   "service reports a problem of its own, 5 when what a peer sent or what is stored did not "
-                  "verify, or a fork is known.",
+                  "verify, or a fork is known.\n"
+                  "\"tidy up\" is what the configuration says otherwise than the keys that were announced: "
+                  "nothing is wrong, exit code 0.",
        .examples = "polku status --config oulu-referral.textproto\n"
                    "polku status --config oulu-referral.textproto --keys ~/operator-keys --json\n"
                    "polku status --config oulu-referral.textproto --evidence forks\n"

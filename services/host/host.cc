@@ -551,7 +551,10 @@ class Host {
         return std::nullopt;
       }
       case Body::kKeyChangeRequest: {
-        if (!principal.may_operate) return not_entitled("RIGHT_OPERATE");
+        // Whose keys count here is this agency's own to say, whoever may look at the service.
+        if (!principal.may_operate || principal.agency != config_.origin.agency()) {
+          return not_entitled("RIGHT_OPERATE of this agency's own");
+        }
         auto envelope = NewEnvelope(incoming.envelope.correlation());
         *envelope.mutable_key_change_answer() =
             ChangeKey(incoming.envelope.key_change_request().change());
@@ -601,6 +604,7 @@ class Host {
     answer.set_checkpoint(node_->checkpoint());
     answer.set_now_us(absl::ToUnixMicros(absl::Now()));
     answer.set_health(Health());
+    for (const std::string& line : keys_in_force_->superseded()) answer.add_notes(line);
     for (const auto& followed : followed_) {
       *answer.add_subscriptions() = followed.subscriber->status();
     }
@@ -619,7 +623,7 @@ class Host {
           cosigned_fault_, keys_fault_}) {
       if (!text.empty()) health += Str(health.empty() ? "" : "; ", text);
     }
-    for (const std::string& line : keys_in_force_->superseded()) {
+    for (const std::string& line : keys_in_force_->faults()) {
       health += Str(health.empty() ? "" : "; ", line);
     }
     return health.empty() ? "ok" : health;
@@ -878,8 +882,10 @@ class Host {
   absl::Status ReadKeys() {
     POLKU_ASSIGN_OR_RETURN(const auto announced, ReadAnnounced(engine_, config_));
     keys_in_force_ = std::make_unique<KeysInForce>(config_, announced, keys_in_force_.get());
-    for (const std::string& line : keys_in_force_->superseded()) {
-      if (told_keys_.insert(line).second) LogLine(LogLevel::kWarning, line);
+    for (const auto* lines : {&keys_in_force_->faults(), &keys_in_force_->superseded()}) {
+      for (const std::string& line : *lines) {
+        if (told_keys_.insert(line).second) LogLine(LogLevel::kWarning, line);
+      }
     }
     return absl::OkStatus();
   }
@@ -1043,7 +1049,7 @@ class Host {
   std::string high_water_fault_;
   std::unique_ptr<KeysInForce> keys_in_force_;
   std::string keys_fault_;
-  std::set<std::string> told_keys_;  // lines of superseded()
+  std::set<std::string> told_keys_;  // lines of faults() and superseded()
   // By route: the key of who pulls there, and when it last did.
   std::map<std::string, std::pair<zeromq::CurveKey, absl::Time>> pulling_;
   std::unique_ptr<Cosigned> cosigned_;
