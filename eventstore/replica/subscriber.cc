@@ -8,7 +8,7 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/escaping.h"
+#include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/entry.h"
 #include "eventstore/log/group.h"
@@ -42,7 +42,12 @@ constexpr absl::Duration kGatherFills = absl::Milliseconds(500);
 
 // What a peer wrote goes into logs and onto terminals: bounded and printable.
 std::string PeerText(const std::string& text) {
-  return absl::CHexEscape(text.substr(0, kMaxPeerTextBytes));
+  std::string printable;
+  for (const char byte : std::string_view(text).substr(0, kMaxPeerTextBytes)) {
+    const bool shown = byte >= ' ' && byte <= '~';
+    printable += shown ? std::string(1, byte) : Str("\\x", ToHex({&byte, 1}));
+  }
+  return printable;
 }
 
 absl::Status Fault(const auto&... parts) { return Error(absl::StatusCode::kDataLoss, parts...); }

@@ -732,12 +732,12 @@ TEST_F(SubscriberTest, AnErrorAnswerIsAnAlarmInPrintableText) {
   WriteHistory();
   exchange::v1::Error error;
   error.set_code(exchange::v1::ERROR_CODE_NOT_ENTITLED);
-  error.set_message("no right\n\x1b[2J" + std::string(10'000, 'x'));
+  error.set_message("no right; ask the service's operator\n\x1b[2J" + std::string(10'000, 'x'));
   Take(subscriber_->OnError(error, now_));
   ASSERT_EQ(alarms_.size(), 1u);
   EXPECT_LT(alarms_[0].size(), 1000u);
   EXPECT_THAT(alarms_[0], Not(HasSubstr("\n")));
-  ExpectAlarm("the origin answers ERROR_CODE_NOT_ENTITLED: no right");
+  ExpectAlarm("the origin answers ERROR_CODE_NOT_ENTITLED: no right; ask the service's operator\\x0a\\x1b[2J");
 }
 
 TEST_F(SubscriberTest, StartAgainAsksAtOnceButNotBeforeAFaultsRetry) {
