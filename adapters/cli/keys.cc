@@ -1,14 +1,19 @@
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/network.h"
 #include "adapters/cli/output.h"
 #include "adapters/client/client.h"
+#include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/key_history.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
@@ -35,59 +40,126 @@ std::string_view UseName(event::v1::KeyUse use) {
 struct Line {
   std::string use;
   std::string holder;
-  std::string key;  // 32 bytes
+  std::string key;   // 32 bytes
+  std::string text;  // as .public files and configurations have it
   std::string state;
+  const host::PrincipalConfig* principal = nullptr;  // whose rights it has
+  std::optional<Position> announced;                 // of a rotation that the service has not taken yet
 };
+
+std::string RightsOf(const host::PrincipalConfig& principal) {
+  std::string rights;
+  for (const auto& [has, name] : {std::pair(principal.may_publish, "publish"),
+                                  std::pair(principal.may_replicate, "replicate"),
+                                  std::pair(principal.may_operate, "operate"),
+                                  std::pair(principal.may_mirror, "mirror"),
+                                  std::pair(principal.may_erase, "erase")}) {
+    if (has) rights += Str(rights.empty() ? "" : " ", name);
+  }
+  return rights;
+}
 
 struct Shown {
   std::vector<Line> keys;
+  std::optional<host::KeysInForce> in_force;  // whose principals the lines point to
   host::AnnouncedChanges announced;
   std::vector<std::string> superseded;
   std::string genesis_signing;  // vkey, for peers' configurations
   std::string curve, cosigning;  // as .public files have them
 };
 
-absl::StatusOr<Shown> ReadShown(const host::Config& config) {
-  Shown shown;
+std::string CurveText(std::string_view key) {
+  return zeromq::FormatCurveKey(*zeromq::CurveKey::FromBytes(key));
+}
+
+// Of the own keys: announced, and the service takes the new one at its next start.
+void AddUnderWay(const host::Config& config, const host::ServiceKeys& keys, Shown& shown) {
+  const auto own = shown.announced.find(config.origin.text());
+  if (own == shown.announced.end()) return;
+  const proof::VerifierKey& cosigning = keys.cosigner->verifier();
+  for (const auto& one : own->second) {
+    const KeyChanged& change = one.change;
+    const bool curve = change.use() == event::v1::KEY_USE_CURVE &&
+                       change.old_key() == keys.curve.public_key.view();
+    const bool cosigns = change.use() == event::v1::KEY_USE_COSIGNING &&
+                         change.old_key() == cosigning.key().view();
+    if (!curve && !cosigns) continue;
+    shown.keys.push_back(
+        {.use = std::string(UseName(change.use())),
+         .holder = config.origin.text(),
+         .key = change.new_key(),
+         .text = curve ? CurveText(change.new_key())
+                       : proof::VerifierKey(cosigning.name(), *proof::Ed25519Public::FromBytes(change.new_key()),
+                                            proof::KeyUse::kCosignature)
+                             .Format(),
+         .state = "announced, in force after the restart",
+         .announced = one.position});
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Shown>> ReadShown(const host::Config& config) {
+  auto made = std::make_unique<Shown>();
+  Shown& shown = *made;
   POLKU_ASSIGN_OR_RETURN(const auto keys,
                          host::LoadServiceKeys(config.keys_directory, config.origin.text()));
   POLKU_ASSIGN_OR_RETURN(const auto engine,
                          rocks::OpenEngine({.directory = config.data_directory,
                                             .mode = rocks::OpenMode::kReadOnly}));
   POLKU_ASSIGN_OR_RETURN(shown.announced, host::ReadAnnounced(*engine, config));
-  const host::KeysInForce in_force(config, shown.announced);
+  shown.in_force.emplace(config, shown.announced);
+  host::KeysInForce& in_force = *shown.in_force;
+  in_force.Used(keys.curve.public_key);
   shown.superseded = in_force.superseded();
+  shown.superseded.insert(shown.superseded.end(), in_force.faults().begin(), in_force.faults().end());
   POLKU_ASSIGN_OR_RETURN(const auto own, log::OwnKeys(*engine, keys.signer->verifier()));
   shown.genesis_signing = own.first().Format();
   shown.curve = zeromq::FormatCurveKey(keys.curve.public_key);
   shown.cosigning = keys.cosigner->verifier().Format();
-  const auto add = [&](std::string_view use, std::string_view holder, std::string_view key,
-                       std::string_view state) {
-    shown.keys.push_back({std::string(use), std::string(holder), std::string(key), std::string(state)});
+  const auto add_signer = [&](std::string_view use, std::string_view holder, const proof::VerifierKey& key,
+                              std::string_view state) {
+    shown.keys.push_back({.use = std::string(use),
+                          .holder = std::string(holder),
+                          .key = std::string(key.key().view()),
+                          .text = key.Format(),
+                          .state = std::string(state)});
+  };
+  const auto add_curve = [&](std::string_view use, std::string_view holder, const zeromq::CurveKey& key,
+                             std::string_view state, const host::PrincipalConfig* principal = nullptr) {
+    shown.keys.push_back({.use = std::string(use),
+                          .holder = std::string(holder),
+                          .key = std::string(key.view()),
+                          .text = zeromq::FormatCurveKey(key),
+                          .state = std::string(state),
+                          .principal = principal});
   };
   const std::string& origin = config.origin.text();
-  add("signing", origin, keys.signer->verifier().key().view(), "in force");
-  add("curve", origin, keys.curve.public_key.view(), "in force");
-  add("cosigning", origin, keys.cosigner->verifier().key().view(), "in force");
+  add_signer("signing", origin, keys.signer->verifier(), "in force");
+  add_curve("curve", origin, keys.curve.public_key, "in force");
+  add_signer("cosigning", origin, keys.cosigner->verifier(), "in force");
+  AddUnderWay(config, keys, shown);
   POLKU_ASSIGN_OR_RETURN(const auto others, log::KeysOfAll(*engine, config.OtherLogKeys()));
   for (size_t i = 0; i < config.peers.size(); ++i) {
     const std::string& peer = config.peers[i].origin.text();
-    add("signing", peer, others.find(peer)->second.newest().key().view(), "in force");
+    add_signer("signing", peer, others.find(peer)->second.newest(), "in force");
     const auto curve = in_force.KeysOfPeer(i);
-    if (curve.empty()) add("curve", peer, config.peers[i].curve_key.view(), "revoked");
+    if (curve.empty()) add_curve("curve", peer, config.peers[i].curve_key, "revoked");
     for (size_t k = 0; k < curve.size(); ++k) {
-      add("curve", peer, curve[k].view(), k == 0 ? "in force" : "until the new one is used");
+      add_curve("curve", peer, curve[k], k == 0 ? "in force" : "until the new one is used");
     }
   }
   for (const auto& witness : in_force.witnesses()) {
-    add("cosigning", witness.key.name(), witness.key.key().view(), "counts");
+    add_signer("cosigning", witness.key.name(), witness.key, "counts");
   }
   for (const auto& witness : in_force.FormerWitnesses()) {
-    add("cosigning", witness.key.name(), witness.key.key().view(), "counts for the past alone");
+    add_signer("cosigning", witness.key.name(), witness.key, "counts for the past alone");
   }
   for (const auto& [key, principal] : config.principals) {
-    add("principal", principal.agency, key.view(),
-        in_force.Principal(key) == nullptr ? "revoked" : "in force");
+    const bool counts = in_force.Principal(key) != nullptr;
+    add_curve("principal", principal.agency, key,
+              !in_force.IsGivenUp(key) ? "in force"
+              : counts                 ? "until the new one is used"
+                                       : "given up",
+              &principal);
   }
   // Those that came in the place of configured ones.
   for (const auto& [log, changes] : shown.announced) {
@@ -95,10 +167,59 @@ absl::StatusOr<Shown> ReadShown(const host::Config& config) {
       const auto next = zeromq::CurveKey::FromBytes(one.change.new_key());
       if (!next || config.principals.contains(*next)) continue;
       const auto* principal = in_force.Principal(*next);
-      if (principal != nullptr) add("principal", principal->agency, next->view(), "in force");
+      if (principal == nullptr) continue;
+      add_curve("principal", principal->agency, *next,
+                in_force.IsGivenUp(*next) ? "until the new one is used" : "in force", principal);
     }
   }
-  return shown;
+  return made;
+}
+
+// Who follows the own log, by name, as far as the service knows since its start.
+struct Followers {
+  size_t all = 0;
+  std::vector<std::string> behind;  // who does not hold the entry yet
+};
+constexpr absl::Duration kAskWhileShowing = absl::Seconds(3);
+constexpr absl::Duration kAskAgain = absl::Milliseconds(500);
+constexpr uint64_t kWaitSeconds = 30;
+
+Followers FollowersIn(const exchange::v1::StatusAnswer& status, Position entry) {
+  // One that connected anew may stand there twice.
+  std::map<std::string, uint64_t> held;
+  for (const auto& subscriber : status.subscribers()) {
+    uint64_t& size = held[subscriber.name().empty() ? subscriber.agency() : subscriber.name()];
+    size = std::max(size, subscriber.acknowledged_size());
+  }
+  Followers followers{.all = held.size()};
+  for (const auto& [name, size] : held) {
+    if (size <= entry.value()) followers.behind.push_back(name);
+  }
+  return followers;
+}
+
+// Asks the running service.
+absl::StatusOr<Followers> FollowersOf(const Args& args, Position entry, absl::Duration timeout) {
+  POLKU_ASSIGN_OR_RETURN(Target target, FindOwnService(args));
+  target.options.timeout = std::min(target.options.timeout, timeout);
+  POLKU_ASSIGN_OR_RETURN(const auto client, client::Client::Connect(target.options));
+  POLKU_ASSIGN_OR_RETURN(const auto status, client->Status());
+  return FollowersIn(status, entry);
+}
+
+std::string NamesJson(const std::vector<std::string>& names) {
+  std::string json = "[";
+  for (const std::string& name : names) json += Str(json.size() > 1 ? "," : "", JsonString(name));
+  return json + "]";
+}
+
+void PrintFollowers(const Followers& followers, Io& io) {
+  if (followers.all == 0) {
+    io.out << "nobody has followed this log since the service's start: restart the service now\n";
+  } else if (followers.behind.empty()) {
+    io.out << Str("all ", followers.all, " that follow this log hold the entry: restart the service now\n");
+  }
+  for (const std::string& name : followers.behind) io.out << "not yet with " << Plain(name) << "\n";
 }
 
 // Where a key was announced.
@@ -114,8 +235,20 @@ std::string Since(const Shown& shown, const std::string& key) {
 }
 
 ExitCode Show(const host::Config& config, const Args& args, Io& io) {
-  const auto shown = ReadShown(config);
-  if (!shown.ok()) return Fail(io, shown.status());
+  const auto read = ReadShown(config);
+  if (!read.ok()) return Fail(io, read.status());
+  const Shown* const shown = read->get();
+  // Who has not got what is announced, as far as the running service says; empty: nobody was asked.
+  std::map<Position, Followers> behind;
+  for (const Line& line : shown->keys) {
+    if (!line.announced) continue;
+    auto followers = FollowersOf(args, *line.announced, kAskWhileShowing);
+    if (followers.ok()) behind.emplace(*line.announced, *std::move(followers));
+  }
+  const auto behind_of = [&](const Line& line) -> const Followers* {
+    const auto found = line.announced ? behind.find(*line.announced) : behind.end();
+    return found == behind.end() ? nullptr : &found->second;
+  };
   if (args.json()) {
     std::string json = Str("{\"origin\":", JsonString(config.origin.text()),
                            ",\"genesis_signing_key\":", JsonString(shown->genesis_signing),
@@ -125,8 +258,17 @@ ExitCode Show(const host::Config& config, const Args& args, Io& io) {
       const Line& line = shown->keys[i];
       json += Str(i > 0 ? "," : "", "{\"use\":", JsonString(line.use), ",\"holder\":",
                   JsonString(line.holder), ",\"fingerprint\":", JsonString(host::Fingerprint(line.key)),
-                  ",\"state\":", JsonString(line.state), ",\"since\":",
-                  JsonString(Since(*shown, line.key)), "}");
+                  ",\"key\":", JsonString(line.text), ",\"state\":", JsonString(line.state), ",\"since\":",
+                  JsonString(Since(*shown, line.key)));
+      if (line.principal != nullptr) {
+        json += Str(",\"rights\":", JsonString(RightsOf(*line.principal)), ",\"official\":",
+                    JsonString(line.principal->official));
+      }
+      if (line.announced) json += Str(",\"announced_at\":", line.announced->value());
+      if (const Followers* followers = behind_of(line)) {
+        json += Str(",\"not_yet_with\":", NamesJson(followers->behind));
+      }
+      json += "}";
     }
     json += "],\"changes\":[";
     bool first = true;
@@ -149,12 +291,24 @@ ExitCode Show(const host::Config& config, const Args& args, Io& io) {
     io.out << json << "]}\n";
     return kExitOk;
   }
-  TextTable table({"USE", "HOLDER", "FINGERPRINT", "STATE", "SINCE"});
+  TextTable table({"USE", "HOLDER", "FINGERPRINT", "STATE", "SINCE", "RIGHTS", "OFFICIAL", "KEY"});
   for (const Line& line : shown->keys) {
     table.Add({line.use, Plain(line.holder), host::Fingerprint(line.key), line.state,
-               Since(*shown, line.key)});
+               Since(*shown, line.key), line.principal == nullptr ? "" : RightsOf(*line.principal),
+               line.principal == nullptr ? "" : Plain(line.principal->official), line.text});
   }
   table.Print(io.out);
+  for (const Line& line : shown->keys) {
+    if (!line.announced) continue;
+    io.out << Str("\n", line.use, " key ", host::Fingerprint(line.key), ": announced at entry ",
+                  line.announced->value(), ", in force after the restart\n");
+    const Followers* followers = behind_of(line);
+    if (followers == nullptr) {
+      io.out << "  who holds the entry is not known: the service does not answer\n";
+      continue;
+    }
+    PrintFollowers(*followers, io);
+  }
   for (const auto& [origin, changes] : shown->announced) {
     for (const auto& one : changes) {
       const KeyChanged& change = one.change;
@@ -182,7 +336,7 @@ ExitCode Show(const host::Config& config, const Args& args, Io& io) {
 struct Recorded {
   Position position;
   bool running = false;             // by the running service
-  std::vector<std::string> behind;  // who follows and does not hold the entry yet
+  Followers followers;              // as it told them
   bool asks_no_more = false;        // the service answers our key no more: who is behind is not known
 };
 
@@ -212,26 +366,32 @@ absl::StatusOr<Recorded> Record(const Args& args, const host::Config& config,
     recorded.asks_no_more = true;
     return recorded;
   }
-  for (const auto& subscriber : status->subscribers()) {
-    if (subscriber.acknowledged_size() > answer.position()) continue;
-    recorded.behind.push_back(subscriber.name().empty() ? subscriber.agency() : subscriber.name());
-  }
+  recorded.followers = FollowersIn(*status, recorded.position);
   return recorded;
+}
+
+// Until everybody who follows the log holds the entry: who misses it refuses the new key.
+void AwaitFollowers(const Args& args, Io& io, absl::Duration most, Recorded& recorded) {
+  ProgressLine progress(io, args.Has("progress"));
+  const absl::Time until = absl::Now() + most;
+  while (!recorded.followers.behind.empty() && absl::Now() < until) {
+    progress.Show(Str("entry ", recorded.position.value(), ": waiting for ", recorded.followers.behind.size(), " of ",
+                      recorded.followers.all, " followers"));
+    absl::SleepFor(kAskAgain);
+    auto followers = FollowersOf(args, recorded.position, std::max(until - absl::Now(), kAskAgain));
+    if (followers.ok()) recorded.followers = *std::move(followers);
+  }
 }
 
 void PrintRecorded(const Args& args, Io& io, const KeyChanged& change, const Recorded& recorded,
                    std::string_view next_step) {
   if (args.json()) {
-    std::string behind;
-    for (const std::string& name : recorded.behind) {
-      behind += Str(behind.empty() ? "" : ",", JsonString(name));
-    }
     io.out << Str("{\"position\":", recorded.position.value(), ",\"use\":",
                   JsonString(UseName(change.use())), ",\"old\":",
                   JsonString(host::Fingerprint(change.old_key())), ",\"new\":",
                   JsonString(change.new_key().empty() ? "" : host::Fingerprint(change.new_key())),
-                  ",\"running\":", recorded.running ? "true" : "false", ",\"not_yet_with\":[", behind,
-                  "]}\n");
+                  ",\"running\":", recorded.running ? "true" : "false",
+                  ",\"not_yet_with\":", NamesJson(recorded.followers.behind), "}\n");
     return;
   }
   io.out << Str("entry ", recorded.position.value(), ": the ", UseName(change.use()), " key ",
@@ -239,23 +399,24 @@ void PrintRecorded(const Args& args, Io& io, const KeyChanged& change, const Rec
                 change.new_key().empty() ? " is revoked"
                                          : Str(" is replaced by ", host::Fingerprint(change.new_key())),
                 "\n", next_step);
-  for (const std::string& name : recorded.behind) {
-    io.out << "not yet with " << Plain(name) << "\n";
-  }
 }
 
 ExitCode RotateOwn(const host::Config& config, const Args& args, Io& io, event::v1::KeyUse use) {
+  if (args.Get("reason").empty()) return FailUsage(io, "give --reason TEXT; it is kept in the log");
+  const auto wait = args.Number("wait", 0, 3600);
+  if (!wait.ok()) return FailUsage(io, ToStd(wait.status().message()));
   const auto change = host::PrepareRotation(config, use, args.Get("reason"), args.Has("compromised"));
   if (!change.ok()) return Fail(io, change.status());
-  const auto recorded = Record(args, config, *change);
+  auto recorded = Record(args, config, *change);
   if (!recorded.ok()) return Fail(io, recorded.status());
+  AwaitFollowers(args, io, absl::Seconds(static_cast<int64_t>(wait->value_or(kWaitSeconds))), *recorded);
   std::string next;
   if (use == event::v1::KEY_USE_SIGNING) {
     next = "the new key is in place and the public part of the old one in earlier/; start the service\n";
   } else if (recorded->asks_no_more) {
     next = "restart the service now: it takes the new key then, and until then answers commands with the old one no more\n";
   } else if (recorded->running) {
-    next = "restart the service when everybody who follows it holds the entry: it takes the new key then\n";
+    next = "the service takes the new key when it is restarted, which is done when all who follow it hold the entry\n";
   } else {
     next = "the service takes the new key at its next start\n";
   }
@@ -266,6 +427,7 @@ ExitCode RotateOwn(const host::Config& config, const Args& args, Io& io, event::
                 "follow this log\nbut list its key: there, `polku keys replace`\n");
   }
   PrintRecorded(args, io, *change, *recorded, next);
+  if (recorded->running && !recorded->asks_no_more && !args.json()) PrintFollowers(recorded->followers, io);
   return kExitOk;
 }
 
@@ -355,7 +517,15 @@ ExitCode ChangePrincipal(const host::Config& config, const Args& args, Io& io, b
   change.set_use(event::v1::KEY_USE_PRINCIPAL);
   change.set_reason(args.Get("reason"));
   change.set_compromised(args.Has("compromised"));
-  const auto old_key = CurveBytes(args, revoke ? "key" : "old");
+  auto old_key = CurveBytes(args, revoke ? "key" : "old");
+  if (const auto print = FromHex(args.Get("key")); revoke && print && print->size() == 8) {
+    const auto shown = ReadShown(config);
+    if (!shown.ok()) return Fail(io, shown.status());
+    for (const Line& line : (*shown)->keys) {
+      const bool curve = line.use == "curve" || line.use == "principal";
+      if (curve && host::Fingerprint(line.key) == args.Get("key")) old_key = line.key;
+    }
+  }
   if (!old_key.ok()) return FailUsage(io, ToStd(old_key.status().message()));
   change.set_old_key(*old_key);
   if (revoke) {
@@ -419,7 +589,8 @@ Command KeysCommand() {
                  {"old", "KEY", "replace: the CURVE public key that goes, file or text"},
                  {"new", "KEY", "replace: the CURVE public key that comes, file or text"},
                  {"holder", "AGENCY", "replace: whose key it is"},
-                 {"key", "KEY", "revoke: the CURVE public key, file or text"},
+                 {"key", "KEY", "revoke: the CURVE public key, file or text, or its fingerprint as `keys show` has it"},
+                 {"wait", "SECONDS", "rotate curve|cosigning: how long for followers to hold the entry; 30"},
                  {"dir", "DIR", "rotate author: where the author's keys lie"},
                  {"take", "", "rotate author: put the new key in place"},
                  {"to", "ADDRESS", "the running service, where it is not at its `listen` address"},
@@ -431,10 +602,13 @@ Command KeysCommand() {
            "runs it records the\n"
            "entry; else this command does. What to do when a key is lost or stolen: services/host/README.md "
            "\"Keys\".\n"
-           "  show       what is in force, since when and by which entry, and what the configuration still says "
-           "otherwise\n"
-           "  rotate     curve, cosigning: makes the new pair and announces it; the service takes it at its next "
-           "start.\n"
+           "  show       every key in full with its rights, what is in force, since when and by which entry, what waits for a "
+           "restart,\n"
+           "             and what the configuration still says otherwise\n"
+           "  rotate     curve, cosigning: makes the new pair, announces it, waits until those who follow the log hold the "
+           "entry, and says\n"
+           "             when to restart: the service takes the pair at its next start. --reason is asked for, as of "
+           "signing.\n"
            "             signing, master: with the service stopped. author: the author's side (no --config)\n"
            "  replace    another key for a principal of this service, with the same rights\n"
            "  revoke     a principal's or peer's key counts no more\n"

@@ -1,10 +1,5 @@
 #include "services/host/offline.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -50,32 +45,12 @@ class NoDomain final : public service::Service {
   const std::string name_;
 };
 
-// Asks who holds the lock without taking it: to open a store that is in use would disturb its own journal.
-absl::Status CheckNotOpen(const std::string& directory) {
-  const std::string path = directory + "/LOCK";
-  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (file < 0) {
-    const int error = errno;
-    return Error(error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kPermissionDenied,
-                 path, ": ", std::strerror(error),
-                 error == ENOENT ? "; the service has stored nothing yet"
-                                 : "; run the command as the user that the service runs as");
-  }
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  const int asked = fcntl(file, F_GETLK, &lock);
-  close(file);
-  if (asked == 0 && lock.l_type == F_UNLCK) return absl::OkStatus();
-  return Error(absl::StatusCode::kUnavailable, directory, " is open in another process");
-}
-
 }  // namespace
 
 absl::StatusOr<exchange::v1::OfferAnswer> OfferToStopped(const Config& config,
                                                          const PrincipalConfig& from,
                                                          const exchange::v1::Offer& offer) {
-  POLKU_RETURN_IF_ERROR(CheckNotOpen(config.data_directory));
+  POLKU_RETURN_IF_ERROR(CheckNotOpen(config));
   POLKU_ASSIGN_OR_RETURN(const ServiceKeys keys,
                          LoadServiceKeys(config.keys_directory, config.origin.text()));
   POLKU_RETURN_IF_ERROR(CheckNotSuperseded(config.keys_directory));

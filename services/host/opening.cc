@@ -1,5 +1,10 @@
 #include "services/host/opening.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -45,6 +50,26 @@ absl::Status CheckMark(log::Engine& engine, const Config& config, const ServiceK
 }
 
 }  // namespace
+
+// Asks who holds the lock without taking it: to open a store that is in use would disturb its own journal.
+absl::Status CheckNotOpen(const Config& config) {
+  const std::string path = config.data_directory + "/LOCK";
+  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) {
+    const int error = errno;
+    return Error(error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kPermissionDenied,
+                 path, ": ", std::strerror(error),
+                 error == ENOENT ? "; the service has stored nothing yet"
+                                 : "; run the command as the user that the service runs as");
+  }
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  const int asked = fcntl(file, F_GETLK, &lock);
+  close(file);
+  if (asked == 0 && lock.l_type == F_UNLCK) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnavailable, config.data_directory, " is open in another process");
+}
 
 absl::StatusOr<Stores> OpenStores(const Config& config, const ServiceKeys& keys) {
   Stores stores;

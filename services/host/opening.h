@@ -19,6 +19,10 @@ struct Stores {
   std::unique_ptr<vault::KeyStore> keystore;
 };
 
+// Unavailable: another process has the data directory open, which is the running service as a rule. NotFound: nothing
+// is stored there yet. PermissionDenied: it is another user's. Not for a process that has it open itself.
+absl::Status CheckNotOpen(const Config& config);
+
 // Opens data directory and keystore, which must fit each other, and compares the log with the high-water mark.
 // Unavailable: another process has them open, which is the running service as a rule. FailedPrecondition: the
 // keystore and the log do not belong together, or the index is incomplete. DataLoss: the log is behind

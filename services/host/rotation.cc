@@ -25,6 +25,14 @@ absl::StatusOr<ServiceKeys> LoadKeys(const Config& config) {
   return LoadServiceKeys(config.keys_directory, config.origin.text());
 }
 
+// What is done to the stopped service alone leaves nothing behind when it runs.
+absl::Status CheckStopped(const Config& config) {
+  const absl::Status open = CheckNotOpen(config);
+  if (!absl::IsUnavailable(open)) return absl::IsNotFound(open) ? absl::OkStatus() : open;
+  return Error(absl::StatusCode::kUnavailable, "the service ", config.origin.text(),
+               " runs: stop it, run this again, start it (", ToStd(open.message()), ")");
+}
+
 // The change must be of the keys that are in force now.
 absl::Status Check(const Config& config, const ServiceKeys& keys, log::Engine& engine,
                    const event::v1::KeyChanged& change) {
@@ -42,6 +50,7 @@ absl::Status Check(const Config& config, const ServiceKeys& keys, log::Engine& e
 absl::StatusOr<event::v1::KeyChanged> PrepareRotation(const Config& config, event::v1::KeyUse use,
                                                       std::string_view reason, bool compromised) {
   POLKU_ASSIGN_OR_RETURN(const ServiceKeys keys, LoadKeys(config));
+  if (use == event::v1::KEY_USE_SIGNING) POLKU_RETURN_IF_ERROR(CheckStopped(config));
   event::v1::KeyChanged change;
   change.set_use(use);
   change.set_reason(std::string(reason));
@@ -106,6 +115,7 @@ absl::StatusOr<Position> RecordKeyChange(const Config& config, const event::v1::
 absl::StatusOr<MasterRotated> RotateMasterKey(const Config& config,
                                               const std::function<void(size_t, size_t)>& progress) {
   POLKU_ASSIGN_OR_RETURN(ServiceKeys keys, LoadKeys(config));
+  POLKU_RETURN_IF_ERROR(CheckStopped(config));
   // Opening puts right what an earlier run left: after that master.key is what the keystore is sealed under.
   POLKU_ASSIGN_OR_RETURN(const Stores stores, OpenStores(config, keys));
   POLKU_ASSIGN_OR_RETURN(const vault::MasterKey next,

@@ -16,7 +16,8 @@
 namespace polku::host {
 
 // Makes the next pair of that use (NAME.next.*) and the change that announces it. Nothing is in force before that is
-// recorded. The service takes the pair at its next start.
+// recorded. The service takes the pair at its next start. Use SIGNING: Unavailable while the service runs; then
+// nothing is made.
 absl::StatusOr<event::v1::KeyChanged> PrepareRotation(const Config& config, event::v1::KeyUse use,
                                                       std::string_view reason, bool compromised);
 
@@ -26,7 +27,7 @@ absl::StatusOr<event::v1::KeyChanged> PrepareRotation(const Config& config, even
 // service runs. Errors as OpenStores and log::Log otherwise.
 absl::StatusOr<Position> RecordKeyChange(const Config& config, const event::v1::KeyChanged& change);
 
-// With the service stopped: a new master key, and every case key sealed under it. The order on disk:
+// With the service stopped (Unavailable: it runs, nothing is made): a new master key, and every case key sealed under it. The order on disk:
 //   1. master.key.next is written   2. the keystore is sealed under it, whole or not at all
 //   3. master.key.next takes the place of master.key
 // so at any instant one of the two files opens the keystore, and whoever opens it tries both (OpenKeyStore). Where the
