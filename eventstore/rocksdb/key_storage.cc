@@ -116,10 +116,14 @@ absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::str
   family.write_buffer_size = kWriteBufferBytes;
   family.compression = rocksdb::CompressionType::kNoCompression;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  POLKU_ASSIGN_OR_RETURN(OpenedDatabase database,
-                         OpenDatabase(options, std::string(directory), mode, kWriteBufferBytes,
-                                      {{rocksdb::kDefaultColumnFamilyName, family}}));
-  return std::make_unique<RocksKeyStorage>(std::move(database), std::move(errors),
+  auto database = OpenDatabase(options, std::string(directory), mode, kWriteBufferBytes,
+                               {{rocksdb::kDefaultColumnFamilyName, family}});
+  if (absl::IsNotFound(database.status())) {
+    return Error(absl::StatusCode::kNotFound, directory,
+                 ": no keystore there; restore the keystore's backup (keystore_directory)");
+  }
+  if (!database.ok()) return database.status();
+  return std::make_unique<RocksKeyStorage>(*std::move(database), std::move(errors),
                                            std::string(directory), mode);
 }
 

@@ -148,7 +148,8 @@ class SealedKeyStore final : public KeyStore {
     if (!sealed) {
       if (read_only_) {
         return Error(absl::StatusCode::kFailedPrecondition,
-                     "keystore: no check record; open it for writing once");
+                     "keystore: it holds no record of its master key: it is lost or was begun anew; restore the "
+                     "keystore's backup");
       }
       const std::pair<std::string, std::string> record(
           kCheckName, Seal(master_, random_, kCheckName, CaseKey()));

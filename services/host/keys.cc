@@ -168,7 +168,13 @@ bool MasterKeyIsCredential() { return !MasterCredentialPath().empty(); }
 
 absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory) {
   const std::string credential = MasterCredentialPath();
-  if (credential.empty()) return LoadMasterFile(At(directory, "master.key"));
+  if (credential.empty()) {
+    auto master = LoadMasterFile(At(directory, "master.key"));
+    if (!absl::IsNotFound(master.status())) return master;
+    return Error(absl::StatusCode::kNotFound, ToStd(master.status().message()),
+                 "; restore its backup, which is kept apart from the keystore's (services/host/README.md \"Keys\": "
+                 "master key, lost)");
+  }
   // systemd has made it readable for this service alone, by an ACL that the mode's group bits show.
   POLKU_ASSIGN_OR_RETURN(std::string text, ReadFile(credential, kMaxKeyFileBytes));
   return ParseMasterKey(credential, SecretText(std::move(text)));
@@ -181,9 +187,7 @@ absl::StatusOr<proof::VerifierKey> LoadPublicKey(std::string_view path, proof::K
   return key;
 }
 
-absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin) {
-  ServiceKeys keys;
-  POLKU_ASSIGN_OR_RETURN(keys.curve, LoadCurveKeys(directory));
+static absl::Status LoadMasterKeys(std::string_view directory, ServiceKeys& keys) {
   POLKU_ASSIGN_OR_RETURN(keys.master, LoadMasterKey(directory));
   auto next_master = LoadMasterFile(At(directory, kNextMaster));
   if (next_master.ok()) {
@@ -191,6 +195,13 @@ absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::str
   } else if (!absl::IsNotFound(next_master.status())) {
     return next_master.status();
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ServiceKeys> LoadServiceKeys(std::string_view directory, std::string_view origin) {
+  ServiceKeys keys;
+  POLKU_ASSIGN_OR_RETURN(keys.curve, LoadCurveKeys(directory));
+  POLKU_RETURN_IF_ERROR(LoadMasterKeys(directory, keys));
   POLKU_ASSIGN_OR_RETURN(
       keys.signer,
       LoadSigner(directory, "signing", proof::KeyUse::kCheckpoint, origin, origin));
@@ -353,6 +364,13 @@ absl::StatusOr<std::unique_ptr<vault::KeyStore>> OpenKeyStore(const OpenStorageF
     POLKU_RETURN_IF_ERROR(TakeNextMasterKey(keys_directory));
   }
   return with_next;
+}
+
+absl::StatusOr<std::unique_ptr<vault::KeyStore>> OpenKeyStoreToRead(
+    const OpenStorageFn& storage, std::string_view keys_directory) {
+  ServiceKeys keys;
+  POLKU_RETURN_IF_ERROR(LoadMasterKeys(keys_directory, keys));
+  return OpenKeyStore(storage, keys_directory, keys, /*read_only=*/true);
 }
 
 }  // namespace polku::host

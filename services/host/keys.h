@@ -97,6 +97,9 @@ absl::StatusOr<std::unique_ptr<vault::KeyStore>> OpenKeyStore(const OpenStorageF
                                                               std::string_view keys_directory,
                                                               const ServiceKeys& keys,
                                                               bool read_only);
+// The same to read alone, with the master keys of the directory and no others.
+absl::StatusOr<std::unique_ptr<vault::KeyStore>> OpenKeyStoreToRead(
+    const OpenStorageFn& storage, std::string_view keys_directory);
 
 }  // namespace polku::host
 

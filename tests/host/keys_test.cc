@@ -199,6 +199,11 @@ TEST_F(KeysTest, AMissingOrMalformedKeyNamesItsFileAndNotItsContent) {
     std::filesystem::remove(At(name));
     EXPECT_THAT(LoadServiceKeys(directory_, kOrigin),
                 StatusIs(absl::StatusCode::kNotFound, HasSubstr(name)));
+    if (std::string_view(name) == "master.key") {
+      EXPECT_THAT(LoadServiceKeys(directory_, kOrigin),
+                  StatusIs(absl::StatusCode::kNotFound,
+                           AllOf(HasSubstr("restore its backup"), HasSubstr("master key, lost"))));
+    }
     const std::string half = good.substr(0, good.size() / 2);
     for (const std::string& bad :
          {std::string(), half, "x" + good, std::string(5000, 'a'), good + good}) {

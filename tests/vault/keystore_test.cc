@@ -388,7 +388,8 @@ TEST(KeyStore, PassesOnWhatTheStorageSaysWhenReadingFails) {
 
 TEST(KeyStore, WritesNothingWhenReadOnly) {
   Disk disk;
-  EXPECT_THAT(Open(disk, Master(), /*read_only=*/true), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(Open(disk, Master(), /*read_only=*/true),
+              StatusIs(kFailedPrecondition, HasSubstr("restore the keystore's backup")));
   EXPECT_EQ(disk.puts, 0);
   std::string made;
   {
