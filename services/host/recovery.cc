@@ -49,7 +49,7 @@ absl::Status Refusal(const exchange::v1::Error& error, std::string_view origin) 
     case exchange::v1::ERROR_CODE_NOT_ENTITLED:
       return Error(absl::StatusCode::kPermissionDenied,
                    "the mirror does not give us the log; its operator lists our curve.public under "
-                   "principals, with our agency and RIGHT_REPLICATE");
+                   "principals, with our agency and RIGHT_REPLICATE, and has `mirror: true` for this log under peers");
     case exchange::v1::ERROR_CODE_UNKNOWN_ORIGIN:
       return Error(absl::StatusCode::kPermissionDenied, "that service is no mirror of ", origin,
                    "; it would have `mirror: true` with the log under its peers");

@@ -195,6 +195,8 @@ TEST_F(KeysCommandTest, WrongCommandLinesExitWithTwo) {
   for (const Result& bad :
        {Keys({}), Keys({"show"}), Keys({"rotate", "author"}), KeysOfService({"frobnicate"}),
         KeysOfService({"show", "extra"}), KeysOfService({"rotate"}), KeysOfService({"rotate", "all"}),
+        KeysOfService({"rotate", "curve"}), KeysOfService({"rotate", "cosigning"}),
+        KeysOfService({"rotate", "signing"}),
         KeysOfService({"revoke", "--reason", "x"}), KeysOfService({"revoke", "--key", author}),
         KeysOfService({"revoke", "--key", "short", "--reason", "x"}),
         KeysOfService({"replace", "--old", author}),
