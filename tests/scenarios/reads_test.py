@@ -153,6 +153,12 @@ class ReadsTest(ReadsCase):
         made = self.cluster
         before = self.size()
         made.stop(OULU)
+        # No witness can be asked whether this is an old copy: the operator has to say that it is not.
+        unsaid = subprocess.run(
+            [made.binaries / "polku", "case", self.case, "--config", made.config(OULU), *read_as("arkisto-1")],
+            capture_output=True, text=True, timeout=60)
+        self.assert_fails(unsaid, 4, "--stopped", "nothing is shown")
+        self.assertEqual(unsaid.stdout, "")
         shown = self.must(self.run_at(OULU, "case", self.case, "--json", *read_as("arkisto-1", "records-management")))
         self.assertIn("NeedIdentified", shown)
         [read] = self.reads_of(self.case, official="arkisto-1")
