@@ -88,4 +88,8 @@ Hash HmacSha256(std::string_view key, std::initializer_list<std::string_view> pa
   return mac;
 }
 
+Hash FenceOf(const CaseId& case_id) {
+  return Sha256({"polku/fence/v1", std::string_view("\0", 1), case_id.view()});
+}
+
 }  // namespace polku

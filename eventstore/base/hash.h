@@ -17,6 +17,10 @@ inline Hash Sha256(std::string_view bytes) { return Sha256({bytes}); }
 // HMAC-SHA-256 over the parts joined. Any key length. Thread-safe.
 Hash HmacSha256(std::string_view key, std::initializer_list<std::string_view> parts);
 
+// Of a case that is erased (event.proto Erased.fence), SHA-256("polku/fence/v1" 00 ‖ case id): by this it is known
+// again, to whoever knows the case, without its id being kept.
+Hash FenceOf(const CaseId& case_id);
+
 }  // namespace polku
 
 #endif  // POLKU_EVENTSTORE_BASE_HASH_H_

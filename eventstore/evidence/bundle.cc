@@ -48,11 +48,6 @@ std::optional<SectionSet> DisclosedTo(const event::v1::Header& header, std::stri
   return std::nullopt;
 }
 
-// event.proto Erased.fence: an erasure belongs to a case, and says so only to whoever knows the case.
-Hash FenceOf(const CaseId& case_id) {
-  return Sha256({std::string_view("polku/fence/v1\0", 15), case_id.view()});
-}
-
 template <typename Repeated>
 void PutHashes(const proof::MerkleProof& hashes, Repeated& out) {
   for (const Hash& hash : hashes) out.Add(std::string(hash.view()));

@@ -3,10 +3,9 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "eventstore/base/random.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
-#include "services/access/case_access.h"
 #include "services/host/erased.h"
 #include "services/host/fence.h"
 #include "services/host/keys.h"
@@ -18,18 +17,16 @@ absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const host::Config& config) {
   POLKU_ASSIGN_OR_RETURN(auto engine, rocks::OpenEngine({.directory = config.data_directory,
                                                          .mode = rocks::OpenMode::kReadOnly,
                                                          .cache_bytes = config.block_cache_bytes}));
-  POLKU_ASSIGN_OR_RETURN(
-      auto storage, rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly));
-  POLKU_ASSIGN_OR_RETURN(const vault::MasterKey master, host::LoadMasterKey(config.keys_directory));
-  POLKU_ASSIGN_OR_RETURN(auto keys,
-                         vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
-                                               /*read_only=*/true));
+  const host::OpenStorageFn storage = [&] {
+    return rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly);
+  };
+  POLKU_ASSIGN_OR_RETURN(auto keys, host::OpenKeyStoreToRead(storage, config.keys_directory));
   // Of what was erased nothing is shown, also where an old copy still holds it.
   POLKU_ASSIGN_OR_RETURN(const auto fence, host::Fence::Open(config.keys_directory));
   POLKU_ASSIGN_OR_RETURN(auto erased, host::FencedParts(*engine, config.origin, *fence));
   return Store::Over(std::move(engine), std::move(keys), config.origin.text(),
                      [erased = std::move(erased)](const CaseId& case_id, std::string_view origin) {
-                       return erased.contains({access::FenceOf(case_id), std::string(origin)});
+                       return erased.contains({FenceOf(case_id), std::string(origin)});
                      });
 }
 

@@ -18,8 +18,8 @@ namespace polku::audit {
 // A snapshot as of opening; open again to see what came since. Not thread-safe.
 class Store {
  public:
-  // Reads the master key of `config.keys_directory`. NotFound: the service has stored nothing yet.
-  // Otherwise as rocks::OpenEngine, vault::KeyStore::Open and host::LoadMasterKey.
+  // Reads the master keys of `config.keys_directory`. NotFound: the service has stored nothing yet.
+  // Otherwise as rocks::OpenEngine, host::OpenKeyStoreToRead.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const host::Config& config);
   // Over parts that are open already (tests, other engines); `is_erased` as host::Opener has it.
   static absl::StatusOr<std::unique_ptr<Store>> Over(std::unique_ptr<log::Engine> engine,

@@ -107,6 +107,19 @@ TEST_F(StoreTest, AnotherMasterKeyIsRefused) {
   EXPECT_THAT(Store::Open(config_), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
+// polku keys rotate --use master, broken off once the keystore is sealed under the new key.
+TEST_F(StoreTest, AChangeOfTheMasterKeyThatWasBrokenOffKeepsNobodyFromReading) {
+  {
+    Running running = Start();
+    running.store->Append(NumberedCase(1), Need());
+    const auto next = host::MakeNextMasterKey(config_.keys_directory, SystemRandom());
+    ASSERT_THAT(next, IsOk());
+    EXPECT_EQ(Count(), 2u);  // not sealed yet
+    ASSERT_THAT(running.keys->Rewrap(*next, {}), IsOk());
+  }
+  EXPECT_EQ(Count(), 2u);
+}
+
 TEST_F(StoreTest, AnotherOriginsDirectoryIsRefused) {
   { Start().store->Append(NumberedCase(1), Need()); }
   config_.origin = *OriginName::Parse("FI/MUN/0187690-1/oulu/referral/2");

@@ -150,7 +150,7 @@ class StoreWorld {
     erased.set_legal_basis("28.1 § 2 k.");
     erased.set_requested_by("o-1");
     erased.set_confirmed_by("o-2");
-    erased.set_fence(std::string(Sha256({std::string_view("polku/fence/v1\0", 15), case_id.view()}).view()));
+    erased.set_fence(std::string(FenceOf(case_id).view()));
     bool leaf = false;
     for (const log::ErasedPart& part : parts) {
       auto* entry = erased.add_entries();
