@@ -269,7 +269,10 @@ absl::Status ValidateEntry(const NewEntry& entry) {
   }
   // The leaf's own bytes are added where they are known, in StageNew.
   if (bytes > kMaxEntryBytes) return bad("exceeds 3 MiB in all");
-  if (entry.disclosures.size() > kMaxDisclosuresPerEntry) return bad("more than 64 disclosures");
+  if (entry.disclosures.size() > kMaxDisclosuresPerEntry) {
+    return bad("goes to more than 64 agencies, and an entry can name no more; let parties that have no more to do "
+               "with the case leave it, or share less by the agreement");
+  }
   const std::string* last_receiver = nullptr;
   for (const DisclosureTarget& target : entry.disclosures) {
     if (!is_name(target.receiver))

@@ -187,17 +187,17 @@ std::vector<Grant> Policy::Grants(std::string_view author, std::string_view log_
   return grants;
 }
 
-size_t Policy::MostReceivers(std::string_view type) const {
-  if (IsAboutParties(type)) return roles_.size();
-  size_t most = 0;
+size_t Policy::ReceiversOfEveryCase(std::string_view type) const {
+  size_t count = 0;
   for (const auto& agency : agreement_.agencies()) {
     const bool receives = std::any_of(
         agreement_.sharings().begin(), agreement_.sharings().end(), [&](const auto& sharing) {
-          return AnyMatches(sharing.types(), type) && Receives(sharing, agency.name());
+          return sharing.every_case() && AnyMatches(sharing.types(), type) &&
+                 Receives(sharing, agency.name());
         });
-    if (receives) ++most;
+    if (receives) ++count;
   }
-  return most;
+  return count;
 }
 
 Explanation Policy::Explain(std::string_view receiver, std::string_view author,

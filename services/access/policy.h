@@ -64,8 +64,9 @@ class Policy {
   // with it, of one that removes one those before.
   std::vector<Grant> Grants(std::string_view author, std::string_view log_agency,
                             std::string_view type, const Parties& parties, absl::CivilDay day) const;
-  // The most that can be asked for: as if every agency were a party, on any day; for checking the entry's limits.
-  size_t MostReceivers(std::string_view type) const;
+  // How many get an event of that type whoever the parties are, over all days: the lines for every case. What a case's
+  // parties add shows when an entry is made.
+  size_t ReceiversOfEveryCase(std::string_view type) const;
 
   Explanation Explain(std::string_view receiver, std::string_view author,
                       std::string_view log_agency, std::string_view type, bool is_party,

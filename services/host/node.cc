@@ -199,11 +199,12 @@ class NodeImpl : public Node {
     POLKU_RETURN_IF_ERROR(RecordControlEntries());
     disclosing_.SetAgreement(control_.agreement);
     for (const std::string& type : accepted_types_) {
-      // Who the parties are is told to those of one case, whom the log counts.
-      if (type.starts_with("polku.access.v1.Party")) continue;
-      if (policy_.MostReceivers(type) > log::kMaxDisclosuresPerEntry) {
-        return Error(absl::StatusCode::kInvalidArgument, "the agreement gives ", type, " to more than ",
-                     log::kMaxDisclosuresPerEntry, " agencies; an entry can name no more");
+      // The parties of a case come to these; those the log counts, entry by entry.
+      if (policy_.ReceiversOfEveryCase(type) > log::kMaxDisclosuresPerEntry) {
+        return Error(absl::StatusCode::kInvalidArgument, "the agreement gives ", type,
+                     " of every case to more than ", log::kMaxDisclosuresPerEntry,
+                     " agencies, and an entry can name no more; take receivers out of its sharings with "
+                     "every_case");
       }
     }
     return FindUnfinishedWork();

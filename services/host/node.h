@@ -54,7 +54,7 @@ class Node {
   // Opens the log (a new one gets its Genesis), records agreement, rules and schemas where they
   // changed, and notes the cases whose duties an earlier run did not get to; changed rules or a
   // changed agreement: every case. Errors as log::Log::Open; InvalidArgument when the agreement
-  // could give an event type to more agencies than an entry can name.
+  // gives an event type, whoever the parties are, to more agencies than an entry can name.
   static absl::StatusOr<std::unique_ptr<Node>> Open(Options options);
   virtual ~Node() = default;
 

@@ -153,12 +153,13 @@ TEST(Grants, AreWhatTheyWereWhenTheMemoryOfTypesIsFull) {
               IsEmpty());
 }
 
-TEST(Policy, MostReceiversCountsEveryAgencyThatSomeLineNames) {
+TEST(Policy, ReceiversOfEveryCaseAreThoseOfLinesForEveryCaseWhateverTheDay) {
   const auto agreement = With(kKelaDays + kAuditorAlways);
   const Policy policy(agreement);
-  EXPECT_EQ(policy.MostReceivers(kDayRecorded), 2u);
-  EXPECT_EQ(policy.MostReceivers("polku.referral.v1.CaseClosed"), 1u);
-  EXPECT_EQ(policy.MostReceivers(kPartyAdded), 5u);
+  EXPECT_EQ(policy.ReceiversOfEveryCase(kDayRecorded), 1u);
+  EXPECT_EQ(policy.ReceiversOfEveryCase(kPartyAdded), 1u);
+  const auto without = With(kKelaDays);
+  EXPECT_EQ(Policy(without).ReceiversOfEveryCase(kDayRecorded), 0u);
 }
 
 TEST(Policy, PublishingIsClosedUntilALineOpensItForTheAgencyOrItsRoleOnThatDay) {
