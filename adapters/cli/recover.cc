@@ -69,7 +69,7 @@ ExitCode Recover(const Args& args, Io& io) {
                   ToHex(done->root.view()), "\",\"missing\":", done->missing(),
                   ",\"sections\":", done->sections,
                   ",\"sections_without_key\":", done->without_key,
-                  ",\"sections_left_out\":", done->left_out, "}\n");
+                  ",\"sections_left_out\":", done->left_out, ",\"unexplained\":", done->unexplained, "}\n");
   } else {
     io.out << Str("fetched ", fetched, " entries; the log has ", done->size.value(),
                   " entries, root ", ToHex(done->root.view()), "\n");
@@ -94,6 +94,10 @@ ExitCode Recover(const Args& args, Io& io) {
               "older than the log, restore its newest backup and fetch into an empty data directory again\n";
   }
   if (done->missing() > 0) io.err << "polku: " << MissingText(*done);
+  if (done->unexplained > 0) {
+    io.err << "polku: " << done->unexplained
+           << " of the entries came as erased, and what says so is among those that this mirror does not have\n";
+  }
   return done->missing() > 0 || done->without_key > 0 || done->left_out > 0 ? kExitRefused : kExitOk;
 }
 

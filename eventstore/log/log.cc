@@ -15,6 +15,8 @@
 #include "eventstore/log/index.h"
 #include "eventstore/log/key_history.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/records.h"
+#include "eventstore/log/replica_log.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/merkle.h"
 
@@ -527,7 +529,19 @@ absl::Status LogImpl::Load(std::string_view genesis_curve_key) {
       }
       numbers_[entry->first.substr(1)] = ReadBigEndian64(entry->second.data());
     }
-    return absl::OkStatus();
+    // Of a log that was recovered without the leaves that had them.
+    POLKU_ASSIGN_OR_RETURN(const auto erased, ErasedNumbers(engine_));
+    for (const auto& [receiver, number] : erased) {
+      uint64_t& newest = numbers_[receiver];
+      newest = std::max(newest, number);
+    }
+    if (options_.first_key) return absl::OkStatus();  // for Recover
+    POLKU_ASSIGN_OR_RETURN(const auto holes, UnexplainedHoles(engine_, kOwnLog));
+    if (holes.empty()) return absl::OkStatus();
+    return absl::DataLossError(
+        Str("log ", origin, ": was recovered from a mirror that left out entries before ",
+            holes.front().before.value(), " as erased, and no erasure of the log names them; move the data "
+            "directory away and fetch the log from another mirror with `polku recover`"));
   }
 
   keys_ = options_.first_key.value_or(options_.signer->verifier());
@@ -1178,6 +1192,13 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
   commit.groups = batch.groups;
   commit.checkpoint = batch.checkpoint;
   commit.head = head.Serialize();
+  for (const VerifiedBatch::Hole& hole : batch.holes) {
+    commit.index.emplace_back(HoleIndexKey(kOwnLog, hole.before),
+                              HoleIndexValue(hole.after, hole.missing));
+  }
+  for (const Position hole : batch.explained) {
+    commit.index_deletes.push_back(HoleIndexKey(kOwnLog, hole));
+  }
   // Running numbers rise with the log, so these are above what is known.
   AddDisclosureNumbers(numbers, commit.index);
   AddNodes(kOwnLog, nodes, commit.index);

@@ -76,20 +76,9 @@ class ReplicaLogImpl final : public ReplicaLog {
   }
 
   absl::StatusOr<std::vector<VerifiedBatch::Hole>> UnexplainedHoles() override {
-    std::vector<VerifiedBatch::Hole> holes;
     // A replica of which nothing is stored has no number of its own yet.
-    if (size() == Position(0)) return holes;
-    const std::unique_ptr<IndexCursor> cursor = engine_.IndexScan(LogIndexPrefix('x', number_));
-    while (true) {
-      POLKU_ASSIGN_OR_RETURN(const std::optional<KeyValue> entry, cursor->Next());
-      if (!entry) return holes;
-      const std::optional<Position> before = ParseLogIndexKey(entry->first);
-      VerifiedBatch::Hole& hole = holes.emplace_back();
-      if (!before || !ParseHoleIndexValue(entry->second, hole.after, hole.missing)) {
-        return absl::DataLossError("index of holes: malformed entry; run `polku reindex`");
-      }
-      hole.before = *before;
-    }
+    if (size() == Position(0)) return std::vector<VerifiedBatch::Hole>();
+    return log::UnexplainedHoles(engine_, number_);
   }
 
   LogNumber number() const override { return number_; }
@@ -132,6 +121,21 @@ absl::StatusOr<std::unique_ptr<ReplicaLog>> ReplicaLog::Open(Engine& engine,
   auto replica = std::make_unique<ReplicaLogImpl>(engine, kOwnLog, std::move(head));
   POLKU_RETURN_IF_ERROR(replica->TakeNumber());
   return replica;
+}
+
+absl::StatusOr<std::vector<VerifiedBatch::Hole>> UnexplainedHoles(Engine& engine, LogNumber log) {
+  std::vector<VerifiedBatch::Hole> holes;
+  const std::unique_ptr<IndexCursor> cursor = engine.IndexScan(LogIndexPrefix('x', log));
+  while (true) {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<KeyValue> entry, cursor->Next());
+    if (!entry) return holes;
+    const std::optional<Position> before = ParseLogIndexKey(entry->first);
+    VerifiedBatch::Hole& hole = holes.emplace_back();
+    if (!before || !ParseHoleIndexValue(entry->second, hole.after, hole.missing)) {
+      return absl::DataLossError("index of holes: malformed entry; run `polku reindex`");
+    }
+    hole.before = *before;
+  }
 }
 
 }  // namespace polku::log

@@ -54,6 +54,10 @@ class ReplicaLog {
   Position size() const { return head().frontier.size(); }
 };
 
+// The same of any log that is held: an own one has such while what was recovered of it from a mirror lacks leaves of
+// which no Erased says that they were erased. DataLoss: the index is malformed.
+absl::StatusOr<std::vector<VerifiedBatch::Hole>> UnexplainedHoles(Engine& engine, LogNumber log);
+
 }  // namespace polku::log
 
 #endif  // POLKU_EVENTSTORE_LOG_REPLICA_LOG_H_

@@ -11,6 +11,7 @@
 #include "eventstore/log/index.h"
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
+#include "eventstore/log/records.h"
 #include "eventstore/vault/section.h"
 #include "services/host/epochs.h"
 #include "services/host/logging.h"
@@ -94,6 +95,7 @@ class ErasingImpl : public Erasing {
       POLKU_RETURN_IF_ERROR(CarryOut(entry));
     }
     POLKU_RETURN_IF_ERROR(options_.fence.Write());
+    POLKU_RETURN_IF_ERROR(KeepNumbers());
     return CleanKeys();
   }
 
@@ -432,6 +434,17 @@ class ErasingImpl : public Erasing {
     return ranges;
   }
 
+  // Beside the fence, for when the data directory is lost.
+  absl::Status KeepNumbers() {
+    const std::string& directory = options_.config.keys_directory;
+    POLKU_ASSIGN_OR_RETURN(auto numbers, log::ErasedNumbers(options_.engine));
+    POLKU_ASSIGN_OR_RETURN(const auto kept, ReadErasedNumbers(directory));
+    for (const auto& [receiver, number] : kept) {
+      numbers[receiver] = std::max(numbers[receiver], number);
+    }
+    return WriteErasedNumbers(directory, numbers);
+  }
+
   absl::Status ForgetTimers(const std::set<CaseId>& cases) {
     std::vector<std::string> deletes;
     auto cursor = options_.engine.IndexScan(log::kTimerPrefix);
@@ -480,7 +493,10 @@ class ErasingImpl : public Erasing {
       POLKU_RETURN_IF_ERROR(EraseKeys(plan, entry));
       POLKU_ASSIGN_OR_RETURN(ranges, EraseParts(plan));
     }
-    if (own) POLKU_RETURN_IF_ERROR(ForgetTimers(plan.cases));
+    if (own) {
+      POLKU_RETURN_IF_ERROR(KeepNumbers());
+      POLKU_RETURN_IF_ERROR(ForgetTimers(plan.cases));
+    }
     if (node_ != nullptr) {
       for (const CaseId& case_id : plan.cases) node_->Forget(case_id);
     }
@@ -585,10 +601,10 @@ class ErasingImpl : public Erasing {
       AppendBigEndian32(seed, static_cast<uint32_t>(i));
       entries.push_back({DerivedEventId(seed), messages[i]});
     }
+    settled_ = false;  // a verification that sees the entry must not count
     POLKU_ASSIGN_OR_RETURN(const auto receipts,
                            node_->AppendControl(entries, /*from_reserve=*/true));
     // It is on record: from here on the next start would carry it out as well.
-    settled_ = false;
     known_.insert(id);
     Hide(access::FenceOf(erasure.case_id), own_.text());
     log::EntryFetcher fetcher(options_.engine);

@@ -23,6 +23,11 @@ absl::Status Damaged(std::string_view path, std::string_view why) {
                "newest, not an old copy, and remove the file; it is learned again from the logs");
 }
 
+constexpr std::string_view kNumbersHeader = "polku/erased-numbers/v1\n";
+std::string NumbersPath(std::string_view keys_directory) {
+  return Str(keys_directory, "/erased-numbers.txt");
+}
+
 std::vector<std::string_view> Words(std::string_view line) {
   std::vector<std::string_view> words;
   for (;;) {
@@ -120,6 +125,40 @@ absl::Status Fence::Write() {
   is_new_ = false;
   found_ = true;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::map<std::string, uint64_t>> ReadErasedNumbers(std::string_view keys_directory) {
+  std::map<std::string, uint64_t> numbers;
+  const std::string path = NumbersPath(keys_directory);
+  const auto text = ReadFile(path, kMaxFenceBytes);
+  if (absl::IsNotFound(text.status())) return numbers;
+  if (!text.ok()) return text.status();
+  const auto malformed = [&] {
+    return Error(absl::StatusCode::kDataLoss, path,
+                 " is not what this service has written; restore it from the keys directory's newest backup. "
+                 "Where the data directory is whole, not fetched from a mirror, remove the file: it is made again");
+  };
+  std::string_view rest = *text;
+  if (!rest.starts_with(kNumbersHeader)) return malformed();
+  rest.remove_prefix(kNumbersHeader.size());
+  while (!rest.empty()) {
+    const size_t end = rest.find('\n');
+    if (end == std::string_view::npos) return malformed();
+    const auto words = Words(rest.substr(0, end));
+    const auto number = words.size() == 2 ? ParsePosition(words[1]) : std::nullopt;
+    if (!number || !numbers.emplace(words[0], number->value()).second) return malformed();
+    rest.remove_prefix(end + 1);
+  }
+  return numbers;
+}
+
+absl::Status WriteErasedNumbers(std::string_view keys_directory,
+                                const std::map<std::string, uint64_t>& numbers) {
+  POLKU_ASSIGN_OR_RETURN(const auto written, ReadErasedNumbers(keys_directory));
+  if (written == numbers) return absl::OkStatus();
+  std::string text(kNumbersHeader);
+  for (const auto& [receiver, number] : numbers) text += Str(receiver, " ", number, "\n");
+  return ReplaceFile(NumbersPath(keys_directory), text, 0600);
 }
 
 }  // namespace polku::host

@@ -25,7 +25,7 @@ inline constexpr size_t kMaxFenceBytes = 64 << 20;  // some 300,000 erasures
 class Fence {
  public:
   struct Line {
-    Hash fence;                // access::FenceOf(case id)
+    Hash fence;                // FenceOf(case id)
     absl::CivilDay erased_on;  // day of recording of the Erased
     // A law of this agency's own keeps a part until then, inclusive; none: nothing is kept.
     std::optional<absl::CivilDay> retained_until;
@@ -59,6 +59,15 @@ class Fence {
   bool found_ = false;
   bool is_new_ = false;
 };
+
+// The largest running numbers that erased leaves of the own log had (log::ErasedNumbers), in the same directory: a log
+// that is fetched back from a mirror has neither the leaves nor the records, and must give no number twice.
+// The file erased-numbers.txt is "polku/erased-numbers/v1\n" and a line a receiver, ascending: agency, number.
+// None: empty. DataLoss: the file is not of this form.
+absl::StatusOr<std::map<std::string, uint64_t>> ReadErasedNumbers(std::string_view keys_directory);
+// Replaces the file whole, synced, unless it says so already.
+absl::Status WriteErasedNumbers(std::string_view keys_directory,
+                                const std::map<std::string, uint64_t>& numbers);
 
 }  // namespace polku::host
 

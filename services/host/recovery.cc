@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/group.h"
@@ -18,6 +20,8 @@
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/records.h"
+#include "eventstore/log/replica_log.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/merkle_proof.h"
 #include "eventstore/proof/proof_file.h"
@@ -25,6 +29,8 @@
 #include "eventstore/replica/witness.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "eventstore/vault/keystore.h"
+#include "services/host/epochs.h"
+#include "services/host/fence.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/opener.h"
@@ -352,6 +358,8 @@ class Recovery {
   absl::StatusOr<bool> Store(const log::VerifiedBatch& batch);
   absl::Status RaiseMark(std::string_view note, Position size);
   absl::Status CheckSections(const log::VerifiedBatch& batch);
+  absl::Status TakeErased(const event::v1::Header& header);
+  absl::Status RestoreNumbers();
   // What a fault or a shorter mirror means: another history (DataLoss, evidence kept), or OK.
   absl::Status Compare();
   absl::Status KeepPair(const std::string& pair, std::string_view what);
@@ -369,6 +377,8 @@ class Recovery {
   std::unique_ptr<Opener> opener_;
   std::unique_ptr<log::Log> log_;
   HighWater high_water_;
+  std::set<Hash> fenced_;  // cases of the own log that were erased
+  std::set<std::pair<Position, SectionKind>> left_out_;  // without a key, and no Erased has named it yet
   Recovered result_;
 };
 
@@ -382,6 +392,10 @@ absl::Status Recovery::Open() {
   };
   POLKU_ASSIGN_OR_RETURN(keystore_, OpenKeyStore(storage, config.keys_directory, keys_, /*read_only=*/true));
   opener_ = std::make_unique<Opener>(*keystore_, origin_);
+  POLKU_ASSIGN_OR_RETURN(const auto fence, Fence::Open(config.keys_directory));
+  for (const auto& [place, line] : fence->lines()) {
+    if (EpochsOf(place.first) == EpochsOf(origin_)) fenced_.insert(line.fence);
+  }
   POLKU_ASSIGN_OR_RETURN(engine_, rocks::OpenEngine({.directory = config.data_directory,
                                                      .cache_bytes = config.block_cache_bytes}));
   POLKU_ASSIGN_OR_RETURN(log_, log::Log::Open(*engine_,
@@ -426,15 +440,22 @@ absl::Status Recovery::RaiseMark(std::string_view note, Position size) {
 
 // No hash covers a sealed section, only its commitment does: what a mirror gives back is opened before it is
 // believed, and what it does not give back is missed. A case key that is here says that the section was
-// held here. (An erasure will destroy the case key with the blob, so its sections are among those without a
-// key; once erasures are recorded, a section that is left out must be one that an erasure names.)
+// held here; unless the fence says that the case was erased since, and the keystore is older. An erasure destroys the
+// case key with the blob: of what is missing without a key an Erased must tell, which may come later in the log.
 absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
   event::v1::Header header;
   for (const auto& group : batch.groups) {
     POLKU_ASSIGN_OR_RETURN(const auto view, log::GroupView::Parse(group.entries, group.blobs));
     for (const auto& item : view.items()) {
+      if (item.leaf.empty()) continue;  // erased, the mirror says; the log knows whether an Erased does
       const auto blobs = view.BlobsAt(item.offset);
       POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
+      const Position position(group.first.value() + item.offset);
+      if (header.case_id().empty()) {
+        POLKU_RETURN_IF_ERROR(TakeErased(header));
+        continue;
+      }
+      const bool fenced = fenced_.contains(FenceOf(*CaseId::FromBytes(header.case_id())));
       const auto place_of = [&](SectionKind kind) {
         return Str("section ", SectionKindName(kind), " of entry ",
                    group.first.value() + item.offset);
@@ -446,12 +467,14 @@ absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
           continue;
         }
         const auto secret = opener_->OwnSecret(header, kind);
-        if (secret.ok()) {
+        if (secret.ok() && !fenced) {
           return Error(absl::StatusCode::kDataLoss, "this mirror left out sections; try another (the first is ",
                        place_of(kind), ", whose case key the keystore has)");
         }
-        if (!absl::IsNotFound(secret.status())) return Annotate(secret.status(), place_of(kind));
-        ++result_.left_out;
+        if (!secret.ok() && !absl::IsNotFound(secret.status())) {
+          return Annotate(secret.status(), place_of(kind));
+        }
+        left_out_.insert({position, kind});
       }
       for (const auto& blob : blobs) {
         ++result_.sections;
@@ -480,6 +503,24 @@ absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
     }
   }
   return absl::OkStatus();
+}
+
+absl::Status Recovery::TakeErased(const event::v1::Header& header) {
+  if (header.type() != event::v1::Erased::descriptor()->full_name()) return absl::OkStatus();
+  POLKU_ASSIGN_OR_RETURN(const auto parts, log::ParseErased(header.control()));
+  for (const auto& part : parts) {
+    for (const SectionKind kind : kAllSectionKinds) {
+      if (part.leaf || part.sections.has(kind)) left_out_.erase({part.position, kind});
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What the erased leaves had of running numbers is known beside the keys alone.
+absl::Status Recovery::RestoreNumbers() {
+  POLKU_ASSIGN_OR_RETURN(const auto numbers, ReadErasedNumbers(options_.config.keys_directory));
+  if (numbers.empty()) return absl::OkStatus();
+  return log::KeepErasedNumbers(*engine_, numbers);
 }
 
 replica::SubscriberOptions Recovery::FollowOptions() const {
@@ -536,6 +577,8 @@ absl::StatusOr<Recovered> Recovery::Run() {
   replica::SubscriberOptions follow = FollowOptions();
   follow.origin_keys = keys;
   follow.stored_checkpoint = log_->checkpoint();
+  // Of a run that was broken off.
+  POLKU_ASSIGN_OR_RETURN(follow.holes, log::UnexplainedHoles(*engine_, kOwnLog));
   follow.prefix = [this](Position size) {
     return replica::PrefixOf(*engine_, kOwnLog, size, log_->size());
   };
@@ -556,6 +599,16 @@ absl::StatusOr<Recovered> Recovery::Run() {
   if (end == MirrorReader::End::kAhead) POLKU_RETURN_IF_ERROR(Compare());
 
   result_.size = log_->size();
+  result_.left_out = left_out_.size();
+  POLKU_RETURN_IF_ERROR(RestoreNumbers());
+  POLKU_ASSIGN_OR_RETURN(const auto holes, log::UnexplainedHoles(*engine_, kOwnLog));
+  for (const auto& hole : holes) result_.unexplained += hole.missing;
+  if (result_.unexplained > 0 && result_.missing() == 0) {
+    return Error(absl::StatusCode::kDataLoss, "this mirror left out ", result_.unexplained,
+                 " entries (the first before ", holes.front().before.value(),
+                 ") as erased, and no erasure of the log names them; no service starts on this. Move the data "
+                 "directory away and fetch the log from another mirror into an empty one");
+  }
   if (result_.size > Position()) {
     POLKU_ASSIGN_OR_RETURN(const auto now, Keys());
     POLKU_ASSIGN_OR_RETURN(const auto checkpoint, proof::VerifyCheckpoint(log_->checkpoint(), now));

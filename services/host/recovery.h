@@ -36,7 +36,11 @@ struct Recovered {
   Position mark;         // of the high-water mark as it was found; 0: there was none
   uint64_t sections = 0; // of the fetched entries
   uint64_t without_key = 0;  // of them, those that the keystore has no key for
-  uint64_t left_out = 0;  // sections that the mirror did not give, of cases without a key here
+  // Sections that the mirror did not give, of cases without a key here, and that no Erased of the log names.
+  uint64_t left_out = 0;
+  // Leaves that the mirror gave as erased and no Erased says so, as far as the log goes now: those of a tail that this
+  // mirror does not have (`missing`).
+  uint64_t unexplained = 0;
   // Signed once, and not in this mirror either.
   uint64_t missing() const { return mark > size ? mark.value() - size.value() : 0; }
 };
@@ -48,8 +52,9 @@ struct Recovered {
 // broken off does not go on at half the log. The mirror may have less than the mark says: `missing`.
 //
 // Unavailable: the service runs (the lock), or the mirror does not answer. PermissionDenied: the mirror refuses
-// our key. DataLoss: what the mirror has does not verify, it left out sections that our keystore has the key for, or it is another history than the log's; then the
-// proof lies in a file beside the data directory, which the message names, and nothing was appended.
+// our key. DataLoss: what the mirror has does not verify, it left out sections that our keystore has the key for, or entries
+// that no Erased of the whole log names (no service starts on such a log), or it is another history than the log's; then
+// the proof lies in a file beside the data directory, which the message names, and nothing was appended.
 // Otherwise as log::Log::Open and Engine::Commit.
 absl::StatusOr<Recovered> RecoverFromMirror(const RecoverOptions& options);
 

@@ -7,10 +7,13 @@
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/file.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/log/group.h"
 #include "eventstore/log/records.h"
+#include "eventstore/log/rewrite.h"
 #include "eventstore/log/tree.h"
 #include "eventstore/proof/proof_file.h"
+#include "services/host/fence.h"
 #include "services/host/opener.h"
 #include "services/host/opening.h"
 #include "services/host/rotation.h"
@@ -347,6 +350,121 @@ TEST_F(RecoveryTest, SectionsThatAreLeftOutOfCasesWithoutAKeyAreCounted) {
   EXPECT_EQ(done.size, Position(5));
   EXPECT_EQ(done.left_out, 2u);
   EXPECT_EQ(done.sections, 0u);
+}
+
+// Entries 4 and 5, the last that Kela got, go with their cases' keys.
+TEST_F(RecoveryTest, ALogWithErasedEntriesComesBackAndGivesNoRunningNumberTwice) {
+  service_.RunUntil(6);
+  CopyDirectory(service_.config().keystore_directory, At("old-keystore"));
+  CaseId gone;
+  {
+    const auto engine = service_.OpenEngine();
+    const auto keystore = service_.OpenKeys();
+    const auto log = service_.OpenLog(*engine);
+    std::vector<log::ErasedPart> parts;
+    event::v1::Erased erased;
+    erased.set_erasure_id(std::string(16, 'e'));
+    erased.set_tier(event::v1::ERASURE_TIER_ENTRIES);
+    erased.set_legal_basis("28.1 §");
+    std::vector<vault::KeyName> names;
+    for (const uint64_t n : {4, 5}) {
+      auto* entry = erased.add_entries();
+      entry->set_position(n);
+      entry->add_sections(event::v1::SECTION_KIND_SERVICE);
+      entry->set_leaf(true);
+      parts.push_back({Position(n), {}, true});
+      gone = log::TestEntry(n, n % 5).case_id;
+      names.push_back({gone, SectionKind::kService});
+    }
+    erased.set_fence(std::string(FenceOf(gone).view()));
+    log::NewEntry entry;
+    entry.id = DerivedEventId("erased");
+    entry.type = event::v1::Erased::descriptor()->full_name();
+    entry.author_agency = std::string(service_.config().origin.agency());
+    entry.control = erased.SerializeAsString();
+    ASSERT_OK(log::AppendOne(*log, log::One(entry)).status);
+    ASSERT_OK(log::EraseEntries(*engine, kOwnLog, parts));
+    ASSERT_OK(keystore->Erase(names));
+    const auto numbers = log::ErasedNumbers(*engine);
+    ASSERT_OK(numbers);
+    ASSERT_OK(WriteErasedNumbers(service_.config().keys_directory, *numbers));
+  }
+  service_.RunUntil(7);  // marks it
+  Keep("mirror");
+  const auto number_of_next = [&] {
+    const auto engine = service_.OpenEngine();
+    const auto keystore = service_.OpenKeys();
+    const auto log = service_.OpenLog(*engine);
+    const uint64_t size = log->size().value();
+    EXPECT_OK(log::AppendOne(*log, log::One(service_.Entry(*keystore, size))).status);
+    log::EntryFetcher fetcher(*engine);
+    const auto entry = fetcher.Fetch(kOwnLog, Position(size), /*with_blobs=*/false);
+    EXPECT_OK(entry);
+    return entry->header->disclosures(0).number();
+  };
+  const auto empty = [&] { std::filesystem::remove_all(data()); };
+  for (const bool old_keystore : {false, true}) {
+    empty();
+    if (old_keystore) {  // it has the keys of what went, and the fence knows
+      CopyDirectory(At("old-keystore"), service_.config().keystore_directory);
+      auto fence = Fence::Open(service_.config().keys_directory);
+      ASSERT_OK(fence);
+      for (const uint64_t n : {4, 5}) {
+        const CaseId case_id = log::TestEntry(n, n % 5).case_id;
+        (*fence)->Put(service_.config().origin.text(), Position(6 + n),
+                      {FenceOf(case_id), absl::CivilDay(2026, 11, 22), std::nullopt});
+      }
+      ASSERT_OK((*fence)->Write());
+    }
+    {
+      const FakeMirror mirror = Mirror("mirror");
+      ASSERT_OK_AND_ASSIGN(const Recovered done, Recover(mirror));
+      EXPECT_EQ(done.size, Position(7));
+      EXPECT_EQ(done.left_out, 0u);
+      EXPECT_EQ(done.unexplained, 0u);
+      EXPECT_EQ(done.missing(), 0u);
+    }
+    EXPECT_EQ(number_of_next(), 6u);
+  }
+}
+
+TEST_F(RecoveryTest, EntriesThatAMirrorGivesAsErasedAndNoErasureNamesLetNoServiceStart) {
+  service_.RunUntil(6);
+  Keep("whole");
+  Keep("mirror");
+  {
+    auto engine = rocks::OpenEngine({.directory = At("mirror")});
+    ASSERT_OK(engine);
+    const log::ErasedPart part{Position(4), {}, true};
+    ASSERT_OK(log::EraseEntries(**engine, kOwnLog, {&part, 1}));
+  }
+  std::filesystem::remove_all(data());
+  {
+    const FakeMirror mirror = Mirror("mirror");
+    for (int run = 0; run < 2; ++run) {
+      EXPECT_THAT(Recover(mirror).status(),
+                  StatusIs(absl::StatusCode::kDataLoss,
+                           AllOf(HasSubstr("left out 1 entries"), HasSubstr("no erasure"))));
+    }
+  }
+  {
+    const auto engine = service_.OpenEngine();
+    for (const bool reindexed : {false, true}) {
+      if (reindexed) ASSERT_OK(log::RebuildIndex(*engine, nullptr));
+      EXPECT_THAT(log::Log::Open(*engine,
+                                 {.origin = service_.config().origin,
+                                  .clock = SystemClock(),
+                                  .random = SystemRandom(),
+                                  .signer = service_.keys().signer.get()},
+                                 "")
+                      .status(),
+                  StatusIs(absl::StatusCode::kDataLoss, HasSubstr("no erasure of the log names them")));
+    }
+  }
+  std::filesystem::remove_all(data());
+  const FakeMirror whole = Mirror("whole");
+  ASSERT_OK(Recover(whole));
+  ExpectWhole(6);
 }
 
 TEST_F(RecoveryTest, AServiceThatIsNoMirrorAndOneThatDoesNotKnowUs) {
