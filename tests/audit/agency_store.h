@@ -65,14 +65,19 @@ class AgencyStore {
                       const std::string& official = "o-1", Order newest_cause = Order(),
                       const std::vector<log::DisclosureTarget>& disclosures = {}) {
     log::NewEntry entry;
-    entry.id = NewEventId(SystemRandom());
-    entry.type = type;
-    entry.author_agency = std::string(origin_.agency());
     entry.author_official = official;
-    entry.case_id = case_id;
-    entry.schema_hash = schema;
     entry.newest_cause = newest_cause;
     entry.disclosures = disclosures;
+    return AppendWith(std::move(entry), case_id, type, sections, schema);
+  }
+  // Of whatever author, with what `entry` has already: official, disclosures, what it opens later, what it corrects.
+  log::Receipt AppendWith(log::NewEntry entry, const CaseId& case_id, const std::string& type,
+                          const std::vector<service::PlainSection>& sections, const Hash& schema) {
+    entry.id = NewEventId(SystemRandom());
+    entry.type = type;
+    if (entry.author_agency.empty()) entry.author_agency = std::string(origin_.agency());
+    entry.case_id = case_id;
+    entry.schema_hash = schema;
     for (const auto& section : sections) {
       const vault::KeyName name{case_id, section.kind};
       const auto key = keys_.Ensure({&name, 1});
@@ -93,6 +98,13 @@ class AgencyStore {
     return Append(case_id, type.full_name(),
                   service::SplitSections(type, event.SerializeAsString()),
                   service::SchemaFor(type).hash, "o-1", newest_cause, disclosures);
+  }
+  log::Receipt AppendWith(log::NewEntry entry, const CaseId& case_id,
+                          const google::protobuf::Message& event) {
+    const auto& type = *event.GetDescriptor();
+    return AppendWith(std::move(entry), case_id, type.full_name(),
+                      service::SplitSections(type, event.SerializeAsString()),
+                      service::SchemaFor(type).hash);
   }
   log::Receipt AppendControl(const google::protobuf::Message& control) {
     log::NewEntry entry;

@@ -9,12 +9,14 @@
 #include "eventstore/base/status.h"
 #include "eventstore/log/memory_engine.h"
 #include "eventstore/log/records.h"
+#include "eventstore/log/rewrite.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "google/protobuf/dynamic_message.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
+#include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/referral/v1/referral.pb.h"
@@ -300,6 +302,101 @@ TEST_F(HistoryTest, KnownToIsWhatThatAgencyCosignedAndOnlyItsSections) {
     EXPECT_EQ(seen, count);
   }
   EXPECT_THAT(FindKnownTo(store, "nobody", own_.now()), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+TEST_F(HistoryTest, WhatWasOpenedLaterIsKnownFromTheEntryOnThatOpenedIt) {
+  const std::string kela = "FI/GOV/0245437-2/kela";
+  const SectionSet service = Sections({SectionKind::kService});
+  other_.Append(NumberedCase(1), Day("2025-03-03"));  // before Kela took part
+  other_.Append(NumberedCase(1), Day("2025-03-04"));  // and this is not opened to it
+  log::NewEntry opening;
+  opening.disclosures = {{kela, service, Position()}};
+  opening.later = {.receiver = kela, .agreement = Position(), .entries = {{Position(1), service}}};
+  access::v1::Disclosed disclosed;
+  disclosed.set_party_event_id(std::string(16, 'p'));
+  other_.AppendWith(std::move(opening), NumberedCase(1), disclosed);
+  const SectionSet all = Sections({SectionKind::kService, SectionKind::kHealth, SectionKind::kPayment});
+  other_.ReplicateTo(*engine_, *keys_, {{1, all}, {2, all}, {3, all}});
+  const auto cosigned = [&](uint64_t size, int64_t seconds) {
+    log::KeptCosignature kept;
+    kept.witness = kela + "/compensation/witness";
+    kept.time = absl::FromUnixSeconds(seconds);
+    kept.size = kept.proven_to = Position(size);
+    kept.line = proof::Signer::Generate(kept.witness, proof::KeyUse::kCosignature)
+                    ->Cosign({kOther, kept.size, kept.root}, kept.time);
+    return kept;
+  };
+  ASSERT_THAT(log::KeepCosignatures(*engine_, LogNumber(1), {cosigned(3, 1'000), cosigned(4, 2'000)}),
+              IsOk());
+  const auto places = [&](int64_t at) {
+    Store& store = Open();
+    const auto known = FindKnownTo(store, kela, absl::FromUnixSeconds(at));
+    EXPECT_THAT(known, IsOk());
+    std::vector<std::string> seen;
+    Filter filter;
+    filter.known_to = &*known;
+    EXPECT_THAT(history_->Timeline(NumberedCase(1), filter,
+                                   [&](const Event& event) {
+                                     EXPECT_FALSE(event.opened.has(SectionKind::kHealth));
+                                     return Note(event, seen);
+                                   }),
+                IsOk());
+    return seen;
+  };
+  EXPECT_THAT(places(1'999), IsEmpty());
+  EXPECT_THAT(places(2'000), ElementsAre("attendance:1", "attendance:3"));
+}
+
+TEST_F(HistoryTest, ErasedSectionsAreShownAsErasedWithDayAndBasis) {
+  own_.Append(NumberedCase(1), Need("selkä"));
+  own_.Append(NumberedCase(2), Need("polvi"));
+  const SectionSet gone = Sections({SectionKind::kSocial, SectionKind::kHealth});
+  event::v1::Erased erased;
+  erased.set_erasure_id(std::string(16, 'e'));
+  erased.set_tier(event::v1::ERASURE_TIER_SECTIONS);
+  auto* entry = erased.add_entries();
+  entry->set_position(1);
+  entry->add_sections(event::v1::SECTION_KIND_SOCIAL);
+  entry->add_sections(event::v1::SECTION_KIND_HEALTH);
+  erased.set_legal_basis("laki 703/2023 27 §");
+  erased.set_requested_by("a-1");
+  erased.set_confirmed_by("a-2");
+  erased.set_fence(std::string(32, 'f'));
+  own_.SetTime(own_.now() + absl::Hours(48));
+  own_.AppendControl(erased);
+  const std::vector<log::ErasedPart> parts = {{Position(1), gone}};
+  ASSERT_THAT(log::EraseEntries(*engine_, kOwnLog, parts), IsOk());
+  Open();
+  std::string json;
+  const auto see = [&](uint8_t number, const Visit& visit) {
+    EXPECT_THAT(history_->Timeline(NumberedCase(number), {}, visit), IsOk());
+  };
+  see(1, [&](const Event& event) {
+    EXPECT_EQ(event.erased, gone);
+    EXPECT_TRUE(event.sealed.empty());
+    EXPECT_EQ(event.opened, Sections({SectionKind::kService}));
+    EXPECT_NE(event.erasure, nullptr);
+    if (event.erasure != nullptr) {
+      EXPECT_EQ(event.erasure->on, absl::CivilDay(2025, 3, 5));
+      EXPECT_EQ(event.erasure->legal_basis, "laki 703/2023 27 §");
+      EXPECT_EQ(event.erasure->sections, gone);
+    }
+    const auto line = EventJson(event);
+    EXPECT_THAT(line, IsOk());
+    json = line.value_or("");
+    return absl::OkStatus();
+  });
+  EXPECT_THAT(json, HasSubstr("\"erased\":"));
+  EXPECT_THAT(json, HasSubstr("2025-03-05"));
+  EXPECT_THAT(json, HasSubstr("laki 703/2023 27 §"));
+  EXPECT_THAT(json, ::testing::Not(HasSubstr("selkä")));
+  // Another case is as it was.
+  see(2, [&](const Event& event) {
+    EXPECT_TRUE(event.erased.empty());
+    EXPECT_EQ(event.erasure, nullptr);
+    EXPECT_TRUE(event.opened.has(SectionKind::kHealth));
+    return absl::OkStatus();
+  });
 }
 
 TEST_F(HistoryTest, WhatIsNotHeldIsNotFound) {
