@@ -478,6 +478,11 @@ TEST_F(RecoveryTest, AServiceThatIsNoMirrorAndOneThatDoesNotKnowUs) {
                           service_.keys().curve.public_key, {}, /*knows_reader=*/false);
   EXPECT_THAT(Recover(strict).status(),
               StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("curve.public")));
+  const FakeMirror closed(At("mirror"), service_.config().origin.text(),
+                          service_.keys().curve.public_key, {}, /*knows_reader=*/true, /*gives_log=*/false);
+  EXPECT_THAT(Recover(closed).status(),
+              StatusIs(absl::StatusCode::kPermissionDenied,
+                       AllOf(HasSubstr("RIGHT_REPLICATE"), HasSubstr("`mirror: true` for this log"))));
 }
 
 TEST_F(RecoveryTest, NobodyAnswers) {

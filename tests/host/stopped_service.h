@@ -133,7 +133,7 @@ class FakeMirror {
   // `alter` may change what is sent.
   using AlterFn = std::function<void(replica::BatchMessage&)>;
   FakeMirror(std::string data_directory, std::string origin, zeromq::CurveKey reader,
-             AlterFn alter = {}, bool knows_reader = true)
+             AlterFn alter = {}, bool knows_reader = true, bool gives_log = true)
       : keys_(zeromq::NewCurveKeyPair()) {
     std::atomic<bool> ready = false;
     thread_ = std::thread([=, this, &ready] {
@@ -150,7 +150,7 @@ class FakeMirror {
       EXPECT_OK(server);
       endpoint_ = (*server)->endpoint();
       ready = true;
-      Serve(**server, **engine, origin, size, alter);
+      Serve(**server, **engine, origin, size, alter, gives_log);
     });
     while (!ready) absl::SleepFor(absl::Milliseconds(1));
   }
@@ -163,7 +163,7 @@ class FakeMirror {
 
  private:
   void Serve(zeromq::Server& server, log::Engine& engine, const std::string& origin, Position size,
-             const AlterFn& alter) {
+             const AlterFn& alter, bool gives_log) {
     // Short beats: a reader knows by them that it has all.
     auto publisher = replica::Publisher::Make(
         {.origin = origin, .batch_bytes = 2'000, .heartbeat = absl::Milliseconds(100)},
@@ -181,6 +181,12 @@ class FakeMirror {
         const auto* incoming = std::get_if<zeromq::Incoming>(&*message);
         if (incoming == nullptr || !incoming->envelope.has_pull()) continue;
         EXPECT_TRUE(incoming->envelope.pull().mirror());
+        if (!gives_log) {
+          exchange::v1::Error error;
+          error.set_code(exchange::v1::ERROR_CODE_NOT_ENTITLED);
+          Send(server, *publisher, {replica::SendError{incoming->route, std::move(error)}});
+          continue;
+        }
         Send(server, *publisher,
              publisher->OnPull(incoming->route, "agency", incoming->envelope.pull(), absl::Now()));
       }
