@@ -107,6 +107,10 @@ std::optional<AccessPurpose> ParsePurpose(std::string_view text) {
 }
 
 absl::StatusOr<AccessClaim> ReadAccessClaim(const Args& args) {
+  if (!args.Has("config")) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "whose history? give --config with the service's configuration file");
+  }
   for (const char* flag : {"official", "purpose", "basis"}) {
     if (args.GetOr(flag, "").find_first_not_of(" \t\r\n") != std::string::npos) continue;
     return Error(absl::StatusCode::kInvalidArgument, "--", flag,

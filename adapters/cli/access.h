@@ -27,8 +27,8 @@ struct AccessClaim {
   std::string legal_basis;
   bool stopped = false;  // the operator says that the service is stopped and its stores are the newest
 };
-// InvalidArgument: a flag is missing, no such purpose, or a text is too long or holds an identity code; it says
-// why it is asked for and shows an example.
+// InvalidArgument: a flag (--config among them) is missing, no such purpose, or a text is too long or holds an identity
+// code; it says why it is asked for and shows an example.
 absl::StatusOr<AccessClaim> ReadAccessClaim(const Args& args);
 
 // "case-handling" and so on: ACCESS_PURPOSE_CASE_HANDLING as flags have it.

@@ -93,8 +93,6 @@ constexpr Words kMoveDates = {"siirrä voimassaoloa rivillä", "flytta giltighet
 constexpr Words kBecomeParty = {"saajan pitäisi tulla asian osapuoleksi: PartyAdded, tai tapahtuma joka nimeää sen",
                                 "mottagaren borde bli part i ärendet: PartyAdded, eller en händelse som nämner den",
                                 "the receiver would have to become a party: a PartyAdded, or an event that names it"};
-constexpr Words kAddAgency = {"lisää sopimuksen agencies-luetteloon", "lägg till i avtalets agencies",
-                              "add to the agreement's agencies"};
 constexpr Words kNothingMissing = {"kaikki tapahtuman tiedot näkyvät jo", "alla uppgifter syns redan",
                                    "all that the event has is seen already"};
 constexpr Words kLegend = {
@@ -178,14 +176,8 @@ std::string DatesText(const Reason& reason) {
 
 // What would have to change for the receiver to see the section asked for, or what it does not see.
 std::vector<std::string> Changes(const Question& question, const Agreement& agreement,
-                                 const access::Policy& policy, const Explanation& explanation,
-                                 Language language) {
+                                 const Explanation& explanation, Language language) {
   std::vector<std::string> changes;
-  for (const std::string* agency : {&question.receiver, &question.author}) {
-    if (!policy.Knows(*agency)) changes.push_back(Str(kAddAgency.In(language), ": ", *agency));
-  }
-  if (!changes.empty()) return changes;
-
   SectionSet wanted;
   for (const auto& [kind, fields] : FieldsOf(*question.type)) {
     if (!question.section || *question.section == kind) wanted.add(kind);
@@ -258,7 +250,7 @@ ExitCode PrintExplanation(const Question& question, const Agreement& agreement,
   const Explanation explanation = policy.Explain(question.receiver, question.author,
                                                  question.log_agency, type, question.party, question.day);
   const bool may_publish = policy.MayPublish(question.author, type, question.day);
-  const auto changes = Changes(question, agreement, policy, explanation, language);
+  const auto changes = Changes(question, agreement, explanation, language);
   SectionSet seen;
   SectionSet unseen;
   for (const auto& [kind, fields] : FieldsOf(*question.type)) {
@@ -357,7 +349,7 @@ absl::StatusOr<Party> PartyOf(const CaseId& case_id, const std::string& agency, 
   };
   const access::Policy policy(reading.config.agreement);
   access::CaseAccess access;
-  std::map<EventId, Place> places;  // of what may have made it a party
+  std::map<access::CaseAccess::PartyEvent, Place> places;  // of what may have made it a party
   audit::History history(*reading.store);
   POLKU_RETURN_IF_ERROR(history.Timeline(case_id, {}, [&](const audit::Event& event) {
     if (event.body == nullptr) return absl::OkStatus();
@@ -370,16 +362,17 @@ absl::StatusOr<Party> PartyOf(const CaseId& case_id, const std::string& agency, 
                    .author_agency = event.header.author_agency(),
                    .author_official = event.header.author_official(),
                    .body = *event.body},
-                  policy);
-    if (access.added().contains(event.id)) {
-      places[event.id] = {std::string(event.origin), event.position, event.recorded_at()};
+                  policy, reading.config.origin.text());
+    const access::CaseAccess::PartyEvent party_event{std::string(event.origin), event.id};
+    if (access.added().contains(party_event)) {
+      places[party_event] = {std::string(event.origin), event.position, event.recorded_at()};
     }
     return absl::OkStatus();
   }));
   if (!access.parties().contains(agency)) return Party{false, std::string(kPartyNoHere.In(language))};
   const Place* first = nullptr;
-  for (const auto& [id, added] : access.added()) {
-    const Place& place = places.at(id);
+  for (const auto& [party_event, added] : access.added()) {
+    const Place& place = places.at(party_event);
     if (added.agency == agency && (first == nullptr || place.recorded_at < first->recorded_at)) {
       first = &place;
     }
@@ -401,6 +394,13 @@ ExitCode RunExplain(const Args& args, const Source& source, Language language, a
                     .section = {},
                     .day = day,
                     .party = args.Has("party")};
+  const access::Policy policy(source.agreement);
+  for (const auto& [flag, agency] : {std::pair("receiver", question.receiver),
+                                     {"author", question.author}, {"log", question.log_agency}}) {
+    if (policy.Knows(agency)) continue;
+    return FailUsage(io, Str("--", flag, " is no agency of this agreement; write its full name (`polku "
+                             "agreement show` lists them), or add it to the agreement's agencies"));
+  }
   if (question.type == nullptr) {
     return FailUsage(io, "--type is no event type of this version; write its full name, e.g. "
                          "polku.attendance.v1.DayRecorded");

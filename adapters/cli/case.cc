@@ -1,7 +1,10 @@
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
+#include <vector>
 
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
@@ -9,11 +12,14 @@
 #include "adapters/cli/reading.h"
 #include "adapters/cli/render.h"
 #include "eventstore/base/clock.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "services/access/case_access.h"
+#include "services/audit/corrections.h"
 #include "services/audit/event_json.h"
 #include "services/audit/knowledge.h"
 #include "services/audit/summary.h"
+#include "services/host/erased.h"
 
 namespace polku::cli {
 namespace {
@@ -110,6 +116,17 @@ void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) 
   line(Word::kParallel, RenderParallel(summary, language));
 }
 
+void PrintOpenCorrections(const std::vector<audit::OpenCorrection>& open,
+                          const config::v1::Agreement& agreement, Language language, Io& io) {
+  if (open.empty()) return;
+  io.out << "\n" << Label(Word::kNotYetCorrected, language) << "\n";
+  for (const audit::OpenCorrection& one : open) {
+    io.out << "  " << LocalTime(one.approved_at) << "  "
+           << Plain(AgencyLabel(agreement, one.agency, language)) << "  "
+           << FormatEventId(one.corrected) << "\n";
+  }
+}
+
 // A mistyped agency had nothing either: the reader must not take that for an answer.
 void WarnUnlessNamed(const audit::KnownTo& known, const host::Config& config, Io& io) {
   std::set<std::string, std::less<>> named = known.agencies;
@@ -121,6 +138,37 @@ void WarnUnlessNamed(const audit::KnownTo& known, const host::Config& config, Io
          << " and no witness of it is known here, so nothing can be shown of what it knew; is the name right? "
             "Named here are: "
          << names << "\n";
+}
+
+// Entries of which not even the header is left, by the fence in what each log says of its erasures.
+absl::StatusOr<std::vector<host::ErasedEntry>> ErasedWhole(audit::Store& store,
+                                                           const CaseId& case_id) {
+  const Hash fence = FenceOf(case_id);
+  std::vector<host::ErasedEntry> whole;
+  for (const auto& held : store.logs()) {
+    POLKU_ASSIGN_OR_RETURN(auto entries, host::ErasedEntries(store.engine(), held));
+    for (host::ErasedEntry& entry : entries) {
+      const bool leaves = std::any_of(entry.parts.begin(), entry.parts.end(),
+                                      [](const auto& part) { return part.leaf; });
+      if (entry.fence == fence && leaves) whole.push_back(std::move(entry));
+    }
+  }
+  return whole;
+}
+
+void PrintErasedWhole(const std::vector<host::ErasedEntry>& erased, bool json, Language language,
+                      Io& io) {
+  for (const host::ErasedEntry& entry : erased) {
+    if (json) {
+      io.out << Str("{\"erased_from\":", audit::JsonString(entry.origin), ",\"position\":",
+                    entry.position.value(), ",\"on\":\"", FormatDay(entry.recorded_on),
+                    "\",\"entries\":", entry.parts.size(), ",\"legal_basis\":",
+                    audit::JsonString(entry.erased.legal_basis()), "}\n");
+    } else {
+      io.out << Label(Word::kEntriesErased, language) << " " << Plain(entry.origin) << ": "
+             << FormatDay(entry.recorded_on) << " (" << Plain(entry.erased.legal_basis()) << ")\n";
+    }
+  }
 }
 
 ExitCode RunCase(const Args& args, Io& io) {
@@ -175,9 +223,12 @@ ExitCode RunCase(const Args& args, Io& io) {
     }
     io.out << "\n\n";
   };
+  const access::Policy policy(agreement);
+  audit::CorrectionsFold corrections(policy, reading->config.origin.text());
   uint64_t shown = 0;
   const absl::Status status =
       history.Timeline(*case_id, *filter, [&](const audit::Event& event) -> absl::Status {
+        corrections.Add(event);
         if (shown++ == 0 && !args.json()) print_heading();
         if (args.json()) {
           POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
@@ -188,7 +239,10 @@ ExitCode RunCase(const Args& args, Io& io) {
         }
         return absl::OkStatus();
       });
-  if (!status.ok()) return Fail(io, status);
+  const auto erased = ErasedWhole(*reading->store, *case_id);
+  if (!erased.ok()) return Fail(io, erased.status());
+  if (!status.ok() && !(absl::IsNotFound(status) && !erased->empty())) return Fail(io, status);
+  PrintErasedWhole(*erased, args.json(), *language, io);
   if (args.Has("access")) {
     const absl::Status reads = history.Timeline(
         access::AccessStreamOf(*case_id), {}, [&](const audit::Event& event) -> absl::Status {
@@ -209,11 +263,15 @@ ExitCode RunCase(const Args& args, Io& io) {
     return kExitOk;
   }
   if (shown == 0) {
-    print_heading();
+    if (erased->empty()) print_heading();
     io.out << Label(Word::kNothing, *language) << "\n";
   } else {
     const audit::Summary summary = fold.Finish();
     PrintSummary(summary.cases.front(), *language, io);
+    // Of a part of the case it cannot be said what has not followed.
+    const bool whole = !args.Has("origin") && !args.Has("type") && !args.Has("from") &&
+                       !args.Has("until") && !args.Has("valid-on");
+    if (whole) PrintOpenCorrections(corrections.Open(), agreement, *language, io);
   }
   if (known) {
     if (shown == 0) io.out << Label(Word::kAbsenceProvesNothing, *language) << "\n";

@@ -35,10 +35,14 @@ std::string_view WayName(audit::Received::Way way) {
       return "agreement";
     case audit::Received::Way::kParties:
       return "told_to_parties";
+    case audit::Received::Way::kNotice:
+      return "notice_of_later";
     case audit::Received::Way::kCorrection:
       return "correction";
     case audit::Received::Way::kHost:
       return "hosts_the_log";
+    case audit::Received::Way::kNotHeld:
+      return "not_held";
     case audit::Received::Way::kUnknown:
       break;
   }
@@ -62,6 +66,10 @@ std::string ActsJson(const std::vector<audit::Act>& acts) {
     return Str("{\"type\":", JsonString(act.type), ",\"agency\":", JsonString(act.agency),
                ",\"official\":", JsonString(act.official), ",\"at\":", TimeJson(act.at),
                ",\"result\":", CodeJson(act.result), ",\"corrects\":", act.corrects ? "true" : "false",
+               ",\"not_yet_corrected\":", act.open ? "true" : "false", ",\"tier\":", CodeJson(act.tier),
+               ",\"legal_basis\":", JsonString(act.legal_basis), ",\"id\":\"", FormatEventId(act.id),
+               "\",\"request\":",
+               act.request.is_zero() ? "null" : Str("\"", FormatEventId(act.request), "\""),
                ",\"origin\":", JsonString(act.origin), ",\"position\":", act.position.value(), "}");
   });
 }
@@ -70,14 +78,16 @@ std::string DisclosuresJson(const audit::Disclosures& found) {
   const auto parties = ListJson(found.parties, [](const audit::PartySpan& party) {
     return Str("{\"agency\":", JsonString(party.agency), ",\"since\":", TimeJson(party.since),
                ",\"until\":", party.until ? TimeJson(*party.until) : "null",
-               ",\"reason\":", CodeJson(party.reason), "}");
+               ",\"reason\":", CodeJson(party.reason), ",\"earlier_erased\":",
+               party.earlier_erased ? "true" : "false", "}");
   });
   const auto received = ListJson(found.received, [](const audit::Received& one) {
     return Str("{\"receiver\":", JsonString(one.receiver), ",\"author\":", JsonString(one.author),
                ",\"origin\":", JsonString(one.origin), ",\"position\":", one.position.value(),
                ",\"type\":", JsonString(one.type), ",\"sections\":", SectionsJson(one.sections),
                ",\"at\":", TimeJson(one.disclosed_at), ",\"later\":", one.later ? "true" : "false",
-               ",\"by\":", JsonString(WayName(one.way)),
+               ",\"by\":", JsonString(WayName(one.way)), ",\"agreement_position\":",
+               one.way == audit::Received::Way::kHost ? "null" : std::to_string(one.agreement.value()),
                ",\"legal_basis\":", JsonString(one.legal_basis), "}");
   });
   const auto reads = ListJson(found.reads, [](const audit::Read& read) {

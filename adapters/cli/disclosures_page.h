@@ -4,6 +4,7 @@
 
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -13,11 +14,18 @@
 
 namespace polku::cli {
 
+struct Cell {
+  Cell(std::string words, bool of_agreement = false)  // NOLINT: a text is a cell
+      : text(std::move(words)), in_finnish(of_agreement) {}
+  std::string text;
+  bool in_finnish;  // quotes the agreement, whatever the page's language
+};
+
 struct Block {
   std::string title;
   std::vector<std::string> lines;   // before the table
   std::vector<std::string> header;  // none: no table
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<Cell>> rows;
 };
 
 struct Page {
@@ -27,14 +35,16 @@ struct Page {
   Language language;
 };
 
-// `all`: a row each instead of a row for what is alike. Days are those of Finland.
+// `all`: a row each instead of a row for what is alike. Days are those of Finland, written as the language has them.
+// Agencies and services are named in words, never by the names of logs.
 Page MakePage(const audit::Disclosures& found, const config::v1::Agreement& agreement,
               Language language, bool all, absl::Time now);
 
+// No line is over 100 columns, unless by one word: a table that is wider becomes a paragraph a row.
 void PrintText(const Page& page, std::ostream& out);
 
 // One file that needs nothing else: no script, no reference to anything, marked up for readers and for print
-// (WCAG 2.1: language, headings, table captions and header cells). Every text is escaped.
+// (WCAG 2.1: language, also of parts; headings, which name their tables; header cells). Every text is escaped.
 std::string FormatHtml(const Page& page);
 
 }  // namespace polku::cli

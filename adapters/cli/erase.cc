@@ -11,6 +11,7 @@
 #include "adapters/cli/network.h"
 #include "adapters/cli/output.h"
 #include "eventstore/base/clock.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
@@ -19,6 +20,8 @@
 #include "services/access/case_access.h"
 #include "services/access/policy.h"
 #include "services/audit/event_json.h"
+#include "services/audit/history.h"
+#include "services/audit/retention.h"
 #include "services/audit/store.h"
 #include "services/host/config.h"
 #include "services/host/erased.h"
@@ -33,6 +36,22 @@ using audit::JsonString;
 absl::CivilDay Today(const host::Config& config) {
   return config.business_date ? *config.business_date : FinnishDay(absl::Now());
 }
+
+// When the last backup of the keystore that can open what went on `erased_on` has expired; none: how long
+// backups are kept is not configured.
+std::optional<absl::CivilDay> FinalOn(const host::Config& config, absl::CivilDay erased_on) {
+  if (config.keystore_backup_days == 0) return std::nullopt;
+  return erased_on + config.keystore_backup_days;
+}
+
+std::string FinalText(std::optional<absl::CivilDay> final_on) {
+  return final_on ? FormatDay(*final_on)
+                  : "the day on which your last backup of the keystore of before it goes: "
+                    "keystore_backup_days is not set in the service's configuration";
+}
+
+constexpr std::string_view kNotClosed =
+    "WARNING: by what is held here the case is not closed: other agencies may still work on it";
 
 absl::StatusOr<CaseId> ReadCase(const Args& args) {
   const auto case_id = ParseCaseId(args.Get("case"));
@@ -64,6 +83,74 @@ std::string DayJson(std::optional<absl::CivilDay> day) {
 
 std::string_view TierName(event::v1::ErasureTier tier) {
   return tier == event::v1::ERASURE_TIER_ENTRIES ? "entries" : "sections";
+}
+
+// ---- Requests on record ----
+
+struct OpenRequest {
+  EventId id;
+  absl::CivilDay requested_on;
+  access::CaseAccess::Erasure erasure;
+};
+
+// Requests in the own log that are neither confirmed nor cancelled, in order; of one case, or of all. Opens nothing
+// but these acts, which are about no person.
+absl::StatusOr<std::vector<OpenRequest>> OpenRequests(audit::Store& store, const host::Config& config,
+                                                      std::optional<CaseId> of_case) {
+  const access::Policy policy(config.agreement);
+  const std::string& own = config.origin.text();
+  std::map<CaseId, access::CaseAccess> streams;
+  std::vector<std::pair<EventId, absl::CivilDay>> requested;
+  std::map<EventId, CaseId> stream_of;
+  const auto take = [&](const audit::Event& event) {
+    if (event.body == nullptr || event.origin != own) return absl::OkStatus();
+    const bool request = event.header.type() == access::v1::ErasureRequested::descriptor()->full_name();
+    if (request) {
+      requested.emplace_back(event.id, FinnishDay(event.recorded_at()));
+      stream_of[event.id] = event.case_id;
+    }
+    streams[event.case_id].Evolve({.id = event.id,
+                                   .case_id = event.case_id,
+                                   .origin = event.origin,
+                                   .position = event.position,
+                                   .order = event.order(),
+                                   .recorded_at = event.recorded_at(),
+                                   .author_agency = event.header.author_agency(),
+                                   .author_official = event.header.author_official(),
+                                   .body = *event.body},
+                                  policy, own);
+    return absl::OkStatus();
+  };
+  audit::History history(store);
+  const audit::Filter filter{.origin = own, .type = "polku.access.v1.Erasure*"};
+  const absl::Status read =
+      of_case ? history.Timeline(access::AccessStreamOf(*of_case), filter, take)
+              : history.Replay(filter, take);
+  if (!read.ok() && !absl::IsNotFound(read)) return read;
+  std::vector<OpenRequest> open;
+  for (const auto& [id, day] : requested) {
+    const auto* erasures = streams[stream_of[id]].erasures(own);
+    if (erasures == nullptr || !erasures->contains(id)) continue;
+    const access::CaseAccess::Erasure& erasure = erasures->at(id);
+    if (!erasure.confirmed && !erasure.cancelled) open.push_back({id, day, erasure});
+  }
+  return open;
+}
+
+void PrintRequest(const OpenRequest& request, Io& io) {
+  io.out << "erasure " << FormatEventId(request.id) << " ASKED FOR on "
+         << FormatDay(request.requested_on) << " and not confirmed\n  case     "
+         << FormatCaseId(request.erasure.case_id) << "\n  tier     " << TierName(request.erasure.tier)
+         << "\n  basis    " << Plain(request.erasure.legal_basis) << "\n  asked    "
+         << Plain(request.erasure.requested_by) << "\n";
+}
+
+std::string RequestJson(const OpenRequest& request) {
+  return Str("{\"erasure\":\"", FormatEventId(request.id), "\",\"case\":\"",
+             FormatCaseId(request.erasure.case_id), "\",\"tier\":\"", TierName(request.erasure.tier),
+             "\",\"legal_basis\":", JsonString(request.erasure.legal_basis), ",\"requested_by\":",
+             JsonString(request.erasure.requested_by), ",\"requested_on\":",
+             DayJson(request.requested_on), "}");
 }
 
 // ---- polku erase: the acts of the officials ----
@@ -131,14 +218,40 @@ absl::StatusOr<EventId> ReadOrMakeId(const Args& args) {
   return *id;
 }
 
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+// What the service's own stores say against a request: an open case is told; with a rule, which counts from the
+// closing, it is refused.
+ExitCode CheckRequest(const Args& args, const CaseId& case_id, Io& io) {
+  const auto config = host::LoadConfig(args.Get("config"), "");
+  if (!config.ok()) return Fail(io, config.status());
+  const auto store = audit::Store::Open(*config);
+  if (!store.ok()) return Fail(io, store.status());
+  const auto closed = audit::IsClosed((*store)->engine(), case_id);
+  if (!closed.ok()) return Fail(io, closed.status());
+  if (*closed) return kExitOk;
+  if (args.Has("rule")) {
+    io.err << "polku: rule_not_due: retention is counted from the closing of the case, and none is held here; see "
+              "`polku retention due`, or give the law as --basis without --rule\n";
+    return kExitRefused;
+  }
+  io.err << "polku: " << kNotClosed << "\n";
+  return kExitOk;
+}
+
 ExitCode Request(const Args& args, const CaseId& case_id, Io& io) {
-  if (args.Get("basis").empty()) {
+  if (IsBlank(args.Get("basis"))) {
     return FailUsage(io, "give --basis: the law, or the retention rule, that this rests on");
   }
   const auto tier = ReadTier(args);
   if (!tier.ok()) return FailUsage(io, ToStd(tier.status().message()));
   const auto id = ReadOrMakeId(args);
   if (!id.ok()) return FailUsage(io, ToStd(id.status().message()));
+  if (args.Has("config")) {
+    if (const ExitCode no = CheckRequest(args, case_id, io); no != kExitOk) return no;
+  }
   const auto target = FindTarget(args);
   if (!target.ok()) return Fail(io, target.status());
   access::v1::ErasureRequested body;
@@ -194,7 +307,10 @@ ExitCode DryRun(const Args& args, const CaseId& case_id, Io& io) {
                           " holds nothing of case ", FormatCaseId(case_id), " that could be erased ",
                           "by this tier"));
   }
-  const absl::CivilDay final_on = today + config->keystore_backup_days;
+  const auto closed = audit::IsClosed((*store)->engine(), case_id);
+  if (!closed.ok()) return Fail(io, closed.status());
+  // The log goes by the clock, whatever day the rules are asked for.
+  const auto final_on = FinalOn(*config, FinnishDay(absl::Now()));
   if (args.json()) {
     std::string receivers;
     for (const auto& [agency, got] : plan->receivers) {
@@ -206,7 +322,8 @@ ExitCode DryRun(const Args& args, const CaseId& case_id, Io& io) {
     io.out << Str("{\"origin\":", JsonString(config->origin.text()), ",\"case\":\"",
                   FormatCaseId(case_id), "\",\"tier\":\"", TierName(*tier), "\",\"entries\":",
                   plan->entries, ",\"sections\":", plan->sections, ",\"receivers\":[", receivers,
-                  "],\"final_on\":", DayJson(final_on), "}\n");
+                  "],\"final_on\":", DayJson(final_on), ",\"closed\":",
+                  *closed ? "true" : "false", "}\n");
     return kExitOk;
   }
   io.out << "would be erased from the log of " << config->origin.text() << ": "
@@ -214,8 +331,12 @@ ExitCode DryRun(const Args& args, const CaseId& case_id, Io& io) {
          << (*tier == event::v1::ERASURE_TIER_ENTRIES
                  ? Str(plan->entries, " entries as well (their hashes stay)")
                  : std::string("the entries' headers stay"))
-         << "\nfinal on " << FormatDay(final_on) << ", when the last backup of the keystore from today has expired ("
-         << config->keystore_backup_days << " days)\n";
+         << "\nfinal on " << FinalText(final_on)
+         << (final_on ? Str(", when the last backup of the keystore from today has expired (",
+                            config->keystore_backup_days, " days)")
+                      : std::string())
+         << "\n";
+  if (!*closed) io.out << kNotClosed << "\n";
   if (plan->receivers.empty()) {
     io.out << "no other agency had got anything of it\n";
     return kExitOk;
@@ -231,6 +352,33 @@ ExitCode DryRun(const Args& args, const CaseId& case_id, Io& io) {
   return kExitOk;
 }
 
+// To the error stream, before the answer is offered: what it is about.
+ExitCode ShowRequest(const Args& args, const CaseId& case_id, Io& io) {
+  const auto config = host::LoadConfig(args.Get("config"), "");
+  if (!config.ok()) return Fail(io, config.status());
+  const auto store = audit::Store::Open(*config);
+  if (!store.ok()) return Fail(io, store.status());
+  const auto open = OpenRequests(**store, *config, case_id);
+  if (!open.ok()) return Fail(io, open.status());
+  Io shown{.in = io.in, .out = io.err, .err = io.err};
+  for (const OpenRequest& request : *open) {
+    if (ParseEventId(args.operands()[1]) != request.id) continue;
+    PrintRequest(request, shown);
+    const auto plan =
+        host::PlanErasure((*store)->engine(), config->origin, case_id, request.erasure.tier,
+                          access::Policy(config->agreement), Today(*config));
+    if (!plan.ok()) return Fail(io, plan.status());
+    io.err << "  takes    " << plan->sections << " sections, " << plan->entries << " entries\n";
+    const auto closed = audit::IsClosed((*store)->engine(), case_id);
+    if (!closed.ok()) return Fail(io, closed.status());
+    if (!*closed) io.err << kNotClosed << "\n";
+    return kExitOk;
+  }
+  io.err << "polku: no such request of this case stands open in the log of " << config->origin.text()
+         << "; `polku erasure status` shows those that do\n";
+  return kExitOk;  // the service answers, also where this was said before
+}
+
 ExitCode RunErase(const Args& args, Io& io) {
   const auto case_id = ReadCase(args);
   if (!case_id.ok()) return FailUsage(io, ToStd(case_id.status().message()));
@@ -244,8 +392,13 @@ ExitCode RunErase(const Args& args, Io& io) {
   if (args.operands().size() != 2) {
     return FailUsage(io, Str("polku erase ", act, " needs the erasure's id"));
   }
-  for (const std::string_view flag : {"basis", "tier", "rule", "dry-run", "config"}) {
+  for (const std::string_view flag : {"basis", "tier", "rule", "dry-run"}) {
     if (args.Has(flag)) return FailUsage(io, Str("--", flag, " is for the request, not for ", act));
+  }
+  if (args.Has("config")) {
+    if (const ExitCode no = ShowRequest(args, *case_id, io); no != kExitOk) return no;
+  } else {
+    io.err << "polku: what is asked for is in `polku erasure status`; with --config it is shown here\n";
   }
   if (act == "confirm") {
     return Answer<access::v1::ErasureConfirmed>(
@@ -392,8 +545,8 @@ std::vector<Row> RowsOf(
   return rows;
 }
 
-std::string ErasureJson(const Erasure& erasure, const std::vector<Row>& rows, absl::CivilDay final_on,
-                        bool complete) {
+std::string ErasureJson(const Erasure& erasure, const std::vector<Row>& rows,
+                        std::optional<absl::CivilDay> final_on, bool complete) {
   std::string answers;
   for (const Row& row : rows) {
     answers += Str(answers.empty() ? "" : ",", "{\"agency\":", JsonString(row.agency), ",\"origin\":",
@@ -420,8 +573,8 @@ std::string ErasureJson(const Erasure& erasure, const std::vector<Row>& rows, ab
              ",\"final_on\":", DayJson(final_on), ",\"receivers\":[", answers, "]}");
 }
 
-void PrintErasure(const Erasure& erasure, const std::vector<Row>& rows, absl::CivilDay final_on,
-                  Io& io) {
+void PrintErasure(const Erasure& erasure, const std::vector<Row>& rows,
+                  std::optional<absl::CivilDay> final_on, Io& io) {
   io.out << "erasure " << FormatEventId(erasure.parts.front().erasure_id) << " of "
          << FormatDay(erasure.erased_on) << " at position "
          << erasure.parts.front().position.value() << ": " << erasure.sections << " sections, "
@@ -430,7 +583,7 @@ void PrintErasure(const Erasure& erasure, const std::vector<Row>& rows, absl::Ci
          << Plain(erasure.head().confirmed_by()) << "\n  here     "
          << (erasure.under_way ? "under way: bytes are still on this service's disks"
                                : "gone from this service's disks")
-         << "\n  final on " << FormatDay(final_on) << "\n";
+         << "\n  final on " << FinalText(final_on) << "\n";
   if (rows.empty()) {
     io.out << "  no other agency had got anything of it, and nobody has answered\n";
     return;
@@ -466,10 +619,12 @@ ExitCode RunErasure(const Args& args, Io& io) {
     return FailUsage(io, "whose erasures? give --config with the service's configuration file");
   }
   std::optional<Hash> fence;
+  std::optional<CaseId> of_case;
   if (args.Has("case")) {
     const auto case_id = ReadCase(args);
     if (!case_id.ok()) return FailUsage(io, ToStd(case_id.status().message()));
-    fence = access::FenceOf(*case_id);
+    fence = FenceOf(*case_id);
+    of_case = *case_id;
   }
   const auto config = host::LoadConfig(args.Get("config"), "");
   if (!config.ok()) return Fail(io, config.status());
@@ -485,11 +640,22 @@ ExitCode RunErasure(const Args& args, Io& io) {
     if (!in_log.ok()) return Fail(io, in_log.status());
     answers[held.head.origin] = *std::move(in_log);
   }
+  const auto requests = OpenRequests(**store, *config, of_case);
+  if (!requests.ok()) return Fail(io, requests.status());
+  std::string asked;
+  for (const OpenRequest& request : *requests) {
+    if (args.json()) {
+      asked += Str(asked.empty() ? "" : ",", RequestJson(request));
+    } else {
+      PrintRequest(request, io);
+      io.out << "\n";
+    }
+  }
   bool all_complete = true;
   std::string json;
   for (const Erasure& erasure : *erasures) {
     const std::vector<Row> rows = RowsOf(erasure, (*store)->logs(), answers);
-    const absl::CivilDay final_on = erasure.erased_on + config->keystore_backup_days;
+    const auto final_on = FinalOn(*config, erasure.erased_on);
     const bool complete =
         !erasure.under_way && std::all_of(rows.begin(), rows.end(), [](const Row& row) {
           return row.outcome == Outcome::kErased || row.outcome == Outcome::kRetained;
@@ -504,7 +670,7 @@ ExitCode RunErasure(const Args& args, Io& io) {
   }
   if (args.json()) {
     io.out << "{\"origin\":" << JsonString(config->origin.text()) << ",\"erasures\":[" << json
-           << "]}\n";
+           << "],\"requests\":[" << asked << "]}\n";
   } else if (erasures->empty()) {
     io.out << "nothing was erased from the log of " << config->origin.text()
            << (fence ? " of that case" : "") << "\n";
@@ -526,10 +692,11 @@ Command EraseCommand() {
             {"basis", "TEXT", "the law or retention rule that this rests on; no personal data"},
             {"tier", "TIER",
              "sections: contents and their keys, headers stay (default); entries: headers as well"},
-            {"rule", "ID[:VERSION]", "the profile's retention rule, when that is the reason"},
+            {"rule", "ID:VERSION", "the profile's retention rule, when that is the reason"},
             {"id", "UUID", "of this act, to say it again after a lost answer; made up otherwise"},
             {"dry-run", "", "show what would go, and who keeps what; with --config, sends nothing"},
-            {"config", "FILE", "with --dry-run: the service's own configuration"}}),
+            {"config", "FILE",
+             "the service's own configuration: what is asked for or confirmed is looked up there and shown"}}),
        .details =
            "Erases what the service's own log holds of the case; each service that recorded parts of it is "
            "asked\nfor itself. The key needs RIGHT_ERASE and must be bound to one official under the "
@@ -549,16 +716,17 @@ Command EraseCommand() {
 Command ErasureCommand() {
   return {
       {.name = "erasure",
-       .summary = "what was erased from a service's log, and which receivers have answered",
+       .summary = "what was asked to be erased, what was erased from a service's log, and which receivers have answered",
        .operands = "status",
        .min_operands = 1,
        .max_operands = 1,
        .flags = {{"config", "FILE", "the service's configuration (paths and keys)"},
                  {"case", "CASE", "of one case alone; it is known by its fence, not by its entries"}},
-       .details = "Each erasure of the own log with what every receiver says: erased, or which part it keeps, on "
+       .details = "Requests that nobody has confirmed yet, and each erasure of the own log with what every receiver says: erased, or which part it keeps, on "
                   "what basis\nand until when. An agency whose log is not followed here may have answered: "
                   "look where it is. \"final on\"\nis the day on which the last backup of this service's "
-                  "keystore that could open it has expired.\nOpens no section. Exit code 1 while bytes are "
+                  "keystore that could open it has expired.\nOpens nothing but the requests, which are about no "
+                  "person. Exit code 1 while bytes are "
                   "still on this service's disks or a receiver is silent.",
        .examples = "polku erasure status --config oulu-referral.textproto\n"
                    "polku erasure status --config oulu-referral.textproto --case CASE --json"},

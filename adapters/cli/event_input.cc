@@ -128,7 +128,7 @@ absl::StatusOr<OfferedEvent> ParseJsonEvent(std::string_view json, const EventDe
     }
   }
   if (parts.type.empty()) return Invalid("type is missing");
-  if (!parts.case_id || parts.case_id->is_zero()) return Invalid("case is missing");
+  if (!parts.case_id || parts.case_id->is_zero()) return Invalid("case is missing; write it as \"case\" (polku publish also takes --case ID or --new-case)");
   if (content.empty()) return Invalid("event is missing");
   POLKU_ASSIGN_OR_RETURN(auto body, NewEvent(parts.type));
   POLKU_RETURN_IF_ERROR(ParseJsonMessage(content, *body));

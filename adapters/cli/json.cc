@@ -6,6 +6,8 @@
 #include <memory>
 #include <set>
 
+#include "eventstore/base/bytes.h"
+#include "eventstore/base/ids.h"
 #include "eventstore/base/status.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/util/json_util.h"
@@ -19,6 +21,7 @@ using google::protobuf::Message;
 
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxShownName = 64;
+constexpr size_t kUuidLength = 36;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
@@ -205,7 +208,19 @@ const FieldDescriptor* FindField(const Descriptor& type, const std::string& key)
   return nullptr;
 }
 
+// Not by its type alone: other bytes are no ids.
+bool IsEventId(const FieldDescriptor& field) {
+  const std::string_view name = field.name();
+  const auto ends = [&](std::string_view end) {
+    return name.size() >= end.size() && name.substr(name.size() - end.size()) == end;
+  };
+  return field.type() == FieldDescriptor::TYPE_BYTES && (ends("event_id") || ends("event_ids"));
+}
+
 std::string Expected(const FieldDescriptor& field) {
+  if (IsEventId(field)) {
+    return "an event's id in quotes: a UUID, as `polku case` prints it, or its 16 bytes in base64";
+  }
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32:
     case FieldDescriptor::CPPTYPE_INT64:
@@ -248,11 +263,17 @@ absl::Status Invalid(const Parts&... parts) {
   return Error(absl::StatusCode::kInvalidArgument, parts...);
 }
 
+// A value of the JSON text that the library is to read in another form.
+struct Rewritten {
+  std::string_view value;
+  std::string text;
+};
+
 // Walks the JSON beside the schema. The library is laxer (a field under both its names, an object
 // for a list) and its messages quote the content. `explain` false: the shape alone; true: also
-// finds the value that the library refused.
+// finds the value that the library refused. Event ids that are UUIDs go to `uuids`, in the order of the text.
 absl::Status Check(std::string_view json, const Descriptor& type, const std::string& path,
-                   bool explain) {
+                   bool explain, std::vector<Rewritten>& uuids) {
   const auto members = SplitJsonObject(json);
   if (!members.ok())
     return path.empty() ? members.status() : Invalid("field ", path, " takes an object");
@@ -275,8 +296,18 @@ absl::Status Check(std::string_view json, const Descriptor& type, const std::str
     for (size_t i = 0; i < items.size(); ++i) {
       const std::string item_name = field->is_repeated() ? Str(name, "[", i, "]") : name;
       if (is_message) {
-        POLKU_RETURN_IF_ERROR(Check(items[i], *field->message_type(), item_name, explain));
+        POLKU_RETURN_IF_ERROR(Check(items[i], *field->message_type(), item_name, explain, uuids));
         continue;
+      }
+      if (IsEventId(*field)) {
+        const auto text = JsonText(items[i]);
+        // Its length alone: a UUID is also letters of base64, and too many of them for an id.
+        if (text && text->size() == kUuidLength) {
+          const auto id = ParseEventId(*text);
+          if (!id) return Invalid("field ", item_name, " takes ", Expected(*field));
+          uuids.push_back({items[i], Str("\"", ToBase64(id->view()), "\"")});
+          continue;
+        }
       }
       if (!explain) continue;
       const std::string alone = field->is_repeated()
@@ -359,12 +390,21 @@ std::optional<uint64_t> JsonNumber(std::string_view json) {
 
 absl::Status ParseJsonMessage(std::string_view json, Message& message) {
   const Descriptor& type = *message.GetDescriptor();
-  POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/false));
+  std::vector<Rewritten> uuids;
+  POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/false, uuids));
+  std::string text;
+  size_t done = 0;
+  for (const Rewritten& uuid : uuids) {
+    const auto at = static_cast<size_t>(uuid.value.data() - json.data());
+    text += json.substr(done, at - done);
+    text += uuid.text;
+    done = at + uuid.value.size();
+  }
+  text += json.substr(done);
   message.Clear();
-  const auto status =
-      google::protobuf::util::JsonStringToMessage({json.data(), json.size()}, &message);
+  const auto status = google::protobuf::util::JsonStringToMessage(text, &message);
   if (status.ok()) return absl::OkStatus();
-  POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/true));
+  POLKU_RETURN_IF_ERROR(Check(json, type, "", /*explain=*/true, uuids));
   return Invalid("the event is not a valid ", type.full_name());
 }
 

@@ -23,7 +23,8 @@ absl::StatusOr<std::vector<std::string_view>> SplitJsonArray(std::string_view js
 std::optional<std::string> JsonText(std::string_view json);
 std::optional<uint64_t> JsonNumber(std::string_view json);
 
-// ProtoJSON with proto or JSON field names into `message`. InvalidArgument names the field that is
+// ProtoJSON with proto or JSON field names into `message`; an event id (bytes in a field *event_id or *event_ids) as a
+// UUID, the form that `polku case` prints, or in base64. InvalidArgument names the field that is
 // wrong and what it takes, never the value.
 absl::Status ParseJsonMessage(std::string_view json, google::protobuf::Message& message);
 

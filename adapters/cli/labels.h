@@ -24,6 +24,7 @@ std::string_view SectionLabel(SectionKind kind, Language language);
 enum class Word {
   kSealed,
   kErasedOn,
+  kEntriesErased,
   kOfficial,
   kCase,
   kHeldBy,
@@ -50,6 +51,7 @@ enum class Word {
   kParallel,
   kNothing,
   kAbsenceProvesNothing,
+  kNotYetCorrected,
   kHeaderOnly,
   kRecorded,
   kInKind,
@@ -78,6 +80,7 @@ enum class Word {
   kVisitors,
   kChildren,
   kServiceClients,
+  kOtherPlacesNotSeen,
   kTotal,
 };
 std::string_view Label(Word word, Language language);

@@ -365,6 +365,7 @@ constexpr LabelRow kCodes[] = {
     {"PARTY_REASON_AUTHORITY", {"päättää tai maksaa", "beslutar eller betalar", "decides or pays"}},
     {"PARTY_REASON_CLIENT_CONSENT", {"asiakkaan suostumus", "klientens samtycke", "client's consent"}},
     {"PARTY_REASON_TRANSFER", {"asia siirtyi", "ärendet överfördes", "case moved to it"}},
+    {"PARTY_REASON_CARRIED_OVER", {"tiedossa lokista, jonka osuus on hävitetty", "känd från en logg vars del har utplånats", "known from a log whose part was erased"}},
     {"PARTY_END_SERVICE_ENDED", {"palvelu päättyi", "servicen avslutades", ""}},
     {"PARTY_END_TRANSFERRED", {"asia siirtyi muualle", "ärendet överfördes", ""}},
     {"PARTY_END_CONSENT_WITHDRAWN", {"suostumus peruttiin", "samtycket återkallades", ""}},

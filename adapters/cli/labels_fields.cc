@@ -275,6 +275,7 @@ constexpr LabelRow kFields[] = {
     {"added_on", {"lisätty", "tillagd", "added on"}},
     {"removed_on", {"poistettu", "borttagen", "removed on"}},
     {"party_event_id", {"osapuolen lisääminen", "anteckning om part", "party added by"}},
+    {"party_origin", {"osapuolen lisäämisen loki", "logg för anteckning om part", "log of that entry"}},
     {"request_event_id", {"pyyntö", "begäran", "request"}},
     {"correcting_event_id", {"korjaava merkintä", "rättande anteckning", "correcting event"}},
     {"requested_by", {"pyytäjä", "begärt av", "requested by"}},

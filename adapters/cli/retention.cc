@@ -5,8 +5,8 @@
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
-#include "services/access/case_access.h"
 #include "services/audit/event_json.h"
 #include "services/audit/retention.h"
 #include "services/host/erased.h"
@@ -55,7 +55,7 @@ ExitCode RunRetention(const Args& args, Io& io) {
   std::vector<audit::RetentionDue> due = fold.Due(*on);
   std::erase_if(due, [&](const audit::RetentionDue& one) {
     return erased->contains(
-        {access::FenceOf(one.case_id), reading->config.origin.text()});
+        {FenceOf(one.case_id), reading->config.origin.text()});
   });
   if (args.json()) {
     std::string json;
@@ -67,11 +67,19 @@ ExitCode RunRetention(const Args& args, Io& io) {
                   JsonString(FormatDay(one.kept_until)), "}");
     }
     io.out << "{\"origin\":" << JsonString(reading->config.origin.text()) << ",\"on\":"
-           << JsonString(FormatDay(*on)) << ",\"due\":[" << json << "]}\n";
+           << JsonString(FormatDay(*on)) << ",\"due\":[" << json << "],\"not_closed\":"
+           << fold.NotClosed() << "}\n";
     return kExitOk;
   }
+  const auto say_not_closed = [&] {
+    if (fold.NotClosed() == 0) return;
+    io.out << fold.NotClosed()
+           << " cases held here are not closed, or their closing is not told to this agency: no rule counts for "
+              "them yet\n";
+  };
   if (due.empty()) {
     io.out << "no case is past its retention on " << FormatDay(*on) << "\n";
+    say_not_closed();
     return kExitOk;
   }
   TextTable table({"case", "closed on", "kept until", "rule"});
@@ -80,6 +88,7 @@ ExitCode RunRetention(const Args& args, Io& io) {
                Plain(Str(one.rule->id(), ":", one.rule->version()))});
   }
   table.Print(io.out);
+  say_not_closed();
   return kExitOk;
 }
 

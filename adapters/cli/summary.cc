@@ -221,6 +221,7 @@ void PrintVisitors(const audit::VisitorsFold& fold, const config::v1::Agreement&
   }
   row(word(Word::kTotal), "", total);
   table.Print(io.out);
+  io.out << "\n" << word(Word::kOtherPlacesNotSeen) << "\n";
 }
 
 ExitCode RunSummary(const Args& args, Io& io) {

@@ -1,6 +1,8 @@
 #include "services/access/case_access.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "eventstore/base/clock.h"
 #include "eventstore/base/hash.h"
@@ -8,6 +10,7 @@
 #include "services/core/event_dispatch.h"
 #include "services/core/finnish_ids.h"
 #include "services/core/message_cast.h"
+#include "services/core/offer_checks.h"
 
 namespace polku::access {
 namespace {
@@ -24,10 +27,6 @@ using StreamEvents =
     service::EventDispatch<Visitor, Result, v1::AccessRecorded, v1::ErasureRequested,
                            v1::ErasureConfirmed, v1::ErasureCancelled>;
 
-Hash Labelled(std::string_view label, const CaseId& case_id) {
-  return Sha256({label, std::string_view("\0", 1), case_id.view()});
-}
-
 // "<agency>/<service>" of an origin: the log goes on under another epoch.
 std::string_view ServiceOf(std::string_view origin) {
   return origin.substr(0, std::min(origin.rfind('/'), origin.size()));
@@ -40,11 +39,10 @@ CaseId CaseOf(const std::string& bytes) { return CaseId::FromBytes(bytes).value_
 }  // namespace
 
 CaseId AccessStreamOf(const CaseId& case_id) {
-  const Hash hash = Labelled("polku/access-stream/v1", case_id);
+  const Hash hash =
+      Sha256({"polku/access-stream/v1", std::string_view("\0", 1), case_id.view()});
   return *CaseId::FromBytes(hash.view().substr(0, CaseId::kBytes));
 }
-
-Hash FenceOf(const CaseId& case_id) { return Labelled("polku/fence/v1", case_id); }
 
 bool BelongsInAccessStream(std::string_view type) {
   struct Nothing {};
@@ -66,40 +64,26 @@ const std::vector<std::string_view>& AccessEventTypes() {
 
 // ---- Evolve ----
 
-void CaseAccess::Evolve(const service::Fact& fact, const Policy& policy) {
+void CaseAccess::Evolve(const service::Fact& fact, const Policy& policy,
+                        std::string_view own_origin) {
   const std::string_view log_agency = AgencyOfName(fact.origin);
-  const absl::CivilDay day = FinnishDay(fact.recorded_at);
-  const std::string& type = fact.body.GetDescriptor()->full_name();
-  if (!known_) {
-    known_ = true;
-    access_stream_ = BelongsInAccessStream(type);
-    if (!access_stream_) parties_.emplace(fact.author_agency);
+  if (BelongsInAccessStream(fact.body.GetDescriptor()->full_name())) {
+    if (SameService(fact.origin, own_origin) && !access_stream_) {
+      // Whatever else stands under its id has made no parties.
+      access_stream_ = true;
+      known_ = false;
+      parties_.clear();
+      named_.clear();
+      added_.clear();
+    }
+    return EvolveStream(fact, log_agency);
   }
-  if (access_stream_) return EvolveStream(fact, log_agency);
+  if (!access_stream_) EvolveParties(fact, policy, own_origin);
 
-  if (const auto* added = As<v1::PartyAdded>(fact.body)) {
-    if (!policy.Knows(added->agency())) return;
-    bool said = policy.MayPublish(fact.author_agency, type, day);
-    if (added->reason() == v1::PARTY_REASON_NAMED_IN_EVENT) {
-      const auto cause = EventId::FromBytes(added->cause_event_id());
-      const auto named = cause ? named_.find(*cause) : named_.end();
-      const bool seen = named != named_.end() && named->second.contains(added->agency());
-      said = fact.author_agency == log_agency && (said || seen);
-    }
-    if (!said) return;
-    parties_.insert(added->agency());
-    added_[fact.id] = {added->agency(), fact.order};
-  } else if (const auto* removed = As<v1::PartyRemoved>(fact.body)) {
-    if (fact.author_agency != removed->agency() &&
-        !policy.MayPublish(fact.author_agency, type, day)) {
-      return;
-    }
-    parties_.erase(removed->agency());
-    std::erase_if(added_, [&](const auto& one) { return one.second.agency == removed->agency(); });
-  } else if (const auto* disclosed = As<v1::Disclosed>(fact.body)) {
+  if (const auto* disclosed = As<v1::Disclosed>(fact.body)) {
     const auto answered = EventId::FromBytes(disclosed->party_event_id());
     if (answered && fact.author_agency == log_agency) {
-      answered_[std::string(fact.origin)].insert(*answered);
+      answered_[std::string(fact.origin)].insert({disclosed->party_origin(), *answered});
     }
   } else if (const auto* requested = As<v1::CorrectionRequested>(fact.body)) {
     const auto corrected = EventId::FromBytes(requested->corrected_event_id());
@@ -119,9 +103,54 @@ void CaseAccess::Evolve(const service::Fact& fact, const Policy& policy) {
     request->second.result = decided->result();
     request->second.correcting =
         EventId::FromBytes(decided->correcting_event_id()).value_or(EventId());
+  }
+}
+
+void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
+                               std::string_view own_origin) {
+  static const std::string& party_added = v1::PartyAdded::descriptor()->full_name();
+  const std::string_view log_agency = AgencyOfName(fact.origin);
+  const absl::CivilDay day = FinnishDay(fact.recorded_at);
+  const std::string& type = fact.body.GetDescriptor()->full_name();
+  const auto author_may = [&] { return policy.MayPublish(fact.author_agency, type, day); };
+  // A log says of itself who wrote its entries: whose log it is must be one whose word counts in this case.
+  const auto log_counts = [&] {
+    return SameService(fact.origin, own_origin) || parties_.contains(log_agency) ||
+           policy.MayPublish(log_agency, party_added, day);
+  };
+  if (!known_ && log_counts() && (fact.author_agency == log_agency || author_may())) {
+    known_ = true;
+    parties_.emplace(fact.author_agency);
+    added_.try_emplace({std::string(fact.origin), fact.id},
+                       Added{std::string(fact.author_agency), fact.order});
+  }
+
+  if (const auto* added = As<v1::PartyAdded>(fact.body)) {
+    if (!policy.Knows(added->agency()) || !log_counts()) return;
+    bool said = author_may();
+    if (added->reason() == v1::PARTY_REASON_NAMED_IN_EVENT) {
+      const auto cause = EventId::FromBytes(added->cause_event_id());
+      const auto named =
+          cause ? named_.find({std::string(ServiceOf(fact.origin)), *cause}) : named_.end();
+      const bool seen = named != named_.end() && named->second.contains(added->agency());
+      said = fact.author_agency == log_agency && (said || seen);
+    } else if (added->reason() == v1::PARTY_REASON_CARRIED_OVER) {
+      said = fact.author_agency == log_agency && SameService(fact.origin, own_origin);
+    }
+    if (!said) return;
+    parties_.insert(added->agency());
+    added_.insert_or_assign({std::string(fact.origin), fact.id},
+                            Added{added->agency(), fact.order});
+  } else if (const auto* removed = As<v1::PartyRemoved>(fact.body)) {
+    const bool leaves = fact.author_agency == removed->agency();
+    const bool said = leaves ? log_agency == removed->agency() || log_counts()
+                             : author_may() && log_counts();
+    if (!said) return;
+    parties_.erase(removed->agency());
+    std::erase_if(added_, [&](const auto& one) { return one.second.agency == removed->agency(); });
   } else if (auto names = policy.Named(fact.body);
-             !names.empty() && policy.MayPublish(fact.author_agency, type, day)) {
-    named_[fact.id].insert(names.begin(), names.end());
+             !names.empty() && author_may() && log_counts()) {
+    named_[{std::string(ServiceOf(fact.origin)), fact.id}].insert(names.begin(), names.end());
   }
 }
 
@@ -145,15 +174,37 @@ void CaseAccess::EvolveStream(const service::Fact& fact, std::string_view log_ag
     Erasure* erasure = find(confirmed->request_event_id());
     if (erasure == nullptr || erasure->requested_by == fact.author_official) return;
     erasure->confirmed = true;
+    erasure->confirmed_at = fact.order;
     erasure->confirmed_by = std::string(fact.author_official);
   } else if (const auto* cancelled = As<v1::ErasureCancelled>(fact.body)) {
     if (Erasure* erasure = find(cancelled->request_event_id())) erasure->cancelled = true;
   }
 }
 
-bool CaseAccess::Answered(std::string_view origin, const EventId& party_event) const {
+bool CaseAccess::Answered(std::string_view origin, const PartyEvent& party_event) const {
   const auto of_log = answered_.find(origin);
   return of_log != answered_.end() && of_log->second.contains(party_event);
+}
+
+std::vector<v1::PartyAdded> CaseAccess::ToCarryOver(std::string_view own_origin,
+                                                    absl::CivilDay today) const {
+  std::set<std::string_view> named;
+  for (const auto& [event, added] : added_) {
+    if (SameService(event.origin, own_origin)) named.insert(added.agency);
+  }
+  std::map<std::string_view, v1::PartyAdded> parties;
+  for (const auto& [event, added] : added_) {
+    if (named.contains(added.agency)) continue;
+    const auto [party, is_new] = parties.try_emplace(added.agency);
+    if (!is_new) continue;
+    party->second.set_agency(added.agency);
+    party->second.set_added_on(FormatDay(today));
+    party->second.set_reason(v1::PARTY_REASON_CARRIED_OVER);
+    party->second.set_cause_event_id(std::string(event.id.view()));
+  }
+  std::vector<v1::PartyAdded> all;
+  for (auto& [agency, party] : parties) all.push_back(std::move(party));
+  return all;
 }
 
 const std::map<EventId, CaseAccess::Erasure>* CaseAccess::erasures(std::string_view origin) const {
@@ -176,6 +227,11 @@ Refused MissingReason(std::string_view what) {
   return Refuse("missing_reason", Str("fill in ", what));
 }
 
+// Of the domains: events that take the place of one of another type.
+constexpr std::pair<std::string_view, std::string_view> kCorrecting[] = {
+    {"polku.attendance.v1.DayCorrected", "polku.attendance.v1.DayRecorded"},
+};
+
 // The requests below read like a form: each line a condition and what to say when it fails.
 class Decider {
  public:
@@ -186,17 +242,12 @@ class Decider {
         type_(question.offer.body.GetDescriptor()->full_name()) {}
 
   Answer Decide() {
-    static const StreamEvents<Decider, Answer> in_stream;
-    static const CaseEvents<Decider, Answer> in_case;
+    if (auto no = OfItsKind()) return no;
     const auto& body = question_.offer.body;
-    if (in_stream.Knows(body)) return in_stream.Visit(*this, body);
-    static const CaseId reads_of_no_case = AccessStreamOf(CaseId());
-    if (access_.is_access_stream() || question_.stream == reads_of_no_case) {
-      return Refuse("wrong_stream",
-                    "this is the stream of a case's reads and erasures; offer the event with the "
-                    "id of the case itself");
-    }
-    return in_case.Knows(body) ? in_case.Visit(*this, body) : MayTakePart();
+    if (body.GetDescriptor()->file() != v1::PartyAdded::descriptor()->file()) return std::nullopt;
+    // The domain sees to its own events.
+    if (auto broken = service::CheckConventions(body)) return Refused{*std::move(broken), false};
+    return std::nullopt;
   }
 
   // ---- In the case ----
@@ -207,12 +258,15 @@ class Decider {
                     "the service itself adds the agencies that an event names; give the reason of "
                     "your own act");
     }
+    if (e.reason() == v1::PARTY_REASON_CARRIED_OVER) {
+      return Refuse("not_offered",
+                    "the service itself carries parties over when a log's part is erased; give the "
+                    "reason of your own act");
+    }
     if (auto no = MayTakePart()) return no;
     if (auto no = KnownAgency(e.agency())) return no;
     if (e.reason() == v1::PARTY_REASON_UNSPECIFIED) return MissingReason("field reason");
-    const bool stands = std::any_of(access_.added().begin(), access_.added().end(),
-                                    [&](const auto& one) { return one.second.agency == e.agency(); });
-    if (stands) {
+    if (access_.parties().contains(e.agency())) {
       return Refuse("already_a_party", Str(e.agency(), " is a party of this case already"));
     }
     return std::nullopt;
@@ -295,6 +349,12 @@ class Decider {
     if (auto no = ErasingAct(e.case_id())) return no;
     if (e.tier() == event::v1::ERASURE_TIER_UNSPECIFIED) return MissingReason("field tier");
     if (auto no = Basis(e.legal_basis())) return no;
+    if (e.has_rule() && !IsRetentionRule(e.rule())) {
+      return Refuse("unknown_rule",
+                    "the profile of this service has no such retention rule of that version; "
+                    "`polku retention due` names the rules");
+    }
+    if (auto no = SomethingToErase()) return no;
     return NoPersonalData({&e.legal_basis()});
   }
 
@@ -306,7 +366,7 @@ class Decider {
       return NotEntitled("same_official",
                          "another official than the one who asked must confirm an erasure");
     }
-    return std::nullopt;
+    return SomethingToErase();
   }
 
   Answer On(const v1::ErasureCancelled& e) {
@@ -316,6 +376,20 @@ class Decider {
   }
 
  private:
+  Answer OfItsKind() {
+    static const StreamEvents<Decider, Answer> in_stream;
+    static const CaseEvents<Decider, Answer> in_case;
+    const auto& body = question_.offer.body;
+    if (in_stream.Knows(body)) return in_stream.Visit(*this, body);
+    static const CaseId reads_of_no_case = AccessStreamOf(CaseId());
+    if (access_.is_access_stream() || question_.stream == reads_of_no_case) {
+      return Refuse("wrong_stream",
+                    "this is the stream of a case's reads and erasures; offer the event with the "
+                    "id of the case itself");
+    }
+    return in_case.Knows(body) ? in_case.Visit(*this, body) : MayTakePart();
+  }
+
   // What holds for every event of a case: the agreement, and who takes part in it.
   Answer MayTakePart() const {
     if (!policy_.MayPublish(author_, type_, today_)) return NotInAgreement();
@@ -329,6 +403,22 @@ class Decider {
                              "polku.access.v1.PartyAdded first"));
     }
     if (question_.corrects && question_.corrected_author.empty()) return UnknownCorrected();
+    return question_.corrected ? Corrects(*question_.corrected) : std::nullopt;
+  }
+
+  // It goes to everybody who got that one: nobody may choose for that another's entry, or one that says other things.
+  Answer Corrects(const Question::Corrected& corrected) const {
+    if (author_ != rules_.own_agency && author_ != corrected.author) {
+      return NotEntitled("not_its_correction",
+                         Str("the entry is one of ", corrected.author, ", which corrects it, as may ",
+                             rules_.own_agency, "; offer a polku.access.v1.CorrectionRequested"));
+    }
+    if (!TakesThePlaceOf(type_, corrected.type)) {
+      return NotEntitled("not_its_correction",
+                         Str("an event of type ", type_, " does not take the place of one of type ",
+                             corrected.type, "; correct that one by one of its own type, or leave "
+                             "corrects out"));
+    }
     return std::nullopt;
   }
 
@@ -390,8 +480,23 @@ class Decider {
     return std::nullopt;
   }
 
+  Answer SomethingToErase() const {
+    if (question_.something_to_erase) return std::nullopt;
+    return Refuse("nothing_to_erase",
+                  "the log of this service holds nothing of the case that this tier takes: check the "
+                  "case's id and at which service it was recorded; where its sections have gone, the "
+                  "headers go with the tier of entries");
+  }
+
+  bool IsRetentionRule(const event::v1::RuleRef& rule) const {
+    const auto& known = rules_.profile.retention();
+    return std::any_of(known.begin(), known.end(), [&](const auto& one) {
+      return one.id() == rule.id() && one.version() == rule.version();
+    });
+  }
+
   static Answer Basis(const std::string& basis) {
-    if (!basis.empty()) return std::nullopt;
+    if (basis.find_first_not_of(" \t\r\n") != std::string::npos) return std::nullopt;
     return Refuse("missing_legal_basis", "name the law or rule that this rests on");
   }
 
@@ -414,6 +519,11 @@ class Decider {
 
 }  // namespace
 
+bool TakesThePlaceOf(std::string_view type, std::string_view corrected) {
+  return type == corrected || std::find(std::begin(kCorrecting), std::end(kCorrecting),
+                                        std::pair(type, corrected)) != std::end(kCorrecting);
+}
+
 std::optional<Refused> DecideAccess(const CaseAccess& access, const Question& question,
                                     const Policy& policy, const service::Rules& rules,
                                     absl::CivilDay today) {
@@ -422,9 +532,11 @@ std::optional<Refused> DecideAccess(const CaseAccess& access, const Question& qu
 
 std::vector<v1::PartyAdded> PartiesToAdd(const CaseAccess& access,
                                          const google::protobuf::Message& event,
-                                         const EventId& event_id, const Policy& policy,
+                                         const EventId& event_id, std::string_view author,
+                                         std::string_view own_agency, const Policy& policy,
                                          absl::CivilDay today) {
   std::vector<v1::PartyAdded> added;
+  if (author != own_agency && !access.parties().contains(author)) return added;
   for (std::string& agency : policy.Named(event)) {
     if (access.parties().contains(agency)) continue;
     v1::PartyAdded& party = added.emplace_back();

@@ -4,10 +4,13 @@
 #ifndef POLKU_SERVICES_ACCESS_CASE_ACCESS_H_
 #define POLKU_SERVICES_ACCESS_CASE_ACCESS_H_
 
+#include <compare>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/civil_time.h"
@@ -25,30 +28,43 @@ CaseId AccessStreamOf(const CaseId& case_id);
 bool BelongsInAccessStream(std::string_view type);
 const std::vector<std::string_view>& AccessEventTypes();
 
-// SHA-256("polku/fence/v1" 00 ‖ case id): by this an erased case is known again without its id.
-Hash FenceOf(const CaseId& case_id);
-
 class CaseAccess {
  public:
-  // Facts of any type, in merged order. Of PartyAdded and PartyRemoved count those whose author may publish
-  // them by the agreement on the day of recording, or (PartyRemoved) is the agency itself, and the services' own
-  // (reason NAMED_IN_EVENT) where the log's agency may have said so: `policy` judges, by its publishings or by
-  // the event that named the agency, when that is on record here. The author of the first entry of the case is
-  // its first party.
-  void Evolve(const service::Fact& fact, const Policy& policy);
+  // Facts of any type, in merged order. `own_origin` names the service that decides, whatever the epoch of its
+  // log. A log says of itself who wrote its entries, so who takes part changes by the own log's facts and by those
+  // of logs whose agency is a party already, or organises: may publish PartyAdded by the agreement on the day of
+  // recording. Of these count PartyAdded and PartyRemoved whose author may publish them that day, or
+  // (PartyRemoved) is the agency itself, which its own log may say in any case; and the services' own (reason
+  // NAMED_IN_EVENT) where the log's agency may have said so: `policy` judges, by its publishings or by the event
+  // of the same log that named the agency. What a service carried over (reason CARRIED_OVER) holds for it alone.
+  // First party is the author of the first entry in the own log or an organiser's, where it is that log's agency
+  // or may itself publish that type.
+  // Reads and erasures are told by their types, fact by fact: those of other logs make no stream an access
+  // stream, and in the own service's access stream nothing else changes anything.
+  void Evolve(const service::Fact& fact, const Policy& policy, std::string_view own_origin);
 
   const Parties& parties() const { return parties_; }
-  bool known() const { return known_; }  // some entry of the case is on record here
-  bool is_access_stream() const { return access_stream_; }  // its first entry belongs in one
+  bool known() const { return known_; }  // the entry that has made its author the first party is on record here
+  bool is_access_stream() const { return access_stream_; }  // the own service has recorded a read or erasure in it
 
-  // PartyAdded that are in force, by event id: whose later disclosure in the own log has to be looked at.
+  // PartyAdded that are in force and the first entry of the case while its author is a party: whose later
+  // disclosure in the own log has to be looked at. For where two agencies begin a case at once, each log
+  // has entries of before it knew the first party.
+  struct PartyEvent {
+    std::string origin;  // of the log that says so: an id alone any log may use again
+    EventId id;
+    friend auto operator<=>(const PartyEvent&, const PartyEvent&) = default;
+  };
   struct Added {
     std::string agency;
     Order order;
   };
-  const std::map<EventId, Added>& added() const { return added_; }
+  const std::map<PartyEvent, Added>& added() const { return added_; }
   // Those that a Disclosed of that log has answered.
-  bool Answered(std::string_view origin, const EventId& party_event) const;
+  bool Answered(std::string_view origin, const PartyEvent& party_event) const;
+  // PartyAdded for each party that no log of the service of `own_origin` names: what it has to say itself before what
+  // names them is erased. Ascending by agency; again after they were folded: none.
+  std::vector<v1::PartyAdded> ToCarryOver(std::string_view own_origin, absl::CivilDay today) const;
 
   struct Correction {
     std::string origin;      // of the log that holds the wrong entry
@@ -65,19 +81,23 @@ class CaseAccess {
     std::string legal_basis;
     std::string requested_by, confirmed_by;  // officials
     bool confirmed = false, cancelled = false;
+    // Of the ErasureConfirmed: what its log holds from there on was recorded later and is not meant.
+    Order confirmed_at;
   };
   // Of requests in that log, by the request's event id.
   const std::map<EventId, Erasure>* erasures(std::string_view origin) const;
 
  private:
   void EvolveStream(const service::Fact& fact, std::string_view log_agency);
+  void EvolveParties(const service::Fact& fact, const Policy& policy, std::string_view own_origin);
 
   bool known_ = false;
   bool access_stream_ = false;
   Parties parties_;
-  std::map<EventId, Parties> named_;  // by an event, as the party rules have it
-  std::map<EventId, Added> added_;
-  std::map<std::string, std::set<EventId>, std::less<>> answered_;
+  // By an event of a service, whatever the epoch, as the party rules have it.
+  std::map<std::pair<std::string, EventId>, Parties> named_;
+  std::map<PartyEvent, Added> added_;
+  std::map<std::string, std::set<PartyEvent>, std::less<>> answered_;
   std::map<EventId, Correction> corrections_;
   std::map<std::string, std::map<EventId, Erasure>, std::less<>> erasures_;
 };
@@ -95,15 +115,30 @@ struct Question {
   // a CorrectionDecided was about. Empty: there is none.
   std::string corrected_author = {};
   bool corrects = false;  // the offer names an entry that it corrects
+  // The entry that a domain event takes the place of, by `corrects`, its body or the domain, in any log.
+  struct Corrected {
+    std::string author, type;
+  };
+  std::optional<Corrected> corrected = {};
+  // Of an ErasureRequested or ErasureConfirmed: the own log holds something of the case that the tier takes.
+  bool something_to_erase = false;
 };
+// Whether an event of `type` may take the place of one of type `corrected`: of the same, or as a domain has it.
+bool TakesThePlaceOf(std::string_view type, std::string_view corrected);
+
 // Refusals (code: meaning), of kind NOT_ENTITLED where `not_entitled`:
 //   not_in_agreement   no line lets this author publish this type today            (not entitled)
 //   not_a_party        the case is known here and the author is not a party of it  (not entitled)
-//   not_offered        the service alone says this (Disclosed; PartyAdded with NAMED_IN_EVENT)
+//   not_offered        the service alone says this (Disclosed; PartyAdded with NAMED_IN_EVENT or CARRIED_OVER)
 //   own_agency_only, key_may_not, official_not_bound, same_official   reads and erasures (not entitled)
 //   not_the_author     of the entry that a CorrectionDecided is about             (not entitled)
+//   not_its_correction  the entry to be corrected is another agency's, or of a type that this one cannot
+//                      take the place of; the log's agency may correct any author's    (not entitled)
 //   wrong_stream, unknown_agency, already_a_party, not_yet_a_party, unknown_request, already_decided,
+//   nothing_to_erase   the own log holds nothing of the case that the tier takes, or not any more
+//   unknown_rule       an ErasureRequested names none of the profile's retention rules
 //   missing_purpose, missing_legal_basis, missing_reason, missing_official, personal_data, unknown_corrected_event
+//   of polku.access.v1, what is accepted so far: those of service::CheckConventions
 // Reads and erasures are judged by the rights of the key, not by the agreement: they are duties of whose log it is.
 struct Refused {
   service::Refusal refusal;
@@ -114,10 +149,12 @@ std::optional<Refused> DecideAccess(const CaseAccess& access, const Question& qu
                                     absl::CivilDay today);
 
 // Parties that the event names and the case does not have yet: PartyAdded events to be appended with it, in
-// order. `event_id`: of the event that names them.
+// order. `event_id`: of the event that names them, `author`: of it, after it was folded. None where the author is
+// neither a party nor the own agency: who only corrects what it wrote once names nobody.
 std::vector<v1::PartyAdded> PartiesToAdd(const CaseAccess& access,
                                          const google::protobuf::Message& event,
-                                         const EventId& event_id, const Policy& policy,
+                                         const EventId& event_id, std::string_view author,
+                                         std::string_view own_agency, const Policy& policy,
                                          absl::CivilDay today);
 
 }  // namespace polku::access

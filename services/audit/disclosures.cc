@@ -8,11 +8,13 @@
 #include <utility>
 
 #include "eventstore/base/clock.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/rewrite.h"
 #include "services/access/case_access.h"
 #include "services/access/policy.h"
+#include "services/audit/corrections.h"
 #include "services/audit/history.h"
 #include "services/core/message_cast.h"
 #include "services/host/erased.h"
@@ -69,7 +71,8 @@ class Agreements {
 class Finder {
  public:
   Finder(Store& store, const CaseId& case_id, const config::v1::Agreement& agreement)
-      : store_(store), history_(store), agreements_(store), policy_(agreement) {
+      : store_(store), history_(store), agreements_(store), policy_(agreement),
+        corrections_(policy_, store.own_origin()) {
     found_.case_id = case_id;
     found_.held_by = std::string(AgencyOfName(store.own_origin()));
     for (const auto& held : store.logs()) found_.logs.push_back(held.head.origin);
@@ -85,10 +88,22 @@ class Finder {
           return OfStream(event);
         }));
     POLKU_RETURN_IF_ERROR(FindErasures());
+    const bool headers_went =
+        std::any_of(found_.erasures.begin(), found_.erasures.end(), [](const Erasure& erasure) {
+          return erasure.tier == event::v1::ERASURE_TIER_ENTRIES;
+        });
+    for (PartySpan& span : found_.parties) {
+      span.earlier_erased = headers_went && span.reason == access::v1::PARTY_REASON_UNSPECIFIED;
+    }
     if (!has_case && !has_stream && found_.erasures.empty()) return NothingHeld(found_.case_id);
     POLKU_RETURN_IF_ERROR(Visit(access::AccessStreamOf(CaseId()), [this](const Event& event) {
                             return OfStream(event);
                           }).status());
+    for (const OpenCorrection& open : corrections_.Open()) {
+      for (Act& act : found_.corrections) {
+        if (act.origin == open.origin && act.position == open.position) act.open = true;
+      }
+    }
     // A later disclosure stands where it was made, the entry that it opened may be older.
     const auto by_time = [](const Received& a, const Received& b) {
       return std::tie(a.disclosed_at, a.origin, a.position, a.receiver) <
@@ -134,38 +149,37 @@ class Finder {
       if (disclosure.receiver() == agency || disclosure.receiver() == header.author_agency()) continue;
       AddShared(event, entry, event.position, disclosure.receiver(),
                 SectionsOf(disclosure.sections()), Position(disclosure.agreement_position()),
-                !header.corrects().empty());
+                !header.corrects().empty() || SpeaksOfCorrection(entry.type));
     }
     if (header.has_later()) {
       for (const auto& opened : header.later().entries()) {
-        const auto found = entries_.find({event.log, Position(opened.position())});
-        const Entry unknown{"", header.author_agency(), entry.day};
-        AddShared(event, found == entries_.end() ? unknown : found->second,
-                  Position(opened.position()), header.later().receiver(),
-                  SectionsOf(opened.sections()), Position(header.later().agreement_position()),
-                  /*corrects=*/false);
+        const Position position(opened.position());
+        const Position agreement(header.later().agreement_position());
+        const SectionSet sections = SectionsOf(opened.sections());
+        const auto found = entries_.find({event.log, position});
+        if (found != entries_.end()) {
+          AddShared(event, found->second, position, header.later().receiver(), sections, agreement,
+                    SpeaksOfCorrection(found->second.type));
+        } else {
+          // Author and type choose the line, and they stand in the entry alone.
+          Holds(header.later().receiver(), event.recorded_at());
+          Add(event, Entry{"", "", entry.day}, position, header.later().receiver(), sections,
+              Way::kNotHeld, "");
+          found_.received.back().agreement = agreement;
+        }
         found_.received.back().later = true;
       }
     }
-    if (event.body == nullptr) return absl::OkStatus();
     Parties(event);
-    Corrections(event);
+    if (event.body != nullptr) Corrections(event);
     return absl::OkStatus();
   }
 
   void Parties(const Event& event) {
-    const access::Parties before = access_.parties();
-    access_.Evolve({.id = event.id,
-                    .case_id = event.case_id,
-                    .origin = event.origin,
-                    .position = event.position,
-                    .order = event.order(),
-                    .recorded_at = event.recorded_at(),
-                    .author_agency = event.header.author_agency(),
-                    .author_official = event.header.author_official(),
-                    .body = *event.body},
-                   policy_);
-    for (const std::string& agency : access_.parties()) {
+    const access::Parties before = corrections_.access().parties();
+    corrections_.Add(event);
+    const access::Parties& now = corrections_.access().parties();
+    for (const std::string& agency : now) {
       if (before.contains(agency)) continue;
       const auto* added = As<access::v1::PartyAdded>(*event.body);
       found_.parties.push_back({.agency = agency,
@@ -175,7 +189,7 @@ class Finder {
                                 .until = std::nullopt});
     }
     for (PartySpan& span : found_.parties) {
-      if (!span.until && !access_.parties().contains(span.agency)) span.until = event.recorded_at();
+      if (!span.until && !now.contains(span.agency)) span.until = event.recorded_at();
     }
   }
 
@@ -194,7 +208,16 @@ class Finder {
     if (event.body == nullptr) return absl::OkStatus();
     const auto* read = As<access::v1::AccessRecorded>(*event.body);
     if (read == nullptr) {
-      found_.erasure_acts.push_back(ActOf(event));
+      Act act = ActOf(event);
+      if (const auto* requested = As<access::v1::ErasureRequested>(*event.body)) {
+        act.tier = requested->tier();
+        act.legal_basis = requested->legal_basis();
+      } else if (const auto* confirmed = As<access::v1::ErasureConfirmed>(*event.body)) {
+        act.request = EventId::FromBytes(confirmed->request_event_id()).value_or(EventId());
+      } else if (const auto* cancelled = As<access::v1::ErasureCancelled>(*event.body)) {
+        act.request = EventId::FromBytes(cancelled->request_event_id()).value_or(EventId());
+      }
+      found_.erasure_acts.push_back(std::move(act));
       return absl::OkStatus();
     }
     const std::string agency(AgencyOfName(event.origin));
@@ -221,7 +244,7 @@ class Finder {
 
   // By its fence: the headers of what was erased may be gone, too.
   absl::Status FindErasures() {
-    const Hash fence = access::FenceOf(found_.case_id);
+    const Hash fence = FenceOf(found_.case_id);
     log::EntryFetcher fetcher(store_.engine());
     std::map<std::pair<std::string, Position>, size_t> places;
     for (const auto& held : store_.logs()) {
@@ -270,6 +293,12 @@ class Finder {
     return absl::OkStatus();
   }
 
+  // Whoever got an entry also gets a request to correct it and the answer, whatever the lines say.
+  static bool SpeaksOfCorrection(const std::string& type) {
+    return type == access::v1::CorrectionRequested::descriptor()->full_name() ||
+           type == access::v1::CorrectionDecided::descriptor()->full_name();
+  }
+
   void AddShared(const Event& event, const Entry& entry, Position position,
                  const std::string& receiver, SectionSet sections, Position agreement, bool corrects) {
     Way way = corrects ? Way::kCorrection : Way::kUnknown;
@@ -290,8 +319,12 @@ class Finder {
     std::string basis;
     for (const std::string& one : bases) basis += Str(basis.empty() ? "" : "; ", one);
     if (!basis.empty()) way = Way::kShared;
+    if (way == Way::kUnknown && entry.type == access::v1::Disclosed::descriptor()->full_name()) {
+      way = Way::kNotice;
+    }
     Holds(receiver, event.recorded_at());
     Add(event, entry, position, receiver, sections, way, std::move(basis));
+    found_.received.back().agreement = agreement;
   }
 
   void Add(const Event& event, const Entry& entry, Position position, const std::string& receiver,
@@ -305,6 +338,7 @@ class Finder {
                                .disclosed_at = event.recorded_at(),
                                .later = false,
                                .way = way,
+                               .agreement = {},
                                .legal_basis = std::move(basis)});
   }
 
@@ -318,6 +352,8 @@ class Finder {
             .agency = event.header.author_agency(),
             .official = event.header.author_official(),
             .at = event.recorded_at(),
+            .legal_basis = {},
+            .id = event.id,
             .origin = std::string(event.origin),
             .position = event.position};
   }
@@ -326,7 +362,7 @@ class Finder {
   History history_;
   Agreements agreements_;
   const access::Policy policy_;
-  access::CaseAccess access_;
+  CorrectionsFold corrections_;
   Disclosures found_;
   std::map<std::pair<LogNumber, Position>, Entry> entries_;
   std::map<std::string, absl::Time> held_since_;  // agency → first entry of the case that reached it

@@ -22,8 +22,10 @@ struct Received {
   enum class Way {
     kShared,      // a line of the agreement, whose basis stands in legal_basis
     kParties,     // who takes part is told to all who take part
-    kCorrection,  // it corrects what that agency had received
+    kNotice,      // it tells a later party which earlier entries were opened to it
+    kCorrection,  // it corrects, or speaks of correcting, what that agency had received
     kHost,        // the agency whose log it is: it recorded it for the author
+    kNotHeld,     // an earlier entry that is not held here was opened: by the agreement that `agreement` names
     kUnknown,     // the agreement in that log names no such line
   };
   std::string receiver;
@@ -35,6 +37,7 @@ struct Received {
   absl::Time disclosed_at;  // by the origin's clock
   bool later = false;       // opened to a party that came after it was recorded
   Way way = Way::kUnknown;
+  Position agreement;       // in the origin's log: of the AgreementChanged that allowed it; not with kHost
   std::string legal_basis;  // several: with "; " between
 };
 
@@ -43,6 +46,8 @@ struct PartySpan {
   absl::Time since;
   access::v1::PartyReason reason = access::v1::PARTY_REASON_UNSPECIFIED;  // of the first party: none
   std::optional<absl::Time> until;
+  // Of the first party: entries of the case have been erased, so an earlier one may have been another's.
+  bool earlier_erased = false;
 };
 
 struct Read {
@@ -69,6 +74,11 @@ struct Act {
   absl::Time at;
   access::v1::CorrectionResult result = access::v1::CORRECTION_RESULT_UNSPECIFIED;
   bool corrects = false;  // an event of the domain that corrects another
+  bool open = false;      // approved, and no correcting event is on record yet
+  event::v1::ErasureTier tier = event::v1::ERASURE_TIER_UNSPECIFIED;  // of an ErasureRequested
+  std::string legal_basis;                                            // likewise
+  EventId id;
+  EventId request = {};  // that an ErasureConfirmed or ErasureCancelled answers
   std::string origin;
   Position position;
 };

@@ -5,6 +5,8 @@
 #include <tuple>
 
 #include "eventstore/base/clock.h"
+#include "eventstore/base/status.h"
+#include "eventstore/log/reader.h"
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/dated_rules.h"
@@ -79,6 +81,29 @@ std::vector<RetentionDue> RetentionFold::Due(absl::CivilDay on) const {
     return std::tie(a.kept_until, a.case_id) < std::tie(b.kept_until, b.case_id);
   });
   return due;
+}
+
+size_t RetentionFold::NotClosed() const {
+  return static_cast<size_t>(std::count_if(cases_.begin(), cases_.end(), [](const auto& one) {
+    return !one.second.closed_on.has_value();
+  }));
+}
+
+absl::StatusOr<bool> IsClosed(log::Engine& engine, const CaseId& case_id) {
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine, case_id));
+  log::EntryFetcher fetcher(engine);
+  Order newest;
+  bool closed = false;
+  for (const auto& ref : refs) {
+    if (ref.order < newest) continue;
+    const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/false);
+    if (absl::IsNotFound(entry.status())) continue;
+    if (!entry.ok()) return entry.status();
+    if (entry->header->type().starts_with(kAboutTheRecord)) continue;
+    newest = ref.order;
+    closed = entry->header->type() == referral::v1::CaseClosed::descriptor()->full_name();
+  }
+  return closed;
 }
 
 }  // namespace polku::audit

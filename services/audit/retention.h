@@ -7,8 +7,10 @@
 #include <optional>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/civil_time.h"
 #include "eventstore/base/ids.h"
+#include "eventstore/log/engine.h"
 #include "polku/config/v1/profile.pb.h"
 #include "services/audit/history.h"
 
@@ -32,6 +34,8 @@ class RetentionFold {
   // Cases that are closed and, by every rule that applies, were kept until a day before `on`; ascending by that
   // day and case. A case for which the profile has no rule of social care records is never among them.
   std::vector<RetentionDue> Due(absl::CivilDay on) const;
+  // Cases that are not closed, or whose closing is not told to this agency: no rule counts for them yet.
+  size_t NotClosed() const;
 
  private:
   struct Case {
@@ -42,6 +46,10 @@ class RetentionFold {
   const config::v1::Profile& profile_;
   std::map<CaseId, Case> cases_;
 };
+
+// Whether the newest event of the case that is held here is its closing, in whatever log; by headers alone, no
+// section is opened. Whoever is not told of closings holds none. Errors as reading the logs.
+absl::StatusOr<bool> IsClosed(log::Engine& engine, const CaseId& case_id);
 
 }  // namespace polku::audit
 

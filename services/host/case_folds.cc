@@ -28,7 +28,7 @@ CaseFolds::CaseFolds(const service::Service& service, const access::Policy& poli
       own_(own), capacity_(capacity) {}
 
 void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact) const {
-  fold.access.Evolve(fact, policy_);
+  fold.access.Evolve(fact, policy_, own_.text());
   const auto& type = *fact.body.GetDescriptor();
   // A type this program does not know belongs to no service it runs; the history keeps it.
   if (IsAccessEvent(type) || &type == google::protobuf::Empty::descriptor()) return;

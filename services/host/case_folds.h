@@ -43,7 +43,7 @@ struct CaseFold {
   std::unique_ptr<service::CaseState> state;
   access::CaseAccess access;
   // PartyAdded for which there was nothing to open: what is recorded after them goes to the party by itself.
-  std::set<EventId> nothing_to_open;
+  std::set<access::CaseAccess::PartyEvent> nothing_to_open;
   bool in_own_log = false;  // an entry of the case is
   MergeKey last;  // of the newest fact folded; zero when none
   struct Newest {

@@ -130,7 +130,7 @@ absl::StatusOr<std::optional<Disclosing::Recorded>> Disclosing::Find(const CaseI
                            fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/false));
     const event::v1::Header& header = *entry.header;
     if (!found && header.event_id() == event.view()) {
-      found = Recorded{header.author_agency(), {}};
+      found = Recorded{header.author_agency(), header.type(), {}};
       found_log = ref.log;
       found_position = ref.position;
       for (const auto& disclosure : header.disclosures()) {
@@ -145,64 +145,80 @@ absl::StatusOr<std::optional<Disclosing::Recorded>> Disclosing::Find(const CaseI
   return found;
 }
 
-std::optional<SectionSet> Disclosing::Opens(std::string_view author, std::string_view type,
-                                            std::string_view receiver, absl::CivilDay day) const {
-  const auto grants =
-      policy_.Grants(author, own_agency_, type, access::Parties{std::string(receiver)}, day);
-  const auto grant = std::find_if(grants.begin(), grants.end(),
-                                  [&](const auto& one) { return one.receiver == receiver; });
-  if (grant == grants.end()) return std::nullopt;
-  return grant->sections;
-}
-
-absl::StatusOr<std::vector<log::NewEntry::Later>> Disclosing::ToOpen(const CaseId& case_id,
-                                                                     std::string_view receiver,
-                                                                     absl::CivilDay day) const {
+absl::StatusOr<std::map<std::string, Disclosing::Pieces, std::less<>>> Disclosing::ToOpen(
+    const CaseId& case_id, const NewParties& parties, absl::CivilDay day) const {
   struct Item {
     Position position;
     SectionSet opens;
     std::optional<SectionSet> given;
   };
-  std::vector<Item> items;  // ascending; what the agreement opens
+  std::map<std::string_view, std::vector<Item>> items;  // ascending; what the agreement opens
+  Order last;
+  access::Parties names;
+  for (const auto& [agency, before] : parties) {
+    names.insert(agency);
+    last = std::max(last, before);
+  }
   POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine_, case_id));
+  const bool some = std::any_of(refs.begin(), refs.end(), [&](const auto& ref) {
+    return ref.log == kOwnLog && ref.order < last;
+  });
+  if (!some) return std::map<std::string, Pieces, std::less<>>();
   log::EntryFetcher fetcher(engine_);
   for (const auto& ref : refs) {
     if (ref.log != kOwnLog) continue;
     POLKU_ASSIGN_OR_RETURN(const log::EntryView entry,
                            fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/false));
     const event::v1::Header& header = *entry.header;
-    if (header.has_later() && header.later().receiver() == receiver) {
-      for (Item& item : items) {
-        if (const auto* opened = FindOpened(header.later(), item.position)) {
-          item.given = item.given.value_or(SectionSet()) | KindsOf(opened->sections());
+    if (const auto opened = items.find(header.later().receiver()); opened != items.end()) {
+      for (Item& item : opened->second) {
+        if (const auto* one = FindOpened(header.later(), item.position)) {
+          item.given = item.given.value_or(SectionSet()) | KindsOf(one->sections());
         }
       }
     }
-    const absl::CivilDay recorded = FinnishDay(absl::FromUnixMicros(header.recorded_at_us()));
-    const auto then = Opens(header.author_agency(), header.type(), receiver, recorded);
-    const auto now = then ? Opens(header.author_agency(), header.type(), receiver, day) : then;
-    if (!now) continue;
+    if (last <= ref.order) continue;
+    const auto grants = [&](absl::CivilDay on) {
+      return policy_.Grants(header.author_agency(), own_agency_, header.type(), names, on);
+    };
+    const auto then = grants(FinnishDay(absl::FromUnixMicros(header.recorded_at_us())));
+    if (then.empty()) continue;
+    const auto now = grants(day);
     SectionSet present;
     for (const auto& commitment : header.commitments()) {
       present.add(static_cast<SectionKind>(commitment.kind()));
     }
-    Item item{ref.position, *then & *now & present, std::nullopt};
-    for (const auto& disclosure : header.disclosures()) {
-      if (disclosure.receiver() == receiver) item.given = KindsOf(disclosure.sections());
+    auto still = now.begin();
+    for (const auto& grant : then) {
+      while (still != now.end() && still->receiver < grant.receiver) ++still;
+      if (still == now.end()) break;
+      const auto party = parties.find(grant.receiver);
+      if (still->receiver != grant.receiver || party == parties.end() ||
+          party->second <= ref.order) {
+        continue;
+      }
+      Item item{ref.position, grant.sections & still->sections & present, std::nullopt};
+      for (const auto& disclosure : header.disclosures()) {
+        if (disclosure.receiver() == grant.receiver) item.given = KindsOf(disclosure.sections());
+      }
+      items[party->first].push_back(item);
     }
-    items.push_back(item);
   }
 
-  std::vector<log::NewEntry::Later> pieces;
-  for (const Item& item : items) {
-    const SectionSet sections = item.opens - item.given.value_or(SectionSet());
-    if (item.given && sections.empty()) continue;
-    if (pieces.empty() || pieces.back().entries.size() == kMaxOpenedAtOnce) {
-      pieces.push_back({std::string(receiver), agreement_, {}});
+  std::map<std::string, Pieces, std::less<>> opens;
+  for (const auto& [receiver, all] : items) {
+    Pieces pieces;
+    for (const Item& item : all) {
+      const SectionSet sections = item.opens - item.given.value_or(SectionSet());
+      if (item.given && sections.empty()) continue;
+      if (pieces.empty() || pieces.back().entries.size() == kMaxOpenedAtOnce) {
+        pieces.push_back({std::string(receiver), agreement_, {}});
+      }
+      pieces.back().entries.push_back({item.position, sections});
     }
-    pieces.back().entries.push_back({item.position, sections});
+    if (!pieces.empty()) opens.emplace(receiver, std::move(pieces));
   }
-  return pieces;
+  return opens;
 }
 
 }  // namespace polku::host

@@ -47,7 +47,7 @@ class Disclosing {
                                                         absl::CivilDay day) const;
 
   struct Recorded {
-    std::string author;
+    std::string author, type;
     Receivers receivers;  // by the header and by later disclosures
   };
   // An entry of the case in a log of that service, whatever the epoch, or (empty) in any log, as far as it
@@ -55,17 +55,18 @@ class Disclosing {
   absl::StatusOr<std::optional<Recorded>> Find(const CaseId& case_id, std::string_view origin,
                                                const EventId& event) const;
 
-  // What the own log holds of the case that the agreement opens to `receiver`, on the day it was recorded and
-  // on `day` alike, and that was not disclosed to it before; in pieces that each fit one entry.
-  // Empty: nothing. Errors as the reading of entries.
-  absl::StatusOr<std::vector<log::NewEntry::Later>> ToOpen(const CaseId& case_id,
-                                                           std::string_view receiver,
-                                                           absl::CivilDay day) const;
+  // Parties, each with the order from which on the own log discloses to it by itself.
+  using NewParties = std::map<std::string, Order, std::less<>>;
+  // What the own log holds of the case, of before that order, that the agreement opens to each of `parties`, on the
+  // day it was recorded and on `day` alike, and that was not disclosed to it before; in pieces that each fit one
+  // entry. Nobody to whom nothing opens. One pass for all of them. Errors as the reading of entries.
+  using Pieces = std::vector<log::NewEntry::Later>;
+  absl::StatusOr<std::map<std::string, Pieces, std::less<>>> ToOpen(const CaseId& case_id,
+                                                                    const NewParties& parties,
+                                                                    absl::CivilDay day) const;
 
  private:
   std::vector<log::DisclosureTarget> AsTargets(const Receivers& receivers, SectionSet present) const;
-  std::optional<SectionSet> Opens(std::string_view author, std::string_view type,
-                                  std::string_view receiver, absl::CivilDay day) const;
 
   const access::Policy& policy_;
   log::Engine& engine_;

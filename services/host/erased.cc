@@ -116,7 +116,8 @@ absl::StatusOr<std::vector<ErasedEntry>> ErasedEntries(
 
 absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
                                         const CaseId& case_id, event::v1::ErasureTier tier,
-                                        const access::Policy& policy, absl::CivilDay today) {
+                                        const access::Policy& policy, absl::CivilDay today,
+                                        std::optional<Order> before) {
   ErasurePlan plan;
   POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(engine));
   std::set<LogNumber> earlier;
@@ -145,6 +146,7 @@ absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& o
   log::EntryFetcher fetcher(engine);
   for (const auto& ref : refs) {
     if (ref.log != kOwnLog && !earlier.contains(ref.log)) continue;
+    if (before && ref.order >= *before) continue;
     const auto fetched = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
     if (absl::IsNotFound(fetched.status())) continue;
     if (!fetched.ok()) return fetched.status();
@@ -168,6 +170,20 @@ absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& o
     plan.parts[ref.log].push_back(part);
   }
   return plan;
+}
+
+absl::StatusOr<bool> SomethingToErase(log::Engine& engine, const CaseId& case_id,
+                                      event::v1::ErasureTier tier) {
+  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine, case_id));
+  log::EntryFetcher fetcher(engine);
+  for (const auto& ref : refs) {
+    if (ref.log != kOwnLog) continue;
+    const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
+    if (absl::IsNotFound(entry.status())) continue;
+    if (!entry.ok()) return entry.status();
+    if (tier == event::v1::ERASURE_TIER_ENTRIES || !entry->blobs.empty()) return true;
+  }
+  return false;
 }
 
 log::KeyValue AppliedRecord(LogNumber log, Position position, const Applied& applied) {

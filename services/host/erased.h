@@ -57,10 +57,14 @@ struct ErasurePlan {
   std::map<std::string, Receiver> receivers;
 };
 // Of a case's part in the own log (and earlier epochs), with what `policy` says that receivers still keep on
-// `today`. Errors as reading the log.
+// `today`. `before`: what was recorded from that order on is left. Errors as reading the log.
 absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
                                         const CaseId& case_id, event::v1::ErasureTier tier,
-                                        const access::Policy& policy, absl::CivilDay today);
+                                        const access::Policy& policy, absl::CivilDay today,
+                                        std::optional<Order> before = std::nullopt);
+// Whether an erasure of that tier would take something of the own log. Errors as PlanErasure.
+absl::StatusOr<bool> SomethingToErase(log::Engine& engine, const CaseId& case_id,
+                                      event::v1::ErasureTier tier);
 
 // How far it is carried out here. A record beside the logs (records.h):
 //   'a' log[4] position[8] → state[1] ‖ retained until[4] ‖ varint n ‖ n × (length[4] receiver)

@@ -92,6 +92,13 @@ class ErasingImpl : public Erasing {
         }
         continue;
       }
+      // Who takes part may be known from nothing else: the node carries that over first, unless the fence has
+      // hidden it already.
+      if (!applied && !IsOwn(entry.origin) && !hidden_.contains({entry.fence, entry.origin})) {
+        todo_.push_back(std::move(entry));
+        settled_ = false;
+        continue;
+      }
       POLKU_RETURN_IF_ERROR(CarryOut(entry));
     }
     POLKU_RETURN_IF_ERROR(options_.fence.Write());
@@ -99,13 +106,16 @@ class ErasingImpl : public Erasing {
     return CleanKeys();
   }
 
-  void Attach(Node& node) override { node_ = &node; }
+  void Attach(Node& node) override {
+    node_ = &node;
+    CarryOutWaiting();
+  }
 
   // ---- ErasureHooks ----
 
   bool IsErased(const CaseId& case_id, std::string_view origin) const override {
     return !hidden_.empty() &&
-           hidden_.contains(FencedPart(access::FenceOf(case_id), std::string(origin)));
+           hidden_.contains(FencedPart(FenceOf(case_id), std::string(origin)));
   }
 
   absl::Status Touched(const CaseId&, const access::CaseAccess& access) override {
@@ -249,7 +259,7 @@ class ErasingImpl : public Erasing {
       const char* rest = item->key.data() + 1 + CaseId::kBytes;
       const auto case_id = CaseId::FromBytes(item->key.substr(1, CaseId::kBytes));
       const LogNumber number(ReadBigEndian32(rest));
-      if (!ahead.contains({access::FenceOf(*case_id), origins[number.value()]})) continue;
+      if (!ahead.contains({FenceOf(*case_id), origins[number.value()]})) continue;
       parts[number].push_back({Position(ReadBigEndian64(rest + 4)), AllSections(), false});
     }
     std::vector<log::PurgeRange> ranges;
@@ -266,11 +276,11 @@ class ErasingImpl : public Erasing {
     if (hidden_.empty()) return absl::OkStatus();
     std::map<CaseId, std::vector<vault::KeyName>> back;
     CaseId last;
-    Hash fence = access::FenceOf(last);
+    Hash fence = FenceOf(last);
     POLKU_RETURN_IF_ERROR(options_.keystore.ForEachName([&](const vault::KeyName& name) {
       if (name.case_id != last) {
         last = name.case_id;
-        fence = access::FenceOf(last);
+        fence = FenceOf(last);
       }
       if (hidden_.contains({fence, name.origin.empty() ? own_.text() : name.origin})) {
         back[name.case_id].push_back(name);
@@ -312,7 +322,7 @@ class ErasingImpl : public Erasing {
     std::set<vault::KeyName> needed;
     POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(options_.engine, case_id));
     log::EntryFetcher fetcher(options_.engine);
-    const Hash fence = access::FenceOf(case_id);
+    const Hash fence = FenceOf(case_id);
     for (const auto& ref : refs) {
       const std::string& origin = origins[ref.log.value()];
       if (going.empty() && hidden_.contains({fence, origin})) continue;
@@ -473,6 +483,11 @@ class ErasingImpl : public Erasing {
                            FindApplied(options_.engine, entry.log, entry.position));
     POLKU_ASSIGN_OR_RETURN(const Plan plan, PlanFor(entry));
     const bool begun = applied.has_value();
+    if (!begun && !own && node_ != nullptr) {
+      for (const CaseId& case_id : plan.cases) {
+        POLKU_RETURN_IF_ERROR(node_->CarryOverParties(case_id));
+      }
+    }
     Applied next = applied.value_or(Applied());
     if (!begun && own) next.receivers.assign(plan.receivers.begin(), plan.receivers.end());
     next.state = Applied::State::kBegun;
@@ -585,9 +600,11 @@ class ErasingImpl : public Erasing {
     if (!todo_.empty()) return absl::UnavailableError(fault_);
     POLKU_ASSIGN_OR_RETURN(
         const ErasurePlan plan,
-        PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier, policy_, Today()));
+        PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier, policy_, Today(),
+                    erasure.confirmed_at));
     const auto parts = plan.parts.find(kOwnLog);
     if (parts == plan.parts.end()) {
+      // Done for good: what is recorded of the case from here on was not meant.
       LogLine(LogLevel::kInfo, "an erasure was confirmed of a case of which this log holds nothing");
       known_.insert(id);
       return absl::OkStatus();
@@ -606,7 +623,7 @@ class ErasingImpl : public Erasing {
                            node_->AppendControl(entries, /*from_reserve=*/true));
     // It is on record: from here on the next start would carry it out as well.
     known_.insert(id);
-    Hide(access::FenceOf(erasure.case_id), own_.text());
+    Hide(FenceOf(erasure.case_id), own_.text());
     log::EntryFetcher fetcher(options_.engine);
     for (const auto& receipt : receipts) {
       POLKU_ASSIGN_OR_RETURN(const auto view,
@@ -628,7 +645,7 @@ class ErasingImpl : public Erasing {
     head.set_legal_basis(erasure.legal_basis);
     head.set_requested_by(erasure.requested_by);
     head.set_confirmed_by(erasure.confirmed_by);
-    head.set_fence(std::string(access::FenceOf(erasure.case_id).view()));
+    head.set_fence(std::string(FenceOf(erasure.case_id).view()));
     std::vector<event::v1::Erased> messages;
     size_t bytes = 0;
     for (const auto& part : parts) {

@@ -43,7 +43,7 @@ class Erasing : public ErasureHooks {
     Fence& fence;
     WallClock clock;
   };
-  // Before anything is served or folded: finishes what an earlier run began, carries out what the logs hold and
+  // Before anything is served or folded: finishes what an earlier run began, carries out what the own log holds and
   // nobody began (an old copy of the data directory), erases again what the fence names and an old copy
   // of the keystore brought back, and learns the fence again where the file is missing. DataLoss: the own
   // log lacks an Erased that the fence names, so it is an old copy. Other errors: of the stores or the
@@ -51,7 +51,9 @@ class Erasing : public ErasureHooks {
   static absl::StatusOr<std::unique_ptr<Erasing>> Open(Options options);
   ~Erasing() override;
 
-  // Before the first Work(); `node` was opened with this as its hooks and goes before it.
+  // Before the first Work() and before anything is served; `node` was opened with this as its hooks and goes before
+  // it. Carries out what followed logs say is gone and nobody began: the node first makes its own log name the
+  // parties that nothing else will name.
   virtual void Attach(Node& node) = 0;
   // Carries out what is waiting, answers what is purged, erases what was kept until yesterday. What
   // fails is taken up by a later call; health() says so.

@@ -13,7 +13,7 @@
 namespace polku::host {
 
 // Called on the node's thread, from within its calls. An implementation may call Node::AppendControl,
-// Node::Access and Node::Forget from Touched and OnControl, and nothing else of the node.
+// Node::Access, CarryOverParties and Forget from Touched and OnControl, and nothing else of the node.
 class ErasureHooks {
  public:
   virtual ~ErasureHooks() = default;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "adapters/zeromq/transport.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/entry.h"
@@ -28,7 +30,8 @@
 #include "polku/event/v1/event.pb.h"
 #include "services/core/finnish_ids.h"
 #include "services/host/cosigned.h"
-#include "services/host/cosigned.h"
+#include "services/host/epochs.h"
+#include "services/host/fence.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/opener.h"
@@ -105,6 +108,16 @@ absl::Status CopyCosigned(std::string_view from, std::string_view to) {
   return ReplaceFile(Str(to, "/", kCosignedFile), *text, 0644);
 }
 
+// What was erased in the old epochs stays erased: the copies of it that the old directories hold are not taken along,
+// nor any that is put back later.
+absl::Status CopyFence(std::string_view from, std::string_view to) {
+  POLKU_RETURN_IF_ERROR(Fence::Open(from).status());
+  const auto text = ReadFile(Str(from, "/", kFenceFile), kMaxFenceBytes);
+  if (absl::IsNotFound(text.status())) return absl::OkStatus();
+  if (!text.ok()) return text.status();
+  return ReplaceFile(Str(to, "/", kFenceFile), *text, 0644);
+}
+
 absl::Status PutKeys(const NewEpochOptions& options) {
   const Config& next = options.next;
   const Config& old = options.old;
@@ -119,6 +132,7 @@ absl::Status PutKeys(const NewEpochOptions& options) {
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "cosigning", WitnessName(next.origin),
                                   proof::KeyUse::kCosignature, &old.keys_directory));
   POLKU_RETURN_IF_ERROR(CopyCosigned(old.keys_directory, directory));
+  POLKU_RETURN_IF_ERROR(CopyFence(old.keys_directory, directory));
   POLKU_RETURN_IF_ERROR(PutSigner(directory, "signing", next.origin.text(),
                                   proof::KeyUse::kCheckpoint, nullptr));
   if (MasterKeyIsCredential()) return absl::OkStatus();
@@ -216,12 +230,13 @@ absl::Status CheckFit(const NewEpochOptions& options) {
 class Builder {
  public:
   Builder(const NewEpochOptions& options, log::Engine* from, log::Engine& to,
-          vault::KeyStore& keystore)
+          vault::KeyStore& keystore, std::set<Hash> fenced)
       : options_(options),
         from_(from),
         to_(to),
         opener_(keystore, options.old.origin.text()),
-        keystore_(keystore) {}
+        keystore_(keystore),
+        fenced_(std::move(fenced)) {}
 
   absl::Status CopyAll(const proof::LogKeys& old_keys);
   NewEpochMade& made() { return made_; }
@@ -232,6 +247,11 @@ class Builder {
   absl::Status CopyLog(const log::HeldLog& held, const proof::LogKeys& old_keys);
   absl::Status CopyCosignatures(LogNumber from, LogNumber to);
   absl::Status CopyForks();
+  // The old own log's part of the entry's case was erased; an old copy of the directories may hold it again.
+  bool IsFenced(const event::v1::Header& header) const {
+    const auto case_id = CaseId::FromBytes(header.case_id());
+    return case_id && fenced_.contains(FenceOf(*case_id));
+  }
   bool IsPeer(std::string_view origin) const {
     return std::any_of(options_.next.peers.begin(), options_.next.peers.end(),
                        [&](const PeerConfig& peer) { return peer.origin.text() == origin; });
@@ -246,6 +266,7 @@ class Builder {
   log::Engine& to_;
   Opener opener_;
   vault::KeyStore& keystore_;
+  const std::set<Hash> fenced_;  // cases that this service erased, in whichever epoch
   NewEpochMade made_;
   std::string held_note_;
   uint64_t total_ = 0;
@@ -259,6 +280,7 @@ absl::StatusOr<std::string> Builder::WrapBlobs(const log::GroupView& view, Posit
     const auto blobs = view.BlobsAt(item.offset);
     if (blobs.empty()) continue;
     POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
+    if (IsFenced(header)) continue;
     for (const auto& blob : blobs) {
       const auto place = [&] {
         return Str("section ", SectionKindName(blob.kind), " of entry ",
@@ -480,6 +502,12 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
     }));
   }
 
+  POLKU_ASSIGN_OR_RETURN(const auto fence, Fence::Open(next.keys_directory));
+  std::set<Hash> fenced;
+  for (const auto& [place, line] : fence->lines()) {
+    if (EpochsOf(place.first) == EpochsOf(old.origin.text())) fenced.insert(line.fence);
+  }
+
   const std::string building = next.data_directory + ".building";
   POLKU_RETURN_IF_ERROR(Clear(building));
   NewEpochMade made;
@@ -487,7 +515,7 @@ absl::StatusOr<NewEpochMade> OpenNewEpoch(const NewEpochOptions& options) {
   Position first_size;
   {
     POLKU_ASSIGN_OR_RETURN(const auto to, rocks::OpenEngine({.directory = building}));
-    Builder builder(options, from.get(), *to, *keystore);
+    Builder builder(options, from.get(), *to, *keystore, std::move(fenced));
     POLKU_RETURN_IF_ERROR(builder.CopyAll(old_keys));
     made = builder.made();
     made.known = std::max({made.held, marked.size, Position(options.known_size)});

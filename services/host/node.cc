@@ -1,6 +1,7 @@
 #include "services/host/node.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,6 +26,7 @@
 #include "services/host/case_folds.h"
 #include "services/host/disclosing.h"
 #include "services/host/epochs.h"
+#include "services/host/erased.h"
 #include "services/host/logging.h"
 #include "services/host/witnessing.h"
 
@@ -130,6 +132,8 @@ struct PendingOffer {
     size_t entry = 0;                    // otherwise its place among `entries`
   };
   std::vector<Told> told;
+  std::vector<CaseId> closes;  // cases whose erasure it confirms
+  bool from_reserve = false;
 };
 
 // What the entry will take in a commit, about.
@@ -348,6 +352,42 @@ class NodeImpl : public Node {
     return &fold->access;
   }
 
+  absl::Status CarryOverParties(const CaseId& case_id) override {
+    if (stopped_) {
+      return absl::FailedPreconditionError(
+          "this service has found its log to be an old copy and appends nothing");
+    }
+    StopClock();
+    if (IsErased(case_id)) return absl::OkStatus();
+    auto folded = Fold(case_id);
+    if (!folded.ok()) {
+      if (!IsOfOneCase(folded.status())) return folded.status();
+      Fault(folded.status());  // the erasure must not wait for a case that cannot be read
+      return absl::OkStatus();
+    }
+    CaseFold& fold = **folded;
+    if (!fold.in_own_log || fold.access.is_access_stream()) return absl::OkStatus();
+    std::vector<PendingOffer> offers(1);
+    offers[0].from_reserve = true;
+    for (const auto& party : fold.access.ToCarryOver(own_origin_, Today())) {
+      PlainEntry plain = OwnEntry(CarriedPartyId(case_id, party), case_id, party);
+      AddContext(plain, fold, party, {});
+      EvolveProvisionally(fold, plain.entry, party);
+      offers[0].entries.push_back(std::move(plain));
+    }
+    if (offers[0].entries.empty()) return absl::OkStatus();
+    const absl::Status appended = Commit(offers)[0].status;
+    if (appended.ok()) {
+      touched_.insert(case_id);
+      append_fault_.clear();
+    } else {
+      ForgetPendingCases();
+      if (!IsOfOneCase(appended)) AppendFailed(appended);
+    }
+    EndProvisional();
+    return appended;
+  }
+
   void Forget(const CaseId& case_id) override { folds_.Forget(case_id); }
 
   void Work() override {
@@ -549,6 +589,7 @@ class NodeImpl : public Node {
 
   // The cases touched by entries behind the 'w' marks, and the timers: what a killed run left.
   absl::Status FindUnfinishedWork() {
+    std::set<CaseId> confirmed;  // access streams
     for (const auto& [number, origin] : origins_) {
       const LogNumber log_number(number);
       POLKU_ASSIGN_OR_RETURN(const auto mark,
@@ -561,8 +602,18 @@ class NodeImpl : public Node {
         POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
         if (!entry) break;
         if (!Concerns(*entry->header, origin, options_.config.origin)) continue;
-        if (auto case_id = CaseId::FromBytes(entry->header->case_id())) touched_.insert(*case_id);
+        const auto case_id = CaseId::FromBytes(entry->header->case_id());
+        if (!case_id) continue;
+        touched_.insert(*case_id);
+        if (log_number == kOwnLog &&
+            entry->header->type() == access::v1::ErasureConfirmed::descriptor()->full_name()) {
+          confirmed.insert(*case_id);
+        }
       }
+    }
+    for (const CaseId& stream : confirmed) {
+      POLKU_ASSIGN_OR_RETURN(const CaseFold* fold, Fold(stream));
+      for (const CaseId& case_id : ConfirmedErasures(fold->access)) closing_.insert(case_id);
     }
     auto cursor = options_.engine.IndexScan(log::kTimerPrefix);
     for (;;) {
@@ -576,6 +627,16 @@ class NodeImpl : public Node {
       // follow.
       if (options_.config.business_date) touched_.insert(case_id);
     }
+  }
+
+  std::set<CaseId> ConfirmedErasures(const access::CaseAccess& access) const {
+    std::set<CaseId> cases;
+    if (const auto* erasures = access.erasures(own_origin_)) {
+      for (const auto& [id, erasure] : *erasures) {
+        if (erasure.confirmed) cases.insert(erasure.case_id);
+      }
+    }
+    return cases;
   }
 
   // ---- Offers ----
@@ -762,7 +823,7 @@ class NodeImpl : public Node {
                                    const google::protobuf::Message& body, size_t index,
                                    PendingOffer& offer) {
     log::NewEntry& entry = plain.entry;
-    if (IsErased(entry.case_id)) {
+    if (IsErased(entry.case_id, offer)) {
       return Refused(exchange::v1::REFUSAL_KIND_RULE, "case_erased",
                      "what this service held of the case was erased for good; a new matter takes a new "
                      "case id", index);
@@ -785,14 +846,30 @@ class NodeImpl : public Node {
       return FailureAnswer(spoken.status(), index);
     }
     asked.corrects = entry.corrects;
+    bool something_to_erase = false;
+    const auto act = ErasingActOf(body, fold.access);
+    if (act) {
+      auto found = SomethingToErase(options_.engine, act->case_id, act->tier);
+      if (!found.ok()) {
+        Fault(found.status());
+        return FailureAnswer(found.status(), index);
+      }
+      something_to_erase = *found;
+    }
+    std::optional<access::Question::Corrected> corrected;
+    if (!IsAccessEvent(*body.GetDescriptor()) && !spoken->author.empty()) {
+      corrected = {spoken->author, spoken->type};
+    }
     const access::Question question{.offer = asked,
                                     .stream = entry.case_id,
                                     .own_origin = own_origin_,
                                     .may_operate = principal.may_operate,
                                     .may_erase = principal.may_erase,
                                     .official_bound = !principal.official.empty(),
-                                    .corrected_author = spoken->own_author,
-                                    .corrects = !entry.corrects.is_zero()};
+                                    .corrected_author = spoken->own ? spoken->author : "",
+                                    .corrects = !entry.corrects.is_zero(),
+                                    .corrected = std::move(corrected),
+                                    .something_to_erase = something_to_erase};
     if (auto refused =
             access::DecideAccess(fold.access, question, policy_, rules_, RecordingDay())) {
       return Refused(refused->not_entitled ? exchange::v1::REFUSAL_KIND_NOT_ENTITLED
@@ -812,6 +889,7 @@ class NodeImpl : public Node {
                      "with the parties that they name the events are more than one commit takes; split "
                      "the offer", index);
     }
+    if (act && act->confirms) offer.closes.push_back(act->case_id);
     std::vector<PlainEntry> effects = Accept(fold, plain, body, spoken->receivers);
     offer.told[index].entry = offer.entries.size();
     offer.entries.push_back(std::move(plain));
@@ -827,7 +905,8 @@ class NodeImpl : public Node {
     EvolveProvisionally(fold, plain.entry, body);
     std::vector<PlainEntry> effects;
     for (const auto& party :
-         access::PartiesToAdd(fold.access, body, plain.entry.id, policy_, Today())) {
+         access::PartiesToAdd(fold.access, body, plain.entry.id, plain.entry.author_agency,
+                              own_agency_, policy_, Today())) {
       PlainEntry& effect = effects.emplace_back(
           OwnEntry(PartyId(plain.entry, party.agency()), plain.entry.case_id, party));
       AddContext(effect, fold, party, {});
@@ -846,6 +925,16 @@ class NodeImpl : public Node {
     return DerivedEventId(seed);
   }
 
+  EventId CarriedPartyId(const CaseId& case_id, const access::v1::PartyAdded& party) const {
+    std::string seed = "polku/carried-party/v1";
+    seed.push_back('\0');
+    AppendLengthPrefixed32(seed, own_origin_);
+    seed += case_id.view();
+    seed += party.cause_event_id();
+    AppendLengthPrefixed32(seed, party.agency());
+    return DerivedEventId(seed);
+  }
+
   // An entry of the service itself.
   PlainEntry OwnEntry(const EventId& id, const CaseId& case_id,
                       const google::protobuf::Message& body) const {
@@ -861,13 +950,47 @@ class NodeImpl : public Node {
   }
 
   bool IsErased(const CaseId& case_id) const {
-    return options_.erasures != nullptr && options_.erasures->IsErased(case_id, own_origin_);
+    return closing_.contains(case_id) ||
+           (options_.erasures != nullptr && options_.erasures->IsErased(case_id, own_origin_));
+  }
+
+  // The same, with what is confirmed in this call and not on disk yet.
+  bool IsErased(const CaseId& case_id, const PendingOffer& offer) const {
+    const auto closes = [&](const PendingOffer& one) {
+      return std::find(one.closes.begin(), one.closes.end(), case_id) != one.closes.end();
+    };
+    return IsErased(case_id) || closes(offer) ||
+           std::any_of(pending_.begin(), pending_.end(), closes);
+  }
+
+  // The case that an erasure is asked for or confirmed of, and what it takes; none: the event is no such act, or
+  // names no request.
+  struct ErasingAct {
+    CaseId case_id;
+    event::v1::ErasureTier tier;
+    bool confirms;
+  };
+  std::optional<ErasingAct> ErasingActOf(const google::protobuf::Message& body,
+                                         const access::CaseAccess& access) const {
+    if (const auto* requested = service::As<access::v1::ErasureRequested>(body)) {
+      const auto case_id = CaseId::FromBytes(requested->case_id());
+      if (!case_id) return std::nullopt;
+      return ErasingAct{*case_id, requested->tier(), false};
+    }
+    const auto* confirmed = service::As<access::v1::ErasureConfirmed>(body);
+    const auto* requests = access.erasures(own_origin_);
+    if (confirmed == nullptr || requests == nullptr) return std::nullopt;
+    const auto id = EventId::FromBytes(confirmed->request_event_id());
+    const auto request = id ? requests->find(*id) : requests->end();
+    if (request == requests->end()) return std::nullopt;
+    return ErasingAct{request->second.case_id, request->second.tier, true};
   }
 
   // The entry that this one corrects, or that it is about.
   struct Spoken {
-    std::string own_author;  // its author, where it stands in the own log
-    Receivers receivers;     // who got it, and must get this one, too
+    bool own = false;     // it stands in the own log
+    std::string author, type;
+    Receivers receivers;  // who got it, and must get this one, too
   };
   // `replaced`: the event that the body or the domain names as the one that this takes the place of. `offer`: what
   // was accepted of it so far.
@@ -899,12 +1022,13 @@ class NodeImpl : public Node {
     if (!recorded && own) recorded = FindPending(entry.case_id, *event, offer);
     if (recorded) {
       if (named) entry.corrects = *event;
-      return Spoken{own ? recorded->author : "", std::move(recorded->receivers)};
+      return Spoken{own, recorded->author, recorded->type, std::move(recorded->receivers)};
     }
     // What a day takes the place of may have been recorded at another service.
     if (!named) return Spoken();
     POLKU_ASSIGN_OR_RETURN(recorded, disclosing_.Find(entry.case_id, "", *event));
-    return recorded ? Spoken{"", std::move(recorded->receivers)} : Spoken();
+    if (!recorded) return Spoken();
+    return Spoken{false, recorded->author, recorded->type, std::move(recorded->receivers)};
   }
 
   // Of what is accepted and not on disk yet.
@@ -913,7 +1037,7 @@ class NodeImpl : public Node {
     const auto find = [&](const PendingOffer& one) -> std::optional<Disclosing::Recorded> {
       for (const auto& [entry, sections] : one.entries) {
         if (entry.id != event || entry.case_id != case_id) continue;
-        Disclosing::Recorded recorded{entry.author_agency, {}};
+        Disclosing::Recorded recorded{entry.author_agency, entry.type, {}};
         for (const auto& target : entry.disclosures) {
           recorded.receivers[target.receiver] = target.sections;
         }
@@ -1123,6 +1247,7 @@ class NodeImpl : public Node {
       PendingOffer& offer = offers[sealed[k]];
       requests[k].expected = offer.expected;
       requests[k].from_reserve =
+          offer.from_reserve ||
           std::all_of(offer.entries.begin(), offer.entries.end(), [](const auto& plain) {
             return access::BelongsInAccessStream(plain.entry.type);
           });
@@ -1144,6 +1269,7 @@ class NodeImpl : public Node {
       all_ok = all_ok && results[i].status.ok();
       if (results[i].status.ok()) {
         for (const auto& plain : offers[i].entries) touched_.insert(plain.entry.case_id);
+        closing_.insert(offers[i].closes.begin(), offers[i].closes.end());
       }
       answers_[offers[i].answer_index] = AnswerFor(results[i], offers[i].told);
     }
@@ -1198,12 +1324,14 @@ class NodeImpl : public Node {
   }
 
   // Of the piece of a later disclosure to the party. Each log and epoch opens its own entries.
-  EventId LaterId(const CaseId& case_id, const EventId& party_event, size_t piece) const {
+  EventId LaterId(const CaseId& case_id, const access::CaseAccess::PartyEvent& party_event,
+                  size_t piece) const {
     std::string seed = "polku/later/v1";
     seed.push_back('\0');
     AppendLengthPrefixed32(seed, own_origin_);
     seed += case_id.view();
-    seed += party_event.view();
+    AppendLengthPrefixed32(seed, party_event.origin);
+    seed += party_event.id.view();
     AppendBigEndian32(seed, static_cast<uint32_t>(piece));
     return DerivedEventId(seed);
   }
@@ -1267,7 +1395,13 @@ class NodeImpl : public Node {
     auto fold = Fold(stream);
     const absl::Status done =
         fold.ok() ? options_.erasures->Touched(stream, (*fold)->access) : fold.status();
-    if (done.ok()) return;
+    if (done.ok()) {
+      // From here on the hooks know; where nothing was there to be taken the case goes on.
+      for (const CaseId& case_id : ConfirmedErasures((*fold)->access)) {
+        if (closing_.erase(case_id) > 0) touched_.insert(case_id);
+      }
+      return;
+    }
     if (absl::IsUnavailable(done) || absl::IsResourceExhausted(done)) {
       touched_.insert(stream);
       AppendFailed(done);
@@ -1333,26 +1467,41 @@ class NodeImpl : public Node {
   // Later disclosures: what the own log holds of the case and did not disclose to a party that came since.
   absl::Status OpenToNewParties(const CaseId& case_id, CaseFold& fold, Collected& collected) {
     if (!fold.in_own_log) return absl::OkStatus();
-    std::set<std::string_view> looked_at;  // what opens to an agency is opened once
+    // By agency, for what opens to one is opened once: those that are not answered, and from when on the own log
+    // knew of the party. Of what another log says it learnt at some time later.
+    struct Unanswered {
+      access::CaseAccess::PartyEvent event;
+      Order before = Order(std::numeric_limits<uint64_t>::max());
+    };
+    std::map<std::string_view, Unanswered> unanswered;
     for (const auto& [party_event, added] : fold.access.added()) {
       if (added.agency == own_agency_ || fold.nothing_to_open.contains(party_event) ||
           fold.access.Answered(own_origin_, party_event)) {
         continue;
       }
-      std::vector<log::NewEntry::Later> pieces;
-      if (looked_at.insert(added.agency).second) {
-        POLKU_ASSIGN_OR_RETURN(pieces,
-                               disclosing_.ToOpen(case_id, added.agency, RecordingDay()));
-      }
-      if (pieces.empty()) fold.nothing_to_open.insert(party_event);
+      Unanswered& one = unanswered.try_emplace(added.agency, Unanswered{party_event}).first->second;
+      if (party_event.origin == own_origin_) one.before = std::min(one.before, added.order);
+      fold.nothing_to_open.insert(party_event);
+    }
+    if (unanswered.empty()) return absl::OkStatus();
+    Disclosing::NewParties parties;
+    for (const auto& [agency, one] : unanswered) parties.emplace(agency, one.before);
+    auto opens = disclosing_.ToOpen(case_id, parties, RecordingDay());
+    if (!opens.ok()) {
+      fold.nothing_to_open.clear();
+      return opens.status();
+    }
+    for (auto& [agency, pieces] : *opens) {
+      const auto& party_event = unanswered.at(agency).event;
       access::v1::Disclosed body;
-      body.set_party_event_id(std::string(party_event.view()));
+      body.set_party_event_id(std::string(party_event.id.view()));
+      body.set_party_origin(party_event.origin);
       for (size_t i = 0; i < pieces.size(); ++i) {
         PlainEntry plain = OwnEntry(LaterId(case_id, party_event, i), case_id, body);
         plain.entry.later = std::move(pieces[i]);
         AddCauses(plain.entry, fold);
         plain.entry.disclosures =
-            disclosing_.TargetsOfDisclosed(added.agency, fold.access, RecordingDay());
+            disclosing_.TargetsOfDisclosed(agency, fold.access, RecordingDay());
         EvolveProvisionally(fold, plain.entry, body);
         collected.Add(std::move(plain), {});
       }
@@ -1460,6 +1609,7 @@ class NodeImpl : public Node {
   std::vector<std::string> fired_;               // not yet deleted from the index
   std::set<std::pair<Order, CaseId>> ahead_;      // cases with entries beyond the horizon
   std::multimap<CaseId, Order> ahead_of_case_;    // the same, by case
+  std::set<CaseId> closing_;  // their erasure is confirmed and not begun: nothing more is recorded of them
   bool marks_stuck_ = false;  // a case could not be evaluated: a restart must find it again
 };
 

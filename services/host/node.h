@@ -88,6 +88,10 @@ class Node {
   // Who the parties of a case are and what was asked for in it, as folded now; of an access stream by its own
   // id (access::AccessStreamOf). Borrowed until the next call. Errors as the folding of a case.
   virtual absl::StatusOr<const access::CaseAccess*> Access(const CaseId& case_id) = 0;
+  // What names parties of the case is about to be erased from another log: where the own log holds a part of the
+  // case, it is made to name them itself (PARTY_REASON_CARRIED_OVER), on disk when this returns. Again: nothing.
+  // From the reserve of the disk. Errors as log::AppendResult; FailedPrecondition after StopAppending.
+  virtual absl::Status CarryOverParties(const CaseId& case_id) = 0;
   // The stored entries of the case have changed (erased): what was folded of them is dropped.
   virtual void Forget(const CaseId& case_id) = 0;
 

@@ -6,6 +6,7 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/config/v1/profile.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/core/codec.h"
 #include "tests/access/agreement_text.h"
 
 namespace polku::access {
@@ -17,6 +18,7 @@ using ::testing::IsEmpty;
 const absl::CivilDay kToday(2025, 3, 3);
 constexpr const char* kOuluLog = "FI/MUN/0187690-1/oulu/referral/1";
 constexpr const char* kProviderLog = "FI/ORG/9999992-5/toimintatupa/attendance/1";
+constexpr const char* kWellbeingLog = "FI/MUN/9999991-7/hyvinvointi/referral/1";
 constexpr const char* kKelaLog = "FI/GOV/0246246-0/kela/compensation/1";
 
 EventId Id(int number) {
@@ -59,7 +61,7 @@ class CaseAccessTest : public ::testing::Test {
                     .author_agency = author,
                     .author_official = official,
                     .body = body},
-                   policy_);
+                   policy_, kOuluLog);
     return id;
   }
   struct Asked {
@@ -70,6 +72,8 @@ class CaseAccessTest : public ::testing::Test {
     bool may_operate = false, may_erase = false, official_bound = false;
     std::string corrected_author = {};
     bool corrects = false;
+    std::optional<Question::Corrected> corrected = {};
+    bool something_to_erase = true;
   };
   std::optional<Refused> Ask(const google::protobuf::Message& body, const Asked& asked) {
     const service::Offer offer{.id = Id(200),
@@ -86,7 +90,9 @@ class CaseAccessTest : public ::testing::Test {
                          .may_erase = asked.may_erase,
                          .official_bound = asked.official_bound,
                          .corrected_author = asked.corrected_author,
-                         .corrects = asked.corrects},
+                         .corrects = asked.corrects,
+                         .corrected = asked.corrected,
+                         .something_to_erase = asked.something_to_erase},
                         policy_,
                         {.profile = profile_, .agreement = agreement_, .own_agency = own}, kToday);
   }
@@ -99,7 +105,7 @@ class CaseAccessTest : public ::testing::Test {
   }
 
   const config::v1::Agreement agreement_ = DemoAgreement();
-  const config::v1::Profile profile_;
+  config::v1::Profile profile_;
   const Policy policy_{agreement_};
   CaseAccess access_;
   int next_ = 0;
@@ -126,6 +132,33 @@ TEST_F(CaseAccessTest, TheAuthorOfTheFirstEntryIsTheFirstParty) {
   EXPECT_THAT(access_.parties(), ElementsAre(kOulu));
 }
 
+TEST_F(CaseAccessTest, APartyThatAnotherLogNamesIsCarriedOverAndHoldsForTheOwnServiceAlone) {
+  Fold(kOulu, "FI/MUN/0187690-1/oulu/asiat/1", referral::v1::NeedIdentified());
+  const EventId kela = Fold(kOulu, "FI/MUN/0187690-1/oulu/asiat/1", Added(kKela));
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  auto carried = access_.ToCarryOver(kOuluLog, kToday);
+  ASSERT_EQ(carried.size(), 2u) << "the own log names the provider";
+  EXPECT_EQ(carried[0].agency(), kKela);
+  EXPECT_EQ(carried[0].cause_event_id(), kela.view());
+  EXPECT_EQ(carried[0].added_on(), "2025-03-03");
+  EXPECT_EQ(carried[1].agency(), kOulu) << "the first party";
+  // The other log's part has gone.
+  access_ = CaseAccess();
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  ASSERT_THAT(access_.parties(), ElementsAre(kOulu, kProvider));
+  auto elsewhere = carried[0];
+  Fold(kProvider, kProviderLog, elsewhere);
+  EXPECT_FALSE(access_.parties().contains(kKela)) << "said by another service of itself";
+  Fold(kProvider, kOuluLog, elsewhere);
+  EXPECT_FALSE(access_.parties().contains(kKela)) << "only the log's agency says it";
+  for (const auto& party : carried) Fold(kOulu, kOuluLog, party);
+  EXPECT_TRUE(access_.parties().contains(kKela));
+  EXPECT_THAT(access_.ToCarryOver(kOuluLog, kToday), IsEmpty()) << "once";
+  EXPECT_THAT(access_.ToCarryOver("FI/MUN/0187690-1/oulu/referral/2", kToday), IsEmpty())
+      << "another epoch of the same service";
+  EXPECT_EQ(CodeOf(Added(kAuditor, v1::PARTY_REASON_CARRIED_OVER), {}), "not_offered");
+}
+
 TEST_F(CaseAccessTest, APartyIsAddedByWhomTheAgreementLetsAndByNobodyElse) {
   Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
   Fold(kProvider, kProviderLog, Added(kAuditor));        // the work division gives the provider no such right
@@ -133,8 +166,8 @@ TEST_F(CaseAccessTest, APartyIsAddedByWhomTheAgreementLetsAndByNobodyElse) {
   EXPECT_THAT(access_.parties(), ElementsAre(kOulu));
   const EventId added = Fold(kOulu, kOuluLog, Added(kWellbeing));
   EXPECT_THAT(access_.parties(), ElementsAre(kOulu, kWellbeing));
-  ASSERT_TRUE(access_.added().contains(added));
-  EXPECT_EQ(access_.added().at(added).agency, kWellbeing);
+  ASSERT_TRUE(access_.added().contains({kOuluLog, added}));
+  EXPECT_EQ(access_.added().at({kOuluLog, added}).agency, kWellbeing);
 }
 
 TEST_F(CaseAccessTest, ARemovedPartyIsNoneAnyMoreAndMayComeBack) {
@@ -144,10 +177,93 @@ TEST_F(CaseAccessTest, ARemovedPartyIsNoneAnyMoreAndMayComeBack) {
   EXPECT_TRUE(access_.parties().contains(kWellbeing));
   Fold(kWellbeing, kOuluLog, Removed(kWellbeing));
   EXPECT_FALSE(access_.parties().contains(kWellbeing));
-  EXPECT_FALSE(access_.added().contains(first)) << "no later disclosure is owed any more";
+  EXPECT_FALSE(access_.added().contains({kOuluLog, first})) << "no later disclosure is owed any more";
   const EventId second = Fold(kOulu, kOuluLog, Added(kWellbeing));
   EXPECT_TRUE(access_.parties().contains(kWellbeing));
-  EXPECT_TRUE(access_.added().contains(second));
+  EXPECT_TRUE(access_.added().contains({kOuluLog, second}));
+}
+
+// ---- Another log's word: it says of itself who wrote its entries ----
+
+TEST_F(CaseAccessTest, ALogOfAnAgencyThatNeitherTakesPartNorOrganisesChangesNoPartyWhoeverItSaysWroteIt) {
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  Fold(kOulu, kProviderLog, Added(kProvider));
+  EXPECT_THAT(access_.parties(), ElementsAre(kOulu)) << "a claimed author";
+  referral::v1::NetworkMeetingCalled meeting;
+  meeting.add_invited_agencies(kProvider);
+  const EventId cause = Fold(kOulu, kProviderLog, meeting);
+  auto named = Added(kProvider, v1::PARTY_REASON_NAMED_IN_EVENT);
+  named.set_cause_event_id(Bytes(cause));
+  Fold(kProvider, kProviderLog, named);
+  EXPECT_THAT(access_.parties(), ElementsAre(kOulu)) << "it invites itself";
+  Fold(kOulu, kProviderLog, Removed(kOulu));
+  EXPECT_THAT(access_.parties(), ElementsAre(kOulu)) << "a claimed leave";
+  Fold(kOulu, kOuluLog, Added(kKela));
+  Fold(kOulu, kProviderLog, Removed(kKela));
+  EXPECT_TRUE(access_.parties().contains(kKela)) << "a claimed right to remove";
+  // An organiser may open cases: its word counts before it is a party here.
+  Fold(kWellbeing, kWellbeingLog, Added(kProvider));
+  EXPECT_TRUE(access_.parties().contains(kProvider));
+  // Now the provider's log counts, for what its author may say.
+  Fold(kProvider, kProviderLog, Removed(kKela));
+  EXPECT_TRUE(access_.parties().contains(kKela));
+  Fold(kProvider, kProviderLog, Removed(kProvider));
+  EXPECT_FALSE(access_.parties().contains(kProvider));
+  Fold(kOulu, kProviderLog, Added(kProvider));
+  EXPECT_FALSE(access_.parties().contains(kProvider)) << "nobody comes back by itself";
+}
+
+TEST_F(CaseAccessTest, WhoeverLeavesSaysSoInItsOwnLogWithoutBeingAParty) {
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  Fold(kProvider, kKelaLog, Removed(kProvider));
+  EXPECT_TRUE(access_.parties().contains(kProvider)) << "another's log has no say";
+  Fold(kProvider, kProviderLog, Removed(kProvider));
+  EXPECT_FALSE(access_.parties().contains(kProvider));
+}
+
+TEST_F(CaseAccessTest, AnEarlyEntryMakesAFirstPartyOnlyInTheOwnLogOrAnOrganisersByWhoMaySayIt) {
+  Fold(kProvider, kProviderLog, attendance::v1::DayRecorded());
+  Fold(kOulu, kProviderLog, referral::v1::NeedIdentified());
+  EXPECT_FALSE(access_.known()) << "the provider begins no case";
+  Fold(kKela, kWellbeingLog, attendance::v1::DayRecorded());
+  EXPECT_FALSE(access_.known()) << "Kela may not say that";
+  EXPECT_THAT(access_.parties(), IsEmpty());
+  EXPECT_EQ(CodeOf(referral::v1::NeedIdentified(), {.author = kWellbeing}), "")
+      << "what they put under the id hinders nobody";
+  const EventId first = Fold(kWellbeing, kWellbeingLog, referral::v1::NeedIdentified());
+  EXPECT_TRUE(access_.known());
+  EXPECT_THAT(access_.parties(), ElementsAre(kWellbeing));
+  EXPECT_EQ(access_.added().at({kWellbeingLog, first}).agency, kWellbeing);
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  EXPECT_THAT(access_.parties(), ElementsAre(kWellbeing));
+}
+
+TEST_F(CaseAccessTest, AnIdUsedAgainInAnotherLogHidesNobody) {
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  const EventId id = Fold(kOulu, kOuluLog, Added(kWellbeing));
+  --next_;
+  ASSERT_EQ(Fold(kWellbeing, kWellbeingLog, Added(kKela)), id);
+  EXPECT_EQ(access_.added().at({kOuluLog, id}).agency, kWellbeing);
+  EXPECT_EQ(access_.added().at({kWellbeingLog, id}).agency, kKela);
+  v1::Disclosed disclosed;
+  disclosed.set_party_event_id(Bytes(id));
+  disclosed.set_party_origin(kWellbeingLog);
+  Fold(kOulu, kOuluLog, disclosed);
+  EXPECT_TRUE(access_.Answered(kOuluLog, {kWellbeingLog, id}));
+  EXPECT_FALSE(access_.Answered(kOuluLog, {kOuluLog, id}));
+
+  // Nor does an event of one log name anybody for another.
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  referral::v1::ServiceStarted started;
+  started.set_provider_agency(kAuditor);
+  const EventId cause = Fold(kProvider, kProviderLog, started);
+  auto named = Added(kAuditor, v1::PARTY_REASON_NAMED_IN_EVENT);
+  named.set_cause_event_id(Bytes(cause));
+  Fold(kKela, kKelaLog, named);
+  EXPECT_FALSE(access_.parties().contains(kAuditor));
+  Fold(kProvider, "FI/ORG/9999992-5/toimintatupa/attendance/2", named);
+  EXPECT_TRUE(access_.parties().contains(kAuditor)) << "the log goes on in another epoch";
 }
 
 TEST_F(CaseAccessTest, AServicesOwnWordForAPartyNeedsTheRightOrTheEventThatNamesIt) {
@@ -157,17 +273,21 @@ TEST_F(CaseAccessTest, AServicesOwnWordForAPartyNeedsTheRightOrTheEventThatNames
   Fold(kProvider, kProviderLog, named);  // no such event is on record
   EXPECT_FALSE(access_.parties().contains(kKela));
 
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  Fold(kProvider, kProviderLog, named);  // nor for a party
+  EXPECT_FALSE(access_.parties().contains(kKela));
+
   referral::v1::ServiceStarted started;
-  started.set_provider_agency(kProvider);
+  started.set_provider_agency(kWellbeing);
   const EventId cause = Fold(kProvider, kProviderLog, started);
   named.set_cause_event_id(Bytes(cause));
   Fold(kProvider, kProviderLog, named);  // it names another
   EXPECT_FALSE(access_.parties().contains(kKela));
-  named.set_agency(kProvider);
+  named.set_agency(kWellbeing);
   Fold(kKela, kProviderLog, named);  // not the log's agency
-  EXPECT_FALSE(access_.parties().contains(kProvider));
+  EXPECT_FALSE(access_.parties().contains(kWellbeing));
   Fold(kProvider, kProviderLog, named);
-  EXPECT_TRUE(access_.parties().contains(kProvider));
+  EXPECT_TRUE(access_.parties().contains(kWellbeing));
 
   // Oulu may add parties anyhow: its word holds where the event itself is not on record here.
   named.set_agency(kKela);
@@ -192,11 +312,12 @@ TEST_F(CaseAccessTest, ALogAnswersAPartyOnceWithItsOwnDisclosure) {
   const EventId added = Fold(kOulu, kOuluLog, Added(kWellbeing));
   v1::Disclosed disclosed;
   disclosed.set_party_event_id(Bytes(added));
+  disclosed.set_party_origin(kOuluLog);
   Fold(kKela, kOuluLog, disclosed);  // not the log's agency
-  EXPECT_FALSE(access_.Answered(kOuluLog, added));
+  EXPECT_FALSE(access_.Answered(kOuluLog, {kOuluLog, added}));
   Fold(kOulu, kOuluLog, disclosed);
-  EXPECT_TRUE(access_.Answered(kOuluLog, added));
-  EXPECT_FALSE(access_.Answered(kKelaLog, added));
+  EXPECT_TRUE(access_.Answered(kOuluLog, {kOuluLog, added}));
+  EXPECT_FALSE(access_.Answered(kKelaLog, {kOuluLog, added}));
 }
 
 TEST_F(CaseAccessTest, AnEventAddsTheAgenciesItNamesThatAreNoPartiesYet) {
@@ -204,7 +325,11 @@ TEST_F(CaseAccessTest, AnEventAddsTheAgenciesItNamesThatAreNoPartiesYet) {
   Fold(kOulu, kOuluLog, Added(kKela));
   referral::v1::NetworkMeetingCalled meeting;
   for (const char* agency : {kProvider, kKela, kWellbeing}) meeting.add_invited_agencies(agency);
-  const auto parties = PartiesToAdd(access_, meeting, Id(7), policy_, kToday);
+  EXPECT_THAT(PartiesToAdd(access_, meeting, Id(7), kProvider, kOulu, policy_, kToday), IsEmpty())
+      << "who takes no part names nobody";
+  EXPECT_EQ(PartiesToAdd(access_, meeting, Id(7), kAuditor, kAuditor, policy_, kToday).size(), 2u)
+      << "the log's agency does";
+  const auto parties = PartiesToAdd(access_, meeting, Id(7), kOulu, kOulu, policy_, kToday);
   ASSERT_EQ(parties.size(), 2u);
   EXPECT_EQ(parties[0].agency(), kWellbeing);
   EXPECT_EQ(parties[1].agency(), kProvider);
@@ -218,7 +343,7 @@ TEST_F(CaseAccessTest, AnEventAddsTheAgenciesItNamesThatAreNoPartiesYet) {
     Fold(kOulu, kOuluLog, party);
   }
   EXPECT_THAT(access_.parties(), ElementsAre(kKela, kOulu, kWellbeing, kProvider));
-  EXPECT_THAT(PartiesToAdd(access_, meeting, Id(8), policy_, kToday), IsEmpty());
+  EXPECT_THAT(PartiesToAdd(access_, meeting, Id(8), kOulu, kOulu, policy_, kToday), IsEmpty());
 }
 
 TEST_F(CaseAccessTest, PartiesAreRefusedWithTheirReasons) {
@@ -270,6 +395,40 @@ TEST_F(CaseAccessTest, WhoWroteAnEntryMayCorrectItThoughNoPartyAnyMore) {
   EXPECT_EQ(CodeOf(correction, {.author = kProvider, .corrected_author = kOulu, .corrects = true}),
             "!not_a_party");
   EXPECT_EQ(CodeOf(referral::v1::NeedIdentified(), {.corrects = true}), "unknown_corrected_event");
+}
+
+TEST_F(CaseAccessTest, AnEntryIsCorrectedByItsAuthorOrTheLogsAgencyWithOneOfItsOwnKind) {
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  Fold(kOulu, kOuluLog, Added(kWellbeing));
+  constexpr const char* kDay = "polku.attendance.v1.DayRecorded";
+  const auto of = [](const char* author, const char* by, const char* type) {
+    return Asked{.author = by, .corrected_author = author, .corrects = true,
+                 .corrected = Question::Corrected{author, type}};
+  };
+  const referral::v1::NeedIdentified need;
+  const std::string need_type = need.GetDescriptor()->full_name();
+  EXPECT_EQ(CodeOf(need, of(kWellbeing, kWellbeing, need_type.c_str())), "");
+  EXPECT_EQ(CodeOf(need, of(kWellbeing, kOulu, need_type.c_str())), "") << "the log's agency";
+  EXPECT_EQ(CodeOf(need, of(kOulu, kWellbeing, need_type.c_str())), "!not_its_correction")
+      << "a party chooses who gets its event by another's entry";
+  EXPECT_EQ(CodeOf(need, of(kWellbeing, kWellbeing, "polku.referral.v1.PlanDrafted")),
+            "!not_its_correction");
+  EXPECT_EQ(CodeOf(need, of(kWellbeing, kOulu, "polku.referral.v1.PlanDrafted")),
+            "!not_its_correction");
+  // The domain's own pair, and not the other way round.
+  EXPECT_EQ(CodeOf(attendance::v1::DayCorrected(), of(kProvider, kProvider, kDay)), "");
+  EXPECT_EQ(CodeOf(attendance::v1::DayRecorded(),
+                   of(kProvider, kProvider, "polku.attendance.v1.DayCorrected")),
+            "!not_its_correction");
+  for (const char* type : {kDay, "polku.attendance.v1.DayCorrected"}) {
+    EXPECT_NE(service::FindEventType(type), nullptr) << type;
+  }
+  // What the body or the domain names in another log is held to the same.
+  auto elsewhere = of(kProvider, kWellbeing, need_type.c_str());
+  elsewhere.corrects = false;
+  elsewhere.corrected_author = "";
+  EXPECT_EQ(CodeOf(need, elsewhere), "!not_its_correction");
 }
 
 v1::CorrectionRequested Request(const char* origin, const EventId& id) {
@@ -443,9 +602,42 @@ TEST_F(ErasureTest, IsAskedForByAKeyThatMayAndSpeaksForOneOfficial) {
   request = request_;
   request.clear_legal_basis();
   EXPECT_EQ(CodeOf(request, eraser_), "missing_legal_basis");
+  request.set_legal_basis(" \t ");
+  EXPECT_EQ(CodeOf(request, eraser_), "missing_legal_basis") << "blanks are no law";
   request = request_;
   request.clear_case_id();
   EXPECT_EQ(CodeOf(request, eraser_), "wrong_stream") << "an erasure is of one case";
+}
+
+TEST_F(ErasureTest, NamesARetentionRuleThatTheProfileHas) {
+  auto& rule = *profile_.add_retention();
+  rule.set_id("social_care_records");
+  rule.set_version("1");
+  auto request = request_;
+  request.mutable_rule()->set_id("social_care_records");
+  EXPECT_EQ(CodeOf(request, eraser_), "unknown_rule") << "of which version?";
+  request.mutable_rule()->set_version("2");
+  EXPECT_EQ(CodeOf(request, eraser_), "unknown_rule");
+  request.mutable_rule()->set_version("1");
+  EXPECT_EQ(CodeOf(request, eraser_), "");
+  request.mutable_rule()->set_id("muu");
+  EXPECT_EQ(CodeOf(request, eraser_), "unknown_rule");
+}
+
+TEST_F(ErasureTest, TakesSomethingThatTheLogHolds) {
+  auto asked = eraser_;
+  asked.something_to_erase = false;
+  EXPECT_EQ(CodeOf(request_, asked), "nothing_to_erase");
+  const EventId request = Fold(kOulu, kOuluLog, request_, "arkisto-1");
+  asked.official = "arkisto-2";
+  EXPECT_EQ(CodeOf(Confirmation(request), asked), "nothing_to_erase") << "another erasure took it";
+  EXPECT_EQ(CodeOf(Cancellation(request), asked), "") << "so that it stands open no more";
+}
+
+TEST_F(ErasureTest, ItsConfirmationHasAPlaceInTheOrderOfTheLog) {
+  const EventId request = Fold(kOulu, kOuluLog, request_, "arkisto-1");
+  Fold(kOulu, kOuluLog, Confirmation(request), "arkisto-2");
+  EXPECT_EQ(Erasure(request).confirmed_at, Order(static_cast<uint64_t>(next_)));
 }
 
 TEST_F(ErasureTest, IsConfirmedOnceByAnotherOfficial) {
@@ -470,6 +662,37 @@ TEST_F(ErasureTest, IsConfirmedOnceByAnotherOfficial) {
   EXPECT_EQ(Erasure(request).tier, event::v1::ERASURE_TIER_SECTIONS);
   EXPECT_EQ(CodeOf(Confirmation(request), second), "already_decided");
   EXPECT_EQ(CodeOf(Cancellation(request), second), "already_decided");
+}
+
+TEST_F(ErasureTest, GoesOnWhateverAnotherLogHasPutIntoTheAccessStreamBefore) {
+  Fold(kWellbeing, kWellbeingLog, referral::v1::NeedIdentified());
+  Fold(kWellbeing, kWellbeingLog, Added(kKela));
+  Fold(kKela, kKelaLog, request_);
+  const EventId request = Fold(kOulu, kOuluLog, request_, "arkisto-1");
+  EXPECT_TRUE(access_.is_access_stream());
+  EXPECT_THAT(access_.parties(), IsEmpty());
+  EXPECT_TRUE(access_.added().empty()) << "no read opens to anybody";
+  auto second = eraser_;
+  second.official = "arkisto-2";
+  EXPECT_EQ(CodeOf(Confirmation(request), second), "");
+  Fold(kOulu, kOuluLog, Confirmation(request), "arkisto-2");
+  EXPECT_TRUE(Erasure(request).confirmed);
+  Fold(kWellbeing, kWellbeingLog, Added(kProvider));
+  EXPECT_THAT(access_.parties(), IsEmpty());
+  EXPECT_EQ(CodeOf(Added(kKela), {.stream = AccessStreamOf(TheCase())}), "wrong_stream");
+}
+
+TEST_F(ErasureTest, ACaseGoesOnWhateverReadsAndErasuresAnotherLogHasPutIntoIt) {
+  Fold(kKela, kKelaLog, Read());
+  Fold(kKela, kKelaLog, request_);
+  EXPECT_FALSE(access_.known());
+  EXPECT_FALSE(access_.is_access_stream());
+  EXPECT_EQ(CodeOf(referral::v1::NeedIdentified(), {}), "");
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  Fold(kKela, kKelaLog, Read());
+  EXPECT_THAT(access_.parties(), ElementsAre(kOulu));
+  EXPECT_EQ(CodeOf(Added(kKela), {}), "");
+  EXPECT_EQ(access_.erasures(kOuluLog), nullptr);
 }
 
 TEST_F(ErasureTest, AWithdrawnRequestIsNotConfirmed) {

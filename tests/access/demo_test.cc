@@ -91,7 +91,7 @@ TEST(Demo, EveryAuthorMaySayWhatItSaysAndTakesPartByThen) {
                                .author_agency = author,
                                .author_official = "o-1",
                                .body = body},
-                              policy);
+                              policy, act.log);
     for (const std::string& party : cases[act.case_id].parties()) {
       auto& list = became[act.case_id];
       if (std::find(list.begin(), list.end(), party) == list.end()) list.push_back(party);
@@ -110,9 +110,9 @@ TEST(Demo, EveryAuthorMaySayWhatItSaysAndTakesPartByThen) {
         cases[act.case_id], {.offer = offer, .stream = act.case_id, .own_origin = act.log}, policy,
         {.profile = profile, .agreement = agreement, .own_agency = AgencyOfName(act.log)}, kToday);
     ASSERT_FALSE(refused) << act.type << " of " << act.author << ": " << refused->refusal.code;
-    const auto named = PartiesToAdd(cases[act.case_id], *act.body, EventId(), policy, kToday);
     const EventId cause = fold(act, *act.body, act.author);
-    for (auto party : named) {
+    for (auto party : PartiesToAdd(cases[act.case_id], *act.body, cause, act.author,
+                                   AgencyOfName(act.log), policy, kToday)) {
       party.set_cause_event_id(std::string(cause.view()));
       fold(act, party, AgencyOfName(act.log));
     }

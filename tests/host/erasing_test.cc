@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/evidence/verify.h"
 #include "eventstore/log/memory_engine.h"
 #include "eventstore/log/rewrite.h"
@@ -357,7 +358,7 @@ TEST_F(ErasingTest, AConfirmedErasureTakesSectionsAndKeysAndLeavesHeadersAndOthe
   EXPECT_EQ(erased[0].requested_by(), "virkailija-1");
   EXPECT_EQ(erased[0].confirmed_by(), "virkailija-2");
   EXPECT_EQ(erased[0].legal_basis(), "laki 703/2023 27 §");
-  EXPECT_EQ(erased[0].fence(), access::FenceOf(gone_).view());
+  EXPECT_EQ(erased[0].fence(), FenceOf(gone_).view());
   EXPECT_EQ(oulu_.fence().lines().size(), 1u);
   EXPECT_GT(oulu_->key_disk.purges, 0);
   Exchange();
@@ -394,12 +395,13 @@ TEST_F(ErasingTest, TheReceiverErasesItsCopyAndAnswersInItsOwnLog) {
   Begin();
   const std::set<std::string> keys = assessment_.KeyOrigins(gone_);
   ASSERT_TRUE(keys.contains(oulu_->origin()));
-  const auto own = assessment_.HeldOf(assessment_->origin(), assessment_.PositionsOf(gone_));
+  const std::set<Position> own_positions = assessment_.PositionsOf(gone_);
+  const auto own = assessment_.HeldOf(assessment_->origin(), own_positions);
   oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
   Exchange();
   EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_).blobs, 0u);
   EXPECT_FALSE(assessment_.KeyOrigins(gone_).contains(oulu_->origin()));
-  EXPECT_EQ(assessment_.HeldOf(assessment_->origin(), assessment_.PositionsOf(gone_)), own)
+  EXPECT_EQ(assessment_.HeldOf(assessment_->origin(), own_positions), own)
       << "each origin erases its own";
   const auto answers = assessment_.Answers();
   ASSERT_THAT(answers, SizeIs(1));
@@ -446,6 +448,121 @@ TEST_F(ErasingTest, NothingGoesBeforeASecondOfficialAgrees) {
   EXPECT_TRUE(oulu_.TryConfirm("virkailija-2", "one", gone_).has_refusal());
   oulu_.WorkAll();
   EXPECT_THAT(oulu_.Erased(), IsEmpty());
+}
+
+TEST_F(ErasingTest, OfNothingIsNotAskedForNorConfirmed) {
+  Begin();
+  access::v1::ErasureRequested request;
+  const CaseId unknown = NumberedCase(77);
+  request.set_case_id(std::string(unknown.view()));
+  request.set_tier(ERASURE_TIER_ENTRIES);
+  request.set_legal_basis("laki 703/2023 27 §");
+  EXPECT_EQ(oulu_.OfferAct("virkailija-1", NamedEvent("of nothing"), unknown, request).refusal().code(),
+            "nothing_to_erase");
+  // Asked twice, and gone when the second is confirmed.
+  oulu_.Request("one", gone_, ERASURE_TIER_SECTIONS);
+  oulu_.Request("two", gone_, ERASURE_TIER_SECTIONS);
+  oulu_.Request("headers", gone_, ERASURE_TIER_ENTRIES);
+  oulu_.Confirm("one", gone_);
+  oulu_.WorkAll();
+  const auto again = oulu_.TryConfirm("virkailija-2", "two", gone_);
+  EXPECT_EQ(again.refusal().code(), "nothing_to_erase");
+  EXPECT_THAT(again.refusal().message(), HasSubstr("headers go with the tier of entries"));
+  oulu_.Confirm("headers", gone_);
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  EXPECT_THAT(oulu_.Erased(), SizeIs(2));
+}
+
+TEST_F(ErasingTest, TakesOnlyWhatWasOnRecordWhenItWasConfirmed) {
+  // As a log of before 2026-11-22 may have it: confirmed when nothing of the case was held.
+  const auto fact = [&](std::string_view name, uint64_t order, std::string_view official,
+                        const google::protobuf::Message& body) {
+    return service::Fact{.id = NamedEvent(name),
+                         .case_id = access::AccessStreamOf(NumberedCase(1)),
+                         .origin = "FI/MUN/0187690-1/oulu/referral/1",
+                         .position = Position(order),
+                         .order = Order(order),
+                         .recorded_at = oulu_->now,
+                         .author_agency = kOulu,
+                         .author_official = official,
+                         .body = body};
+  };
+  ASSERT_EQ(oulu_->origin(), "FI/MUN/0187690-1/oulu/referral/1");
+  const access::Policy policy(oulu_->config.agreement);
+  access::v1::ErasureRequested request;
+  request.set_case_id(std::string(NumberedCase(1).view()));
+  request.set_tier(ERASURE_TIER_ENTRIES);
+  access::v1::ErasureConfirmed confirmed;
+  confirmed.set_case_id(request.case_id());
+  confirmed.set_request_event_id(std::string(NamedEvent("old").view()));
+  access::CaseAccess access;
+  access.Evolve(fact("old", 1, "virkailija-1", request), policy, oulu_->origin());
+  access.Evolve(fact("old confirmed", 2, "virkailija-2", confirmed), policy, oulu_->origin());
+  Begin();
+  for (int start = 0; start < 2; ++start) {
+    ASSERT_OK(oulu_.erasing().Touched(access::AccessStreamOf(gone_), access));
+    oulu_.WorkAll();
+    EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_), before_) << "recorded later";
+    EXPECT_THAT(oulu_.Erased(), IsEmpty());
+    EXPECT_FALSE(oulu_.erasing().IsErased(gone_, oulu_->origin()));
+    oulu_.Restart();
+  }
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, FromTheConfirmationOnNothingMoreOfTheCaseIsRecorded) {
+  Begin();
+  const auto need = ParseText<referral::v1::NeedIdentified>(
+      "identified_on: '2025-01-07' source: NEED_SOURCE_SOCIAL_SERVICES municipality_code: '564'");
+  const auto code = [&](std::string_view name) {
+    return oulu_->Offer(kOulu, {Event(NamedEvent(name), gone_, need)}).refusal().code();
+  };
+  oulu_.Request("one", gone_, ERASURE_TIER_SECTIONS);
+  EXPECT_NE(code("before"), "case_erased");
+  positions_ = oulu_.PositionsOf(gone_);
+  oulu_.Confirm("one", gone_);
+  EXPECT_EQ(code("between"), "case_erased") << "it is not begun yet";
+  oulu_.Kill();
+  oulu_.Open();
+  EXPECT_THAT(oulu_.Erased(), IsEmpty());
+  EXPECT_EQ(code("after the kill"), "case_erased");
+  oulu_.WorkAll();
+  EXPECT_EQ(code("after it"), "case_erased");
+  EXPECT_EQ(oulu_.PositionsOf(gone_), positions_);
+  EXPECT_EQ(oulu_.HeldOf(oulu_->origin(), positions_).blobs, 0u);
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, PartiesThatOnlyTheErasedLogNamedAreCarriedOver) {
+  Begin();
+  const auto parties = [&] {
+    const auto access = assessment_->operator->()->Access(gone_);
+    EXPECT_OK(access);
+    return (*access)->parties();
+  };
+  const auto added = [&] { return assessment_->CountOf("polku.access.v1.PartyAdded"); };
+  const access::Parties before = parties();
+  const size_t entries = added();
+  ASSERT_TRUE(before.contains(kOulu));
+  ASSERT_TRUE(before.contains(kWellbeing));
+  ASSERT_THAT(assessment_.PositionsOf(gone_), Not(IsEmpty()));
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  Exchange();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  EXPECT_EQ(parties(), before);
+  EXPECT_EQ(added(), entries + before.size());
+  assessment_.Restart();
+  Exchange();
+  EXPECT_EQ(parties(), before) << "by its own log alone";
+  EXPECT_EQ(added(), entries + before.size()) << "once";
+  // Nobody is told of a case by a service that recorded nothing of it.
+  for (const auto& entry : assessment_->Entries()) {
+    if (entry.header.type() == "polku.access.v1.PartyAdded") {
+      EXPECT_EQ(entry.header.case_id(), gone_.view());
+    }
+  }
+  ExpectSound();
 }
 
 TEST_F(ErasingTest, AnErasedCaseTakesNoMoreEventsAndHasNoDuties) {
@@ -562,7 +679,7 @@ TEST_F(ErasingTest, AnOwnLogThatTheFenceIsAheadOfDoesNotStart) {
   auto fence = Fence::Open(oulu_.keys_directory());
   ASSERT_OK(fence);
   (*fence)->Put(oulu_->origin(), Position(100'000),
-                {access::FenceOf(NumberedCase(2)), absl::CivilDay(2025, 3, 11), std::nullopt});
+                {FenceOf(NumberedCase(2)), absl::CivilDay(2025, 3, 11), std::nullopt});
   ASSERT_OK((*fence)->Write());
   EXPECT_THAT(oulu_.TryOpen(),
               StatusIs(absl::StatusCode::kDataLoss,
@@ -574,7 +691,7 @@ TEST_F(ErasingTest, AnOldCopyOfAReplicaShowsNothingOfWhatTheFenceNames) {
   Begin();
   const auto keys = assessment_->key_disk.records;
   // The fence of a later time, over the data directory and the keystore of now.
-  const Fence::Line line{access::FenceOf(gone_), absl::CivilDay(2025, 3, 11), std::nullopt};
+  const Fence::Line line{FenceOf(gone_), absl::CivilDay(2025, 3, 11), std::nullopt};
   assessment_.Stop();
   auto fence = Fence::Open(assessment_.keys_directory());
   ASSERT_OK(fence);
@@ -717,6 +834,7 @@ TEST_P(KillTest, OfTheReceiverIsFinishedByTheNextStart) {
       pair.Begin();
       Service& receiver = pair.assessment_;
       const auto before = receiver.HeldOf(pair.oulu_->origin(), pair.positions_);
+      const access::Parties parties = (*receiver->operator->()->Access(pair.gone_))->parties();
       pair.oulu_.Erase("one", pair.gone_, GetParam());
       receiver.kill.writes = 0;
       receiver.kill.at = at;
@@ -734,6 +852,8 @@ TEST_P(KillTest, OfTheReceiverIsFinishedByTheNextStart) {
         EXPECT_EQ(held.blobs, 0u);
       }
       ExpectFinished(pair);
+      EXPECT_EQ((*receiver->operator->()->Access(pair.gone_))->parties(), parties);
+      EXPECT_EQ(receiver->CountOf("polku.access.v1.PartyAdded"), parties.size());
       if (HasFailure() || !died) break;
       ++kills;
     }

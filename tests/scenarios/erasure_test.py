@@ -2,6 +2,7 @@
 """Erasure through real processes: two officials, every receiver, the raw bytes on every disk, kills in the middle,
 old copies put back, a receiver that was away, and what a law of the receiver's own keeps until its day."""
 
+import datetime
 import json
 import shutil
 import subprocess
@@ -128,7 +129,10 @@ class ErasureTest(harness.SystemTest):
                                              "entries", "--json"))
         self.assertGreater(plan["entries"], 5)
         self.assertGreater(plan["sections"], plan["entries"] // 2)
-        self.assertEqual(plan["final_on"], "2025-07-10")  # the business date and 30 days
+        # By the clock, as status has it: an Erased is recorded when it is done, whatever the business date.
+        days = (datetime.date.fromisoformat(plan["final_on"]) - datetime.date.today()).days
+        self.assertIn(days, (BACKUP_DAYS, BACKUP_DAYS + 1))
+        self.assertIs(plan["closed"], False)
         receivers = {one["agency"]: one for one in plan["receivers"]}
         self.assertIn(cluster.WELLBEING, receivers)
         self.assertIsNotNone(receivers[cluster.KELA]["retained_until"])
@@ -138,6 +142,17 @@ class ErasureTest(harness.SystemTest):
         nobody = self.cluster.run("erase", "--dry-run", "--config", self.cluster.config(ATTENDANCE),
                                   "--case", "00" * 15 + "01")
         self.assert_fails(nobody, 3, "holds nothing")
+        of_nothing = self.cluster.run("erase", "--as", self.official(ATTENDANCE, 1), "--case",
+                                      "00" * 15 + "01", "--basis", BASIS)
+        self.assert_fails(of_nothing, 1, "nothing_to_erase")
+        no_rule = self.cluster.run("erase", "--as", self.official(ATTENDANCE, 1), "--case", case,
+                                   "--basis", BASIS, "--rule", "muu:1")
+        self.assert_fails(no_rule, 1, "unknown_rule")
+        not_due = self.cluster.run("erase", "--as", self.official(ATTENDANCE, 1), "--case", case,
+                                   "--basis", BASIS, "--rule", "social_care_records:1", "--config",
+                                   self.cluster.config(ATTENDANCE))
+        self.assert_fails(not_due, 1, "rule_not_due")
+        self.assertEqual(self.cluster.status(ATTENDANCE)["size"], size, "nothing is recorded")
 
     def test_2_two_officials_erase_and_every_receiver_answers_and_no_disk_has_the_bytes(self):
         case, origin = self.cases["T01"], self.cluster.origin(ATTENDANCE)
@@ -152,8 +167,20 @@ class ErasureTest(harness.SystemTest):
         self.assertEqual(refused.returncode, 1, refused.stdout + refused.stderr)
         self.assertEqual(json.loads(refused.stdout)["refusal"]["code"], "same_official")
         self.assertEqual(self.erasure(ATTENDANCE, case), [])
-        confirmed = self.confirm(ATTENDANCE, case, request)
+        def requests():
+            shown = self.cluster.run("erasure", "status", "--config", self.cluster.config(ATTENDANCE),
+                                     "--json")
+            return json.loads(shown.stdout)["requests"]
+        [asked] = requests()
+        self.assertEqual((asked["erasure"], asked["case"], asked["tier"], asked["legal_basis"],
+                          asked["requested_by"]),
+                         (request, case, "sections", BASIS, "toimintatupa-tietosuoja-1"))
+        confirmed = self.cluster.run("erase", "confirm", request, "--as", self.official(ATTENDANCE, 2),
+                                     "--case", case, "--config", self.cluster.config(ATTENDANCE))
         self.assertEqual(confirmed.returncode, 0, confirmed.stdout + confirmed.stderr)
+        for part in (case, BASIS, "toimintatupa-tietosuoja-1", "sections", "is not closed"):
+            self.assertIn(part, confirmed.stderr)
+        self.assertEqual(requests(), [])
         [erasure] = self.complete(ATTENDANCE, case)
         self.assertEqual(erasure["legal_basis"], BASIS)
         self.assertEqual({erasure["requested_by"], erasure["confirmed_by"]},
@@ -345,6 +372,7 @@ class ErasureTest(harness.SystemTest):
         as_one = self.official(REFERRAL, 1)
         for arguments, part in (
                 (("erase", "--as", as_one, "--case", case), "--basis"),
+                (("erase", "--as", as_one, "--case", case, "--basis", "  "), "--basis"),
                 (("erase", "--as", as_one, "--case", "x", "--basis", "y"), "--case"),
                 (("erase", "--as", as_one, "--case", case, "--basis", "y", "--tier", "all"), "--tier"),
                 (("erase", "confirm", "--as", as_one, "--case", case), "needs the erasure's id"),
@@ -360,6 +388,7 @@ class ErasureTest(harness.SystemTest):
             "retention", "due", "--config", self.cluster.config(REFERRAL), "--official", "arkisto-1",
             "--purpose", "records-management", "--basis", BASIS, "--on", "2100-01-01", "--json"))
         self.assertEqual(due["due"], [], "no case is closed yet")
+        self.assertGreater(due["not_closed"], 0)
 
 
 if __name__ == "__main__":
