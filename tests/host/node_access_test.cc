@@ -451,6 +451,102 @@ TEST_F(AccessTest, WhereNothingIsOpenedThereIsNoEntry) {
   EXPECT_EQ(oulu_->size(), size);
 }
 
+TEST_F(AccessTest, OfTwoHundredProvidersACaseHasAsManyPartiesAsAnEntryCanNameAndTheServiceGoesOn) {
+  std::string lines = R"(
+    sharings { publishers: "*" receiver_roles: AGENCY_ROLE_PROVIDER
+               types: "polku.referral.v1.NeedIdentified" sections: SECTION_KIND_SERVICE legal_basis: "1" }
+  )";
+  const auto provider = [](int n) { return Str("FI/ORG/9999992-5/tuottaja-", n); };
+  for (int n = 0; n < 200; ++n) {
+    lines += Str("agencies { name: '", provider(n), "' roles: AGENCY_ROLE_PROVIDER }\n");
+  }
+  Open(lines);
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("n")}), IsAccepted());
+  for (int n = 0; n < 63; ++n) {  // with the agency itself 64
+    ASSERT_THAT(oulu_.Offer(kOulu, {Add(provider(n), Str("p", n))}), IsAccepted()) << n;
+  }
+  oulu_.WorkAll();
+  const auto refused = oulu_.Offer(kOulu, {Add(provider(63), "p63")});
+  EXPECT_THAT(refused, RefusedWith(exchange::v1::REFUSAL_KIND_INVALID, "over_limit"));
+  EXPECT_THAT(refused.refusal().message(), HasSubstr("64 agencies"));
+  EXPECT_THAT(refused.refusal().message(), HasSubstr("leave"));
+  const auto need = oulu_.Offer(kOulu, {Need("n2")});
+  ASSERT_THAT(need, IsAccepted());
+  EXPECT_THAT(ToldOf(oulu_.Entries()[At(need)].header), SizeIs(63));
+  // Where one leaves, another may come; other cases never knew.
+  ASSERT_THAT(oulu_.Offer(kOulu, {Remove(provider(0), "r0")}), IsAccepted());
+  EXPECT_THAT(oulu_.Offer(kOulu, {Add(provider(63), "p63")}), IsAccepted());
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("other", 2)}), IsAccepted());
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_->health(), "ok");
+}
+
+TEST_F(AccessTest, MoreReceiversOfEveryCaseThanAnEntryCanNameAreRefusedAtTheStart) {
+  std::string lines = R"(
+    sharings { publishers: "*" receiver_roles: AGENCY_ROLE_PROVIDER every_case: true
+               types: "polku.referral.v1.NeedIdentified" sections: SECTION_KIND_SERVICE legal_basis: "1" }
+  )";
+  for (int n = 0; n < 64; ++n) {  // and the one of kParties
+    lines += Str("agencies { name: 'FI/ORG/9999992-5/tuottaja-", n, "' roles: AGENCY_ROLE_PROVIDER }\n");
+  }
+  oulu_.config.agreement = Agreed(lines);
+  EXPECT_THAT(oulu_.TryOpen(), testing::StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("every_case")));
+}
+
+// Neither knows of the other's entries when it makes its own.
+TEST(FirstPartyTest, WhereTwoAgenciesBeginACaseAtOnceBothGetTheirParts) {
+  AnyEventService oulu_service, county_service;
+  TestNode oulu(kOulu, oulu_service, 1), county(kWellbeing, county_service, 2);
+  for (TestNode* node : {&oulu, &county}) {
+    node->config.agreement = Agreed(R"(
+      sharings { publishers: "*" receivers: "FI/MUN/0187690-1/oulu" receivers: "FI/MUN/9999991-7/hyvinvointi"
+                 types: "polku.referral.v1.NeedIdentified" sections: SECTION_KIND_SERVICE legal_basis: "1" }
+    )");
+  }
+  oulu.Follow(county);
+  county.Follow(oulu);
+  oulu.Open();
+  county.now += absl::Seconds(1);
+  county.Open();
+  const auto need = [](std::string_view id) {
+    return Event(NamedEvent(id), NumberedCase(1),
+                 ParseText<referral::v1::NeedIdentified>("identified_on: '2025-01-07'"));
+  };
+  ASSERT_THAT(oulu.Offer(kOulu, {need("o1")}), IsAccepted());
+  const uint64_t unknowing = county.Offer(kWellbeing, {need("c1")}).receipts(0).position();
+  access::v1::PartyAdded party;
+  party.set_agency(std::string(kWellbeing));
+  party.set_reason(access::v1::PARTY_REASON_AUTHORITY);
+  ASSERT_THAT(oulu.Offer(kOulu, {Event(NamedEvent("p"), NumberedCase(1), party)}), IsAccepted());
+  const auto settle = [&] {
+    for (int round = 0; round < 4; ++round) {
+      oulu.WorkAll();
+      Replicate(oulu, county, 0);
+      county.WorkAll();
+      Replicate(county, oulu, 0);
+    }
+  };
+  settle();
+  // The wellbeing services by the PartyAdded, Oulu as the first party.
+  EXPECT_EQ(oulu.CountOf(kDisclosed), 1u);
+  ASSERT_EQ(county.CountOf(kDisclosed), 1u);
+  const auto last = county.Entries().back().header;
+  ASSERT_EQ(last.later().receiver(), kOulu);
+  ASSERT_EQ(last.later().entries_size(), 1);
+  EXPECT_EQ(last.later().entries(0).position(), unknowing);
+  const auto held = oulu.Entries(oulu.NumberOf(county.origin()));
+  EXPECT_TRUE(std::any_of(held.begin(), held.end(), [&](const auto& entry) {
+    return entry.header.event_id() == NamedEvent("c1").view() && entry.body != nullptr;
+  }));
+  // What comes now goes there by itself, and nothing is opened twice, whatever is folded anew.
+  ASSERT_THAT(county.Offer(kWellbeing, {need("c2")}), IsAccepted());
+  settle();
+  county.Reindex();
+  settle();
+  EXPECT_EQ(county.CountOf(kDisclosed), 1u);
+  for (TestNode* node : {&oulu, &county}) EXPECT_EQ((*node)->health(), "ok");
+}
+
 TEST_F(AccessTest, AFormerPartyKeepsWhatItHasAndGetsNothingNewUntilItIsOneAgain) {
   Open(kNeedsToKela, {&kela_});
   const uint64_t first = At(oulu_.Offer(kOulu, {Need("n1")}));
@@ -859,6 +955,38 @@ TEST_F(AccessTest, ARequestForCorrectionAndItsAnswerReachThoseWhoGotTheEntry) {
 
 // ---- Reads ----
 
+TEST_F(AccessTest, EventsOfPartiesAndReadsKeepTheConventionsOfEveryEvent) {
+  Open("");
+  access::v1::PartyAdded party;
+  party.set_agency(std::string(kKela));
+  party.set_reason(access::v1::PARTY_REASON_AUTHORITY);
+  const auto offer = [&](std::string_view id) {
+    return oulu_.Offer(kOulu, {Event(NamedEvent(id), NumberedCase(1), party)});
+  };
+  party.set_added_on("2025-02-30");
+  EXPECT_THAT(offer("p1"), RefusedWith(kRule, "bad_date"));
+  party.set_added_on("2025-02-03");
+  party.set_cause_event_id("short");
+  EXPECT_THAT(offer("p2"), RefusedWith(kRule, "bad_event_id"));
+  party.clear_cause_event_id();
+  party.set_reason(static_cast<access::v1::PartyReason>(99));
+  EXPECT_THAT(offer("p3"), RefusedWith(kRule, "bad_value"));
+  party.set_reason(access::v1::PARTY_REASON_AUTHORITY);
+  party.set_agency("kela");
+  EXPECT_THAT(offer("p4"), RefusedWith(kRule, "unknown_agency"));
+  party.set_agency(std::string(kKela));
+  EXPECT_THAT(offer("p5"), IsAccepted());
+  access::v1::AccessRecorded read;
+  read.set_case_id(std::string(NumberedCase(1).view()));
+  read.set_purpose(static_cast<access::v1::AccessPurpose>(99));
+  read.set_legal_basis("laki 189/2001");
+  read.set_command("case");
+  PrincipalConfig reader = Author(kOulu);
+  reader.may_operate = true;
+  EXPECT_THAT(oulu_.OfferAs(reader, {Event(NamedEvent("r"), access::AccessStreamOf(NumberedCase(1)), read, "o-1")}),
+              RefusedWith(kRule, "bad_value"));
+}
+
 exchange::v1::OfferedEvent Read(uint64_t case_number, std::string_view id) {
   const CaseId case_id = NumberedCase(case_number);
   access::v1::AccessRecorded read;
@@ -1098,6 +1226,232 @@ TEST_F(AccessTest, ControlEntriesOfFollowedLogsAreHandedOn) {
   Replicate(oulu_, kela_, 0);
   ASSERT_THAT(erasures.controls, SizeIs(oulu_->size().value()));
   EXPECT_EQ(erasures.controls[1], Str(oulu_.origin(), "@1 polku.event.v1.AgreementChanged"));
+}
+
+// ---- A peer that knows a case id and writes into its own log what it likes ----
+
+class AnyReferralService : public StubService {
+ public:
+  std::vector<std::string_view> event_types() const override {
+    return {"polku.referral.v1.NeedIdentified", "polku.referral.v1.NetworkMeetingCalled"};
+  }
+};
+
+constexpr std::string_view kMeetingsInvite =
+    R"(party_rules { type: "polku.referral.v1.NetworkMeetingCalled" field: "invited_agencies" })";
+
+class HostilePeerTest : public AccessTest {
+ protected:
+  // Its own agreement lets anybody say anything there, and all of it goes to Oulu.
+  void OpenWith(TestNode& peer) {
+    oulu_.config.agreement = Agreed(Str(kNeedsToKela, kMeetingsInvite));
+    peer.config.agreement = Agreed(Str(kMeetingsInvite, R"(
+      publishings { authors: "FI/GOV/0246246-0/kela" types: "polku.*" legal_basis: "none" }
+      sharings { publishers: "*" receivers: "FI/MUN/0187690-1/oulu" types: "polku.*"
+                 sections: SECTION_KIND_SERVICE legal_basis: "none" every_case: true }
+    )"));
+    oulu_.Follow(peer);
+    peer.Open();
+    oulu_.Open();
+  }
+  void Tell(TestNode& peer) {
+    peer.WorkAll();
+    Replicate(peer, oulu_, 0);
+    oulu_.WorkAll();
+  }
+  access::Parties PartiesAtOulu(uint64_t case_number = 1) {
+    const auto access = oulu_->Access(NumberedCase(case_number));
+    EXPECT_OK(access);
+    return (*access)->parties();
+  }
+  static exchange::v1::OfferedEvent Meeting(std::string_view invited, std::string_view id) {
+    referral::v1::NetworkMeetingCalled meeting;
+    meeting.add_invited_agencies(std::string(invited));
+    return Event(NamedEvent(id), NumberedCase(1), meeting);
+  }
+
+  AnyReferralService service_;
+  TestNode hostile_{kKela, service_, 9};
+  TestNode organiser_{kWellbeing, service_, 8};
+};
+
+TEST_F(HostilePeerTest, WhatItClaimsAndWhomItInvitesMakesNobodyAPartyEarlyOrLate) {
+  OpenWith(hostile_);
+  for (const bool early : {true, false}) {
+    if (!early) {
+      ASSERT_THAT(oulu_.Offer(kOulu, {Need("n"), Add(kWellbeing, "w")}), IsAccepted());
+      oulu_.WorkAll();
+    }
+    // A day ahead of every entry of Oulu, then in the midst of them.
+    hostile_.now = early ? oulu_.now - absl::Hours(24) : oulu_.now + absl::Seconds(5);
+    const std::string at = early ? "early " : "late ";
+    ASSERT_THAT(hostile_.Offer(kOulu, {Need(at + "need")}), IsAccepted());
+    ASSERT_THAT(hostile_.Offer(kKela, {Meeting(kKela, at + "meeting")}), IsAccepted());
+    if (early) {  // its own host has made it a party
+      ASSERT_EQ(hostile_.CountOf(kPartyAdded), 1u);
+      ASSERT_THAT(hostile_.Offer(kOulu, {Add(kProvider, "by claim"), Add(kWellbeing, "w claim")}),
+                  IsAccepted());
+    } else {
+      ASSERT_THAT(hostile_.Offer(kOulu, {Remove(kWellbeing, "r")}), IsAccepted());
+      ASSERT_THAT(hostile_.Offer(kOulu, {Remove(kOulu, "ro")}), IsAccepted());
+    }
+    Tell(hostile_);
+    EXPECT_EQ(PartiesAtOulu(), early ? access::Parties() : access::Parties({std::string(kOulu), std::string(kWellbeing)}));
+  }
+  oulu_.Reindex();
+  oulu_.WorkAll();
+  EXPECT_THAT(PartiesAtOulu(), ElementsAre(kOulu, kWellbeing));
+  const auto need = oulu_.Offer(kWellbeing, {Need("n2")});
+  ASSERT_THAT(need, IsAccepted());
+  EXPECT_THAT(ToldOf(oulu_.Entries()[At(need)].header), IsEmpty());
+  for (const auto& entry : oulu_.Entries()) {
+    EXPECT_FALSE(ToldOf(entry.header).contains(std::string(kKela)));
+    EXPECT_NE(entry.header.later().receiver(), kKela);
+    EXPECT_NE(entry.header.later().receiver(), kProvider);
+  }
+  EXPECT_EQ(oulu_->health(), "ok");
+}
+
+TEST_F(HostilePeerTest, AnEntryOfACaseAheadOfItHindersNobodyWhoBeginsIt) {
+  OpenWith(hostile_);
+  hostile_.now -= absl::Hours(1);
+  ASSERT_THAT(hostile_.Offer(kKela, {Need("ahead")}), IsAccepted());
+  Tell(hostile_);
+  const auto begun = oulu_.Offer(kWellbeing, {Need("n")});
+  ASSERT_THAT(begun, IsAccepted());
+  EXPECT_THAT(PartiesAtOulu(), ElementsAre(kWellbeing));
+  EXPECT_THAT(ToldOf(oulu_.Entries()[At(begun)].header), IsEmpty());
+}
+
+TEST_F(HostilePeerTest, AnIdOfAPartyUsedAgainHidesNobodyFromTheLaterDisclosure) {
+  OpenWith(organiser_);
+  const uint64_t need = At(oulu_.Offer(kOulu, {Need("n")}));
+  ASSERT_THAT(oulu_.Offer(kOulu, {Add(kKela, "k")}), IsAccepted());
+  // Before Oulu has answered, the other organiser's log says something else under that id.
+  organiser_.now += absl::Seconds(5);
+  ASSERT_THAT(organiser_.Offer(kWellbeing, {Add(kProvider, "k")}), IsAccepted());
+  organiser_.WorkAll();
+  Replicate(organiser_, oulu_, 0);
+  oulu_.WorkAll();
+  EXPECT_TRUE(OpenedLater(oulu_).contains({std::string(kKela), need}));
+  EXPECT_TRUE(PartiesAtOulu().contains(kProvider));
+  const size_t count = oulu_.CountOf(kDisclosed);
+  oulu_.Reindex();
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_.CountOf(kDisclosed), count);
+  EXPECT_EQ(oulu_->health(), "ok");
+}
+
+TEST_F(HostilePeerTest, ReadsThatItPutsIntoACaseDoNotFreezeIt) {
+  OpenWith(hostile_);
+  // A case whose id is that of another one's access stream: there its own service takes them.
+  const CaseId other = NumberedCase(7);
+  const CaseId victim = access::AccessStreamOf(other);
+  hostile_.now -= absl::Hours(1);
+  auto read = Read(7, "read");
+  ASSERT_EQ(read.case_id(), victim.view());
+  ASSERT_THAT(hostile_.OfferAs(Operator(kKela), {read}), IsAccepted());
+  Tell(hostile_);
+  const auto in_victim = [&](exchange::v1::OfferedEvent event) {
+    event.set_case_id(std::string(victim.view()));
+    return event;
+  };
+  ASSERT_THAT(oulu_.Offer(kOulu, {in_victim(Need("n")), in_victim(Add(kKela, "k"))}), IsAccepted());
+  oulu_.WorkAll();
+  EXPECT_EQ(oulu_.CountOf(kDisclosed), 1u);
+  oulu_.Reindex();
+  EXPECT_THAT(oulu_.Offer(kOulu, {in_victim(Need("n2"))}), IsAccepted());
+}
+
+TEST_F(HostilePeerTest, WhatItPutsIntoAnAccessStreamBlocksNoErasureAndOpensNoRead) {
+  ErasureRecord erasures;
+  erasures.WatchFrom(oulu_);
+  OpenWith(organiser_);  // one whose word on parties counts
+  const CaseId stream = access::AccessStreamOf(NumberedCase(1));
+  const auto into_stream = [&](exchange::v1::OfferedEvent event) {
+    event.set_case_id(std::string(stream.view()));
+    return event;
+  };
+  organiser_.now -= absl::Hours(1);
+  ASSERT_THAT(organiser_.Offer(kWellbeing, {into_stream(Need("ahead")), into_stream(Add(kKela, "k"))}),
+              IsAccepted());
+  Tell(organiser_);
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("n")}), IsAccepted());
+  ASSERT_THAT(oulu_.OfferAs(Operator(kOulu), {Read(1, "read")}), IsAccepted());
+  const auto by = [&](std::string_view official, const google::protobuf::Message& body,
+                      std::string_view id) {
+    PrincipalConfig principal = Author(kOulu);
+    principal.may_erase = true;
+    principal.official = std::string(official);
+    return oulu_.OfferAs(principal, {Event(NamedEvent(id), stream, body, official)});
+  };
+  access::v1::ErasureRequested request;
+  request.set_case_id(std::string(NumberedCase(1).view()));
+  request.set_tier(event::v1::ERASURE_TIER_ENTRIES);
+  request.set_legal_basis("arkistointi");
+  access::v1::ErasureConfirmed confirm;
+  confirm.set_case_id(request.case_id());
+  confirm.set_request_event_id(std::string(NamedEvent("q").view()));
+  ASSERT_THAT(by("a-1", request, "q"), IsAccepted());
+  ASSERT_THAT(by("a-2", confirm, "c"), IsAccepted());
+  oulu_.WorkAll();
+  EXPECT_THAT(erasures.confirmed_by, ElementsAre("a-2"));
+  EXPECT_EQ(oulu_.CountOf(kDisclosed), 0u);
+  for (const auto& entry : oulu_.Entries()) EXPECT_THAT(ToldOf(entry.header), IsEmpty());
+  EXPECT_EQ(oulu_->health(), "ok");
+}
+
+// ---- A correction is no way round ----
+
+TEST_F(AccessTest, AFormerPartyThatCorrectsItsEntryDoesNotComeBackByIt) {
+  Open(Str(kNeedsToKela,
+           R"(party_rules { type: "polku.referral.v1.ReferralMade" field: "target_agency" })"));
+  const auto referral = [](std::string_view id, std::string_view target) {
+    referral::v1::ReferralMade made;
+    made.set_referral_id("r1");
+    made.set_target_agency(std::string(target));
+    return Event(NamedEvent(id), NumberedCase(1), made);
+  };
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("n"), Add(kWellbeing, "w")}), IsAccepted());
+  ASSERT_THAT(oulu_.Offer(kWellbeing, {referral("r", kProvider)}), IsAccepted());
+  ASSERT_THAT(oulu_.Offer(kOulu, {Remove(kWellbeing, "x")}), IsAccepted());
+  const size_t parties = oulu_.CountOf(kPartyAdded);
+  for (const std::string_view target : {kWellbeing, kKela}) {
+    auto again = referral(Str("again ", target), target);
+    again.set_corrects(std::string(NamedEvent("r").view()));
+    EXPECT_THAT(oulu_.Offer(kWellbeing, {again}), IsAccepted()) << "it may put right what it wrote";
+  }
+  EXPECT_EQ(oulu_.CountOf(kPartyAdded), parties);
+  EXPECT_THAT(oulu_.Offer(kWellbeing, {Plan("p")}), RefusedWith(kNotEntitled, "not_a_party"));
+  oulu_.Reindex();
+  EXPECT_THAT(oulu_.Offer(kWellbeing, {Plan("p")}), RefusedWith(kNotEntitled, "not_a_party"));
+  // Of a party it names whom it says.
+  auto mended = referral("mended", kKela);
+  ASSERT_THAT(oulu_.Offer(kOulu, {mended}), IsAccepted());
+  EXPECT_EQ(oulu_.CountOf(kPartyAdded), parties + 1);
+}
+
+TEST_F(AccessTest, NobodySendsItsEntryToThoseWhoGotAnothersByCallingItACorrection) {
+  Open(kNeedsToKela);
+  ASSERT_THAT(oulu_.Offer(kOulu, {Add(kKela, "k"), Add(kWellbeing, "w"), Need("n")}), IsAccepted());
+  ASSERT_THAT(oulu_.Offer(kWellbeing, {Need("own"), Plan("plan")}), IsAccepted());
+  const auto correcting = [&](std::string_view author, exchange::v1::OfferedEvent event,
+                              std::string_view of) {
+    event.set_corrects(std::string(NamedEvent(of).view()));
+    return oulu_.Offer(author, {event});
+  };
+  const auto refused = correcting(kWellbeing, Need("c1"), "n");
+  EXPECT_THAT(refused, RefusedWith(kNotEntitled, "not_its_correction"));
+  EXPECT_THAT(refused.refusal().message(), HasSubstr("CorrectionRequested"));
+  // Kela gets needs and no plans: neither by its author nor by the log's agency.
+  EXPECT_THAT(correcting(kWellbeing, Plan("c2"), "own"),
+              RefusedWith(kNotEntitled, "not_its_correction"));
+  EXPECT_THAT(correcting(kOulu, Plan("c3"), "n"), RefusedWith(kNotEntitled, "not_its_correction"));
+  EXPECT_THAT(correcting(kWellbeing, Need("c4"), "k"),
+              RefusedWith(kNotEntitled, "not_its_correction"));
+  EXPECT_THAT(correcting(kWellbeing, Need("c5"), "own"), IsAccepted());
+  EXPECT_THAT(correcting(kOulu, Need("c6"), "own"), IsAccepted());
+  EXPECT_THAT(correcting(kWellbeing, Plan("c7"), "plan"), IsAccepted());
 }
 
 }  // namespace
