@@ -643,6 +643,7 @@ TEST_F(OfferTest, OpeningFailsWithAReasonForAnotherOriginOrKeyOrTooManyReceivers
   auto* sharing = crowded.config.agreement.add_sharings();
   sharing->add_publishers("*");
   sharing->add_types("polku.referral.v1.Need*");
+  sharing->set_every_case(true);  // what goes to a case's parties alone is counted entry by entry
   for (int i = 0; i < 65; ++i) {
     const std::string agency = Str("FI/ORG/agency", i, "/x");
     auto* listed = crowded.config.agreement.add_agencies();
