@@ -313,7 +313,7 @@ class ErasureTest(harness.SystemTest):
             "case", case, "--config", self.cluster.config(names[1]), "--json").splitlines()]
         self.assertTrue(any(event["opened"] for event in shown))
         self.assertEqual([event["type"] for event in shown
-                          if event["origin"] == origin and event["opened"]], [])
+                          if event.get("origin") == origin and event["opened"]], [])
         self.cluster.start_missing()
         self.cluster.settle()
         for name in names:
