@@ -98,7 +98,10 @@ TEST(AgreementExplain, WhereNoLineSpeaksOfItOneIsAskedFor) {
   EXPECT_THAT(result.out, HasSubstr("no line names the receiver, the author and the event"));
   EXPECT_THAT(result.out, HasSubstr("a sharings line in the agreement"));
   const Result stranger = Explain("FI/ORG/1234567-1/muu", kKela, "polku.compensation.v1.AllowanceAccrued");
-  EXPECT_THAT(stranger.out, HasSubstr("add to the agreement's agencies: FI/ORG/1234567-1/muu"));
+  EXPECT_EQ(stranger.code, 2);
+  EXPECT_THAT(stranger.out, IsEmpty());
+  EXPECT_THAT(stranger.err, AllOf(HasSubstr("--receiver"), HasSubstr("add it to the agreement's agencies")));
+  EXPECT_EQ(Explain(kKela, "FI/ORG/1234567-1/muu", "polku.compensation.v1.AllowanceAccrued").code, 2);
 }
 
 TEST(AgreementExplain, ASupervisorSeesInEveryCaseAndALogsAgencyItsOwn) {

@@ -64,6 +64,9 @@ TEST(UsageTest, WrongCommandLinesExitWithTwoAndSayNothingOnTheOutput) {
            {"sheet", "x.csv", "--clients", "c.csv", "--check"},
            {"sheet", "x.csv", "--clients", "c.csv", "--planned-hours", "many"},
            {"summary", "--case", "x"},
+           {"case", "0123456789abcdef0123456789abcdef", "--official", "o-1", "--purpose", "technical", "--basis", "x"},
+           {"replay", "--official", "o-1", "--purpose", "technical", "--basis", "x"},
+           {"summary", "--official", "o-1", "--purpose", "technical", "--basis", "x"},
            {"version", "--unknown"}}) {
     const Result result = RunPolku(bad);
     EXPECT_EQ(result.code, 2) << ::testing::PrintToString(bad) << result.err;
@@ -131,7 +134,6 @@ TEST(UsageTest, APageIsNotNamedAfterTheCase) {
 TEST(UsageTest, MissingFilesAndProfilesAreBadInput) {
   TempDir dir;
   for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
-           {"replay", "--official", "o-1", "--purpose", "technical", "--basis", "x"},
            {"replay", "--config", dir.At("none.textproto"), "--official", "o-1", "--purpose",
             "technical", "--basis", "x"},
            {"summary", "--config", dir.Write("bad.textproto", "origin: nonsense"), "--official",

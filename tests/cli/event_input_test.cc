@@ -5,6 +5,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "polku/access/v1/access.pb.h"
+#include "polku/assessment/v1/assessment.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "tests/support/status_matchers.h"
 
@@ -62,6 +64,42 @@ TEST(JsonEventTest, ADerivedIdIsTheSameForTheSameEventAndAnotherForAnyOther) {
     EXPECT_EQ(id(kLine, correcting), id(kLine, correcting));
     EXPECT_TRUE(ids.insert(id(kLine, correcting)).second) << corrected;
   }
+}
+
+TEST(JsonEventTest, AnEventIdInAnEventIsAUuidOrBase64) {
+  const auto parse = [](const std::string& id, const std::string& field = "corrected_event_id") {
+    return ParseJsonEvent(
+        R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.access.v1.CorrectionRequested","event":{"what":"a",")" +
+            field + R"(":")" + id + R"(","requested_on":"2025-03-04"}})",
+        Defaults());
+  };
+  for (const char* field : {"corrected_event_id", "correctedEventId"}) {
+    for (const char* id : {"123e4567-e89b-42d3-a456-426614174001", "Ej5FZ+ibQtOkVkJmFBdAAQ=="}) {
+      ASSERT_OK_AND_ASSIGN(const auto event, parse(id, field));
+      access::v1::CorrectionRequested body;
+      ASSERT_TRUE(body.ParseFromString(event.body()));
+      EXPECT_EQ(FormatEventId(*EventId::FromBytes(body.corrected_event_id())),
+                "123e4567-e89b-42d3-a456-426614174001");
+      EXPECT_EQ(body.what(), "a");
+      EXPECT_EQ(body.requested_on(), "2025-03-04");
+    }
+  }
+  // As long as a UUID and not one; and neither form. Both forms are named, the value is not.
+  for (const char* bad : {"123e4567-e89b-42d3-a456-42661417400g", "!"}) {
+    EXPECT_THAT(parse(bad), StatusIs(absl::StatusCode::kInvalidArgument,
+                                     AllOf(HasSubstr("corrected_event_id"), HasSubstr("UUID"),
+                                           HasSubstr("base64"), Not(HasSubstr(bad)))));
+  }
+  // In a list.
+  ASSERT_OK_AND_ASSIGN(
+      const auto made,
+      ParseJsonEvent(
+          R"({"case":"0123456789abcdef0123456789abcdef","type":"polku.assessment.v1.WorkAbilityAssessed","event":{"kykyviisari_event_ids":["123e4567-e89b-42d3-a456-426614174001","Ej5FZ+ibQtOkVkJmFBdAAQ=="]}})",
+          Defaults()));
+  assessment::v1::WorkAbilityAssessed evaluation;
+  ASSERT_TRUE(evaluation.ParseFromString(made.body()));
+  ASSERT_EQ(evaluation.kykyviisari_event_ids_size(), 2);
+  EXPECT_EQ(evaluation.kykyviisari_event_ids(0), evaluation.kykyviisari_event_ids(1));
 }
 
 TEST(JsonEventTest, DefaultsFillWhatIsLeftOut) {

@@ -3,10 +3,12 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "adapters/cli/output.h"
 #include "eventstore/base/random.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "gmock/gmock.h"
@@ -29,6 +31,7 @@ namespace {
 
 using audit::AgencyStore;
 using audit::NumberedCase;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::IsOk;
@@ -212,8 +215,21 @@ TEST_F(ReadingTest, TheClientsAnswerIsTextJsonAndAPageThatNeedsNothingElse) {
   EXPECT_THAT(finnish.out, HasSubstr("Mitä tämä vastaus ei kerro"));
   // Who got what, never what it says.
   EXPECT_THAT(finnish.out, Not(HasSubstr("rytmi")));
+  EXPECT_THAT(finnish.out, HasSubstr("3.3.2025"));
+  EXPECT_THAT(finnish.out, HasSubstr("tietosuojavaltuutetun"));
+  EXPECT_THAT(finnish.out, HasSubstr("Oulun kaupunki (palveluun ohjaus)"));
+  EXPECT_THAT(finnish.out, HasSubstr("katselijan oma ilmoitus"));
+  for (const char* internal : {kOrigin, "2025-03-03", "polku."}) {
+    EXPECT_THAT(finnish.out, Not(HasSubstr(internal)));
+  }
+  for (const char* language : {"fi", "sv", "en"}) {
+    std::istringstream lines(Run({"disclosures", kCase1, "--lang", language, "--all"}).out);
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(Width(line), 100u) << line;
+  }
   EXPECT_THAT(Run({"disclosures", kCase1, "--lang", "sv"}).out, HasSubstr("Vad detta svar inte visar"));
-  EXPECT_THAT(Run({"disclosures", kCase1, "--lang", "en"}).out, HasSubstr("What this answer cannot show"));
+  EXPECT_THAT(Run({"disclosures", kCase1, "--lang", "en"}).out,
+              AllOf(HasSubstr("What this answer cannot show"), HasSubstr("3 March 2025"),
+                    HasSubstr("Legal bases exist in the agreement's language alone"), HasSubstr("Ombudsman")));
   EXPECT_THAT(Run({"disclosures", kCase1, "--json"}).out,
               HasSubstr("\"parties\":[{\"agency\":\"FI/MUN/0187690-1/oulu\""));
   const std::string file = dir_.At("answer.html");
@@ -221,6 +237,9 @@ TEST_F(ReadingTest, TheClientsAnswerIsTextJsonAndAPageThatNeedsNothingElse) {
   const std::string html = ReadAll(file);
   EXPECT_THAT(html, HasSubstr("<html lang=\"sv\">"));
   EXPECT_THAT(html, HasSubstr("<th scope=\"col\">"));
+  EXPECT_THAT(html, Not(HasSubstr("<caption")));
+  EXPECT_THAT(html, HasSubstr("aria-labelledby=\"s1\""));
+  EXPECT_THAT(html, HasSubstr("dataombudsmannen"));
   for (const char* outside : {"<script", "http", "src=", "href=", "url("}) {
     EXPECT_THAT(html, Not(HasSubstr(outside)));
   }
