@@ -48,7 +48,8 @@ bool IsThere(const std::string& path) {
 // A secret must not be made beside the public part of another.
 absl::Status CheckNoPublicPart(std::string_view directory, std::string_view name) {
   const std::string path = At(directory, Str(name, ".public"));
-  if (!IsThere(path)) return absl::OkStatus();
+  // A secret that is there is told by whoever writes it.
+  if (!IsThere(path) || IsThere(At(directory, Str(name, ".secret")))) return absl::OkStatus();
   return Error(absl::StatusCode::kAlreadyExists, path, " is there already; where its secret is lost, move it away");
 }
 

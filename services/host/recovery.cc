@@ -228,8 +228,9 @@ absl::StatusOr<MirrorReader::End> MirrorReader::Read(
       if (!more) return End::kStopped;
       if (faulty_) return End::kFault;
       const auto status = subscriber_->status();
-      if (told_all && (nothing || (status.state() == exchange::v1::SUBSCRIPTION_STATE_LIVE &&
-                                   Position(status.stored_size()) >= claimed_))) {
+      // Whether its holes are explained is judged by the caller: they keep the subscription from being live.
+      const Position stored(status.stored_size());
+      if (told_all && (nothing || (stored >= claimed_ && stored >= Position(status.announced_size())))) {
         return End::kAll;
       }
     }

@@ -450,7 +450,9 @@ TEST_F(RecoveryTest, EntriesThatAMirrorGivesAsErasedAndNoErasureNamesLetNoServic
   {
     const auto engine = service_.OpenEngine();
     for (const bool reindexed : {false, true}) {
-      if (reindexed) ASSERT_OK(log::RebuildIndex(*engine, nullptr));
+      if (reindexed) {
+        ASSERT_OK(log::RebuildIndex(*engine, nullptr));
+      }
       EXPECT_THAT(log::Log::Open(*engine,
                                  {.origin = service_.config().origin,
                                   .clock = SystemClock(),

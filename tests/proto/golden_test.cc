@@ -416,7 +416,7 @@ TEST(Sections, ServiceHoldsNoFreeText) {
     const bool is_rule = field.containing_type() == event::v1::RuleRef::descriptor();
     // Why somebody looked, or asked for an erasure, is on record for the client; a service refuses an identity code.
     const bool is_account = field.file()->package() == "polku.access.v1" &&
-                            Matches(field.name(), "origin|legal_basis|command|scope");
+                            Matches(field.name(), "(party_)?origin|legal_basis|command|scope");
     EXPECT_TRUE(is_rule || is_account ||
                 Matches(field.name(), "(.*_)?(id|agency|agencies|code)|official|decision_number"))
         << field.full_name()

@@ -249,7 +249,8 @@ TEST_F(CosigningTest, WitnessesAreExchangedAndWhatIsKnownOfThoseThatStayIsKept) 
   tell(*auditor_, 5);
   ASSERT_THAT(replica.kept, SizeIs(2));
   // The provider's key is replaced under the same name; the auditor now stands first.
-  const auto next = CosignerOf(kProvider);
+  const auto next =
+      proof::Signer::Generate(provider_->verifier().name(), proof::KeyUse::kCosignature);
   ASSERT_EQ(next->verifier().name(), provider_->verifier().name());
   replica.subscriber().SetWitnesses(
       {{kAuditor, auditor_->verifier()}, {kProvider, next->verifier()}});
