@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -175,7 +176,8 @@ absl::StatusOr<std::unique_ptr<Shown>> ReadShown(const host::Config& config) {
   return made;
 }
 
-// Who follows the own log, by name, as far as the service knows since its start.
+// Who follows the own log, by name, as far as the service knows since its start, and whose keys may follow it
+// and have not been heard since then.
 struct Followers {
   size_t all = 0;
   std::vector<std::string> behind;  // who does not hold the entry yet
@@ -184,14 +186,28 @@ constexpr absl::Duration kAskWhileShowing = absl::Seconds(3);
 constexpr absl::Duration kAskAgain = absl::Milliseconds(500);
 constexpr uint64_t kWaitSeconds = 30;
 
-Followers FollowersIn(const exchange::v1::StatusAnswer& status, Position entry) {
+Followers FollowersIn(const exchange::v1::StatusAnswer& status, const host::Config& config,
+                      Position entry) {
   // One that connected anew may stand there twice.
   std::map<std::string, uint64_t> held;
+  std::map<std::string, std::set<std::string>> heard;  // names by agency
   for (const auto& subscriber : status.subscribers()) {
-    uint64_t& size = held[subscriber.name().empty() ? subscriber.agency() : subscriber.name()];
+    const std::string& name = subscriber.name().empty() ? subscriber.agency() : subscriber.name();
+    uint64_t& size = held[name];
     size = std::max(size, subscriber.acknowledged_size());
+    heard[subscriber.agency()].insert(name);
+  }
+  std::map<std::string, size_t> listed;  // keys that may follow, by agency
+  for (const auto& [key, principal] : config.principals) {
+    if (principal.may_replicate) ++listed[principal.agency];
   }
   Followers followers{.all = held.size()};
+  for (const auto& [agency, keys] : listed) {
+    const size_t names = heard[agency].size();
+    if (names >= keys) continue;
+    followers.all += keys - names;
+    followers.behind.push_back(Str(keys - names, " of ", agency, ", not heard since the service's start"));
+  }
   for (const auto& [name, size] : held) {
     if (size <= entry.value()) followers.behind.push_back(name);
   }
@@ -199,12 +215,13 @@ Followers FollowersIn(const exchange::v1::StatusAnswer& status, Position entry) 
 }
 
 // Asks the running service.
-absl::StatusOr<Followers> FollowersOf(const Args& args, Position entry, absl::Duration timeout) {
+absl::StatusOr<Followers> FollowersOf(const Args& args, const host::Config& config, Position entry,
+                                      absl::Duration timeout) {
   POLKU_ASSIGN_OR_RETURN(Target target, FindOwnService(args));
   target.options.timeout = std::min(target.options.timeout, timeout);
   POLKU_ASSIGN_OR_RETURN(const auto client, client::Client::Connect(target.options));
   POLKU_ASSIGN_OR_RETURN(const auto status, client->Status());
-  return FollowersIn(status, entry);
+  return FollowersIn(status, config, entry);
 }
 
 std::string NamesJson(const std::vector<std::string>& names) {
@@ -242,7 +259,7 @@ ExitCode Show(const host::Config& config, const Args& args, Io& io) {
   std::map<Position, Followers> behind;
   for (const Line& line : shown->keys) {
     if (!line.announced) continue;
-    auto followers = FollowersOf(args, *line.announced, kAskWhileShowing);
+    auto followers = FollowersOf(args, config, *line.announced, kAskWhileShowing);
     if (followers.ok()) behind.emplace(*line.announced, *std::move(followers));
   }
   const auto behind_of = [&](const Line& line) -> const Followers* {
@@ -366,19 +383,20 @@ absl::StatusOr<Recorded> Record(const Args& args, const host::Config& config,
     recorded.asks_no_more = true;
     return recorded;
   }
-  recorded.followers = FollowersIn(*status, recorded.position);
+  recorded.followers = FollowersIn(*status, config, recorded.position);
   return recorded;
 }
 
 // Until everybody who follows the log holds the entry: who misses it refuses the new key.
-void AwaitFollowers(const Args& args, Io& io, absl::Duration most, Recorded& recorded) {
+void AwaitFollowers(const Args& args, const host::Config& config, Io& io, absl::Duration most,
+                    Recorded& recorded) {
   ProgressLine progress(io, args.Has("progress"));
   const absl::Time until = absl::Now() + most;
   while (!recorded.followers.behind.empty() && absl::Now() < until) {
     progress.Show(Str("entry ", recorded.position.value(), ": waiting for ", recorded.followers.behind.size(), " of ",
                       recorded.followers.all, " followers"));
     absl::SleepFor(kAskAgain);
-    auto followers = FollowersOf(args, recorded.position, std::max(until - absl::Now(), kAskAgain));
+    auto followers = FollowersOf(args, config, recorded.position, std::max(until - absl::Now(), kAskAgain));
     if (followers.ok()) recorded.followers = *std::move(followers);
   }
 }
@@ -409,7 +427,8 @@ ExitCode RotateOwn(const host::Config& config, const Args& args, Io& io, event::
   if (!change.ok()) return Fail(io, change.status());
   auto recorded = Record(args, config, *change);
   if (!recorded.ok()) return Fail(io, recorded.status());
-  AwaitFollowers(args, io, absl::Seconds(static_cast<int64_t>(wait->value_or(kWaitSeconds))), *recorded);
+  AwaitFollowers(args, config, io, absl::Seconds(static_cast<int64_t>(wait->value_or(kWaitSeconds))),
+                 *recorded);
   std::string next;
   if (use == event::v1::KEY_USE_SIGNING) {
     next = "the new key is in place and the public part of the old one in earlier/; start the service\n";

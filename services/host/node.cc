@@ -21,7 +21,7 @@
 #include "services/access/case_access.h"
 #include "services/access/policy.h"
 #include "services/core/codec.h"
-#include "services/core/finnish_ids.h"
+#include "services/core/offer_checks.h"
 #include "services/core/message_cast.h"
 #include "services/host/case_folds.h"
 #include "services/host/disclosing.h"
@@ -51,15 +51,6 @@ constexpr size_t kMaxEventBytes = log::kMaxEntryBytes - log::kMaxLeafBytes - 5 *
 constexpr uint32_t kMaxWitnessTimeoutMs = 60'000;
 constexpr absl::Duration kRetryWhenFull = absl::Seconds(1);
 constexpr absl::Duration kRetryWhenFailed = absl::Seconds(30);
-
-// The header is shown to all and kept for ever, so nothing personal may get in where nobody looks.
-bool IsOfficialLabel(std::string_view official) {
-  constexpr size_t kMaxOfficialBytes = 64;
-  return official.size() <= kMaxOfficialBytes &&
-         official.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
-             std::string_view::npos &&
-         !service::ContainsPersonalIdentityCode(official);
-}
 
 OfferAnswer Refused(RefusalKind kind, std::string_view code, std::string_view message,
                     size_t event_index) {
@@ -682,7 +673,8 @@ class NodeImpl : public Node {
       if (!id || id->is_zero()) return invalid("bad_event_id", "event_id must be 16 bytes, not all zero", i);
       if (!case_id || case_id->is_zero()) return invalid("bad_case_id", "case_id must be 16 bytes, not all zero", i);
       if (!ids.insert(*id).second) return invalid("repeated_event_id", "the same event_id stands twice in one offer", i);
-      if (!IsOfficialLabel(offered.official())) {
+      // The header is shown to all and kept for ever, so nothing personal may get in where nobody looks.
+      if (!service::IsOfficialLabel(offered.official())) {
         return invalid("bad_official",
                        "official is the agency's pseudonym of the worker: at most 64 of A-Z a-z 0-9 . _ "
                        "-, and never a personal identity code", i);

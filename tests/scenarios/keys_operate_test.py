@@ -34,6 +34,8 @@ class KeysOperateTest(KeysCase):
         configured = self.public(REFERRAL, "curve")
         for more in ((), (), ("--compromised",)):
             old = self.public(REFERRAL, "curve")
+            if more:  # afterwards nobody can be asked who holds the entry
+                self.followers_hold_all()
             self.keys(REFERRAL, "rotate", "curve", "--reason", "yearly", *more)
             if more:
                 refused = self.read("case", f"{self.number:032x}")
