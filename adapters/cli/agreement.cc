@@ -353,16 +353,7 @@ absl::StatusOr<Party> PartyOf(const CaseId& case_id, const std::string& agency, 
   audit::History history(*reading.store);
   POLKU_RETURN_IF_ERROR(history.Timeline(case_id, {}, [&](const audit::Event& event) {
     if (event.body == nullptr) return absl::OkStatus();
-    access.Evolve({.id = event.id,
-                   .case_id = case_id,
-                   .origin = event.origin,
-                   .position = event.position,
-                   .order = event.order(),
-                   .recorded_at = event.recorded_at(),
-                   .author_agency = event.header.author_agency(),
-                   .author_official = event.header.author_official(),
-                   .body = *event.body},
-                  policy, reading.config.origin.text());
+    access.Evolve(event.fact(), policy, reading.config.origin.text());
     const access::CaseAccess::PartyEvent party_event{std::string(event.origin), event.id};
     if (access.added().contains(party_event)) {
       places[party_event] = {std::string(event.origin), event.position, event.recorded_at()};

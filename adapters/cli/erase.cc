@@ -109,16 +109,7 @@ absl::StatusOr<std::vector<OpenRequest>> OpenRequests(audit::Store& store, const
       requested.emplace_back(event.id, FinnishDay(event.recorded_at()));
       stream_of[event.id] = event.case_id;
     }
-    streams[event.case_id].Evolve({.id = event.id,
-                                   .case_id = event.case_id,
-                                   .origin = event.origin,
-                                   .position = event.position,
-                                   .order = event.order(),
-                                   .recorded_at = event.recorded_at(),
-                                   .author_agency = event.header.author_agency(),
-                                   .author_official = event.header.author_official(),
-                                   .body = *event.body},
-                                  policy, own);
+    streams[event.case_id].Evolve(event.fact(), policy, own);
     return absl::OkStatus();
   };
   audit::History history(store);

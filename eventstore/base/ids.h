@@ -153,6 +153,22 @@ class SectionSet {
   uint8_t bits_ = 0;
 };
 
+constexpr SectionSet OnlySection(SectionKind kind) {
+  SectionSet set;
+  set.add(kind);
+  return set;
+}
+
+// Those that a message lists by number; a number that has no bit is none of them, whatever its low byte.
+template <typename Numbers>
+constexpr SectionSet SectionsIn(const Numbers& numbers) {
+  SectionSet set;
+  for (const auto number : numbers) {
+    if (number >= 1 && number <= 8) set.add(static_cast<SectionKind>(number));
+  }
+  return set;
+}
+
 constexpr SectionSet AllSections() {
   SectionSet all;
   for (SectionKind kind : kAllSectionKinds) all.add(kind);

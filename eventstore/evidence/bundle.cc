@@ -41,9 +41,7 @@ std::optional<SectionSet> DisclosedTo(const event::v1::Header& header, std::stri
   if (IsControl(header)) return SectionSet();
   for (const auto& disclosure : header.disclosures()) {
     if (disclosure.receiver() != agency) continue;
-    SectionSet sections;
-    for (const int kind : disclosure.sections()) sections.add(static_cast<SectionKind>(kind));
-    return sections;
+    return SectionsIn(disclosure.sections());
   }
   return std::nullopt;
 }

@@ -22,13 +22,6 @@ std::vector<SectionKind> KindsOf(SectionSet sections) {
   return kinds;
 }
 
-template <typename Repeated>
-SectionSet SetOf(const Repeated& kinds) {
-  SectionSet sections;
-  for (const int kind : kinds) sections.add(static_cast<SectionKind>(kind));
-  return sections;
-}
-
 // What is stored of one entry.
 struct Held {
   bool leaf = false;
@@ -338,7 +331,7 @@ std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, Pos
   if (header.has_later() && header.later().receiver() == own_agency) {
     for (const auto& entry : header.later().entries()) {
       if (entry.position() >= position.value()) continue;
-      facts.later.push_back({Position(entry.position()), SetOf(entry.sections())});
+      facts.later.push_back({Position(entry.position()), SectionsIn(entry.sections())});
     }
   }
   if (header.control().empty()) return std::nullopt;

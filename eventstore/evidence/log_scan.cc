@@ -263,7 +263,7 @@ class Scanner {
     SectionSet listed;
     for (const auto& disclosure : header_.disclosures()) {
       if (disclosure.receiver() != log_.own_agency) continue;
-      for (const int kind : disclosure.sections()) listed.add(static_cast<SectionKind>(kind));
+      listed = listed | SectionsIn(disclosure.sections());
     }
     return listed;
   }

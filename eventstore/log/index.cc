@@ -306,7 +306,7 @@ class OpenedAndErased {
     if (header.has_later() && header.later().receiver() == agency_) {
       for (const auto& entry : header.later().entries()) {
         SectionSet& sections = opened_[Position(entry.position())];
-        for (const int kind : entry.sections()) sections.add(static_cast<SectionKind>(kind));
+        sections = sections | SectionsIn(entry.sections());
       }
     }
     for (const auto& disclosure : header.disclosures()) {

@@ -71,14 +71,6 @@ struct EventKey {
 
 enum class Sameness { kSame, kOtherSections, kOther };
 
-SectionSet SectionsOf(const google::protobuf::RepeatedField<int>& kinds) {
-  SectionSet sections;
-  for (const int kind : kinds) {
-    if (kind >= 1 && kind <= 255) sections.add(static_cast<SectionKind>(kind));
-  }
-  return sections;
-}
-
 bool SameLater(const std::optional<NewEntry::Later>& later, const NewEntry& earlier) {
   if (!later || !earlier.later) return later.has_value() == earlier.later.has_value();
   return later->receiver == earlier.later->receiver &&
@@ -96,7 +88,7 @@ bool SameLater(const std::optional<NewEntry::Later>& later, const event::v1::Hea
                     earlier.later().entries().end(),
                     [](const NewEntry::Opened& a, const event::v1::OpenedEntry& b) {
                       return a.position == Position(b.position()) &&
-                             a.sections == SectionsOf(b.sections());
+                             a.sections == SectionsIn(b.sections());
                     });
 }
 

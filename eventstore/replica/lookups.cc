@@ -20,14 +20,6 @@ const event::v1::Disclosure* DisclosureTo(std::string_view receiver,
   return nullptr;
 }
 
-SectionSet SetOf(const google::protobuf::RepeatedField<int>& kinds) {
-  SectionSet set;
-  for (const int kind : kinds) {
-    if (kind > 0 && kind <= 8) set.add(static_cast<SectionKind>(kind));
-  }
-  return set;
-}
-
 absl::StatusOr<OpenedPositions> OpenedLater(log::Engine& engine, LogNumber log,
                                             const CaseId& case_id, std::string_view receiver) {
   OpenedPositions opened;
@@ -43,7 +35,7 @@ absl::StatusOr<OpenedPositions> OpenedLater(log::Engine& engine, LogNumber log,
     for (const auto& one : later.entries()) {
       if (one.position() >= ref.position.value()) continue;
       SectionSet& sections = opened[Position(one.position())];
-      sections = sections | SetOf(one.sections());
+      sections = sections | SectionsIn(one.sections());
     }
   }
   return opened;
@@ -53,7 +45,7 @@ std::optional<SectionSet> OpenedTo(std::string_view receiver, const event::v1::H
                                    Position position, const OpenedPositions& later) {
   std::optional<SectionSet> opened;
   if (const event::v1::Disclosure* disclosure = DisclosureTo(receiver, header)) {
-    opened = SetOf(disclosure->sections());
+    opened = SectionsIn(disclosure->sections());
   }
   if (const auto it = later.find(position); it != later.end()) {
     opened = opened.value_or(SectionSet()) | it->second;

@@ -21,8 +21,6 @@ namespace polku::replica {
 // The disclosure of the header to that agency; null: none.
 const event::v1::Disclosure* DisclosureTo(std::string_view receiver,
                                           const event::v1::Header& header);
-// Kinds that are not known here are left out.
-SectionSet SetOf(const google::protobuf::RepeatedField<int>& kinds);
 
 using OpenedPositions = std::map<Position, SectionSet>;
 // What the log's held entries of the case open to `receiver` by their field `later`; reads the case's entries.

@@ -685,7 +685,7 @@ class SubscriberImpl final : public Subscriber {
       state.told = 0;
     }
     // 9
-    const SectionSet sections = ours == nullptr ? SectionSet() : SetOf(ours->sections());
+    const SectionSet sections = ours == nullptr ? SectionSet() : SectionsIn(ours->sections());
     for (const log::BlobView& blob : group.BlobsAt(item.offset)) {
       POLKU_RETURN_IF_ERROR(VerifySection(header, sections, blob, part));
     }
@@ -711,7 +711,7 @@ class SubscriberImpl final : public Subscriber {
       if (entry.position() >= position.value()) {
         return Fault("it opens position ", entry.position(), ", which is not before it");
       }
-      part.wanted.push_back({Position(entry.position()), SetOf(entry.sections())});
+      part.wanted.push_back({Position(entry.position()), SectionsIn(entry.sections())});
     }
     return absl::OkStatus();
   }
@@ -1300,7 +1300,7 @@ class SubscriberImpl final : public Subscriber {
       const Position position(entry.position());
       const auto it = wanted_.find(position);
       if (it == wanted_.end()) continue;
-      const SectionSet left = it->second - SetOf(entry.sections());
+      const SectionSet left = it->second - SectionsIn(entry.sections());
       const bool gone = entry.leaf() || (left.empty() && !it->second.empty());
       it->second = left;
       asked_.erase(position);

@@ -31,18 +31,6 @@ bool IsAboutParties(std::string_view type) {
   return type == added || type == removed;
 }
 
-SectionSet ServiceSection() {
-  SectionSet set;
-  set.add(SectionKind::kService);
-  return set;
-}
-
-SectionSet SectionsOf(const google::protobuf::RepeatedField<int>& kinds) {
-  SectionSet set;
-  for (int kind : kinds) set.add(static_cast<SectionKind>(kind));
-  return set;
-}
-
 bool Names(const google::protobuf::RepeatedPtrField<std::string>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
@@ -146,7 +134,7 @@ const std::vector<Policy::Receiver>& Policy::ReceiversOf(std::string_view author
         !Holds(sharing.valid_from(), sharing.valid_until(), day)) {
       continue;
     }
-    const SectionSet sections = SectionsOf(sharing.sections());
+    const SectionSet sections = SectionsIn(sharing.sections());
     for (const auto& agency : agreement_.agencies()) {
       if (!Receives(sharing, agency.name())) continue;
       Receiver& receiver = receivers[agency.name()];
@@ -179,9 +167,9 @@ std::vector<Grant> Policy::Grants(std::string_view author, std::string_view log_
 
   std::map<std::string, SectionSet, std::less<>> told;
   for (const Grant& grant : grants) told[grant.receiver] = grant.sections;
-  for (const std::string& party : parties) told[party] = told[party] | ServiceSection();
+  for (const std::string& party : parties) told[party] = told[party] | OnlySection(SectionKind::kService);
   std::string host(log_agency);
-  told[host] = told[host] | ServiceSection();
+  told[host] = told[host] | OnlySection(SectionKind::kService);
   grants.clear();
   for (auto& [receiver, sections] : told) grants.push_back({receiver, sections});
   return grants;
@@ -219,7 +207,7 @@ Explanation Policy::Explain(std::string_view receiver, std::string_view author,
     }
     Reason reason{.line = LineName("sharings", i, sharing.id()),
                   .legal_basis = sharing.legal_basis(),
-                  .sections = SectionsOf(sharing.sections()),
+                  .sections = SectionsIn(sharing.sections()),
                   .valid_from = sharing.valid_from(),
                   .valid_until = sharing.valid_until()};
     if (!Holds(sharing.valid_from(), sharing.valid_until(), day)) {
@@ -233,7 +221,7 @@ Explanation Policy::Explain(std::string_view receiver, std::string_view author,
     add({.kind = party ? Reason::Kind::kGrants : Reason::Kind::kNoParty,
          .line = std::string(kPartiesLine),
          .legal_basis = {},
-         .sections = ServiceSection(),
+         .sections = OnlySection(SectionKind::kService),
          .valid_from = {},
          .valid_until = {}});
   }
@@ -270,7 +258,7 @@ std::optional<Policy::Kept> Policy::KeptBy(std::string_view agency, std::string_
   std::optional<Kept> kept;
   for (const auto& line : agreement_.retentions()) {
     if (!Names(line.agencies(), agency) || !AnyMatches(line.types(), type) ||
-        !SectionsOf(line.sections()).has(kind)) {
+        !SectionsIn(line.sections()).has(kind)) {
       continue;
     }
     const absl::CivilDay until = service::AddMonths(recorded, static_cast<int>(line.months()));

@@ -24,15 +24,7 @@ void CorrectionsFold::Add(const Event& event) {
   const auto* party = service::As<access::v1::PartyAdded>(*event.body);
   const bool carried =
       party != nullptr && party->reason() == access::v1::PARTY_REASON_CARRIED_OVER;
-  access_.Evolve({.id = event.id,
-                  .case_id = event.case_id,
-                  .origin = event.origin,
-                  .position = event.position,
-                  .order = event.order(),
-                  .recorded_at = event.recorded_at(),
-                  .author_agency = event.header.author_agency(),
-                  .author_official = event.header.author_official(),
-                  .body = *event.body},
+  access_.Evolve(event.fact(),
                  // Whom a service carried over is a party of what that service records: shown to a reader.
                  policy_, carried ? event.origin : std::string_view(own_origin_));
   // The first answer to a request holds.

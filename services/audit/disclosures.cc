@@ -25,13 +25,6 @@ namespace {
 using service::As;
 using Way = Received::Way;
 
-template <typename Kinds>
-SectionSet SectionsOf(const Kinds& kinds) {
-  SectionSet sections;
-  for (const int kind : kinds) sections.add(static_cast<SectionKind>(kind));
-  return sections;
-}
-
 // The agreements that the logs recorded, each parsed once.
 class Agreements {
  public:
@@ -148,14 +141,14 @@ class Finder {
       // Its other services, and its own words come back to it: nobody learns anything.
       if (disclosure.receiver() == agency || disclosure.receiver() == header.author_agency()) continue;
       AddShared(event, entry, event.position, disclosure.receiver(),
-                SectionsOf(disclosure.sections()), Position(disclosure.agreement_position()),
+                SectionsIn(disclosure.sections()), Position(disclosure.agreement_position()),
                 !header.corrects().empty() || SpeaksOfCorrection(entry.type));
     }
     if (header.has_later()) {
       for (const auto& opened : header.later().entries()) {
         const Position position(opened.position());
         const Position agreement(header.later().agreement_position());
-        const SectionSet sections = SectionsOf(opened.sections());
+        const SectionSet sections = SectionsIn(opened.sections());
         const auto found = entries_.find({event.log, position});
         if (found != entries_.end()) {
           AddShared(event, found->second, position, header.later().receiver(), sections, agreement,
@@ -233,7 +226,7 @@ class Finder {
                             .purpose = read->purpose(),
                             .legal_basis = read->legal_basis(),
                             .command = read->command(),
-                            .sections = SectionsOf(read->sections()),
+                            .sections = SectionsIn(read->sections()),
                             .bulk = bulk,
                             .scope = read->scope(),
                             .cases = read->cases(),

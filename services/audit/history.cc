@@ -44,9 +44,7 @@ std::optional<SectionSet> SectionsKnown(const KnownTo& known, LogNumber log, Pos
   if (header.case_id().empty()) return AllSections();  // control entries go to every replica
   for (const auto& disclosure : header.disclosures()) {
     if (disclosure.receiver() != known.agency) continue;
-    SectionSet sections;
-    for (const int kind : disclosure.sections()) sections.add(static_cast<SectionKind>(kind));
-    return sections;
+    return SectionsIn(disclosure.sections());
   }
   return std::nullopt;
 }
@@ -259,7 +257,7 @@ absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, cons
     }
     for (const auto& opened : entry->header->later().entries()) {
       SectionSet& sections = opened_later_[{place.log, Position(opened.position())}];
-      for (const int kind : opened.sections()) sections.add(static_cast<SectionKind>(kind));
+      sections = sections | SectionsIn(opened.sections());
     }
   }
   // What a filter leaves out is still what others knew or did not know of. What was opened later is known with the

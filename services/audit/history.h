@@ -18,6 +18,7 @@
 #include "services/audit/decoder.h"
 #include "services/audit/knowledge.h"
 #include "services/audit/store.h"
+#include "services/core/service.h"
 
 namespace polku::audit {
 
@@ -41,6 +42,18 @@ struct Event {
   bool control() const { return case_id.is_zero(); }
   Order order() const { return Order(header.order()); }
   absl::Time recorded_at() const { return absl::FromUnixMicros(header.recorded_at_us()); }
+  // As folds take it. Precondition: there is a body.
+  service::Fact fact() const {
+    return {.id = id,
+            .case_id = case_id,
+            .origin = origin,
+            .position = position,
+            .order = order(),
+            .recorded_at = recorded_at(),
+            .author_agency = header.author_agency(),
+            .author_official = header.author_official(),
+            .body = *body};
+  }
 };
 
 // What an Erased of the entry's own log says.

@@ -181,15 +181,7 @@ void SummaryFold::Add(const Event& event) {
 void SummaryFold::CaseFold::Add(const Event& event) {
   ++totals.events;
   if (event.body == nullptr) return;
-  const service::Fact fact{.id = event.id,
-                           .case_id = event.case_id,
-                           .origin = event.origin,
-                           .position = event.position,
-                           .order = event.order(),
-                           .recorded_at = event.recorded_at(),
-                           .author_agency = event.header.author_agency(),
-                           .author_official = event.header.author_official(),
-                           .body = *event.body};
+  const service::Fact fact = event.fact();
   periods.Fold(fact);
   days.Fold(fact);
   if (As<attendance::v1::RuleBreachFlagged>(*event.body) != nullptr) {

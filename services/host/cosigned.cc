@@ -3,18 +3,16 @@
 #include <optional>
 #include <utility>
 
-#include "eventstore/base/bytes.h"
 #include "eventstore/base/file.h"
-#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/proof/note.h"
+#include "services/host/summed_file.h"
 
 namespace polku::host {
 namespace {
 
 constexpr absl::Duration kInterval = absl::Seconds(1);
 constexpr std::string_view kHeader = "polku/cosigned/v1\n";
-constexpr std::string_view kSum = "sha256 ";
 
 absl::Status Damaged(std::string_view path, std::string_view why) {
   return Error(absl::StatusCode::kDataLoss, path, " is not what this service has written (", why,
@@ -48,15 +46,9 @@ absl::StatusOr<std::unique_ptr<Cosigned>> Cosigned::Open(std::string_view keys_d
 }
 
 absl::Status Cosigned::Parse(std::string_view text) {
-  const size_t sum = text.rfind(Str("\n", kSum));
-  if (!text.starts_with(kHeader) || sum == std::string_view::npos) {
-    return Damaged(path_, "its first or last line is missing");
-  }
-  std::string_view rest = text.substr(0, sum + 1);
-  if (text.substr(sum + 1) != Str(kSum, ToHex(Sha256(rest).view()), "\n")) {
-    return Damaged(path_, "its checksum is another");
-  }
-  rest.remove_prefix(kHeader.size());
+  const SummedText checked = CheckSummed(text, kHeader);
+  if (!checked.problem.empty()) return Damaged(path_, checked.problem);
+  std::string_view rest = checked.content;
   while (!rest.empty()) {
     // A note has one blank line in it, and one more after it.
     const size_t body = rest.find("\n\n");
@@ -74,9 +66,9 @@ absl::Status Cosigned::Parse(std::string_view text) {
 }
 
 std::string Cosigned::Format() const {
-  std::string text(kHeader);
-  for (const auto& [origin, word] : words_) text += Str(word.note, "\n");
-  return Str(text, kSum, ToHex(Sha256(text).view()), "\n");
+  std::string content;
+  for (const auto& [origin, word] : words_) content += Str(word.note, "\n");
+  return WithSum(kHeader, content);
 }
 
 const Cosigned::Word* Cosigned::Of(std::string_view origin) const {

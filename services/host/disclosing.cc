@@ -20,18 +20,6 @@ constexpr size_t kOpenedEntryBytes = 2 + 11 + 2 + kAllSectionKinds.size();
 constexpr size_t kMaxOpenedAtOnce =
     std::min(log::kMaxOpenedEntries, kMaxOpenedBytes / kOpenedEntryBytes);
 
-SectionSet KindsOf(const google::protobuf::RepeatedField<int>& kinds) {
-  SectionSet set;
-  for (int kind : kinds) set.add(static_cast<SectionKind>(kind));
-  return set;
-}
-
-SectionSet ServiceSection() {
-  SectionSet set;
-  set.add(SectionKind::kService);
-  return set;
-}
-
 // Of what was given at first and later.
 void Give(Receivers& receivers, std::string_view receiver, SectionSet sections) {
   const auto [it, added] = receivers.try_emplace(std::string(receiver), sections);
@@ -108,9 +96,9 @@ std::vector<log::DisclosureTarget> Disclosing::TargetsOfDisclosed(std::string_vi
                       access::v1::Disclosed::descriptor()->full_name(), access.parties(), day)) {
     Give(receivers, grant.receiver, grant.sections);
   }
-  Give(receivers, receiver, ServiceSection());
-  Give(receivers, own_agency_, ServiceSection());
-  return AsTargets(receivers, ServiceSection());
+  Give(receivers, receiver, OnlySection(SectionKind::kService));
+  Give(receivers, own_agency_, OnlySection(SectionKind::kService));
+  return AsTargets(receivers, OnlySection(SectionKind::kService));
 }
 
 absl::StatusOr<std::optional<Disclosing::Recorded>> Disclosing::Find(const CaseId& case_id,
@@ -134,11 +122,11 @@ absl::StatusOr<std::optional<Disclosing::Recorded>> Disclosing::Find(const CaseI
       found_log = ref.log;
       found_position = ref.position;
       for (const auto& disclosure : header.disclosures()) {
-        Give(found->receivers, disclosure.receiver(), KindsOf(disclosure.sections()));
+        Give(found->receivers, disclosure.receiver(), SectionsIn(disclosure.sections()));
       }
     } else if (found && header.has_later()) {
       if (const auto* opened = FindOpened(header.later(), found_position)) {
-        Give(found->receivers, header.later().receiver(), KindsOf(opened->sections()));
+        Give(found->receivers, header.later().receiver(), SectionsIn(opened->sections()));
       }
     }
   }
@@ -173,7 +161,7 @@ absl::StatusOr<std::map<std::string, Disclosing::Pieces, std::less<>>> Disclosin
     if (const auto opened = items.find(header.later().receiver()); opened != items.end()) {
       for (Item& item : opened->second) {
         if (const auto* one = FindOpened(header.later(), item.position)) {
-          item.given = item.given.value_or(SectionSet()) | KindsOf(one->sections());
+          item.given = item.given.value_or(SectionSet()) | SectionsIn(one->sections());
         }
       }
     }
@@ -199,7 +187,7 @@ absl::StatusOr<std::map<std::string, Disclosing::Pieces, std::less<>>> Disclosin
       }
       Item item{ref.position, grant.sections & still->sections & present, std::nullopt};
       for (const auto& disclosure : header.disclosures()) {
-        if (disclosure.receiver() == grant.receiver) item.given = KindsOf(disclosure.sections());
+        if (disclosure.receiver() == grant.receiver) item.given = SectionsIn(disclosure.sections());
       }
       items[party->first].push_back(item);
     }

@@ -51,12 +51,6 @@ std::optional<Applied> ParseApplied(std::string_view value) {
   return applied;
 }
 
-SectionSet KindsOf(const google::protobuf::RepeatedField<int>& kinds) {
-  SectionSet set;
-  for (const int kind : kinds) set.add(static_cast<SectionKind>(kind));
-  return set;
-}
-
 size_t CountOf(SectionSet set) {
   return static_cast<size_t>(std::count_if(kAllSectionKinds.begin(), kAllSectionKinds.end(),
                                            [&](SectionKind kind) { return set.has(kind); }));
@@ -154,12 +148,12 @@ absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& o
     const Entry entry{header.type(), FinnishDay(absl::FromUnixMicros(header.recorded_at_us()))};
     entries[{ref.log, ref.position}] = entry;
     for (const auto& disclosure : header.disclosures()) {
-      give(disclosure.receiver(), entry, KindsOf(disclosure.sections()));
+      give(disclosure.receiver(), entry, SectionsIn(disclosure.sections()));
     }
     for (const auto& opened : header.later().entries()) {
       const auto found = entries.find({ref.log, Position(opened.position())});
       if (found == entries.end()) continue;  // erased before
-      give(header.later().receiver(), found->second, KindsOf(opened.sections()));
+      give(header.later().receiver(), found->second, SectionsIn(opened.sections()));
     }
     log::ErasedPart part{ref.position, SectionSet(),
                          tier == event::v1::ERASURE_TIER_ENTRIES && ref.log == kOwnLog};

@@ -6,14 +6,13 @@
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
-#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
+#include "services/host/summed_file.h"
 
 namespace polku::host {
 namespace {
 
 constexpr std::string_view kHeader = "polku/fence-file/v1\n";
-constexpr std::string_view kSum = "sha256 ";
 constexpr std::string_view kNothingKept = "-";
 
 absl::Status Damaged(std::string_view path, std::string_view why) {
@@ -83,15 +82,9 @@ absl::StatusOr<std::unique_ptr<Fence>> Fence::Open(std::string_view keys_directo
 }
 
 absl::Status Fence::Parse(std::string_view text) {
-  const size_t sum = text.rfind(Str("\n", kSum));
-  if (!text.starts_with(kHeader) || sum == std::string_view::npos) {
-    return Damaged(path_, "its first or last line is missing");
-  }
-  std::string_view rest = text.substr(0, sum + 1);
-  if (text.substr(sum + 1) != Str(kSum, ToHex(Sha256(rest).view()), "\n")) {
-    return Damaged(path_, "its checksum is another");
-  }
-  rest.remove_prefix(kHeader.size());
+  const SummedText checked = CheckSummed(text, kHeader);
+  if (!checked.problem.empty()) return Damaged(path_, checked.problem);
+  std::string_view rest = checked.content;
   while (!rest.empty()) {
     const size_t end = rest.find('\n');
     const std::string_view written = rest.substr(0, end);
@@ -107,9 +100,9 @@ absl::Status Fence::Parse(std::string_view text) {
 }
 
 std::string Fence::Format() const {
-  std::string text(kHeader);
-  for (const auto& [place, line] : lines_) text += FormatLine(place, line);
-  return Str(text, kSum, ToHex(Sha256(text).view()), "\n");
+  std::string content;
+  for (const auto& [place, line] : lines_) content += FormatLine(place, line);
+  return WithSum(kHeader, content);
 }
 
 void Fence::Put(std::string_view origin, Position position, const Line& line) {

@@ -9,6 +9,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
+#include "services/core/silent_service.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/node.h"
@@ -16,36 +17,6 @@
 #include "services/host/superseded.h"
 
 namespace polku::host {
-namespace {
-
-// Takes no event of a domain and calls for nothing.
-class NoDomain final : public service::Service {
- public:
-  explicit NoDomain(std::string name) : name_(std::move(name)) {}
-  std::string_view name() const override { return name_; }
-  std::vector<std::string_view> event_types() const override { return {}; }
-  std::unique_ptr<service::CaseState> NewState(CaseId) const override {
-    return std::make_unique<service::CaseState>();
-  }
-  void Evolve(service::CaseState&, const service::Fact&) const override {}
-  std::optional<service::Refusal> Decide(const service::CaseState&, const service::Offer&,
-                                         const service::Rules&, absl::CivilDay) const override {
-    return service::Refusal{"unknown_type", "the service does not run; start it and offer again"};
-  }
-  std::vector<service::Duty> Due(const service::CaseState&, const service::Rules&,
-                                 absl::CivilDay) const override {
-    return {};
-  }
-  std::optional<absl::CivilDay> NextDueDay(const service::CaseState&, const service::Rules&,
-                                           absl::CivilDay) const override {
-    return std::nullopt;
-  }
-
- private:
-  const std::string name_;
-};
-
-}  // namespace
 
 absl::StatusOr<exchange::v1::OfferAnswer> OfferToStopped(const Config& config,
                                                          const PrincipalConfig& from,
@@ -60,7 +31,9 @@ absl::StatusOr<exchange::v1::OfferAnswer> OfferToStopped(const Config& config,
     return Error(absl::StatusCode::kNotFound, config.data_directory,
                  " holds no log of ", config.origin.text(), " yet; start the service first");
   }
-  const NoDomain service{std::string(config.origin.service())};
+  const service::SilentService service(
+      std::string(config.origin.service()),
+      {"unknown_type", "the service does not run; start it and offer again"});
   POLKU_ASSIGN_OR_RETURN(const auto node, Node::Open({.config = config,
                                                       .keys = keys,
                                                       .service = service,

@@ -196,35 +196,8 @@ void Main(uint64_t entries, size_t batch, int rounds, const std::string& parent,
 }  // namespace polku
 
 int main(int argc, char** argv) {
-  uint64_t entries = 50'000;
-  uint64_t batch = 100;
-  int rounds = 5;
-  std::string directory = ".";
-  bool json = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string flag = argv[i];
-    const bool has_value = i + 1 < argc;
-    if (flag == "--json") {
-      json = true;
-    } else if (flag == "--entries" && has_value) {
-      entries = std::strtoull(argv[++i], nullptr, 10);
-    } else if (flag == "--batch" && has_value) {
-      batch = std::strtoull(argv[++i], nullptr, 10);
-    } else if (flag == "--rounds" && has_value) {
-      rounds = std::atoi(argv[++i]);
-    } else if (flag == "--directory" && has_value) {
-      directory = argv[++i];
-    } else if (flag == "--seconds" && has_value) {
-      ++i;  // run.sh gives every benchmark the same flags; here --entries and --rounds say how long
-    } else {
-      std::cerr << polku::kUsage;
-      return flag == "--help" ? 0 : 2;
-    }
-  }
-  if (entries == 0 || batch == 0 || batch > polku::log::kMaxEntriesPerAppend || rounds < 1) {
-    std::cerr << polku::kUsage;
-    return 2;
-  }
-  polku::Main(entries, batch, rounds, directory, json);
+  const polku::RoundsFlags flags = polku::ParseRounds(argc, argv, polku::kUsage, 50'000,
+                                                      polku::log::kMaxEntriesPerAppend);
+  polku::Main(flags.entries, flags.batch, flags.rounds, flags.directory, flags.json);
   return 0;
 }

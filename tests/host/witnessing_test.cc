@@ -478,7 +478,7 @@ TEST_F(WitnessingTest, AWitnessWithANewKeyIsAStrangerUntilItIsListed) {
 TEST_F(WitnessingTest, WhatASenderCallsItselfIsPrintableAndShort) {
   Publish(1);
   Witness odd(kKela, "\xc2\x9b\x31m" + std::string(1'000, 'x'));
-  if (odd.key == nullptr) GTEST_SKIP() << "no such key name can be made";
+  ASSERT_NE(odd.key, nullptr);
   const std::string told =
       Captured([&] { witnessing_->OnCosign(kKela, CosignOf(odd, node_->checkpoint())); });
   EXPECT_THAT(told, HasSubstr("ignored"));

@@ -92,7 +92,7 @@ TEST_F(LaterTest, ABatchHasNeitherHeaderNorCiphertextOfWhatIsNotItsReceivers) {
         for (const auto& c : entry.header.commitments()) {
           if (c.kind() == static_cast<int>(kind)) commitment = *Hash::FromBytes(c.commitment());
         }
-        const bool given = shown && SetOf(DisclosureTo(receiver, entry.header)->sections()).has(kind);
+        const bool given = shown && SectionsIn(DisclosureTo(receiver, entry.header)->sections()).has(kind);
         const std::string blob = vault::SealSection(s, commitment, plaintext);
         EXPECT_EQ(contains(batch->blobs, blob), given) << p;
         EXPECT_EQ(contains(batch->blobs, s.secret_bytes()), given) << p;

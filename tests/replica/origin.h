@@ -429,7 +429,7 @@ inline OpenedPositions OpenedLaterTo(const TestOrigin& origin, const std::string
     if (later.receiver() != receiver || origin.GoneAt(p).leaf) continue;
     for (const auto& entry : later.entries()) {
       SectionSet& sections = opened[Position(entry.position())];
-      sections = sections | SetOf(entry.sections());
+      sections = sections | SectionsIn(entry.sections());
     }
   }
   return opened;
@@ -468,7 +468,7 @@ inline void ExpectProjection(TestOrigin& origin, const std::string& receiver, lo
         const TestOrigin::Gone gone = origin.GoneAt(p);
         const bool opened_later = !visible && later.contains(Position(p)) && !gone.leaf;
         const SectionSet of_it =
-            (ours != nullptr ? SetOf(ours->sections()) : SectionSet()) |
+            (ours != nullptr ? SectionsIn(ours->sections()) : SectionSet()) |
             (later.contains(Position(p)) ? later[Position(p)] : SectionSet());
         // Where all that was opened has been erased, it is filled only if that was before.
         const bool either = opened_later && !gone.sections.empty();

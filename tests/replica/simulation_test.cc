@@ -406,7 +406,7 @@ class World {
           erased.ParseFromString(origin().entries()[control.position.value()].header.control()));
       std::vector<log::ErasedPart> parts;
       for (const auto& entry : erased.entries()) {
-        parts.push_back({Position(entry.position()), SetOf(entry.sections()), entry.leaf()});
+        parts.push_back({Position(entry.position()), SectionsIn(entry.sections()), entry.leaf()});
       }
       ASSERT_THAT(log::EraseEntries(*replica.engine, replica.log->number(), parts), IsOk());
     }

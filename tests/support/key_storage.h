@@ -19,9 +19,12 @@ namespace polku::testing {
 
 struct KeyDisk {
   std::map<std::string, std::string, std::less<>> records;
+  int gets = 0;
   int puts = 0;
   int purges = 0;
+  absl::Status get_status;
   absl::Status put_status;  // not OK: nothing is written
+  absl::Status purge_status;
 };
 
 class MemoryKeyStorage final : public vault::SealedKeyStorage {
@@ -29,6 +32,8 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
   explicit MemoryKeyStorage(KeyDisk& disk) : disk_(disk) {}  // borrowed
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view name) override {
+    ++disk_.gets;
+    if (!disk_.get_status.ok()) return disk_.get_status;
     const auto found = disk_.records.find(name);
     if (found == disk_.records.end()) return std::optional<std::string>();
     return std::optional<std::string>(found->second);
@@ -60,7 +65,7 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
   }
   absl::Status Purge() override {
     ++disk_.purges;
-    return absl::OkStatus();
+    return disk_.purge_status;
   }
   absl::StatusOr<size_t> CountUpTo(size_t most) override {
     return std::min(most, disk_.records.size());

@@ -5,6 +5,7 @@
 #include "eventstore/base/bytes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/key_storage.h"
 #include "tests/support/random.h"
 #include "tests/support/status_matchers.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::IsOk;
+using testing::KeyDisk;
+using testing::MemoryKeyStorage;
 using ::testing::Not;
 using testing::SeededRandom;
 using testing::StatusIs;
@@ -21,70 +24,12 @@ constexpr auto kDataLoss = absl::StatusCode::kDataLoss;
 constexpr auto kFailedPrecondition = absl::StatusCode::kFailedPrecondition;
 constexpr auto kNotFound = absl::StatusCode::kNotFound;
 
-// What outlives a KeyStore: the test's "disk".
-struct Disk {
-  std::map<std::string, std::string> records;
-  int gets = 0;
-  int puts = 0;
-  int purges = 0;
-  absl::Status get_status;
-  absl::Status put_status;
-  absl::Status purge_status;
-};
-
-class FakeStorage final : public SealedKeyStorage {
- public:
-  explicit FakeStorage(Disk& disk) : disk_(disk) {}
-  absl::StatusOr<std::optional<std::string>> Get(std::string_view name) override {
-    ++disk_.gets;
-    if (!disk_.get_status.ok()) return disk_.get_status;
-    const auto found = disk_.records.find(std::string(name));
-    if (found == disk_.records.end()) return std::optional<std::string>();
-    return std::optional<std::string>(found->second);
-  }
-  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
-    ++disk_.puts;
-    if (!disk_.put_status.ok()) return disk_.put_status;
-    for (const auto& [name, value] : sealed) disk_.records[name] = value;
-    return absl::OkStatus();
-  }
-  absl::Status Delete(std::span<const std::string> names) override {
-    if (!disk_.put_status.ok()) return disk_.put_status;
-    for (const std::string& name : names) disk_.records.erase(name);
-    return absl::OkStatus();
-  }
-  absl::Status ReplaceAll(
-      std::span<const std::pair<std::string, std::string>> sealed) override {
-    if (!disk_.put_status.ok()) return disk_.put_status;
-    disk_.records.clear();
-    for (const auto& [name, value] : sealed) disk_.records[name] = value;
-    return absl::OkStatus();
-  }
-  absl::Status ForEach(const std::function<absl::Status(std::string_view, std::string_view)>& visit)
-      override {
-    for (const auto& [name, sealed] : disk_.records) {
-      if (absl::Status status = visit(name, sealed); !status.ok()) return status;
-    }
-    return absl::OkStatus();
-  }
-  absl::Status Purge() override {
-    ++disk_.purges;
-    return disk_.purge_status;
-  }
-  absl::StatusOr<size_t> CountUpTo(size_t most) override {
-    return std::min(most, disk_.records.size());
-  }
-
- private:
-  Disk& disk_;
-};
-
 MasterKey Master(char fill = 'm') { return MasterKey(std::string(32, fill)); }
 
-absl::StatusOr<std::unique_ptr<KeyStore>> Open(Disk& disk, MasterKey master = Master(),
+absl::StatusOr<std::unique_ptr<KeyStore>> Open(KeyDisk& disk, MasterKey master = Master(),
                                                bool read_only = false, size_t cached_keys = 100) {
   static uint64_t seed = 0;
-  return KeyStore::Open(std::make_unique<FakeStorage>(disk), master, SeededRandom(++seed),
+  return KeyStore::Open(std::make_unique<MemoryKeyStorage>(disk), master, SeededRandom(++seed),
                         read_only, cached_keys);
 }
 
@@ -104,7 +49,7 @@ std::string KeyOf(KeyStore& store, const KeyName& name) {
 }
 
 TEST(KeyStore, MakesEachKeyOnceAndKeepsItThroughReopening) {
-  Disk disk;
+  KeyDisk disk;
   const std::vector<KeyName> names = {Name(1), Name(1, SectionKind::kHealth), Name(2)};
   std::vector<std::string> made;
   {
@@ -121,7 +66,7 @@ TEST(KeyStore, MakesEachKeyOnceAndKeepsItThroughReopening) {
 }
 
 TEST(KeyStore, SyncsOnceForAllMissingKeysAndNotAtAllForNone) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   EXPECT_EQ(disk.puts, 1);  // the check record
   ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2), Name(3)}), IsOk());
@@ -132,7 +77,7 @@ TEST(KeyStore, SyncsOnceForAllMissingKeysAndNotAtAllForNone) {
 }
 
 TEST(KeyStore, GivesOneKeyToANameThatIsAskedForTwice) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
   ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> keys,
                        store->Ensure(std::vector{Name(1), Name(2), Name(1)}));
@@ -142,7 +87,7 @@ TEST(KeyStore, GivesOneKeyToANameThatIsAskedForTwice) {
 
 // The worked example of FORMAT.md, made by another program.
 TEST(KeyStore, OpensTheWorkedExampleOfTheFormat) {
-  Disk disk;
+  KeyDisk disk;
   const MasterKey master(
       *FromHex("404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f"));
   const KeyName name{*ParseCaseId("808182838485868788898a8b8c8d8e8f"), SectionKind::kService};
@@ -155,7 +100,7 @@ TEST(KeyStore, OpensTheWorkedExampleOfTheFormat) {
 }
 
 TEST(KeyStore, WritesNoKeyInTheClearAndNamesRecordsByCaseAndKind) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   const KeyName name = Name(7, SectionKind::kPayment);
   ASSERT_OK_AND_ASSIGN(const std::vector<CaseKey> keys, store->Ensure(std::vector{name}));
@@ -170,7 +115,7 @@ TEST(KeyStore, WritesNoKeyInTheClearAndNamesRecordsByCaseAndKind) {
 }
 
 TEST(KeyStore, DoesNotOpenUnderAnotherMasterKey) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_THAT(Open(disk), IsOk());
   EXPECT_THAT(Open(disk, Master('x')), StatusIs(kFailedPrecondition, HasSubstr("master key")));
   EXPECT_THAT(Open(disk, MasterKey()), StatusIs(kFailedPrecondition));
@@ -179,7 +124,7 @@ TEST(KeyStore, DoesNotOpenUnderAnotherMasterKey) {
 }
 
 TEST(KeyStore, DoesNotOpenWithAnAlteredOrCutOffCheckRecord) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_THAT(Open(disk), IsOk());
   std::string& check = disk.records["check"];
   const std::string good = check;
@@ -193,7 +138,7 @@ TEST(KeyStore, DoesNotOpenWithAnAlteredOrCutOffCheckRecord) {
 }
 
 TEST(KeyStore, DoesNotTakeASealedKeyForTheCheckRecord) {
-  Disk disk;
+  KeyDisk disk;
   {
     ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
     ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
@@ -203,7 +148,7 @@ TEST(KeyStore, DoesNotTakeASealedKeyForTheCheckRecord) {
 }
 
 TEST(KeyStore, DoesNotOpenASealedKeyThatWasAlteredCutOffOrMoved) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
   ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), IsOk());
   std::string& sealed = disk.records[StorageName(Name(1))];
@@ -224,7 +169,7 @@ TEST(KeyStore, DoesNotOpenASealedKeyThatWasAlteredCutOffOrMoved) {
 }
 
 TEST(KeyStore, NeverReplacesAKeyThatDoesNotOpen) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
   ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
   disk.records[StorageName(Name(1))][40] ^= 1;
@@ -234,7 +179,7 @@ TEST(KeyStore, NeverReplacesAKeyThatDoesNotOpen) {
 }
 
 TEST(KeyStore, SaysNotFoundForAKeyThatWasNeverMade) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
   EXPECT_THAT(store->Get(Name(2)), StatusIs(kNotFound));
@@ -243,7 +188,7 @@ TEST(KeyStore, SaysNotFoundForAKeyThatWasNeverMade) {
 }
 
 TEST(KeyStore, ErasesKeysOnDiskAndInMemory) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), IsOk());
   const std::string kept = KeyOf(*store, Name(2));
@@ -265,7 +210,7 @@ TEST(KeyStore, ErasesKeysOnDiskAndInMemory) {
 }
 
 TEST(KeyStore, KeepsAKeyForEachLogOfACase) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/0));
   const KeyName own = Name(1);
   KeyName oulu = own;
@@ -288,7 +233,7 @@ TEST(KeyStore, KeepsAKeyForEachLogOfACase) {
 }
 
 TEST(KeyStore, TellsTheNamesOfAllItsKeys) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   KeyName replica = Name(1, SectionKind::kHealth);
   replica.origin = "FI/MUN/0187690-1/oulu/referral/1";
@@ -313,7 +258,7 @@ TEST(KeyStore, TellsTheNamesOfAllItsKeys) {
 }
 
 TEST(KeyStore, TakesAnotherMasterKeyAllOrNothing) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   KeyName replica = Name(3);
   replica.origin = "FI/MUN/0187690-1/oulu/referral/1";
@@ -354,7 +299,7 @@ TEST(KeyStore, TakesAnotherMasterKeyAllOrNothing) {
 }
 
 TEST(KeyStore, ReadOnlyErasesRewrapsAndPurgesNothing) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_THAT(Open(disk), IsOk());
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), /*read_only=*/true));
   const auto before = disk.records;
@@ -366,7 +311,7 @@ TEST(KeyStore, ReadOnlyErasesRewrapsAndPurgesNothing) {
 }
 
 TEST(KeyStore, MakesNothingAndLetsARetrySucceedWhenTheDiskFails) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   disk.put_status = absl::ResourceExhaustedError("disk full");
   EXPECT_THAT(store->Ensure(std::vector{Name(1)}), StatusIs(absl::StatusCode::kResourceExhausted));
@@ -377,7 +322,7 @@ TEST(KeyStore, MakesNothingAndLetsARetrySucceedWhenTheDiskFails) {
 }
 
 TEST(KeyStore, PassesOnWhatTheStorageSaysWhenReadingFails) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
   disk.get_status = absl::UnavailableError("gone");
   EXPECT_THAT(store->Get(Name(1)), StatusIs(absl::StatusCode::kUnavailable));
@@ -387,7 +332,7 @@ TEST(KeyStore, PassesOnWhatTheStorageSaysWhenReadingFails) {
 }
 
 TEST(KeyStore, WritesNothingWhenReadOnly) {
-  Disk disk;
+  KeyDisk disk;
   EXPECT_THAT(Open(disk, Master(), /*read_only=*/true),
               StatusIs(kFailedPrecondition, HasSubstr("restore the keystore's backup")));
   EXPECT_EQ(disk.puts, 0);
@@ -407,7 +352,7 @@ TEST(KeyStore, WritesNothingWhenReadOnly) {
 }
 
 TEST(KeyStore, ReadsACachedKeyOnceAndKeepsTheMostRecentlyUsed) {
-  Disk disk;
+  KeyDisk disk;
   ASSERT_OK_AND_ASSIGN(const auto store, Open(disk, Master(), false, /*cached_keys=*/2));
   ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2), Name(3)}), IsOk());
   const auto gets = [&disk, &store](const KeyName& name) {
