@@ -1,6 +1,11 @@
 // What was erased is nowhere in the directory, whatever files RocksDB had put it in.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <thread>
@@ -11,6 +16,7 @@
 #include "eventstore/log/tree.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
 #include "tests/log/log_fixture.h"
+#include "tests/rocksdb/child_process.h"
 #include "tests/rocksdb/temp_directory.h"
 #include "tests/support/random.h"
 
@@ -63,9 +69,18 @@ constexpr size_t kShared = 4;
 class Purge : public ::testing::Test {
  protected:
   Purge()
-      : generator_(testing::TestSeed()),
+      : directory_(std::in_place),
         signer_(proof::Signer::Generate(std::string(kTestOrigin), proof::KeyUse::kCheckpoint)) {
-    options_.directory = directory_.path();
+    OpenAt(directory_->path());
+  }
+  // In a directory that somebody else removes.
+  Purge(const std::string& directory, std::unique_ptr<proof::Signer> signer)
+      : signer_(std::move(signer)) {
+    OpenAt(directory);
+  }
+
+  void OpenAt(const std::string& directory) {
+    options_.directory = directory;
     options_.write_buffer_bytes = 256 << 10;
     Open();
   }
@@ -130,8 +145,8 @@ class Purge : public ::testing::Test {
     return parts;
   }
 
-  const TempDirectory directory_;
-  testing::SeededGenerator generator_;
+  const std::optional<TempDirectory> directory_;
+  testing::SeededGenerator generator_{testing::TestSeed()};
   const std::unique_ptr<proof::Signer> signer_;
   EngineOptions options_;
   std::unique_ptr<log::Engine> engine_;
@@ -211,28 +226,82 @@ TEST_F(Purge, OfSectionsTheBlobsGoAndTheHeadersStay) {
   EXPECT_THAT(left.blobs, IsEmpty());
 }
 
-// A copy of a running database's files is what a kill leaves behind.
-TEST_F(Purge, AfterACrashBetweenErasingAndPurgingTheSameCallsFinish) {
+class PurgeChild : public Purge {
+ protected:
+  PurgeChild()
+      : Purge(ChildArgument("CHILD_DIRECTORY"),
+              *proof::Signer::Parse(ChildArgument("CHILD_KEY"), proof::KeyUse::kCheckpoint)) {}
+};
+
+// Tells which positions it has erased and what was in them, a line each, then "erased".
+TEST_F(PurgeChild, DISABLED_ErasesUntilKilled) {
+  if (HasFailure()) _exit(10);
   std::vector<Position> erased;
   for (int i = 0; i < 10; ++i) {
     const std::vector<Position> positions = Append(20);
     erased.insert(erased.end(), positions.begin(), positions.begin() + 7);
   }
-  const Markers gone = Of(erased);
-  ASSERT_THAT(log::EraseEntries(*engine_, kOwnLog, Leaves(erased)), IsOk());
-  const TempDirectory copy;
-  fs::copy(options_.directory, copy.path(), fs::copy_options::recursive);
-  fs::remove(copy.path() + "/LOCK");
-  options_.directory = copy.path();
-  Open();
-  EXPECT_THAT(Found(options_.directory, gone.All()), ::testing::Not(IsEmpty()));
+  std::ostringstream told;
+  for (const Position position : erased) told << "position " << position.value() << '\n';
+  for (const std::string& marker : Of(erased).All()) told << "marker " << ToHex(marker) << '\n';
+  told << "erased\n";
+  if (!log::EraseEntries(*engine_, kOwnLog, Leaves(erased)).ok() || HasFailure()) _exit(11);
+  const std::string text = told.str();
+  if (write(std::atoi(ChildArgument("CHILD_OUT").c_str()), text.data(), text.size()) !=
+      static_cast<ssize_t>(text.size())) {
+    _exit(12);
+  }
+  while (true) pause();
+}
+
+TEST_F(Purge, AfterACrashBetweenErasingAndPurgingTheSameCallsFinish) {
+  const TempDirectory directory;
+  int pipe_ends[2];
+  ASSERT_EQ(pipe(pipe_ends), 0);
+  const pid_t child = SpawnTest("PurgeChild.DISABLED_ErasesUntilKilled",
+                                {{"CHILD_DIRECTORY", directory.path()},
+                                 {"CHILD_KEY", signer_->SecretText()},
+                                 {"CHILD_OUT", std::to_string(pipe_ends[1])}});
+  ASSERT_GE(child, 0);
+  close(pipe_ends[1]);
+  std::string told;
+  char bytes[4096];
+  while (!told.ends_with("erased\n")) {
+    const ssize_t count = read(pipe_ends[0], bytes, sizeof bytes);
+    if (count <= 0) break;
+    told.append(bytes, static_cast<size_t>(count));
+  }
+  close(pipe_ends[0]);
+  ASSERT_EQ(kill(child, SIGKILL), 0);
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself, code " << WEXITSTATUS(status);
+
+  std::vector<Position> erased;
+  std::set<std::string> gone;
+  std::istringstream lines(told);
+  for (std::string what, value; lines >> what >> value;) {
+    if (what == "position") {
+      erased.emplace_back(std::stoull(value));
+    } else {
+      const auto marker = FromHex(value);
+      ASSERT_TRUE(marker.has_value());
+      gone.insert(*marker);
+    }
+  }
+  ASSERT_EQ(erased.size(), 70u);
+  ASSERT_THAT(gone, ::testing::Not(IsEmpty()));
+  OpenAt(directory.path());
+  EXPECT_THAT(Found(options_.directory, gone), ::testing::Not(IsEmpty()));
   log::EntryFetcher fetcher(*engine_);
   EXPECT_THAT(fetcher.Fetch(kOwnLog, erased[0], true), StatusIs(absl::StatusCode::kNotFound));
 
   ASSERT_OK_AND_ASSIGN(const auto ranges,
                        log::EraseEntries(*engine_, kOwnLog, Leaves(erased)));
   ASSERT_THAT(engine_->Purge(ranges), IsOk());
-  EXPECT_THAT(Found(options_.directory, gone.All()), IsEmpty());
+  EXPECT_THAT(Found(options_.directory, gone), IsEmpty());
+  log_.reset();  // before the directory goes
+  engine_.reset();
 }
 
 // An iterator keeps the tables that it reads.
