@@ -17,8 +17,12 @@ namespace polku::compensation {
 namespace {
 
 using service::As;
+using service::Grant;
 using service::ParseDate;
+using service::Payment;
+using service::PaymentStatus;
 using service::Period;
+using service::Posting;
 using service::Refusal;
 
 using Answer = std::optional<Refusal>;
@@ -42,8 +46,9 @@ class Decision {
   Answer On(const v1::PaymentProposed& event) {
     if (Answer no = Payer()) return no;
     if (event.payment_id().empty()) return Refuse("missing_id", "give payment_id a label");
-    if (state_.payments.contains(event.payment_id())) {
-      return Refuse("payment_exists", "this case has a payment of that id; choose another label");
+    if (state_.ledger.FindPayment(offer_.author_agency, event.payment_id()) != nullptr) {
+      return Refuse("payment_exists",
+                    "this agency has a payment of that id in this case; choose another label");
     }
     const auto from = ParseDate(event.covers_from());
     const auto until = ParseDate(event.covers_until());
@@ -74,7 +79,7 @@ class Decision {
     if (event.total_cents() != payment->total_cents) {
       return Refuse("total_mismatch", "total_cents is not the proposed sum");
     }
-    if (Sum(Unsettled(state_, payment->agency, payment->from, payment->until)) != 0) {
+    if (service::Sum(state_.ledger.Unsettled(payment->agency, payment->from, payment->until)) != 0) {
       return Refuse("accruals_changed",
                     "days of this payment have changed since it was proposed; reject it and "
                     "propose it anew");
@@ -116,7 +121,7 @@ class Decision {
     if (event.amount_cents() <= 0) return Refuse("missing_amount", "give amount_cents above 0");
     const int64_t left = payment->total_cents - payment->reversed_cents;
     if (event.amount_cents() == left) return std::nullopt;
-    const auto taken_away = Sum(Unsettled(state_, payment->agency, payment->from, payment->until));
+    const auto taken_away = service::Sum(state_.ledger.Unsettled(payment->agency, payment->from, payment->until));
     if (event.amount_cents() < left && taken_away && *taken_away < 0 &&
         event.amount_cents() == -*taken_away) {
       return std::nullopt;
@@ -229,9 +234,9 @@ class Decision {
   Answer On(const v1::TravelReversed& event) {
     if (Answer no = Social()) return no;
     const auto grant = std::find_if(
-        state_.grants.begin(), state_.grants.end(),
+        state_.ledger.grants().begin(), state_.ledger.grants().end(),
         [&](const Grant& known) { return known.id.view() == event.reversed_event_id(); });
-    if (grant == state_.grants.end() || grant->author != offer_.author_agency) {
+    if (grant == state_.ledger.grants().end() || grant->author != offer_.author_agency) {
       return Refuse("unknown_grant", "reversed_event_id is no TravelGranted of this agency");
     }
     // What the service granted, it takes back when the days change; by hand it would grant it
@@ -352,15 +357,14 @@ class Decision {
 
   Answer Known(const std::string& payment_id, const Payment*& payment) const {
     if (Answer no = Payer()) return no;
-    const auto it = state_.payments.find(payment_id);
-    if (it == state_.payments.end()) {
-      return Refuse("unknown_payment", "no payment of that payment_id is known in this case");
-    }
-    if (it->second.agency != offer_.author_agency) {
-      return Refuse("wrong_actor", "the payment is another agency's");
-    }
-    payment = &it->second;
-    return std::nullopt;
+    payment = state_.ledger.FindPayment(offer_.author_agency, payment_id);
+    if (payment != nullptr) return std::nullopt;
+    const auto& payments = state_.ledger.payments();
+    const bool others = std::any_of(payments.begin(), payments.end(), [&](const auto& other) {
+      return other.first.second == payment_id;
+    });
+    if (others) return Refuse("wrong_actor", "the payment is another agency's");
+    return Refuse("unknown_payment", "no payment of that payment_id is known in this case");
   }
 
   Answer Happened(const std::string& date, std::string_view field) const {
@@ -388,7 +392,7 @@ class Decision {
       return Refuse("unknown_claim", "no claim of that claim_id is known in this case");
     }
     const bool granted = std::any_of(
-        state_.grants.begin(), state_.grants.end(),
+        state_.ledger.grants().begin(), state_.ledger.grants().end(),
         [&](const Grant& grant) { return grant.claim_id == claim_id && !grant.reversed; });
     if (granted || claim->rejected) {
       return Refuse("claim_already_decided",
@@ -410,11 +414,11 @@ class Decision {
     if (event.lines().empty())
       return Refuse("no_lines", "list the events that the payment settles");
     std::map<std::string_view, const Posting*> postings;
-    for (const Posting& posting : state_.postings) {
+    for (const Posting& posting : state_.ledger.postings()) {
       if (posting.author == offer_.author_agency) postings[posting.id.view()] = &posting;
     }
     std::set<const Posting*> open;
-    for (const Posting* posting : Unsettled(state_, offer_.author_agency, from, until)) {
+    for (const Posting* posting : state_.ledger.Unsettled(offer_.author_agency, from, until)) {
       open.insert(posting);
     }
     std::set<const Posting*> listed;

@@ -20,9 +20,11 @@
 namespace polku::compensation {
 namespace {
 
+using service::Accrual;
 using service::Day;
 using service::Duty;
 using service::FormatDate;
+using service::Grant;
 using service::Period;
 using service::Rules;
 
@@ -84,18 +86,18 @@ class Duties {
   // ---- Allowance ----
 
   void Allowances() {
-    std::map<absl::CivilDay, Verdict> verdicts;
+    // Two periods may have a record of one day: one allowance a day, and the paid one counts. What is said of one
+    // period neither gives nor takes what was accrued for the other.
+    struct DayVerdicts {
+      std::map<std::string_view, Verdict> by_period;
+      const Verdict* paid = nullptr;
+    };
+    std::map<absl::CivilDay, DayVerdicts> verdicts;
     for (const Day& day : days_) {
       if (day.date > today_) break;
-      Verdict verdict = VerdictOn(day);
-      // Two periods may have a record of one day: one allowance a day, and the paid one counts;
-      // what is not known counts before what is known to give nothing.
-      auto [it, first] = verdicts.try_emplace(day.date, verdict);
-      if (first) continue;
-      const bool better =
-          (verdict.kind == Verdict::kPay && it->second.kind != Verdict::kPay) ||
-          (verdict.kind == Verdict::kUnknown && it->second.kind == Verdict::kNothing);
-      if (better) it->second = std::move(verdict);
+      DayVerdicts& of_day = verdicts[day.date];
+      const Verdict& verdict = of_day.by_period.emplace(day.period_id(), VerdictOn(day)).first->second;
+      if (verdict.kind == Verdict::kPay && of_day.paid == nullptr) of_day.paid = &verdict;
     }
     struct Own {
       uint32_t accrued = 0;
@@ -103,7 +105,7 @@ class Duties {
       std::vector<const Accrual*> standing;
     };
     std::map<absl::CivilDay, Own> own;
-    for (const Accrual& accrual : state_.accruals) {
+    for (const Accrual& accrual : state_.ledger.accruals()) {
       if (accrual.author != rules_.own_agency) continue;
       Own& said = own[accrual.date];
       ++said.accrued;
@@ -111,36 +113,46 @@ class Duties {
         ++said.reversed;
       } else {
         said.standing.push_back(&accrual);
+        verdicts[accrual.date];  // a day of which no record says anything any more
       }
     }
-    for (const auto& [date, verdict] : verdicts) {
-      if (verdict.kind == Verdict::kUnknown) continue;
+    for (const auto& [date, of_day] : verdicts) {
+      if (date > today_) break;
+      const Verdict* paid = of_day.paid;
       Own& said = own[date];
       bool stands = false;
       for (const Accrual* accrual : said.standing) {
-        if (!stands && verdict.kind == Verdict::kPay && accrual->kind == verdict.rate->kind() &&
-            accrual->cents == verdict.rate->cents_per_day() &&
-            accrual->period_id == verdict.period_id) {
+        if (!stands && paid != nullptr && accrual->kind == paid->rate->kind() &&
+            accrual->cents == paid->rate->cents_per_day() && accrual->period_id == paid->period_id) {
           stands = true;
           continue;
         }
+        std::optional<EventId> cause;
+        if (const auto verdict = of_day.by_period.find(accrual->period_id); paid != nullptr) {
+          cause = paid->cause;
+        } else if (verdict == of_day.by_period.end()) {
+          cause = WhyGone(accrual->cause, accrual->period_id);
+        } else if (verdict->second.kind == Verdict::kNothing) {
+          cause = verdict->second.cause;
+        }
+        if (!cause) continue;
         auto event = std::make_unique<v1::AllowanceReversed>();
         event->set_period_id(accrual->period_id);
         event->set_date(FormatDate(date));
         event->set_reversed_event_id(Bytes(accrual->id));
-        event->set_cause_event_id(Bytes(verdict.cause));
+        event->set_cause_event_id(Bytes(*cause));
         event->set_kind(accrual->kind);
         event->set_amount_cents(accrual->cents);
         Add(Str("allowance_reversed/", FormatDate(date)), ++said.reversed, std::move(event));
       }
-      if (stands || verdict.kind != Verdict::kPay) continue;
+      if (stands || paid == nullptr) continue;
       auto event = std::make_unique<v1::AllowanceAccrued>();
-      event->set_period_id(verdict.period_id);
+      event->set_period_id(paid->period_id);
       event->set_date(FormatDate(date));
-      event->set_cause_event_id(Bytes(verdict.cause));
-      event->set_kind(verdict.rate->kind());
-      event->set_amount_cents(verdict.rate->cents_per_day());
-      *event->mutable_rule() = service::RefTo(*verdict.rate);
+      event->set_cause_event_id(Bytes(paid->cause));
+      event->set_kind(paid->rate->kind());
+      event->set_amount_cents(paid->rate->cents_per_day());
+      *event->mutable_rule() = service::RefTo(*paid->rate);
       Add(Str("allowance/", FormatDate(date)), ++said.accrued, std::move(event));
     }
   }
@@ -170,7 +182,7 @@ class Duties {
     if (!expense) {
       // "Never both on one day" (DOMAIN, Rules): activity money gives way to what another payer
       // accrued for the day.
-      for (const Accrual& accrual : state_.accruals) {
+      for (const Accrual& accrual : state_.ledger.accruals()) {
         if (accrual.date == day.date && !accrual.reversed && accrual.author != rules_.own_agency) {
           return nothing(accrual.id);
         }
@@ -181,6 +193,23 @@ class Duties {
                           [&](const auto& rule) { return rule.kind() == benefit.allowance; });
     if (rate == nullptr || rate->cents_per_day() <= 0) return {};
     return Verdict{Verdict::kPay, record, rate, day.period->id};
+  }
+
+  // What took away the record `cause`, on which this agency said something of that period: the period was moved off its
+  // day since, or another agency became the provider of that day. nullopt: neither; what is not readable here any
+  // more takes nothing away.
+  std::optional<EventId> WhyGone(const EventId& cause, std::string_view period_id) const {
+    const service::DayRecord* record = state_.days.Find(cause);
+    if (record == nullptr) return std::nullopt;
+    for (const Period& period : periods_) {
+      if (period.id != period_id) continue;
+      if (!period.Covers(record->date)) return period.WhyOutside(record->date);
+      const Period::Stretch& stretch = period.On(record->date);
+      const bool others =
+          !stretch.provider_agency.empty() && stretch.provider_agency != record->author;
+      return others ? std::optional(stretch.cause) : std::nullopt;
+    }
+    return std::nullopt;
   }
 
   // The flag that the provider's service raised, or else the newest record of that week up to the
@@ -339,7 +368,7 @@ class Duties {
     std::map<TravelKey, Own> own;
     for (const auto& [key, grant] : wanted) own.try_emplace(key);
     std::set<TravelKey> by_others;
-    for (const Grant& grant : state_.grants) {
+    for (const Grant& grant : state_.ledger.grants()) {
       if (!grant.claim_id.empty()) continue;
       const TravelKey key{grant.period_id, grant.from, grant.until};
       if (grant.author != rules_.own_agency) {
@@ -367,8 +396,9 @@ class Duties {
           stands = true;
           continue;
         }
-        const Day* newest = NewestIn(key);
-        if (newest == nullptr) {  // no record of those days can be read any more
+        std::optional<EventId> cause = WhyGone(standing->cause, key.period_id);
+        if (!cause) cause = NewestIn(key);
+        if (!cause) {  // no record of those days can be read any more
           stands = true;
           continue;
         }
@@ -377,7 +407,7 @@ class Duties {
         event->set_covers_from(FormatDate(key.from));
         event->set_covers_until(FormatDate(key.until));
         event->set_reversed_event_id(Bytes(standing->id));
-        event->set_cause_event_id(Bytes(newest->record->id));
+        event->set_cause_event_id(Bytes(*cause));
         event->set_amount_cents(standing->cents);
         Add(Str("travel_reversed/", name), ++said.reversed, std::move(event));
       }
@@ -395,14 +425,14 @@ class Duties {
     }
   }
 
-  // The newest record of the days that a grant covers; null when none is known.
-  const Day* NewestIn(const TravelKey& key) const {
+  // The newest record of the days that a grant covers, where one is known.
+  std::optional<EventId> NewestIn(const TravelKey& key) const {
     const Day* newest = nullptr;
     for (const Day& day : days_) {
       if (day.date < key.from || key.until < day.date) continue;
       if (newest == nullptr || newest->sequence < day.sequence) newest = &day;
     }
-    return newest;
+    return newest == nullptr ? std::nullopt : std::optional(newest->record->id);
   }
 
   // ---- Perks ----

@@ -17,6 +17,7 @@
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/config/v1/profile.pb.h"
 #include "services/core/days.h"
+#include "services/core/ledger.h"
 #include "services/core/periods.h"
 #include "services/core/service.h"
 
@@ -39,31 +40,6 @@ struct Statement {
   std::optional<absl::CivilDay> until;
 };
 
-struct Accrual {
-  EventId id;
-  std::string author;
-  std::string period_id;
-  absl::CivilDay date;
-  EventId cause;
-  event::v1::AllowanceKind kind = event::v1::ALLOWANCE_KIND_UNSPECIFIED;
-  int64_t cents = 0;
-  bool reversed = false;
-};
-
-struct Grant {
-  EventId id;
-  std::string author;
-  std::string period_id;
-  std::string claim_id;  // empty: made by the service itself
-  absl::CivilDay from;
-  absl::CivilDay until;
-  EventId cause;
-  event::v1::TravelMode mode = event::v1::TRAVEL_MODE_UNSPECIFIED;
-  event::v1::TravelMeans means = event::v1::TRAVEL_MEANS_UNSPECIFIED;
-  int64_t cents = 0;
-  bool reversed = false;
-};
-
 struct Perk {
   EventId id;
   std::string author;
@@ -84,51 +60,18 @@ struct Claim {
   bool rejected = false;
 };
 
-// What a payment can have a line about: an accrual or grant, or (negative) its reversal.
-struct Posting {
-  EventId id;
-  std::string author;
-  absl::CivilDay date;
-  int64_t cents = 0;
-};
-
-enum class PaymentStatus { kProposed, kApproved, kPaid, kRejected, kReversed };
-
-struct Payment {
-  std::string agency;
-  std::string proposer;
-  std::optional<absl::CivilDay> from;
-  std::optional<absl::CivilDay> until;
-  std::optional<absl::CivilDay> approved_on;
-  int64_t total_cents = 0;
-  int64_t reversed_cents = 0;  // taken back in part so far
-  std::vector<EventId> lines;
-  std::vector<EventId> recovered;  // postings that were settled by taking money back
-  PaymentStatus status = PaymentStatus::kProposed;
-};
-
 struct State : service::CaseState {
   service::PeriodBook periods;
   service::DayBook days;
   std::vector<Benefit> benefits;  // in merged order, as all below
   std::vector<Statement> statements;
   std::map<std::tuple<std::string, absl::CivilDay, attendance::v1::BreachCode>, EventId> breaches;
-  std::vector<Accrual> accruals;
-  std::vector<Grant> grants;
+  service::Ledger ledger;
   std::vector<Perk> perks;
   std::vector<Claim> claims;
-  std::vector<Posting> postings;
-  std::map<std::string, Payment, std::less<>> payments;
 };
 
 void Fold(State& state, const service::Fact& fact);
-
-// Postings of `agency` that no live payment has a line about, with from <= date <= until.
-std::vector<const Posting*> Unsettled(const State& state, std::string_view agency,
-                                      std::optional<absl::CivilDay> from,
-                                      std::optional<absl::CivilDay> until);
-// The sum; nullopt when it does not fit.
-std::optional<int64_t> Sum(const std::vector<const Posting*>& postings);
 
 // The travel rule of that day for the period's municipality: the area's own before the region's.
 // Null: the profile has none.

@@ -62,6 +62,12 @@ void DayBook::Fold(const Fact& fact) {
   }
 }
 
+const DayRecord* DayBook::Find(const EventId& id) const {
+  const auto found = std::find_if(records_.begin(), records_.end(),
+                                  [&](const DayRecord& record) { return record.id == id; });
+  return found == records_.end() ? nullptr : &*found;
+}
+
 std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
                                const config::v1::Profile& profile) const {
   // Keyed by the period's place, or by the name where no such period is known.

@@ -71,6 +71,8 @@ class DayBook {
   std::vector<Day> Days(const std::vector<Period>& periods,
                         const config::v1::Profile& profile) const;
   bool empty() const { return records_.empty(); }
+  // The record that this event made, also one that says nothing any more; null: not known here. Borrowed.
+  const DayRecord* Find(const EventId& id) const;
 
  private:
   std::vector<DayRecord> records_;

@@ -163,6 +163,16 @@ TEST_F(PaymentTest, NoCentIsProposedTwice) {
   EXPECT_EQ(Propose(Proposal("m2", "2025-03-01", "2025-03-31")), "");
 }
 
+TEST_F(PaymentTest, AnotherPayersPaymentOfTheSameLabelIsItsOwnAffair) {
+  // Two payers of a case choose their labels unknown to each other.
+  lab_.Tell(kFund, Text<cv::PaymentProposed>("payment_id: 'm1' total_cents: 900"));
+  EXPECT_EQ(Approve(), "wrong_actor");
+  EXPECT_EQ(Propose(March()), "");
+  lab_.Tell(kFund, Text<cv::PaymentApproved>("payment_id: 'm1' total_cents: 900"));
+  EXPECT_EQ(Approve(), "");
+  EXPECT_EQ(Propose(Proposal("m2", "2025-03-01", "2025-03-31")), "already_in_payment");
+}
+
 TEST_F(PaymentTest, OnlyTheNextStepOfAPaymentIsLegal) {
   EXPECT_EQ(Approve(), "unknown_payment");
   EXPECT_EQ(Pay(), "unknown_payment");

@@ -403,6 +403,43 @@ TEST_F(AllowanceTest, TwoPeriodsOnOneDayGiveOneAllowance) {
   EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-03", 900), Pair("2025-03-04", 900)));
 }
 
+TEST_F(AllowanceTest, AStartMovedPastTheDayTakesItAway) {
+  Start();
+  Benefit();
+  Day("2025-03-03");
+  Day("2025-03-10");
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-03", 900), Pair("2025-03-10", 900)));
+  lab_.Tell(kSocial,
+            Text<ref::ServiceStarted>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' "
+                                      "starts_on: '2025-03-05' ends_on: '2025-06-02'"));
+  const EventId moved = *lab_.IdOfLast<ref::ServiceStarted>();
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-10", 900)));
+  EXPECT_EQ(lab_.All<cv::AllowanceReversed>().at(0)->cause_event_id(), moved.view());
+}
+
+TEST_F(AllowanceTest, AProviderChangedBackInTimeTakesTheOldOnesDaysAway) {
+  Start();
+  Benefit();
+  Day("2025-03-10");
+  Day("2025-03-11");
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-10", 900), Pair("2025-03-11", 900)));
+  lab_.Tell(kSocial,
+            Text<ref::ServiceChanged>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/toinen' "
+                                      "changed_from: '2025-03-11'"));
+  const EventId changed = *lab_.IdOfLast<ref::ServiceChanged>();
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-10", 900)));
+  EXPECT_EQ(lab_.All<cv::AllowanceReversed>().at(0)->cause_event_id(), changed.view());
+  // The new one's record counts, and what it takes back is taken back, whatever the old one's says.
+  av::DayRecorded day = Text<av::DayRecorded>(
+      "date: '2025-03-11' period_id: 'p1' outcome: DAY_OUTCOME_ATTENDED actual_minutes: 300");
+  lab_.Tell(kOther, day);
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-10", 900), Pair("2025-03-11", 900)));
+  av::DayCorrected absent = Text<av::DayCorrected>(
+      "date: '2025-03-11' period_id: 'p1' outcome: DAY_OUTCOME_ABSENT_OTHER");
+  lab_.Tell(kOther, absent);
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-10", 900)));
+}
+
 TEST_F(AllowanceTest, FactsThatTellNothingBreakNothing) {
   Start();
   Benefit();
@@ -530,6 +567,21 @@ TEST_F(SocialTest, TravelPerDayIsPaidForEachCountedDayAndReversed) {
     EXPECT_EQ(lab.All<cv::TravelReversed>().size(), 1u);
     EXPECT_EQ(lab.All<cv::TravelGranted>().size(), 5u);  // now the Friday is the fourth
   }
+}
+
+TEST_F(SocialTest, TravelOfADayThatIsNoLongerTheProvidersIsTakenBack) {
+  lab_.profile().clear_travel();
+  *lab_.profile().add_travel() =
+      Text<config::v1::TravelRule>("id: 't' version: '1' mode: TRAVEL_MODE_PER_DAY cents: 350");
+  Start();
+  Day("2025-03-11");
+  EXPECT_THAT(Travel(), ElementsAre("2025-03-11..2025-03-11"));
+  lab_.Tell(kSocial,
+            Text<ref::ServiceChanged>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/toinen' "
+                                      "changed_from: '2025-03-11'"));
+  const EventId changed = *lab_.IdOfLast<ref::ServiceChanged>();
+  EXPECT_THAT(Travel(), IsEmpty());
+  EXPECT_EQ(lab_.All<cv::TravelReversed>().at(0)->cause_event_id(), changed.view());
 }
 
 TEST_F(SocialTest, NoTravelIsGrantedUnaskedWhereTheRegionPaysByClaimOrNotAtAll) {
