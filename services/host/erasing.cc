@@ -78,6 +78,7 @@ class ErasingImpl : public Erasing {
     POLKU_RETURN_IF_ERROR(CheckOwnLog(all));
     POLKU_ASSIGN_OR_RETURN(hidden_, FencedParts(options_.engine, own_, options_.fence));
     POLKU_RETURN_IF_ERROR(EraseAhead(held, all));
+    std::deque<ErasedEntry> later;
     for (auto& entry : all) {
       if (SameService(entry.origin, own_.text())) known_.insert(entry.erasure_id);
       POLKU_ASSIGN_OR_RETURN(const auto applied,
@@ -94,21 +95,22 @@ class ErasingImpl : public Erasing {
       }
       // Who takes part may be known from nothing else: the node carries that over first, unless the fence has
       // hidden it already.
-      if (!applied && !IsOwn(entry.origin) && !hidden_.contains({entry.fence, entry.origin})) {
-        todo_.push_back(std::move(entry));
-        settled_ = false;
-        continue;
-      }
-      POLKU_RETURN_IF_ERROR(CarryOut(entry));
+      const bool after_parties =
+          !applied && !IsOwn(entry.origin) && !hidden_.contains({entry.fence, entry.origin});
+      (after_parties ? later : todo_).push_back(std::move(entry));
     }
+    while (!todo_.empty()) POLKU_RETURN_IF_ERROR(CarryOutBatch());
     POLKU_RETURN_IF_ERROR(options_.fence.Write());
+    todo_ = std::move(later);
+    settled_ = todo_.empty();
     POLKU_RETURN_IF_ERROR(KeepNumbers());
     return CleanKeys();
   }
 
   void Attach(Node& node) override {
     node_ = &node;
-    CarryOutWaiting();
+    while (!todo_.empty() && TryBatch()) {
+    }
   }
 
   // ---- ErasureHooks ----
@@ -151,7 +153,7 @@ class ErasingImpl : public Erasing {
     while (!retained_.empty() && retained_.begin()->first < today) {
       todo_.push_back(std::move(retained_.extract(retained_.begin()).mapped()));
     }
-    CarryOutWaiting();
+    if (!todo_.empty()) TryBatch();
     Finish();
     settled_ = todo_.empty() && std::none_of(purging_.begin(), purging_.end(), [](const auto& one) {
                  return one.answer.has_value();
@@ -165,6 +167,7 @@ class ErasingImpl : public Erasing {
   }
 
   uint64_t under_way() const override { return todo_.size() + purging_.size(); }
+  bool more() const override { return !todo_.empty() && fault_.empty(); }
 
   std::string health() const override {
     std::string text = malformed_;
@@ -175,9 +178,10 @@ class ErasingImpl : public Erasing {
   }
 
  private:
+  using Parts = std::map<LogNumber, std::vector<log::ErasedPart>>;
   // What an Erased takes of what is held here now.
   struct Plan {
-    std::map<LogNumber, std::vector<log::ErasedPart>> parts;
+    Parts parts;
     std::set<CaseId> cases;             // of the leaves that are held
     std::set<std::string> receivers;    // own log: other agencies
     std::optional<access::Policy::Kept> kept;
@@ -221,14 +225,14 @@ class ErasingImpl : public Erasing {
   // ---- At the start ----
 
   absl::Status CheckOwnLog(const std::vector<ErasedEntry>& all) const {
+    std::map<Position, Hash> there;
+    for (const auto& entry : all) {
+      if (entry.log == kOwnLog) there.emplace(entry.position, entry.fence);
+    }
     for (const auto& [place, line] : options_.fence.lines()) {
       if (place.first != own_.text()) continue;
-      const bool there = std::any_of(all.begin(), all.end(), [&, &place = place,
-                                                              &line = line](const auto& entry) {
-        return entry.log == kOwnLog && entry.position == place.second &&
-               entry.fence == line.fence;
-      });
-      if (there) continue;
+      const auto found = there.find(place.second);
+      if (found != there.end() && found->second == line.fence) continue;
       return Error(absl::StatusCode::kDataLoss, "the log of ", own_.text(),
                    " is an old copy or another history: its fence (", options_.fence.path(),
                    ") knows an erasure of ", FormatDay(line.erased_on), " at entry ",
@@ -249,7 +253,7 @@ class ErasingImpl : public Erasing {
     if (ahead.empty()) return absl::OkStatus();
     std::map<uint64_t, std::string> origins;
     for (const auto& one : held) origins[one.number.value()] = one.head.origin;
-    std::map<LogNumber, std::vector<log::ErasedPart>> parts;
+    Parts parts;
     constexpr std::string_view kCasePrefix = "c";
     auto cursor = options_.engine.IndexScan(kCasePrefix);
     for (;;) {
@@ -263,10 +267,7 @@ class ErasingImpl : public Erasing {
       parts[number].push_back({Position(ReadBigEndian64(rest + 4)), AllSections(), false});
     }
     std::vector<log::PurgeRange> ranges;
-    for (const auto& [log, erased] : parts) {
-      POLKU_ASSIGN_OR_RETURN(const auto more, log::EraseEntries(options_.engine, log, erased));
-      ranges.insert(ranges.end(), more.begin(), more.end());
-    }
+    POLKU_RETURN_IF_ERROR(EraseParts(parts, ranges));
     if (!ranges.empty()) purger_.Add(std::move(ranges));
     return absl::OkStatus();
   }
@@ -305,9 +306,8 @@ class ErasingImpl : public Erasing {
   // ---- Carrying out ----
 
   // Keys that sections of the case still need: those held, less what is hidden and what `going` takes.
-  absl::StatusOr<std::set<vault::KeyName>> NeededKeys(
-      const CaseId& case_id,
-      const std::map<LogNumber, std::vector<log::ErasedPart>>& going) const {
+  absl::StatusOr<std::set<vault::KeyName>> NeededKeys(const CaseId& case_id,
+                                                      const Parts& going) const {
     std::set<std::pair<LogNumber, Position>> whole;
     std::map<std::pair<LogNumber, Position>, SectionSet> sections;
     for (const auto& [log, parts] : going) {
@@ -416,12 +416,13 @@ class ErasingImpl : public Erasing {
     return absl::OkStatus();
   }
 
-  absl::Status EraseKeys(const Plan& plan, const ErasedEntry& entry) {
+  // Of what the plan takes; `going` is all that goes in the same turn.
+  absl::Status AddKeys(const Plan& plan, const ErasedEntry& entry, const Parts& going,
+                       std::vector<vault::KeyName>& erase) const {
     std::set<std::string> origins = IsOwn(entry.origin) ? own_epochs_ : std::set{entry.origin};
     origins.insert("");
-    std::vector<vault::KeyName> erase;
     for (const CaseId& case_id : plan.cases) {
-      POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, plan.parts));
+      POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, going));
       for (const SectionKind kind : kAllSectionKinds) {
         for (const std::string& origin : origins) {
           const vault::KeyName name{case_id, kind, origin};
@@ -429,19 +430,18 @@ class ErasingImpl : public Erasing {
         }
       }
     }
-    return erase.empty() ? absl::OkStatus() : options_.keystore.Erase(erase);
+    return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<log::PurgeRange>> EraseParts(const Plan& plan) {
-    std::vector<log::PurgeRange> ranges;
+  absl::Status EraseParts(const Parts& parts, std::vector<log::PurgeRange>& ranges) {
     // The own log last: while its headers are there, the case is known.
-    for (auto it = plan.parts.rbegin(); it != plan.parts.rend(); ++it) {
+    for (auto it = parts.rbegin(); it != parts.rend(); ++it) {
       if (it->second.empty()) continue;
       POLKU_ASSIGN_OR_RETURN(const auto more,
                              log::EraseEntries(options_.engine, it->first, it->second));
       ranges.insert(ranges.end(), more.begin(), more.end());
     }
-    return ranges;
+    return absl::OkStatus();
   }
 
   // Beside the fence, for when the data directory is lost.
@@ -470,57 +470,144 @@ class ErasingImpl : public Erasing {
     return deletes.empty() ? absl::OkStatus() : options_.engine.WriteIndex({}, deletes);
   }
 
-  absl::Status Record(const ErasedEntry& entry, const Applied& applied) {
-    const log::KeyValue record = AppliedRecord(entry.log, entry.position, applied);
-    return options_.engine.WriteRecords({&record, 1}, /*sync=*/true);
+  // What is carried out in one turn.
+  struct Batch {
+    struct One {
+      ErasedEntry entry;
+      Plan plan;
+      bool begun = false;
+      Applied applied;
+    };
+    std::vector<One> each;
+    Parts kept;  // parts of a case of which the rest is kept by law
+    Parts whole;
+    Parts all;  // both
+  };
+
+  // How many of the waiting go together: what one takes, the plan of the next must not count on.
+  size_t BatchSize() const {
+    std::set<Hash> cases;
+    size_t parts = 0;
+    for (const ErasedEntry& entry : todo_) {
+      parts += entry.parts.size();
+      const bool full = cases.size() == kMaxErasuresATurn ||
+                        (!cases.empty() && parts > log::kMaxErasedEntries);
+      if (full || !cases.insert(entry.fence).second) break;
+    }
+    return cases.size();
   }
 
-  // From the Erased being on record to the bytes being on their way: all but the answer.
-  absl::Status CarryOut(const ErasedEntry& entry) {
-    ++steps_;
-    const bool own = IsOwn(entry.origin);
+  // The next of what waits.
+  absl::Status CarryOutBatch() {
+    const auto end = todo_.begin() + static_cast<ptrdiff_t>(BatchSize());
+    std::vector<ErasedEntry> entries(todo_.begin(), end);
+    POLKU_ASSIGN_OR_RETURN(const size_t carried_out, CarryOut(std::move(entries)));
+    todo_.erase(todo_.begin(), todo_.begin() + static_cast<ptrdiff_t>(carried_out));
+    return absl::OkStatus();
+  }
+
+  // From the Erased being on record to the bytes being on their way: all but the answers. Each step for all of
+  // them, with one write, before the next step. How many it were: those before the first that cannot be
+  // planned, whose fault is told when it is the first itself.
+  absl::StatusOr<size_t> CarryOut(std::vector<ErasedEntry> entries) {
+    Batch batch;
+    for (ErasedEntry& entry : entries) {
+      auto one = Begun(std::move(entry));
+      if (!one.ok() && !batch.each.empty()) break;
+      if (!one.ok()) return one.status();
+      batch.each.push_back(*std::move(one));
+    }
+    steps_ += batch.each.size();
+    std::vector<log::KeyValue> records;
+    for (const Batch::One& one : batch.each) {
+      // What is kept is on record when it is done.
+      Applied begun = one.applied;
+      begun.retained_until.reset();
+      records.push_back(AppliedRecord(one.entry.log, one.entry.position, begun));
+    }
+    POLKU_RETURN_IF_ERROR(options_.engine.WriteRecords(records, /*sync=*/true));
+    for (const Batch::One& one : batch.each) {
+      options_.fence.Put(one.entry.origin, one.entry.position,
+                         LineOf(one.entry, one.applied.retained_until));
+    }
+    POLKU_RETURN_IF_ERROR(options_.fence.Write());
+    std::vector<log::PurgeRange> ranges;
+    POLKU_RETURN_IF_ERROR(EraseBatch(batch, ranges));
+    const bool own = std::any_of(batch.each.begin(), batch.each.end(),
+                                 [&](const Batch::One& one) { return IsOwn(one.entry.origin); });
+    if (own) POLKU_RETURN_IF_ERROR(KeepNumbers());
+    std::set<CaseId> own_cases;
+    bool purge = false;
+    for (const Batch::One& one : batch.each) {
+      if (IsOwn(one.entry.origin)) {
+        own_cases.insert(one.plan.cases.begin(), one.plan.cases.end());
+      }
+      for (const CaseId& case_id : one.plan.cases) {
+        if (node_ != nullptr) node_->Forget(case_id);
+      }
+      purge = purge || NeedsPurge(one);
+    }
+    if (!own_cases.empty()) POLKU_RETURN_IF_ERROR(ForgetTimers(own_cases));
+    const uint64_t job = purge ? purger_.Add(std::move(ranges)) : 0;
+    for (Batch::One& one : batch.each) {
+      Purging& purging = purging_.emplace_back();
+      purging.job = NeedsPurge(one) ? job : 0;
+      purging.done = std::move(one.applied);
+      purging.done.state = Applied::State::kDone;
+      if (!IsOwn(one.entry.origin)) purging.answer = AnswerOf(one.entry, one.plan);
+      purging.entry = std::move(one.entry);
+    }
+    return batch.each.size();
+  }
+
+  static bool NeedsPurge(const Batch::One& one) { return one.begun || one.plan.holds_something; }
+
+  // Who takes part is on record, and what is to go is known. Nothing has gone yet.
+  absl::StatusOr<Batch::One> Begun(ErasedEntry entry) {
     POLKU_ASSIGN_OR_RETURN(auto applied,
                            FindApplied(options_.engine, entry.log, entry.position));
-    POLKU_ASSIGN_OR_RETURN(const Plan plan, PlanFor(entry));
+    POLKU_ASSIGN_OR_RETURN(Plan plan, PlanFor(entry));
     const bool begun = applied.has_value();
+    const bool own = IsOwn(entry.origin);
     if (!begun && !own && node_ != nullptr) {
       for (const CaseId& case_id : plan.cases) {
         POLKU_RETURN_IF_ERROR(node_->CarryOverParties(case_id));
       }
     }
-    Applied next = applied.value_or(Applied());
+    Applied next = std::move(applied).value_or(Applied());
     if (!begun && own) next.receivers.assign(plan.receivers.begin(), plan.receivers.end());
     next.state = Applied::State::kBegun;
     next.retained_until.reset();
-    POLKU_RETURN_IF_ERROR(Record(entry, next));
     if (plan.kept) next.retained_until = plan.kept->until;
-    options_.fence.Put(entry.origin, entry.position, LineOf(entry, next.retained_until));
-    POLKU_RETURN_IF_ERROR(options_.fence.Write());
-    std::vector<log::PurgeRange> ranges;
-    if (next.retained_until) {
-      hidden_.erase({entry.fence, entry.origin});
-      // Not all of the case is hidden: a section must not be there without its key.
-      POLKU_ASSIGN_OR_RETURN(ranges, EraseParts(plan));
-      POLKU_RETURN_IF_ERROR(EraseKeys(plan, entry));
-    } else {
-      if (!RetainedByAnother(entry)) Hide(entry.fence, entry.origin);
-      // While the leaves are there a start after a kill knows whose keys.
-      POLKU_RETURN_IF_ERROR(EraseKeys(plan, entry));
-      POLKU_ASSIGN_OR_RETURN(ranges, EraseParts(plan));
+    return Batch::One{std::move(entry), std::move(plan), begun, std::move(next)};
+  }
+
+  // Keys, sections, leaves.
+  absl::Status EraseBatch(Batch& batch, std::vector<log::PurgeRange>& ranges) {
+    const auto add = [](const Parts& from, Parts& to) {
+      for (const auto& [log, parts] : from) {
+        to[log].insert(to[log].end(), parts.begin(), parts.end());
+      }
+    };
+    for (const Batch::One& one : batch.each) {
+      const bool kept = one.applied.retained_until.has_value();
+      add(one.plan.parts, kept ? batch.kept : batch.whole);
+      add(one.plan.parts, batch.all);
+      if (kept) {
+        hidden_.erase({one.entry.fence, one.entry.origin});
+      } else if (!RetainedByAnother(one.entry)) {
+        Hide(one.entry.fence, one.entry.origin);
+      }
     }
-    if (own) {
-      POLKU_RETURN_IF_ERROR(KeepNumbers());
-      POLKU_RETURN_IF_ERROR(ForgetTimers(plan.cases));
+    // Where not all of a case is hidden, a section must not be there without its key.
+    POLKU_RETURN_IF_ERROR(EraseParts(batch.kept, ranges));
+    std::vector<vault::KeyName> keys;
+    for (const Batch::One& one : batch.each) {
+      POLKU_RETURN_IF_ERROR(AddKeys(one.plan, one.entry, batch.all, keys));
     }
-    if (node_ != nullptr) {
-      for (const CaseId& case_id : plan.cases) node_->Forget(case_id);
-    }
-    Purging purging{.entry = entry, .done = next, .answer = std::nullopt};
-    purging.done.state = Applied::State::kDone;
-    if (!own) purging.answer = AnswerOf(entry, plan);
-    if (begun || plan.holds_something) purging.job = purger_.Add(std::move(ranges));
-    purging_.push_back(std::move(purging));
-    return absl::OkStatus();
+    if (!keys.empty()) POLKU_RETURN_IF_ERROR(options_.keystore.Erase(keys));
+    // Of the rest the leaves go last: while they are there a start after a kill knows whose keys.
+    return EraseParts(batch.whole, ranges);
   }
 
   // Of a large case's several Erased, one has left something here.
@@ -545,41 +632,65 @@ class ErasingImpl : public Erasing {
     return answer;
   }
 
-  void CarryOutWaiting() {
-    while (!todo_.empty()) {
-      if (const auto carried = CarryOut(todo_.front()); !carried.ok()) {
-        Fault(Str(NameOf(todo_.front()), " could not be carried out and is tried again"), carried);
-        return;
+  // Whether it could be carried out; what keeps it from that is told, and tried again.
+  bool TryBatch() {
+    const std::string name = NameOf(todo_.front());
+    const absl::Status carried = CarryOutBatch();
+    if (!carried.ok()) Fault(Str(name, " could not be carried out and is tried again"), carried);
+    return carried.ok();
+  }
+
+  // Those of one case, before their turn.
+  absl::Status CarryOutCase(const Hash& fence) {
+    for (;;) {
+      const auto found = std::find_if(todo_.begin(), todo_.end(), [&](const ErasedEntry& entry) {
+        return entry.fence == fence;
+      });
+      if (found == todo_.end()) return absl::OkStatus();
+      if (const auto carried = CarryOut({*found}); !carried.ok()) {
+        Fault(Str(NameOf(*found), " could not be carried out and is tried again"),
+              carried.status());
+        return absl::UnavailableError(fault_);
       }
-      todo_.pop_front();
+      todo_.erase(found);
     }
   }
 
-  // Answers and marks what is purged, in order.
+  // Answers and marks what is purged, in order, a batch a turn.
   void Finish() {
     const uint64_t purged = purger_.done();
-    while (!purging_.empty() && purging_.front().job <= purged) {
-      Purging& front = purging_.front();
-      if (front.answer) {
-        const ControlToAppend answer{AnswerId(*front.answer), *front.answer};
-        const auto appended = node_->AppendControl({&answer, 1}, /*from_reserve=*/true);
-        if (!appended.ok()) {
-          Fault(Str(NameOf(front.entry), " could not be answered and is tried again"),
-                appended.status());
-          return;
-        }
-      }
-      if (const auto marked = Record(front.entry, front.done); !marked.ok()) {
-        Fault(Str(NameOf(front.entry), " could not be marked as done and is tried again"), marked);
+    size_t count = 0;
+    std::vector<ControlToAppend> answers;
+    std::vector<log::KeyValue> records;
+    while (count < std::min(purging_.size(), kMaxErasuresATurn) && purging_[count].job <= purged) {
+      const Purging& one = purging_[count++];
+      if (one.answer) answers.push_back({AnswerId(*one.answer), *one.answer});
+      records.push_back(AppliedRecord(one.entry.log, one.entry.position, one.done));
+    }
+    if (count == 0) return;
+    const std::string name =
+        count == 1 ? NameOf(purging_.front().entry)
+                   : Str(NameOf(purging_.front().entry), " and ", count - 1, " more");
+    if (!answers.empty()) {
+      const auto appended = node_->AppendControl(answers, /*from_reserve=*/true);
+      if (!appended.ok()) {
+        Fault(Str(name, " could not be answered and is tried again"), appended.status());
         return;
       }
-      ++steps_;
-      LogLine(LogLevel::kInfo, NameOf(front.entry), " is carried out",
-              front.done.retained_until
-                  ? Str("; a part is kept until ", FormatDay(*front.done.retained_until))
+    }
+    if (const auto marked = options_.engine.WriteRecords(records, /*sync=*/true); !marked.ok()) {
+      Fault(Str(name, " could not be marked as done and is tried again"), marked);
+      return;
+    }
+    steps_ += count;
+    for (; count > 0; --count) {
+      Purging& done = purging_.front();
+      LogLine(LogLevel::kInfo, NameOf(done.entry), " is carried out",
+              done.done.retained_until
+                  ? Str("; a part is kept until ", FormatDay(*done.done.retained_until))
                   : std::string());
-      if (front.done.retained_until) {
-        retained_.emplace(*front.done.retained_until, std::move(front.entry));
+      if (done.done.retained_until) {
+        retained_.emplace(*done.done.retained_until, std::move(done.entry));
       }
       purging_.pop_front();
     }
@@ -595,9 +706,8 @@ class ErasingImpl : public Erasing {
   // ---- The own log's erasures ----
 
   absl::Status Begin(const EventId& id, const access::CaseAccess::Erasure& erasure) {
-    // What is named must be what is there: earlier ones first.
-    CarryOutWaiting();
-    if (!todo_.empty()) return absl::UnavailableError(fault_);
+    // What is named must be what is there: earlier ones of the case first.
+    POLKU_RETURN_IF_ERROR(CarryOutCase(FenceOf(erasure.case_id)));
     POLKU_ASSIGN_OR_RETURN(
         const ErasurePlan plan,
         PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier, policy_, Today(),
@@ -632,7 +742,6 @@ class ErasingImpl : public Erasing {
                                                     *view.header));
       todo_.push_back(std::move(entry));
     }
-    CarryOutWaiting();
     return absl::OkStatus();
   }
 

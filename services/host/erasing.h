@@ -36,6 +36,10 @@ class Node;
 
 class Erasing : public ErasureHooks {
  public:
+  // Of one Work(), and at most log::kMaxErasedEntries entries named by them: the service's other work goes on
+  // between two of them.
+  static constexpr size_t kMaxErasuresATurn = 64;
+
   struct Options {
     const Config& config;  // all borrowed, outlive this
     log::Engine& engine;
@@ -55,9 +59,11 @@ class Erasing : public ErasureHooks {
   // it. Carries out what followed logs say is gone and nobody began: the node first makes its own log name the
   // parties that nothing else will name.
   virtual void Attach(Node& node) = 0;
-  // Carries out what is waiting, answers what is purged, erases what was kept until yesterday. What
-  // fails is taken up by a later call; health() says so.
+  // Carries out a part of what is waiting, answers a part of what is purged, erases what was kept until yesterday.
+  // What fails is taken up by a later call; health() says so.
   virtual void Work() = 0;
+  // The next Work() can carry out more at once.
+  virtual bool more() const = 0;
 
   // Begun, and bytes are still on the disk or the answer is not on record.
   virtual uint64_t under_way() const = 0;

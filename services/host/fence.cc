@@ -70,9 +70,10 @@ std::optional<std::pair<Fence::Place, Fence::Line>> ParseLine(std::string_view t
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Fence>> Fence::Open(std::string_view keys_directory) {
-  std::unique_ptr<Fence> made(new Fence(Str(keys_directory, "/", kFenceFile)));
-  const auto text = ReadFile(made->path_, kMaxFenceBytes);
+absl::StatusOr<std::unique_ptr<Fence>> Fence::Open(std::string_view keys_directory,
+                                                    size_t max_bytes) {
+  std::unique_ptr<Fence> made(new Fence(Str(keys_directory, "/", kFenceFile), max_bytes));
+  const auto text = ReadFile(made->path_, max_bytes);
   if (absl::IsNotFound(text.status())) return made;
   if (absl::IsInvalidArgument(text.status())) return Damaged(made->path_, "too large");
   if (!text.ok()) return text.status();
@@ -114,7 +115,14 @@ void Fence::Put(std::string_view origin, Position position, const Line& line) {
 
 absl::Status Fence::Write() {
   if (!is_new_) return absl::OkStatus();
-  POLKU_RETURN_IF_ERROR(ReplaceFile(path_, Format(), 0644));
+  const std::string text = Format();
+  if (text.size() > max_bytes_) {
+    return Error(absl::StatusCode::kResourceExhausted, path_, " would take ", text.size(), " bytes for ",
+                 lines_.size(), " erasures, more than the ", max_bytes_, " that a start reads; nothing was "
+                 "written, and what waits to be erased waits on. Follow fewer logs with this service, or build "
+                 "Polku with a larger kMaxFenceBytes (services/host/fence.h)");
+  }
+  POLKU_RETURN_IF_ERROR(ReplaceFile(path_, text, 0644));
   is_new_ = false;
   found_ = true;
   return absl::OkStatus();

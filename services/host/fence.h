@@ -20,7 +20,8 @@ namespace polku::host {
 
 // The file's name in the keys directory.
 inline constexpr std::string_view kFenceFile = "fence.txt";
-inline constexpr size_t kMaxFenceBytes = 64 << 20;  // some 300,000 erasures
+// A line takes 85 bytes and the origin's name, some 120 as a rule: 8 million erasures. Every write is of the whole file.
+inline constexpr size_t kMaxFenceBytes = size_t{1} << 30;
 
 class Fence {
  public:
@@ -36,8 +37,10 @@ class Fence {
   using Lines = std::map<Place, Line>;
 
   // Reads what earlier runs left; no file: found() is false and nothing is fenced. DataLoss: the file is
-  // damaged; other errors: it cannot be read. All name it and the remedy.
-  static absl::StatusOr<std::unique_ptr<Fence>> Open(std::string_view keys_directory);
+  // damaged; other errors: it cannot be read. All name it and the remedy. No file of more than `max_bytes` is
+  // read or written.
+  static absl::StatusOr<std::unique_ptr<Fence>> Open(std::string_view keys_directory,
+                                                     size_t max_bytes = kMaxFenceBytes);
 
   bool found() const { return found_; }
   const std::string& path() const { return path_; }
@@ -46,15 +49,17 @@ class Fence {
   // In force at once, kept by the next Write. The line of a place that has one is replaced.
   void Put(std::string_view origin, Position position, const Line& line);
   // Writes what is new: the whole file, replaced; on disk when it returns. PermissionDenied, NotFound,
-  // ResourceExhausted name the file and the remedy; to be called again.
+  // ResourceExhausted (a full disk, or more than `max_bytes`) name the file and the remedy; the file is as it was,
+  // and the call may be repeated.
   absl::Status Write();
 
  private:
-  explicit Fence(std::string path) : path_(std::move(path)) {}
+  Fence(std::string path, size_t max_bytes) : path_(std::move(path)), max_bytes_(max_bytes) {}
   absl::Status Parse(std::string_view text);
   std::string Format() const;
 
   const std::string path_;
+  const size_t max_bytes_;
   Lines lines_;
   bool found_ = false;
   bool is_new_ = false;

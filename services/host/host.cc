@@ -303,7 +303,9 @@ class Host {
   absl::Time WorkFrom() const {
     return witnessing_->unconfirmed() ? started_ + kFirstWitness : absl::InfinitePast();
   }
-  absl::Time NextWork() const { return std::max(node_->NextWork(), WorkFrom()); }
+  absl::Time NextWork() const {
+    return std::max(erasing_.more() ? absl::InfinitePast() : node_->NextWork(), WorkFrom());
+  }
 
   // Takes in what waits, commits it as one group, answers, evaluates duties, wakes subscribers.
   void Turn() {

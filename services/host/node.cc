@@ -42,6 +42,8 @@ constexpr int kMaxDutyRounds = 16;
 // One Work() evaluates at most so many cases: a start after a reindex must not keep authors waiting
 // until the last of them, nor all of them in memory.
 constexpr size_t kMaxCasesPerWork = 1'024;
+// Each may append an Erased of its own, synced.
+constexpr size_t kMaxErasureStreamsPerWork = 64;
 // Accepted offers are committed when they reach this, well below what the log writes as one commit: so
 // offers that were decided one upon the other are on disk together or not at all.
 constexpr size_t kMaxPendingBytes = 4 << 20;
@@ -393,7 +395,7 @@ class NodeImpl : public Node {
       touched_.insert(case_id);
     }
     ComeOfAge();
-    if (touched_.empty() && (fired_.empty() || marks_stuck_)) return;
+    if (touched_.empty() && erasing_.empty() && (fired_.empty() || marks_stuck_)) return;
     std::set<CaseId> round;
     while (!touched_.empty() && round.size() < kMaxCasesPerWork) {
       round.insert(touched_.extract(touched_.begin()));
@@ -405,7 +407,7 @@ class NodeImpl : public Node {
   absl::Time NextWork() const override {
     absl::Time next = absl::InfiniteFuture();
     if (stopped_) return next;
-    if (!touched_.empty()) return retry_after_;
+    if (!touched_.empty() || !erasing_.empty()) return retry_after_;
     // Days begin at midnight in Finland; looking each minute is exact enough and needs no calendar.
     if (!timers_.empty()) next = now_ + absl::Minutes(1);
     if (!ahead_.empty()) {
@@ -1329,7 +1331,6 @@ class NodeImpl : public Node {
   }
 
   void EvaluateDuties(std::set<CaseId> round, absl::CivilDay today) {
-    std::set<CaseId> erasing;  // access streams in which an erasure was asked for
     for (int i = 0; !round.empty(); ++i) {
       if (i == kMaxDutyRounds) {
         Fault(absl::InternalError("duties keep calling for more duties; the rules contradict each "
@@ -1339,16 +1340,18 @@ class NodeImpl : public Node {
       }
       std::vector<PendingOffer> offers;
       for (const CaseId& case_id : round) {
-        if (!CollectDuties(case_id, today, offers, erasing)) marks_stuck_ = true;
+        if (!CollectDuties(case_id, today, offers)) marks_stuck_ = true;
       }
       round.clear();
       if (offers.empty() || !AppendDuties(offers, round)) break;
     }
-    for (const CaseId& stream : erasing) CarryOutErasures(stream);
+    for (size_t i = 0; i < kMaxErasureStreamsPerWork && !erasing_.empty(); ++i) {
+      CarryOutErasures(erasing_.extract(erasing_.begin()).value());
+    }
     // The marks move only when every touched case was evaluated: a restart takes up the rest.
     std::vector<log::KeyValue> puts = unwritten_timers_;
     std::vector<std::string> deletes;
-    const bool complete = touched_.empty() && !marks_stuck_;
+    const bool complete = touched_.empty() && erasing_.empty() && !marks_stuck_;
     if (complete) {
       for (const auto& [number, origin] : origins_) {
         std::string size;
@@ -1424,7 +1427,7 @@ class NodeImpl : public Node {
   };
 
   bool CollectDuties(const CaseId& case_id, absl::CivilDay today,
-                     std::vector<PendingOffer>& offers, std::set<CaseId>& erasing) {
+                     std::vector<PendingOffer>& offers) {
     if (IsErased(case_id)) return true;
     auto folded = Fold(case_id);
     if (!folded.ok()) {
@@ -1433,7 +1436,7 @@ class NodeImpl : public Node {
     }
     CaseFold& fold = **folded;
     if (options_.erasures != nullptr && fold.access.erasures(own_origin_) != nullptr) {
-      erasing.insert(case_id);
+      erasing_.insert(case_id);
     }
     Collected collected(offers);
     if (auto opened = OpenToNewParties(case_id, fold, collected); !opened.ok()) {
@@ -1601,6 +1604,7 @@ class NodeImpl : public Node {
   std::vector<std::string> fired_;               // not yet deleted from the index
   std::set<std::pair<Order, CaseId>> ahead_;      // cases with entries beyond the horizon
   std::multimap<CaseId, Order> ahead_of_case_;    // the same, by case
+  std::set<CaseId> erasing_;  // access streams in which an erasure was asked for
   std::set<CaseId> closing_;  // their erasure is confirmed and not begun: nothing more is recorded of them
   bool marks_stuck_ = false;  // a case could not be evaluated: a restart must find it again
 };

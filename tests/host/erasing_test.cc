@@ -1,7 +1,11 @@
 // An erasure from the officials' acts to the last receiver's answer, over real nodes; and a kill at every write.
 #include "services/host/erasing.h"
 
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,13 +41,24 @@ using testing::StatusIs;
 using event::v1::ERASURE_TIER_ENTRIES;
 using event::v1::ERASURE_TIER_SECTIONS;
 
-// Writes until it is told to die: the write at which it does is on disk or not, and all later ones are not.
+// Writes, of the store and of the keystore, until it is told to die: the write at which it does is on disk or not, and
+// all later ones are not. (A kill before the keystore's write is one after the fence's.)
 struct KillSwitch {
   int writes = 0;
   std::optional<int> at;  // the write that is the last
   bool applied = false;   // that one is on disk
   bool dead = false;
-  testing::KeyDisk* keys = nullptr;
+
+  absl::Status Write(const std::function<absl::Status()>& write) {
+    const absl::Status killed = absl::InternalError("killed");
+    if (dead) return killed;
+    if (at != writes++) return write();
+    dead = true;
+    if (applied) {
+      EXPECT_OK(write());
+    }
+    return killed;
+  }
 };
 
 class KillEngine final : public testing::ForwardingEngine {
@@ -65,19 +80,7 @@ class KillEngine final : public testing::ForwardingEngine {
   }
 
  private:
-  absl::Status Write(const std::function<absl::Status()>& write) {
-    const absl::Status killed = absl::InternalError("killed");
-    if (kill_.dead) return killed;
-    if (kill_.at == kill_.writes++) {
-      kill_.dead = true;
-      kill_.keys->put_status = killed;
-      if (kill_.applied) {
-        EXPECT_OK(write());
-      }
-      return killed;
-    }
-    return write();
-  }
+  absl::Status Write(const std::function<absl::Status()>& write) { return kill_.Write(write); }
 
   KillSwitch& kill_;
 };
@@ -89,7 +92,7 @@ class Service {
       : disk_(log::MakeMemoryEngine()),
         node_(agency, domain, seed,
               [this] { return std::make_unique<KillEngine>(*disk_, kill); }) {
-    kill.keys = &node_.key_disk;
+    node_.key_disk.around_write = [this](const auto& write) { return kill.Write(write); };
     node_.config.keys_directory = keys_.path();
     node_.make_erasures =
         [this](vault::KeyStore& keystore) -> absl::StatusOr<std::unique_ptr<ErasureHooks>> {
@@ -120,8 +123,8 @@ class Service {
   // The process is gone; what it had on disk is there.
   void Kill() {
     Stop();
-    kill = KillSwitch{.at = std::nullopt, .keys = &node_.key_disk};
-    node_.key_disk.put_status = absl::OkStatus();
+    kill = KillSwitch();
+    node_.keystore_fails = false;
   }
 
   // As the host's turns, until nothing is under way.
@@ -752,6 +755,99 @@ TEST_F(ErasingTest, AFullDiskOrAFenceThatCannotBeWrittenDelaysTheErasureAndIsTol
   EXPECT_THAT(oulu_.Erased(), SizeIs(1));
 }
 
+// How often a file of that name was put in its place in the directory.
+class Replacements {
+ public:
+  Replacements(const std::string& directory, std::string name)
+      : name_(std::move(name)), watch_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    EXPECT_GE(inotify_add_watch(watch_, directory.c_str(), IN_MOVED_TO), 0);
+  }
+  ~Replacements() { close(watch_); }
+  // Since the last call.
+  int Count() {
+    int count = 0;
+    alignas(inotify_event) char buffer[16384];
+    for (ssize_t got; (got = read(watch_, buffer, sizeof buffer)) > 0;) {
+      for (const char* at = buffer; at < buffer + got;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(at);
+        if (name_ == event->name) ++count;
+        at += sizeof(inotify_event) + event->len;
+      }
+    }
+    return count;
+  }
+
+ private:
+  const std::string name_;
+  const int watch_;
+};
+
+TEST_F(ErasingTest, ManyGoInBatchesWithOneWriteOfTheFenceEach) {
+  constexpr uint64_t kCases = Erasing::kMaxErasuresATurn + 7;
+  for (uint64_t n = 1; n <= kCases + 1; ++n) Publish(n);
+  Exchange();
+  for (uint64_t n = 1; n <= kCases; ++n) {
+    oulu_.Request(Str("erasure ", n), NumberedCase(n), ERASURE_TIER_SECTIONS);
+  }
+  oulu_.WorkAll();
+  for (uint64_t n = 1; n <= kCases; ++n) oulu_.Confirm(Str("erasure ", n), NumberedCase(n));
+  const auto gone = [&](Service& service) {
+    uint64_t count = 0;
+    for (uint64_t n = 1; n <= kCases; ++n) {
+      const auto held = service.HeldOf(oulu_->origin(), oulu_.PositionsOf(NumberedCase(n)));
+      count += held.blobs == 0 ? 1 : 0;
+    }
+    return count;
+  };
+  const auto work = [&](Service& service, const std::function<void()>& turn) {
+    Replacements fences(service.keys_directory(), "fence.txt");
+    uint64_t before = gone(service);
+    EXPECT_EQ(before, 0u);
+    std::vector<uint64_t> batches;
+    for (int i = 0; i < 10 && before < kCases; ++i) {
+      turn();
+      const uint64_t now = gone(service);
+      if (now > before) batches.push_back(now - before);
+      EXPECT_EQ(fences.Count(), now > before ? 1 : 0) << "turn " << i;
+      EXPECT_EQ((*Fence::Open(service.keys_directory()))->lines().size(), now);
+      EXPECT_TRUE(now == kCases || service.erasing().more() ||
+                  service->operator->()->NextWork() <= service->now)
+          << "the rest must not wait for a message";
+      before = now;
+    }
+    EXPECT_THAT(batches, ElementsAre(Erasing::kMaxErasuresATurn, 7u));
+  };
+  work(oulu_, [&] {
+    oulu_->operator->()->Work();
+    oulu_.erasing().Work();
+    EXPECT_LE(oulu_.Erased().size(), 2 * Erasing::kMaxErasuresATurn);
+  });
+  oulu_.WorkAll();
+  EXPECT_THAT(oulu_.Erased(), SizeIs(kCases));
+  Replicate(oulu_.node(), assessment_.node(), 0);
+  assessment_->operator->()->Work();
+  work(assessment_, [&] { assessment_.erasing().Work(); });
+  Exchange();
+  EXPECT_THAT(assessment_.Answers(), SizeIs(kCases));
+  EXPECT_THAT(oulu_.Opened(NumberedCase(kCases + 1)), Not(IsEmpty()));
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, TwoErasuresOfOneCaseNeverGoInOneBatch) {
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_SECTIONS);
+  oulu_.Erase("two", gone_, ERASURE_TIER_ENTRIES);
+  Replicate(oulu_.node(), assessment_.node(), 0);
+  EXPECT_EQ(assessment_.erasing().under_way(), 2u);
+  assessment_.erasing().Work();
+  EXPECT_EQ(assessment_.fence().lines().size(), 1u);
+  Exchange();
+  EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), (Service::Held{0, 0}));
+  EXPECT_FALSE(assessment_.KeyOrigins(gone_).contains(oulu_->origin()));
+  EXPECT_THAT(assessment_.Answers(), SizeIs(2));
+  ExpectSound();
+}
+
 TEST_F(ErasingTest, AMalformedErasedOfAPeerErasesNothingAndIsTold) {
   Begin();
   event::v1::Header header;
@@ -839,6 +935,7 @@ TEST_P(KillTest, OfTheReceiverIsFinishedByTheNextStart) {
       receiver.kill.writes = 0;
       receiver.kill.at = at;
       receiver.kill.applied = applied;
+      receiver->keystore_fails = true;
       Replicate(pair.oulu_.node(), receiver.node(), 0);
       receiver.WorkToDeath();
       const bool died = receiver.kill.dead;
@@ -860,6 +957,129 @@ TEST_P(KillTest, OfTheReceiverIsFinishedByTheNextStart) {
   }
   EXPECT_GT(kills, 8);
 }
+
+// The same of several cases that go in one batch.
+class BatchKillTest : public ::testing::TestWithParam<event::v1::ErasureTier> {
+ protected:
+  static constexpr uint64_t kCases = 2;
+
+  // The cases that go, and one that stays, known to both.
+  static void Begin(Pair& pair, std::map<CaseId, std::set<Position>>& going) {
+    pair.Open();
+    for (uint64_t n = 1; n <= kCases + 1; ++n) pair.Publish(n);
+    pair.Exchange();
+    for (uint64_t n = 1; n <= kCases; ++n) {
+      going[NumberedCase(n)] = pair.oulu_.PositionsOf(NumberedCase(n));
+    }
+  }
+  static void RequestAndConfirm(Service& service,
+                                const std::map<CaseId, std::set<Position>>& going) {
+    for (const auto& [case_id, positions] : going) {
+      service.Request(FormatCaseId(case_id), case_id, GetParam());
+    }
+    service.WorkAll();
+    for (const auto& [case_id, positions] : going) service.Confirm(FormatCaseId(case_id), case_id);
+  }
+  static void ExpectFinished(Pair& pair, const std::map<CaseId, std::set<Position>>& going) {
+    pair.Exchange();
+    const CaseId stays = NumberedCase(kCases + 1);
+    for (Service* service : {&pair.oulu_, &pair.assessment_}) {
+      const bool own = service == &pair.oulu_;
+      for (const auto& [case_id, positions] : going) {
+        const auto held = service->HeldOf(pair.oulu_->origin(), positions);
+        EXPECT_EQ(held.blobs, 0u);
+        EXPECT_TRUE(GetParam() == ERASURE_TIER_SECTIONS || held.leaves == 0);
+        EXPECT_FALSE(
+            service->KeyOrigins(case_id).contains(own ? "own" : pair.oulu_->origin()));
+      }
+      EXPECT_TRUE(service->KeyOrigins(stays).contains(own ? "own" : pair.oulu_->origin()));
+      EXPECT_THAT(service->Opened(stays), Not(IsEmpty()));
+      EXPECT_EQ(service->fence().lines().size(), going.size());
+    }
+    EXPECT_THAT(pair.oulu_.Erased(), SizeIs(going.size()));
+    EXPECT_THAT(pair.assessment_.Answers(), SizeIs(going.size()));
+    pair.ExpectSound();
+  }
+};
+
+TEST_P(BatchKillTest, OfTheOriginIsFinishedByTheNextStart) {
+  int kills = 0;
+  for (const bool applied : {false, true}) {
+    for (int at = 0; at < 100; ++at) {
+      SCOPED_TRACE(Str("write ", at, applied ? " on disk" : " not on disk"));
+      Pair pair;
+      std::map<CaseId, std::set<Position>> going;
+      Begin(pair, going);
+      Service& oulu = pair.oulu_;
+      RequestAndConfirm(oulu, going);
+      std::map<CaseId, Service::Held> before;
+      for (const auto& [case_id, positions] : going) {
+        before[case_id] = oulu.HeldOf(oulu->origin(), positions);
+        ASSERT_GT(before[case_id].blobs, 0u);
+      }
+      oulu.kill = {.at = at, .applied = applied};
+      oulu.WorkToDeath();
+      const bool died = oulu.kill.dead;
+      oulu.Kill();
+      ASSERT_OK(oulu.TryOpen());
+      std::set<std::string> erased;
+      for (const auto& entry : oulu.Erased()) erased.insert(entry.fence());
+      for (const auto& [case_id, positions] : going) {
+        const auto held = oulu.HeldOf(oulu->origin(), positions);
+        if (erased.contains(std::string(FenceOf(case_id).view()))) {
+          EXPECT_EQ(held.blobs, 0u);
+        } else {
+          EXPECT_EQ(held, before[case_id]) << "its Erased is not on record";
+        }
+      }
+      ExpectFinished(pair, going);
+      if (HasFailure() || !died) break;
+      ++kills;
+    }
+  }
+  EXPECT_GT(kills, 14);
+}
+
+TEST_P(BatchKillTest, OfTheReceiverIsFinishedByTheNextStart) {
+  int kills = 0;
+  for (const bool applied : {false, true}) {
+    for (int at = 0; at < 100; ++at) {
+      SCOPED_TRACE(Str("write ", at, applied ? " on disk" : " not on disk"));
+      Pair pair;
+      std::map<CaseId, std::set<Position>> going;
+      Begin(pair, going);
+      Service& receiver = pair.assessment_;
+      RequestAndConfirm(pair.oulu_, going);
+      pair.oulu_.WorkAll();
+      receiver.kill = {.at = at, .applied = applied};
+      receiver->keystore_fails = true;
+      Replicate(pair.oulu_.node(), receiver.node(), 0);
+      receiver.WorkToDeath();
+      const bool died = receiver.kill.dead;
+      receiver.Kill();
+      ASSERT_OK(receiver.TryOpen());
+      const LogNumber log = receiver->NumberOf(pair.oulu_->origin());
+      std::set<std::string> erased;
+      for (const auto& entry : receiver.Controls<event::v1::Erased>(log)) {
+        erased.insert(entry.fence());
+      }
+      for (const auto& [case_id, positions] : going) {
+        const auto held = receiver.HeldOf(pair.oulu_->origin(), positions);
+        EXPECT_EQ(held.blobs == 0, erased.contains(std::string(FenceOf(case_id).view())));
+      }
+      ExpectFinished(pair, going);
+      if (HasFailure() || !died) break;
+      ++kills;
+    }
+  }
+  EXPECT_GT(kills, 12);
+}
+
+INSTANTIATE_TEST_SUITE_P(Tiers, BatchKillTest,
+                         ::testing::Values(ERASURE_TIER_SECTIONS, ERASURE_TIER_ENTRIES),
+                         [](const auto& tier) {
+                           return tier.param == ERASURE_TIER_ENTRIES ? "Entries" : "Sections";
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Tiers, KillTest,
                          ::testing::Values(ERASURE_TIER_SECTIONS, ERASURE_TIER_ENTRIES),

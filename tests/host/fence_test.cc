@@ -148,6 +148,40 @@ TEST_F(FenceTest, EveryDamageIsFoundAndTheRemedyNamed) {
   EXPECT_TRUE(Open()->lines().empty());
 }
 
+TEST_F(FenceTest, MoreThanAStartReadsIsNeverWritten) {
+  const auto fence = Open();
+  fence->Put(kOne, Position(17), kGone);
+  ASSERT_OK(fence->Write());
+  const std::string good = Content();
+  const auto limited = Fence::Open(directory_.path(), good.size());
+  ASSERT_OK(limited);
+  (*limited)->Put(kOther, Position(4), kKept);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT((*limited)->Write(),
+                StatusIs(absl::StatusCode::kResourceExhausted,
+                         AllOf(HasSubstr(path()), HasSubstr("2 erasures"), HasSubstr("nothing was written"),
+                               HasSubstr("kMaxFenceBytes"))));
+    EXPECT_EQ(Content(), good);
+  }
+  const auto larger = Fence::Open(directory_.path(), 2 * good.size());
+  ASSERT_OK(larger);
+  (*larger)->Put(kOther, Position(4), kKept);
+  ASSERT_OK((*larger)->Write());
+  EXPECT_EQ(Open()->lines().size(), 2u);
+}
+
+// A line costs what fence.h says, and the limit holds millions.
+TEST_F(FenceTest, ALineTakes85BytesAndTheOriginsName) {
+  const auto fence = Open();
+  fence->Put(kOne, Position(10'000'000), kGone);
+  ASSERT_OK(fence->Write());
+  const size_t one = Content().size();
+  fence->Put(kOne, Position(10'000'001), kGone);
+  ASSERT_OK(fence->Write());
+  EXPECT_LE(Content().size() - one, 88 + std::string_view(kOne).size());
+  EXPECT_GT(kMaxFenceBytes / (Content().size() - one), 8'000'000u);
+}
+
 TEST_F(FenceTest, AFileThatWasBrokenOffWhileWrittenDoesNoHarm) {
   const auto fence = Open();
   fence->Put(kOne, Position(17), kGone);

@@ -349,6 +349,7 @@ class TestNode {
   ServiceKeys keys;
   FaultEngine engine;
   testing::KeyDisk key_disk;
+  bool keystore_fails = false;  // a test means it to
   absl::Time now = Noon("2025-03-10");
 
  private:
@@ -423,7 +424,8 @@ inline void Replicate(TestNode& from, TestNode& to, size_t peer, size_t batch_by
       const replica::SubscriberOutput output = std::move(outputs[i]);
       if (auto* pull = std::get_if<replica::SendPull>(&output)) session = pull->pull.session();
       if (auto* alarm = std::get_if<replica::RaiseAlarm>(&output)) {
-        if (!stopped) ADD_FAILURE() << alarm->what;  // not one that a failed store has raised
+        // Not one that a failed store or keystore has raised.
+        if (!stopped && !to.keystore_fails) ADD_FAILURE() << alarm->what;
         stopped = true;
       }
       if (auto* store = std::get_if<replica::StoreBatch>(&output)) {

@@ -25,6 +25,17 @@ struct KeyDisk {
   absl::Status get_status;
   absl::Status put_status;  // not OK: nothing is written
   absl::Status purge_status;
+  // Around every write: calls `write`, or not, and what it returns is the answer. Empty: `write` alone.
+  std::function<absl::Status(const std::function<absl::Status()>& write)> around_write;
+
+  absl::Status Write(const std::function<void()>& apply) {
+    if (!put_status.ok()) return put_status;
+    const auto write = [&] {
+      apply();
+      return absl::OkStatus();
+    };
+    return around_write ? around_write(write) : write();
+  }
 };
 
 class MemoryKeyStorage final : public vault::SealedKeyStorage {
@@ -39,22 +50,22 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
     return std::optional<std::string>(found->second);
   }
   absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
-    if (!disk_.put_status.ok()) return disk_.put_status;
-    ++disk_.puts;
-    for (const auto& [name, value] : sealed) disk_.records[name] = value;
-    return absl::OkStatus();
+    return disk_.Write([&] {
+      ++disk_.puts;
+      for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    });
   }
   absl::Status Delete(std::span<const std::string> names) override {
-    if (!disk_.put_status.ok()) return disk_.put_status;
-    for (const std::string& name : names) disk_.records.erase(name);
-    return absl::OkStatus();
+    return disk_.Write([&] {
+      for (const std::string& name : names) disk_.records.erase(name);
+    });
   }
   absl::Status ReplaceAll(
       std::span<const std::pair<std::string, std::string>> sealed) override {
-    if (!disk_.put_status.ok()) return disk_.put_status;
-    disk_.records.clear();
-    for (const auto& [name, value] : sealed) disk_.records[name] = value;
-    return absl::OkStatus();
+    return disk_.Write([&] {
+      disk_.records.clear();
+      for (const auto& [name, value] : sealed) disk_.records[name] = value;
+    });
   }
   absl::Status ForEach(const std::function<absl::Status(std::string_view, std::string_view)>& visit)
       override {
