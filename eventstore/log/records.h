@@ -7,6 +7,7 @@
 //   'f' origin 00 found at[8] sequence[4] → a checkpoint pair (proof/proof_file.h)
 //   'a' log[4] position[8]               → how far an Erased is carried out (services/host/erased.h)
 //   'd' receiver agency                   → number[8]
+//   'm'                                   → what the store was cleaned of (services/host/erased.h)
 // Forks go by the origin's name: evidence may come before anything of a log is stored, when its number is not
 // its own yet.
 // A cosignature that is not of this form is passed over: one damaged record keeps nobody from the others,

@@ -16,6 +16,7 @@ using namespace std::string_view_literals;
 
 constexpr std::string_view kLabel = "polku/case-key/v1\0"sv;
 constexpr std::string_view kCheckName = "check";
+constexpr std::string_view kCleanName = "clean";
 constexpr size_t kNonceBytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
 constexpr size_t kTagBytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
 constexpr size_t kProgressKeys = 10'000;
@@ -211,7 +212,8 @@ class SealedKeyStore final : public KeyStore {
   absl::Status Erase(std::span<const KeyName> names) override {
     POLKU_RETURN_IF_ERROR(Writable());
     std::vector<std::string> storage_names;
-    storage_names.reserve(names.size());
+    storage_names.reserve(names.size() + 1);
+    storage_names.emplace_back(kCleanName);
     for (const KeyName& name : names) {
       cache_.Erase(name);
       storage_names.push_back(StorageName(name));
@@ -221,7 +223,7 @@ class SealedKeyStore final : public KeyStore {
 
   absl::Status ForEachName(const std::function<absl::Status(const KeyName&)>& visit) override {
     return storage_->ForEach([&](std::string_view storage_name, std::string_view) -> absl::Status {
-      if (storage_name == kCheckName) return absl::OkStatus();
+      if (storage_name == kCheckName || storage_name == kCleanName) return absl::OkStatus();
       const std::optional<KeyName> name = ParseStorageName(storage_name);
       if (!name) return BadName(storage_name);
       return visit(*name);
@@ -233,18 +235,40 @@ class SealedKeyStore final : public KeyStore {
     return storage_->Purge();
   }
 
+  absl::StatusOr<std::optional<Hash>> CleanOf() override {
+    POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> sealed, storage_->Get(kCleanName));
+    if (!sealed) return std::optional<Hash>();
+    std::optional<CaseKey> opened;
+    if (sealed->size() == kSealedBytes) opened = Unseal(master_, kCleanName, *sealed);
+    if (!opened) {
+      return Error(absl::StatusCode::kDataLoss,
+                   "keystore: the record of what it was cleaned of does not open; restore it from a backup");
+    }
+    return Hash::FromBytes(opened->secret_bytes());
+  }
+
+  absl::Status SetCleanOf(const Hash& state) override {
+    POLKU_RETURN_IF_ERROR(Writable());
+    const std::pair<std::string, std::string> record(
+        kCleanName, Seal(master_, random_, kCleanName, CaseKey(state.view())));
+    return storage_->Put({&record, 1});
+  }
+
   absl::Status Rewrap(const MasterKey& next,
                       const std::function<void(size_t, size_t)>& progress) override {
     POLKU_RETURN_IF_ERROR(Writable());
+    // Kept until the old sealed bytes are off the disk: a kill before that leaves no mark, and who finds none purges.
+    POLKU_ASSIGN_OR_RETURN(const std::optional<Hash> clean_of, CleanOf());
     size_t total = 0;
-    POLKU_RETURN_IF_ERROR(storage_->ForEach([&](std::string_view, std::string_view) {
-      ++total;
+    POLKU_RETURN_IF_ERROR(storage_->ForEach([&](std::string_view storage_name, std::string_view) {
+      if (storage_name != kCleanName) ++total;
       return absl::OkStatus();
     }));
     std::vector<std::pair<std::string, std::string>> sealed;
     sealed.reserve(total);
     POLKU_RETURN_IF_ERROR(storage_->ForEach(
         [&](std::string_view storage_name, std::string_view old) -> absl::Status {
+          if (storage_name == kCleanName) return absl::OkStatus();
           std::optional<CaseKey> key;
           if (old.size() == kSealedBytes) key = Unseal(master_, storage_name, old);
           if (!key) {
@@ -258,7 +282,8 @@ class SealedKeyStore final : public KeyStore {
     POLKU_RETURN_IF_ERROR(storage_->ReplaceAll(sealed));
     master_ = next;
     if (progress) progress(total, total);
-    return storage_->Purge();
+    POLKU_RETURN_IF_ERROR(storage_->Purge());
+    return clean_of ? SetCleanOf(*clean_of) : absl::OkStatus();
   }
 
  private:

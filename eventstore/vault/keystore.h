@@ -50,7 +50,8 @@ struct KeyName {
 };
 
 // Sealed value: nonce[24] ‖ XChaCha20-Poly1305(case key), aad = "polku/case-key/v1\0" ‖ name; 72
-// bytes. Name: case id ‖ kind byte ‖ origin; the check record is named "check" and seals 32 zero bytes.
+// bytes. Name: case id ‖ kind byte ‖ origin; the check record is named "check" and seals 32 zero bytes, the mark
+// "clean" and seals the hash that SetCleanOf was given.
 //
 // Not thread-safe: one thread, or the caller's mutex.
 class KeyStore {
@@ -77,8 +78,16 @@ class KeyStore {
   // Names of all keys, ascending by case: for finding those that a restored backup brought back.
   virtual absl::Status ForEachName(const std::function<absl::Status(const KeyName&)>& visit) = 0;
   virtual absl::Status Purge() = 0;
+
+  // The mark: of which state of erasures (a hash of the caller's) the keystore holds no key and its files no bytes of
+  // one. A copy that is put back has its own. nullopt: it is not known; so it is from an Erase or a Rewrap on, with
+  // the same write. DataLoss: the mark does not open.
+  virtual absl::StatusOr<std::optional<Hash>> CleanOf() = 0;
+  virtual absl::Status SetCleanOf(const Hash& state) = 0;
+
   // Seals every key anew under `next`, all or nothing, and purges the old ones from the disk. DataLoss: a key
-  // does not open under the present one; nothing was changed. `progress(done, total)` may be empty.
+  // does not open under the present one; nothing was changed. `progress(done, total)` may be empty. Broken off before
+  // the purge, it has taken the mark away.
   virtual absl::Status Rewrap(const MasterKey& next,
                               const std::function<void(size_t, size_t)>& progress) = 0;
 };

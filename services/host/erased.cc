@@ -5,6 +5,7 @@
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/clock.h"
+#include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/index.h"
 #include "services/host/epochs.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr char kRecordPrefix = 'a';
 const absl::CivilDay kEpochDay(1970, 1, 1);
+
+constexpr std::string_view kCleanMarkKey = "m";
 
 std::string RecordKey(LogNumber log, Position position) {
   std::string key(1, kRecordPrefix);
@@ -200,6 +203,26 @@ absl::StatusOr<std::optional<Applied>> FindApplied(log::Engine& engine, LogNumbe
                  " of log ", log.value(), " is malformed; restore the data directory from its newest backup");
   }
   return applied;
+}
+
+log::KeyValue CleanMark(const Hash& state) {
+  return {std::string(kCleanMarkKey), std::string(state.view())};
+}
+
+absl::StatusOr<std::optional<Hash>> FindCleanMark(log::Engine& engine) {
+  POLKU_ASSIGN_OR_RETURN(const auto value, engine.RecordGet(kCleanMarkKey));
+  // What is no mark says nothing.
+  return value ? Hash::FromBytes(*value) : std::optional<Hash>();
+}
+
+Hash StateOf(const std::set<FencedPart>& parts) {
+  std::string text = "polku/fenced-parts/v1";
+  text.push_back('\0');
+  for (const auto& [fence, origin] : parts) {
+    text += fence.view();
+    AppendLengthPrefixed32(text, origin);
+  }
+  return Sha256(text);
 }
 
 absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,

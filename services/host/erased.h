@@ -84,6 +84,13 @@ log::KeyValue AppliedRecord(LogNumber log, Position position, const Applied& app
 absl::StatusOr<std::optional<Applied>> FindApplied(log::Engine& engine, LogNumber log,
                                                    Position position);
 
+// The mark: of which fenced parts a store holds no section, and its files no bytes of one: what an old copy that was
+// put back lacks, or has of another state. A record beside the logs (records.h): 'm' → StateOf(parts)[32].
+// The keystore has one of its own (vault::KeyStore::CleanOf).
+log::KeyValue CleanMark(const Hash& state);
+// nullopt: none.
+absl::StatusOr<std::optional<Hash>> FindCleanMark(log::Engine& engine);
+
 // A case's part in one log, by its fence.
 using FencedPart = std::pair<Hash, std::string>;  // fence, origin
 // Parts of cases of which no section may be shown: what the fence names, also where this store is an old copy that
@@ -91,6 +98,9 @@ using FencedPart = std::pair<Hash, std::string>;  // fence, origin
 // what was carried out here and of which a part is kept by law. Errors as reading logs and records.
 absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
                                                  const Fence& fence);
+
+// SHA-256("polku/fenced-parts/v1" 00 ‖ of each part, ascending: fence[32] ‖ length[4] ‖ origin).
+Hash StateOf(const std::set<FencedPart>& parts);
 
 }  // namespace polku::host
 

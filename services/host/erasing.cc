@@ -22,6 +22,7 @@ namespace polku::host {
 namespace {
 
 constexpr absl::Duration kRetry = absl::Seconds(1);
+constexpr absl::Duration kRetryMarks = absl::Minutes(1);
 // Of one Erased: a leaf less what stands around the control message, amply.
 constexpr size_t kMaxErasedBytes = log::kMaxLeafBytes - 4'096;
 
@@ -155,6 +156,7 @@ class ErasingImpl : public Erasing {
     }
     if (!todo_.empty()) TryBatch();
     Finish();
+    KeepMarks(now);
     settled_ = todo_.empty() && std::none_of(purging_.begin(), purging_.end(), [](const auto& one) {
                  return one.answer.has_value();
                });
@@ -248,6 +250,9 @@ class ErasingImpl : public Erasing {
   // when it comes again.
   absl::Status EraseAhead(const std::vector<log::HeldLog>& held,
                           const std::vector<ErasedEntry>& all) {
+    POLKU_ASSIGN_OR_RETURN(const auto clean_of, FindCleanMark(options_.engine));
+    if (clean_of == StateOf(hidden_)) return absl::OkStatus();
+    marks_due_ = true;
     std::set<FencedPart> ahead = hidden_;
     for (const auto& entry : all) ahead.erase({entry.fence, entry.origin});
     if (ahead.empty()) return absl::OkStatus();
@@ -268,13 +273,29 @@ class ErasingImpl : public Erasing {
     }
     std::vector<log::PurgeRange> ranges;
     POLKU_RETURN_IF_ERROR(EraseParts(parts, ranges));
-    if (!ranges.empty()) purger_.Add(std::move(ranges));
+    if (!ranges.empty()) Purge(std::move(ranges));
     return absl::OkStatus();
   }
 
-  // A keystore that is older than the fence has keys again that were erased.
+  // A keystore that is older than the fence has keys again that were erased. One that was killed before it was purged,
+  // of an erasure or of another master key, is purged.
   absl::Status CleanKeys() {
-    if (hidden_.empty()) return absl::OkStatus();
+    POLKU_ASSIGN_OR_RETURN(const auto clean_of, options_.keystore.CleanOf());
+    if (clean_of == StateOf(hidden_)) return absl::OkStatus();
+    marks_due_ = true;
+    POLKU_ASSIGN_OR_RETURN(const auto erase, KeysOfHidden());
+    if (!erase.empty()) {
+      POLKU_RETURN_IF_ERROR(options_.keystore.Erase(erase));
+      LogLine(LogLevel::kWarning, "the keystore is an older copy: ", erase.size(),
+              " keys of erased cases were in it again and are erased again");
+    }
+    Purge({});
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<vault::KeyName>> KeysOfHidden() {
+    std::vector<vault::KeyName> erase;
+    if (hidden_.empty()) return erase;
     std::map<CaseId, std::vector<vault::KeyName>> back;
     CaseId last;
     Hash fence = FenceOf(last);
@@ -288,19 +309,13 @@ class ErasingImpl : public Erasing {
       }
       return absl::OkStatus();
     }));
-    std::vector<vault::KeyName> erase;
     for (const auto& [case_id, names] : back) {
       POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, {}));
       for (const auto& name : names) {
         if (!needed.contains(name)) erase.push_back(name);
       }
     }
-    if (erase.empty()) return absl::OkStatus();
-    POLKU_RETURN_IF_ERROR(options_.keystore.Erase(erase));
-    LogLine(LogLevel::kWarning, "the keystore is an older copy: ", erase.size(),
-            " keys of erased cases were in it again and are erased again");
-    purger_.Add({});
-    return absl::OkStatus();
+    return erase;
   }
 
   // ---- Carrying out ----
@@ -518,6 +533,7 @@ class ErasingImpl : public Erasing {
       batch.each.push_back(*std::move(one));
     }
     steps_ += batch.each.size();
+    marks_due_ = true;
     std::vector<log::KeyValue> records;
     for (const Batch::One& one : batch.each) {
       // What is kept is on record when it is done.
@@ -548,7 +564,7 @@ class ErasingImpl : public Erasing {
       purge = purge || NeedsPurge(one);
     }
     if (!own_cases.empty()) POLKU_RETURN_IF_ERROR(ForgetTimers(own_cases));
-    const uint64_t job = purge ? purger_.Add(std::move(ranges)) : 0;
+    const uint64_t job = purge ? Purge(std::move(ranges)) : 0;
     for (Batch::One& one : batch.each) {
       Purging& purging = purging_.emplace_back();
       purging.job = NeedsPurge(one) ? job : 0;
@@ -608,6 +624,28 @@ class ErasingImpl : public Erasing {
     if (!keys.empty()) POLKU_RETURN_IF_ERROR(options_.keystore.Erase(keys));
     // Of the rest the leaves go last: while they are there a start after a kill knows whose keys.
     return EraseParts(batch.whole, ranges);
+  }
+
+  uint64_t Purge(std::vector<log::PurgeRange> ranges) {
+    return last_job_ = purger_.Add(std::move(ranges));
+  }
+
+  // When nothing is under way and everything is purged: the next start need not look for what is not there.
+  void KeepMarks(absl::Time now) {
+    if (!marks_due_ || now < retry_marks_ || !todo_.empty() || !purging_.empty() ||
+        purger_.done() < last_job_) {
+      return;
+    }
+    const Hash state = StateOf(hidden_);
+    const log::KeyValue mark = CleanMark(state);
+    absl::Status kept = options_.keystore.SetCleanOf(state);
+    if (kept.ok()) kept = options_.engine.WriteRecords({&mark, 1}, /*sync=*/false);
+    // Without them the next start takes longer, and that is all.
+    if (kept.ok()) {
+      marks_due_ = false;
+    } else {
+      retry_marks_ = now + kRetryMarks;
+    }
   }
 
   // Of a large case's several Erased, one has left something here.
@@ -788,6 +826,9 @@ class ErasingImpl : public Erasing {
   std::deque<Purging> purging_;
   std::multimap<absl::CivilDay, ErasedEntry> retained_;  // by the last day
   absl::Time retry_after_ = absl::InfinitePast();
+  bool marks_due_ = false;
+  absl::Time retry_marks_ = absl::InfinitePast();
+  uint64_t last_job_ = 0;  // of the purger
   std::string fault_;      // of the newest Work()
   std::string told_;       // in the log
   std::string malformed_;  // until a restart

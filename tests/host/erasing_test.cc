@@ -48,6 +48,7 @@ struct KillSwitch {
   std::optional<int> at;  // the write that is the last
   bool applied = false;   // that one is on disk
   bool dead = false;
+  int case_scans = 0;  // of the whole case index
 
   absl::Status Write(const std::function<absl::Status()>& write) {
     const absl::Status killed = absl::InternalError("killed");
@@ -74,6 +75,10 @@ class KillEngine final : public testing::ForwardingEngine {
   absl::Status WriteIndex(std::span<const log::KeyValue> puts,
                           std::span<const std::string> deletes) override {
     return Write([&] { return inner().WriteIndex(puts, deletes); });
+  }
+  std::unique_ptr<log::IndexCursor> IndexScan(std::string_view prefix) override {
+    if (prefix == "c") ++kill_.case_scans;
+    return inner().IndexScan(prefix);
   }
   absl::Status WriteRecords(std::span<const log::KeyValue> puts, bool sync) override {
     return Write([&] { return inner().WriteRecords(puts, sync); });
@@ -672,6 +677,72 @@ TEST_F(ErasingTest, AKeystoreThatIsPutBackLosesTheErasedKeysBeforeAnythingIsServ
   EXPECT_THAT(oulu_.Opened(NumberedCase(2)), Not(IsEmpty()));
   Exchange();
   ExpectSound();
+}
+
+TEST_F(ErasingTest, AStartLooksForWhatWasPutBackOnlyWhereSomethingMayBe) {
+  Publish(3);
+  Begin();
+  oulu_.Erase("one", gone_, ERASURE_TIER_ENTRIES);
+  Exchange();
+  struct Looked {
+    int names = 0;
+    int cases = 0;
+    int purges = 0;
+    bool operator==(const Looked&) const = default;
+  };
+  const auto start = [](Service& service) {
+    service->key_disk.scans = service->key_disk.purges = service.kill.case_scans = 0;
+    service.Restart();
+    for (int i = 0; i < 500; ++i) {  // its thread purges
+      service.erasing().Work();
+      absl::SleepFor(absl::Microseconds(200));
+    }
+    return Looked{service->key_disk.scans, service.kill.case_scans, service->key_disk.purges};
+  };
+  const Looked nothing;
+  for (Service* service : {&oulu_, &assessment_}) {
+    EXPECT_EQ(start(*service), nothing);
+    const auto keys = (*service)->key_disk.records;
+    // Another erasure ...
+    const bool own = service == &oulu_;
+    oulu_.Erase(own ? "two" : "three", NumberedCase(own ? 2 : 3), ERASURE_TIER_SECTIONS);
+    Exchange();
+    EXPECT_EQ(start(*service), nothing);
+    // ... and the keystore of before it, put back: looked for once, and never again.
+    service->Stop();
+    (*service)->key_disk.records = keys;
+    const Looked looked = start(*service);
+    EXPECT_EQ(looked.names, 1);
+    EXPECT_GE(looked.purges, 1);
+    EXPECT_FALSE(service->KeyOrigins(NumberedCase(own ? 2 : 3))
+                     .contains(own ? "own" : oulu_->origin()));
+    EXPECT_EQ(start(*service), nothing);
+  }
+  ExpectSound();
+}
+
+TEST_F(ErasingTest, AKeystoreThatWasNotPurgedIsPurgedAtTheNextStart) {
+  Begin();
+  oulu_.WorkAll();
+  // As a rotation of the master key that was killed before the purge.
+  oulu_->key_disk.purge_status = absl::InternalError("killed");
+  const vault::MasterKey next(std::string(32, 'n'));
+  EXPECT_FALSE(oulu_->keystore().Rewrap(next, nullptr).ok());
+  oulu_.Stop();
+  oulu_->key_disk.purge_status = absl::OkStatus();
+  oulu_->keys.master = next;
+  oulu_->key_disk.purges = 0;
+  oulu_.Open();
+  for (int i = 0; i < 2'000 && oulu_->key_disk.purges == 0; ++i) absl::SleepFor(absl::Milliseconds(1));
+  EXPECT_EQ(oulu_->key_disk.purges, 1);
+  EXPECT_THAT(oulu_.Opened(gone_), Not(IsEmpty()));
+  for (int i = 0; i < 100; ++i) {
+    oulu_.erasing().Work();
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  oulu_.Restart();
+  absl::SleepFor(absl::Milliseconds(50));
+  EXPECT_EQ(oulu_->key_disk.purges, 1) << "once";
 }
 
 TEST_F(ErasingTest, AnOwnLogThatTheFenceIsAheadOfDoesNotStart) {

@@ -21,6 +21,7 @@ struct KeyDisk {
   std::map<std::string, std::string, std::less<>> records;
   int gets = 0;
   int puts = 0;
+  int scans = 0;
   int purges = 0;
   absl::Status get_status;
   absl::Status put_status;  // not OK: nothing is written
@@ -69,6 +70,7 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
   }
   absl::Status ForEach(const std::function<absl::Status(std::string_view, std::string_view)>& visit)
       override {
+    ++disk_.scans;
     for (const auto& [name, sealed] : disk_.records) {
       if (absl::Status status = visit(name, sealed); !status.ok()) return status;
     }

@@ -1,6 +1,9 @@
 #include "eventstore/vault/keystore.h"
 
 #include <map>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "eventstore/base/bytes.h"
 #include "gmock/gmock.h"
@@ -298,6 +301,64 @@ TEST(KeyStore, TakesAnotherMasterKeyAllOrNothing) {
   EXPECT_EQ(disk.purges, 1);
 }
 
+TEST(KeyStore, RemembersWhatItIsCleanOfUntilAKeyIsErased) {
+  KeyDisk disk;
+  const Hash state = *Hash::FromBytes(std::string(32, 's'));
+  {
+    ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+    EXPECT_THAT(store->CleanOf(), testing::IsOkAndHolds(std::nullopt));
+    ASSERT_THAT(store->Ensure(std::vector{Name(1), Name(2)}), IsOk());
+    ASSERT_THAT(store->SetCleanOf(state), IsOk());
+    EXPECT_EQ(disk.records.size(), 4u);
+    for (const auto& [name, sealed] : disk.records) {
+      EXPECT_FALSE(sealed.find(state.view().substr(0, 8)) != std::string::npos);
+    }
+  }
+  const auto with_mark = disk.records;
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  EXPECT_THAT(store->CleanOf(), testing::IsOkAndHolds(state));
+  std::vector<KeyName> names;
+  ASSERT_THAT(store->ForEachName([&](const KeyName& name) {
+    names.push_back(name);
+    return absl::OkStatus();
+  }), IsOk());
+  EXPECT_EQ(names, (std::vector{Name(1), Name(2)})) << "it is no key";
+  // With the same write: whatever a kill leaves, either the key is there or the mark is not.
+  disk.around_write = [](const auto&) { return absl::InternalError("killed"); };
+  EXPECT_FALSE(store->Erase(std::vector{Name(1)}).ok());
+  EXPECT_EQ(disk.records, with_mark);
+  disk.around_write = nullptr;
+  ASSERT_THAT(store->Erase(std::vector{Name(1)}), IsOk());
+  EXPECT_THAT(store->CleanOf(), testing::IsOkAndHolds(std::nullopt));
+  EXPECT_EQ(disk.records.size(), 2u);
+  // One that was altered is not believed.
+  disk.records = with_mark;
+  disk.records["clean"][30] ^= 1;
+  EXPECT_THAT(store->CleanOf(), StatusIs(kDataLoss));
+  disk.records["clean"] = disk.records["check"];
+  EXPECT_THAT(store->CleanOf(), StatusIs(kDataLoss)) << "another record's sealed value";
+}
+
+TEST(KeyStore, ARewrapThatIsBrokenOffBeforeThePurgeLeavesNoMark) {
+  KeyDisk disk;
+  const Hash state = *Hash::FromBytes(std::string(32, 's'));
+  ASSERT_OK_AND_ASSIGN(const auto store, Open(disk));
+  ASSERT_THAT(store->Ensure(std::vector{Name(1)}), IsOk());
+  ASSERT_THAT(store->SetCleanOf(state), IsOk());
+  disk.purge_status = absl::InternalError("killed");
+  EXPECT_FALSE(store->Rewrap(Master('n'), nullptr).ok());
+  disk.purge_status = absl::OkStatus();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto next, Open(disk, Master('n')));
+    EXPECT_THAT(next->CleanOf(), testing::IsOkAndHolds(std::nullopt));
+    ASSERT_THAT(next->SetCleanOf(state), IsOk());
+    ASSERT_THAT(next->Rewrap(Master('o'), nullptr), IsOk());
+    EXPECT_THAT(next->CleanOf(), testing::IsOkAndHolds(state)) << "purged, so it says so again";
+  }
+  ASSERT_OK_AND_ASSIGN(const auto last, Open(disk, Master('o')));
+  EXPECT_THAT(last->CleanOf(), testing::IsOkAndHolds(state));
+}
+
 TEST(KeyStore, ReadOnlyErasesRewrapsAndPurgesNothing) {
   KeyDisk disk;
   ASSERT_THAT(Open(disk), IsOk());
@@ -306,6 +367,7 @@ TEST(KeyStore, ReadOnlyErasesRewrapsAndPurgesNothing) {
   EXPECT_THAT(store->Erase(std::vector{Name(1)}), StatusIs(kFailedPrecondition));
   EXPECT_THAT(store->Rewrap(Master('n'), nullptr), StatusIs(kFailedPrecondition));
   EXPECT_THAT(store->Purge(), StatusIs(kFailedPrecondition));
+  EXPECT_THAT(store->SetCleanOf(Hash()), StatusIs(kFailedPrecondition));
   EXPECT_EQ(disk.records, before);
   EXPECT_EQ(disk.purges, 0);
 }
