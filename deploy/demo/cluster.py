@@ -60,6 +60,19 @@ class CommandFailed(RuntimeError):
         self.result = result
 
 
+# Commands that ask a running service.
+ASKS = {"publish", "import", "sheet", "status", "keys", "erase"}
+PATIENCE = 60  # seconds for an answer: machines differ, and a disk may be busy
+
+
+def patience(arguments):
+    """What makes a command wait as long as a slow machine takes, unless it says itself how long."""
+    if arguments[0] not in ASKS or {"--help", "--timeout"} & set(arguments):
+        return []
+    asks = ["--timeout", str(PATIENCE)] if {"--as", "--to", "--config"} & set(arguments) else []
+    return asks + (["--wait", str(PATIENCE)] if "--witnesses" in arguments and "--wait" not in arguments else [])
+
+
 def reads(arguments):
     """The command shows personal data of a service's store (`bundle verify FILE` reads a file alone)."""
     if arguments[0] not in READERS or (arguments[0] == "prove" and "--leaf" not in arguments):
@@ -205,7 +218,7 @@ class Cluster:
         codes = {}
         for name in stopping:
             process = self.processes.pop(name)
-            codes[name] = process.wait(timeout=60)
+            codes[name] = process.wait(timeout=180)
             process.stdout.close()
             (self.directory / name / "pid").unlink(missing_ok=True)
         return codes
@@ -224,6 +237,7 @@ class Cluster:
             command += READ_AS
         if reads(arguments) and self._named(arguments) not in self.processes:
             command.append("--stopped")
+        command += patience(command[1:])
         return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=600)
 
     def polku(self, *arguments, stdin=None):
@@ -240,7 +254,7 @@ class Cluster:
         """The same of a service that may be unhealthy."""
         return json.loads(self.run("status", "--config", self.config(name), "--json").stdout)
 
-    def wait_until(self, what, condition, seconds=60):
+    def wait_until(self, what, condition, seconds=300):
         """Polls until the condition holds; a test or the demo fails loudly when it never does."""
         deadline = time.monotonic() + seconds
         while True:
@@ -251,7 +265,7 @@ class Cluster:
                 raise TimeoutError(f"{what}: not within {seconds} seconds")
             time.sleep(0.05)
 
-    def settle(self, seconds=120):
+    def settle(self):
         """Waits until every running service holds what every running peer has, and nobody adds."""
         names = list(self.processes)
 
@@ -274,7 +288,7 @@ class Cluster:
             time.sleep(0.3)
             return first if sizes() == first else None
 
-        return self.wait_until("the services settle", settled, seconds)
+        return self.wait_until("the services settle", settled)
 
 
 def stop_left_running(directory):

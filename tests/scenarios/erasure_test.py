@@ -83,13 +83,13 @@ class ErasureTest(harness.SystemTest):
         def through():
             erasures = self.erasure(name, case)
             return erasures if len(erasures) == count and all(e["complete"] for e in erasures) else None
-        return self.cluster.wait_until(f"everybody answers {name}", through, seconds=90)
+        return self.cluster.wait_until(f"everybody answers {name}", through)
 
     # ---- Bytes ----
 
     def tool(self, *arguments):
         result = subprocess.run([self.cluster.binaries / "polku_raw_case", *map(str, arguments)],
-                                capture_output=True, text=True, timeout=120)
+                                capture_output=True, text=True, timeout=600)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
 
@@ -319,7 +319,7 @@ class ErasureTest(harness.SystemTest):
         for name in names:
             self.cluster.wait_until(
                 f"the bytes are gone from {name} again",
-                lambda name=name: not self.on_disk(name, held[name]), seconds=60)
+                lambda name=name: not self.on_disk(name, held[name]))
         for name in names:
             self.assertEqual(self.problems(name)[1], [], name)
 
@@ -332,7 +332,7 @@ class ErasureTest(harness.SystemTest):
             [erasure] = self.erasure(REFERRAL, case)
             silent = [r["agency"] for r in erasure["receivers"] if r["outcome"] == "not_answered"]
             return erasure if silent == [cluster.KELA] and not erasure["under_way"] else None
-        erasure = self.cluster.wait_until("all but Kela answer", others, seconds=60)
+        erasure = self.cluster.wait_until("all but Kela answer", others)
         self.assertFalse(erasure["complete"])
         self.assertIn("NOT ANSWERED", self.cluster.run(
             "erasure", "status", "--config", self.cluster.config(REFERRAL)).stdout)
@@ -361,7 +361,7 @@ class ErasureTest(harness.SystemTest):
         def gone():
             [now] = self.erasure(ATTENDANCE, case)
             return [r["outcome"] for r in now["receivers"]] == ["erased"] * len(now["receivers"])
-        self.cluster.wait_until("Kela erases the rest", gone, seconds=60)
+        self.cluster.wait_until("Kela erases the rest", gone)
         self.assertEqual(self.on_disk(KELA, kept), [])
         self.cluster.settle()
         self.assertEqual(self.problems(KELA)[1], [])

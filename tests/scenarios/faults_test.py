@@ -259,7 +259,7 @@ class OperatorTest(harness.SystemTest):
     def run_service(self, name, *more):
         binary = self.cluster.binaries / f"polku-{cluster.INSTANCES[name][1]}"
         return subprocess.run([binary, "--config", self.cluster.config(name), *more],
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=600)
 
     def test_check_config(self):
         for name in cluster.INSTANCES:
@@ -339,7 +339,7 @@ class OperatorTest(harness.SystemTest):
         binary = made.binaries / "polku-compensation"
         result = subprocess.run(
             ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary, "--config",
-             made.config(name)], capture_output=True, text=True, timeout=60)
+             made.config(name)], capture_output=True, text=True, timeout=600)
         self.assertNotEqual(result.returncode, 0)
         self.assertIn("kela-compensation", result.stderr)
 
@@ -409,7 +409,7 @@ class LostPeerTest(harness.SystemTest):
                     return subscription["state"].endswith("SILENT") or subscription["state"] == "silent"
             return False
 
-        made.wait_until("the silence is told", silent, seconds=60)
+        made.wait_until("the silence is told", silent)
 
 
 if __name__ == "__main__":

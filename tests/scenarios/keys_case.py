@@ -56,7 +56,7 @@ class KeysCase(harness.SystemTest):
                     if int(subscription["stored_size"]) != size or (subscription["fault"] and not but_faults):
                         return False
             return True
-        self.cluster.wait_until("everybody holds the referral log", level, seconds=90)
+        self.cluster.wait_until("everybody holds the referral log", level)
 
     def follows_all(self, name):
         def level():
@@ -64,7 +64,7 @@ class KeysCase(harness.SystemTest):
                      for one in self.cluster.processes}
             return all(int(s["stored_size"]) == sizes[s["origin"]] and not s["fault"]
                        for s in self.cluster.told(name)["subscriptions"] if s["origin"] in sizes)
-        self.cluster.wait_until(f"{name} holds what its peers have", level, seconds=60)
+        self.cluster.wait_until(f"{name} holds what its peers have", level)
 
     def tidy_up(self):
         """What health asks for: the configurations name the keys of now. Peers' signing keys stay those of Genesis."""

@@ -73,7 +73,7 @@ class KeysOperateTest(KeysCase):
         kela = self.cluster.processes[KELA]
         kela.send_signal(signal.SIGSTOP)
         try:
-            change = self.keys(REFERRAL, "rotate", "cosigning", "--reason", "yearly", "--wait", "4")
+            change = self.keys(REFERRAL, "rotate", "cosigning", "--reason", "yearly", "--wait", "15")
             waiting = [name for name in change["not_yet_with"] if name.startswith(cluster.KELA)]
             self.assertEqual(len(waiting), len(change["not_yet_with"]), change)
             self.assertEqual(len(waiting), 1)

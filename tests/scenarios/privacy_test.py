@@ -279,7 +279,7 @@ class PrivacyTest(harness.SystemTest):
         """Also beside a running service, which may replace a file under the tool: then once more."""
         for attempt in range(5):
             result = subprocess.run([self.cluster.binaries / arguments[0], *map(str, arguments[1:])],
-                                    capture_output=True, timeout=300)
+                                    capture_output=True, timeout=600)
             if result.returncode == 0:
                 return result.stdout
             time.sleep(0.2)
@@ -415,7 +415,7 @@ class PrivacyTest(harness.SystemTest):
                 other.wait()
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=600)
             config.unlink()
 
     def test_4_each_peer_gets_what_the_agreement_opens_to_it_and_no_byte_more(self):
@@ -525,7 +525,7 @@ class PrivacyTest(harness.SystemTest):
                 for command in (["case", case], ["replay"], ["disclosures", case], ["summary", "--cases"]):
                     yield self.cluster.run(*command, "--config", config)
                 yield subprocess.run([self.cluster.binaries / f"polku-{cluster.INSTANCES[name][1]}", "--config",
-                                      config], capture_output=True, text=True, timeout=60)
+                                      config], capture_output=True, text=True, timeout=600)
 
             for keys in ("none", "new"):
                 if keys == "new":  # the thief's own, made for the same service

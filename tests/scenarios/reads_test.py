@@ -89,7 +89,7 @@ class ReadsTest(ReadsCase):
                 self.assertEqual(result.stdout, "", arguments)
             result = subprocess.run(
                 [self.cluster.binaries / "polku", *arguments, "--config", self.cluster.config(OULU)],
-                capture_output=True, text=True, timeout=60)
+                capture_output=True, text=True, timeout=600)
             self.assert_fails(result, 2, "--official")
         for wrong, told in ((["--official", "etuus-3", "--purpose", "curiosity", "--basis", "x"], "--purpose"),
                             (["--official", "180576-918V", "--purpose", "payment", "--basis", "x"], "identity code")):
@@ -156,7 +156,7 @@ class ReadsTest(ReadsCase):
         # No witness can be asked whether this is an old copy: the operator has to say that it is not.
         unsaid = subprocess.run(
             [made.binaries / "polku", "case", self.case, "--config", made.config(OULU), *read_as("arkisto-1")],
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=600)
         self.assert_fails(unsaid, 4, "--stopped", "nothing is shown")
         self.assertEqual(unsaid.stdout, "")
         shown = self.must(self.run_at(OULU, "case", self.case, "--json", *read_as("arkisto-1", "records-management")))

@@ -95,7 +95,7 @@ class RollbackCase(harness.SystemTest):
         result = subprocess.run(
             [self.cluster.binaries / "polku-referral", "--config",
              config or self.cluster.config(REFERRAL)],
-            capture_output=True, text=True, timeout=60)
+            capture_output=True, text=True, timeout=600)
         self.assert_fails(result, code, *parts)
 
     def recover_command(self, *more):
@@ -150,7 +150,7 @@ class RollbackCase(harness.SystemTest):
             return all(self.stored(peer, self.status()["origin"])["state"] == "live"
                        and self.stored(peer, self.status()["origin"])["fault"] == ""
                        for peer in WITNESSES)
-        self.cluster.wait_until("the peers follow again", live, seconds=90)
+        self.cluster.wait_until("the peers follow again", live)
         self.cluster.wait_until("a witness confirms", lambda: self.status()["confirmed"])
         self.assertEqual(self.status()["health"], "ok")
 
@@ -286,7 +286,7 @@ class AloneTest(RollbackCase):
         key = (self.home / "keys/signing.public").read_text().strip()
         result = subprocess.run(
             [sys.executable, harness.ROOT / "eventstore/proof/polku_verify.py", "pair", str(path),
-             "--key", key], capture_output=True, text=True, timeout=120)
+             "--key", key], capture_output=True, text=True, timeout=600)
         self.assertEqual(result.returncode, 5, result.stdout + result.stderr)
         self.assertIn("fork", (result.stdout + result.stderr).lower())
 

@@ -55,7 +55,7 @@ class WitnessTest(harness.SystemTest):
                     sizes = [w["cosigned_size"] for w in subscription["witnesses"]]
                     return len([s for s in sizes if s == status["size"]]) >= 3
             return False
-        self.cluster.wait_until("the auditor is told of the others", told, seconds=30)
+        self.cluster.wait_until("the auditor is told of the others", told)
 
     def test_2_an_answer_waits_for_two_agencies_and_its_proof_verifies_elsewhere(self):
         proofs = self.directory / "proofs"
@@ -81,7 +81,7 @@ class WitnessTest(harness.SystemTest):
     def verify(self, proof, policy, leaf_hash):
         return subprocess.run(
             [sys.executable, harness.ROOT / "eventstore/proof/polku_verify.py", "proof", "--policy",
-             policy, "--leaf-hash", leaf_hash, proof], capture_output=True, text=True, timeout=120)
+             policy, "--leaf-hash", leaf_hash, proof], capture_output=True, text=True, timeout=600)
 
     def write_policy(self, threshold):
         policy = self.directory / "policy.txt"
@@ -101,7 +101,7 @@ class WitnessTest(harness.SystemTest):
         result = self.publish(3, "--witnesses", "5")
         self.assertEqual(result.returncode, 3, result.stdout + result.stderr)
         self.assertEqual(json.loads(result.stdout)["refusal"]["code"], "too_few_witnesses")
-        self.assertLess(time.monotonic() - started, 5)
+        self.assertLess(time.monotonic() - started, cluster.PATIENCE, "not when the time is over")
         self.assertEqual(self.cluster.status(REFERRAL)["size"], size)
 
     def test_4_with_witnesses_away_the_answer_is_partial_after_its_time_and_others_do_not_wait(self):
@@ -110,20 +110,19 @@ class WitnessTest(harness.SystemTest):
         started = time.monotonic()
         waiting = subprocess.Popen(
             [self.cluster.binaries / "polku", "publish", "--as",
-             self.cluster.client("oulu", REFERRAL), "--json", "--witnesses", "4", "--wait", "4", "-"],
+             self.cluster.client("oulu", REFERRAL), "--json", "--witnesses", "4", "--wait", "30", "-"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         waiting.stdin.write(need(4))
         waiting.stdin.close()
         time.sleep(0.5)
-        quick = time.monotonic()
         self.assertEqual(self.publish(5).returncode, 0)
-        self.assertEqual(self.publish(6, "--witnesses", "2", "--wait", "10").returncode, 0)
-        self.assertLess(time.monotonic() - quick, 3, "others do not wait for what one asked for")
+        self.assertEqual(self.publish(6, "--witnesses", "2", "--wait", "20").returncode, 0)
+        self.assertIsNone(waiting.poll(), "others do not wait for what one asked for")
         out, err = waiting.stdout.read(), waiting.stderr.read()
-        self.assertEqual(waiting.wait(timeout=60), 4, out + err)
+        self.assertEqual(waiting.wait(), 4, out + err)
         waiting.stdout.close()
         waiting.stderr.close()
-        self.assertGreaterEqual(time.monotonic() - started, 4)
+        self.assertGreaterEqual(time.monotonic() - started, 30)
         self.assertIn("RECORDED", err)
         answer = json.loads(out)
         self.assertEqual(answer["witnessed_by"], [cluster.AUDITOR, cluster.WELLBEING])
@@ -145,7 +144,7 @@ class WitnessTest(harness.SystemTest):
         self.assertFalse(self.cluster.status(REFERRAL)["confirmed"])
         self.cluster.start("tarkastaja-audit")
         self.cluster.wait_until("a witness confirms",
-                                lambda: self.cluster.status(REFERRAL)["confirmed"], seconds=30)
+                                lambda: self.cluster.status(REFERRAL)["confirmed"])
         self.assertFalse(json.loads(self.publish(8).stdout)["unconfirmed"])
 
     def test_6_a_mirror_holds_every_entry_and_everybody_is_healthy(self):
@@ -215,7 +214,7 @@ class WitnessTest(harness.SystemTest):
         file.write_bytes(whole[:-10])
         refused = subprocess.run([self.cluster.binaries / "polku-audit", "--config",
                                   self.cluster.config(AUDITOR)],
-                                 capture_output=True, text=True, timeout=60)
+                                 capture_output=True, text=True, timeout=600)
         self.assert_fails(refused, 5, "cosigned.txt", "newest backup", "remove the file")
         file.unlink()
         self.cluster.start(AUDITOR)
