@@ -33,6 +33,8 @@ Command CaseCommand();
 Command ReplayCommand();
 Command StatusCommand();
 Command SummaryCommand();
+Command PaymentsCommand();
+Command ExplainPaymentCommand();
 Command DisclosuresCommand();
 Command AgreementCommand();
 Command ReindexCommand();

@@ -47,6 +47,7 @@ constexpr LabelRow kFields[] = {
     {"meeting_id", {"tapaamisen tunnus", "mötets beteckning", "meeting"}},
     {"claim_id", {"hakemuksen tunnus", "ansökans beteckning", "claim"}},
     {"payment_id", {"maksun tunnus", "betalningens beteckning", "payment"}},
+    {"batch_id", {"maksuerä", "betalningsparti", "payment batch"}},
     {"decision_number", {"päätösnumero", "beslutsnummer", ""}},
     {"cause_event_id", {"perusteena oleva merkintä", "händelse som grund", "because of event"}},
     {"corrected_event_id", {"korjattu merkintä", "rättad anteckning", "corrected event"}},

@@ -76,6 +76,7 @@ bool Ledger::FoldPayment(const Fact& fact) {
     payment.id = fact.id;
     payment.agency = fact.author_agency;
     payment.proposer = fact.author_official;
+    payment.batch_id = proposed->batch_id();
     payment.from = ParseDate(proposed->covers_from());
     payment.until = ParseDate(proposed->covers_until());
     payment.total_cents = Positive(proposed->total_cents());

@@ -30,8 +30,8 @@ bool IsDateField(std::string_view name) {
 }
 
 bool IsLabelField(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kEndings = {
-      "referral_id", "plan_id", "period_id", "meeting_id", "claim_id", "payment_id"};
+  constexpr std::array<std::string_view, 7> kEndings = {
+      "referral_id", "plan_id", "period_id", "meeting_id", "claim_id", "payment_id", "batch_id"};
   for (std::string_view ending : kEndings) {
     if (name.ends_with(ending)) return true;
   }

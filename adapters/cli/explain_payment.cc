@@ -1,0 +1,292 @@
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapters/cli/command.h"
+#include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/output.h"
+#include "adapters/cli/reading.h"
+#include "adapters/cli/render.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/money.h"
+#include "eventstore/base/status.h"
+#include "services/audit/event_json.h"
+#include "services/audit/payment_trail.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::JsonString;
+using audit::LineTrail;
+using audit::PaymentTrail;
+using audit::TrailStep;
+
+constexpr Texts kPayment = {"Maksu", "Betalning", "Payment"};
+constexpr Texts kBatch = {"erä", "parti", "batch"};
+constexpr Texts kNotPaidYet = {"Ei vielä missään maksussa", "Ännu inte i någon betalning",
+                               "In no payment yet"};
+constexpr Texts kRule = {"Sääntö", "Regel", "Rule"};
+constexpr Texts kSeeAbove = {"ks. edellä", "se ovan", "see above"};
+constexpr Texts kMissing = {"puuttuu täältä", "finns inte här", "not held here"};
+constexpr Texts kSealedHere = {"sinetöity täällä", "förseglat här", "sealed here"};
+constexpr Texts kTotal = {"rivit yhteensä", "rader totalt", "lines in all"};
+
+// What a gap's name means.
+struct GapTexts {
+  std::string_view gap;
+  Texts texts;
+};
+constexpr std::array kGaps = {
+    GapTexts{"posting", {"kertymä tai myöntö", "intjänandet eller beviljandet", "the accrual or grant"}},
+    GapTexts{"rule", {"sääntö lokin profiilissa", "regeln i loggens profil", "the rule in the log's profile"}},
+    GapTexts{"day", {"päivämerkintä", "daganteckningen", "the record of the day"}},
+    GapTexts{"benefit", {"etuus", "förmånen", "the benefit"}},
+    GapTexts{"agreement", {"sopimus", "avtalet", "the agreement"}},
+    GapTexts{"decision", {"päätös", "beslutet", "the decision"}},
+};
+
+std::string Say(const Texts& texts, Language language) {
+  return std::string(texts[static_cast<size_t>(language)]);
+}
+
+std::string GapText(const std::string& gap, Language language) {
+  constexpr std::string_view kSealed = "sealed:";
+  if (gap.starts_with(kSealed)) {
+    return Str(Plain(EventLabel(gap.substr(kSealed.size()), language)), ": ", Say(kSealedHere, language));
+  }
+  for (const GapTexts& entry : kGaps) {
+    if (entry.gap == gap) return Str(Say(entry.texts, language), ": ", Say(kMissing, language));
+  }
+  return gap;
+}
+
+// Which of a line's events go into the answer, in the order of reasoning.
+std::vector<const TrailStep*> StepsOf(const LineTrail& line) {
+  std::vector<const TrailStep*> steps = {line.posting, line.cause, line.reversed, line.claim};
+  steps.insert(steps.end(), line.days.begin(), line.days.end());
+  for (const TrailStep* step : {line.benefit, line.statement, line.agreement, line.decision}) {
+    steps.push_back(step);
+  }
+  std::erase(steps, nullptr);
+  std::vector<const TrailStep*> unique;
+  for (const TrailStep* step : steps) {
+    if (std::find(unique.begin(), unique.end(), step) == unique.end()) unique.push_back(step);
+  }
+  return unique;
+}
+
+class TextAnswer {
+ public:
+  TextAnswer(const config::v1::Agreement& agreement, Language language, Io& io)
+      : agreement_(agreement), language_(language), io_(io) {}
+
+  void Print(const PaymentTrail& trail) {
+    const std::string payer = Plain(AgencyLabel(agreement_, trail.agency, language_));
+    if (trail.payment_id.empty()) {
+      io_.out << Say(kNotPaidYet, language_) << "  ·  " << payer;
+    } else {
+      io_.out << Say(kPayment, language_) << " " << Plain(trail.payment_id) << "  ·  " << payer;
+      if (!trail.payment.batch_id.empty()) {
+        io_.out << "  ·  " << Say(kBatch, language_) << " " << Plain(trail.payment.batch_id);
+      }
+    }
+    io_.out << "  ·  " << FormatEuros(Cents(trail.payment.total_cents)) << " €\n";
+    for (const TrailStep* step : trail.steps) Print(*step, "  ");
+    int64_t sum = 0;
+    for (const LineTrail& line : trail.lines) {
+      sum += line.cents;
+      io_.out << "  " << (line.date.empty() ? FormatEventId(line.id) : Plain(line.date)) << "  "
+              << FormatEuros(Cents(line.cents)) << " €\n";
+      for (const TrailStep* step : StepsOf(line)) Print(*step, "    ");
+      if (!line.rule_source.empty()) {
+        io_.out << "    " << Say(kRule, language_) << " " << Plain(line.rule.id()) << " v"
+                << Plain(line.rule.version()) << ", " << FormatEuros(Cents(line.rule_cents)) << " €: "
+                << Plain(line.rule_source) << "\n";
+      }
+      for (const std::string& gap : line.gaps) {
+        io_.out << "    ! " << GapText(gap, language_) << "\n";
+      }
+    }
+    io_.out << "  " << Say(kTotal, language_) << " " << FormatEuros(Cents(sum)) << " €\n\n";
+  }
+
+ private:
+  // What it says in full the first time, then where it stands.
+  void Print(const TrailStep& step, std::string_view indent) {
+    const auto name = OriginName::Parse(step.origin);
+    io_.out << indent << Plain(EventLabel(step.type, language_)) << "  ·  "
+            << Plain(AgencyLabel(agreement_, step.author, language_));
+    if (!step.official.empty()) {
+      io_.out << ", " << Label(Word::kOfficial, language_) << " " << Plain(step.official);
+    }
+    io_.out << "  (" << (name.ok() ? std::string(name->service()) : Plain(step.origin)) << " #"
+            << step.position.value() << ", " << LocalTime(step.recorded_at) << ")";
+    if (!shown_.insert(step.id).second) {
+      io_.out << "  " << Say(kSeeAbove, language_) << "\n";
+      return;
+    }
+    io_.out << "\n";
+    std::string text;
+    for (const auto& [label, value] : RenderFields(*step.body, agreement_, language_)) {
+      text += Str(text.empty() ? "" : "; ", label, ": ", value);
+    }
+    if (!text.empty()) io_.out << indent << "  " << text << "\n";
+    if (!step.sealed.empty()) {
+      std::string kinds;
+      for (const SectionKind kind : kAllSectionKinds) {
+        if (step.sealed.has(kind)) kinds += Str(kinds.empty() ? "" : ", ", SectionLabel(kind, language_));
+      }
+      io_.out << indent << "  " << Label(Word::kSealed, language_) << ": " << kinds << "\n";
+    }
+  }
+
+  const config::v1::Agreement& agreement_;
+  const Language language_;
+  Io& io_;
+  std::set<EventId> shown_;
+};
+
+std::string IdJson(const TrailStep* step) {
+  return step == nullptr ? "null" : Str("\"", FormatEventId(step->id), "\"");
+}
+
+template <typename List>
+std::string IdsJson(const List& steps) {
+  std::string json = "[";
+  for (const TrailStep* step : steps) json += Str(json.size() > 1 ? "," : "", IdJson(step));
+  return json + "]";
+}
+
+std::string LineJson(const LineTrail& line) {
+  std::string gaps = "[";
+  for (const std::string& gap : line.gaps) gaps += Str(gaps.size() > 1 ? "," : "", JsonString(gap));
+  return Str(Str("{\"event\":\"", FormatEventId(line.id), "\",\"date\":", JsonString(line.date),
+                 ",\"amount_cents\":", line.cents, ",\"reverses\":", IdJson(line.reversed),
+                 ",\"taken_away_by\":", IdJson(line.cause), ",\"claim\":", IdJson(line.claim),
+                 ",\"rule\":{\"id\":", JsonString(line.rule.id()), ",\"version\":",
+                 JsonString(line.rule.version()), ",\"cents\":", line.rule_cents, ",\"source\":",
+                 JsonString(line.rule_source), "}"),
+             ",\"days\":", IdsJson(line.days), ",\"benefit\":", IdJson(line.benefit),
+             ",\"statement\":", IdJson(line.statement), ",\"agreement\":", IdJson(line.agreement),
+             ",\"decision\":", IdJson(line.decision), ",\"gaps\":", gaps, "]}");
+}
+
+absl::StatusOr<std::string> StepJson(const TrailStep& step) {
+  POLKU_ASSIGN_OR_RETURN(const std::string body, audit::MessageJson(*step.body));
+  std::string sealed = "[";
+  for (const SectionKind kind : kAllSectionKinds) {
+    if (step.sealed.has(kind)) {
+      sealed += Str(sealed.size() > 1 ? "," : "", JsonString(SectionLabel(kind, Language::kEnglish)));
+    }
+  }
+  return Str("{\"type\":", JsonString(step.type), ",\"origin\":", JsonString(step.origin),
+             ",\"position\":", step.position.value(), ",\"author\":", JsonString(step.author),
+             ",\"official\":", JsonString(step.official), ",\"recorded_at\":\"",
+             polku::FormatTime(step.recorded_at), "\",\"sealed\":", sealed, "],\"event\":", body, "}");
+}
+
+absl::Status PrintJson(const CaseId& case_id, const std::vector<PaymentTrail>& trails, Io& io) {
+  std::vector<const TrailStep*> used;
+  std::string payments;
+  for (const PaymentTrail& trail : trails) {
+    std::string lines;
+    used.insert(used.end(), trail.steps.begin(), trail.steps.end());
+    for (const LineTrail& line : trail.lines) {
+      lines += Str(lines.empty() ? "" : ",", LineJson(line));
+      const auto steps = StepsOf(line);
+      used.insert(used.end(), steps.begin(), steps.end());
+    }
+    payments += Str(payments.empty() ? "" : ",", "{\"agency\":", JsonString(trail.agency), ",\"payment_id\":",
+                    trail.payment_id.empty() ? "null" : JsonString(trail.payment_id), ",\"batch\":",
+                    JsonString(trail.payment.batch_id), ",\"total_cents\":", trail.payment.total_cents,
+                    ",\"reversed_cents\":", trail.payment.reversed_cents, ",\"steps\":", IdsJson(trail.steps),
+                    ",\"lines\":[", lines, "]}");
+  }
+  std::string events;
+  std::set<EventId> told;
+  for (const TrailStep* step : used) {
+    if (!told.insert(step->id).second) continue;
+    POLKU_ASSIGN_OR_RETURN(const std::string json, StepJson(*step));
+    events += Str(events.empty() ? "" : ",", "\"", FormatEventId(step->id), "\":", json);
+  }
+  io.out << "{\"case\":\"" << FormatCaseId(case_id) << "\",\"payments\":[" << payments << "],\"events\":{"
+         << events << "}}\n";
+  return absl::OkStatus();
+}
+
+ExitCode RunExplainPayment(const Args& args, Io& io) {
+  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
+  if (!language) return FailUsage(io, "--lang is fi, sv or en");
+  const auto case_id = ParseCaseId(args.operands()[0]);
+  if (!case_id) return FailUsage(io, "the case is not 32 hexadecimal digits");
+  const std::string payment_id = args.operands().size() == 2 ? args.operands()[1] : "";
+  const auto filter = ReadFilter(args);
+  if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  const auto reading = OpenRecorded(
+      args, *claim, {.command = "explain-payment", .case_id = *case_id, .sections = AllSections()});
+  if (!reading.ok()) return Fail(io, reading.status());
+  audit::PaymentTrailFold fold;
+  audit::History history(*reading->store);
+  // The rules as the logs recorded them: the decision names a version, the log has its text.
+  audit::Filter rules;
+  rules.type = event::v1::RulesChanged::descriptor()->full_name();
+  absl::Status status = history.Replay(rules, [&](const audit::Event& event) {
+    fold.AddRules(event);
+    return absl::OkStatus();
+  });
+  if (status.ok()) {
+    status = history.Timeline(*case_id, *filter, [&](const audit::Event& event) {
+      fold.Add(event);
+      return absl::OkStatus();
+    });
+  }
+  if (!status.ok()) return Fail(io, status);
+  const auto trails = fold.Finish(payment_id);
+  if (trails.empty()) {
+    return Fail(io, payment_id.empty()
+                        ? Error(absl::StatusCode::kNotFound, "no money of that case is held here")
+                        : Error(absl::StatusCode::kNotFound, "no payment ", Plain(payment_id),
+                                " of that case is readable here; without its name all are listed"));
+  }
+  if (args.json()) {
+    const absl::Status printed = PrintJson(*case_id, trails, io);
+    return printed.ok() ? kExitOk : Fail(io, printed);
+  }
+  TextAnswer answer(reading->config.agreement, *language, io);
+  for (const PaymentTrail& trail : trails) answer.Print(trail);
+  return kExitOk;
+}
+
+}  // namespace
+
+Command ExplainPaymentCommand() {
+  return {
+      {.name = "explain-payment",
+       .summary = "each cent of a case's payments: line, accrual, day, rule, benefit, agreement, decision, officials",
+       .operands = "CASE [PAYMENT]",
+       .min_operands = 1,
+       .max_operands = 2,
+       .flags = RecordedReadingFlags(
+           {{"as-of", "TIME", "what was on record by the end of that day or by that time"},
+            {"lang", "fi|sv|en", "language of labels and codes; fi"}}),
+       .details =
+           "Goes back from each payment (or the one named), and from what is in no payment yet, to what it rests on: the accrual "
+           "or\ngrant and the rule it cites, as the log recorded that rule; the records and corrections of the day; claim, benefit, "
+           "the\nauthority's statement, agreement and decision; who proposed, approved and paid. What this agency does not hold or "
+           "may\nnot open is said with a !, never guessed.",
+       .examples =
+           "polku explain-payment CASE --config kela.textproto --official etuus-3 --purpose payment --basis \"laki 189/2001\"\n"
+           "polku explain-payment CASE maalis-2025 --lang en --json --config tarkastaja.textproto --official t-1 --purpose "
+           "supervision --basis \"laki 611/2021\""},
+      RunExplainPayment};
+}
+
+}  // namespace polku::cli

@@ -1,0 +1,134 @@
+#include "services/audit/payments.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "polku/compensation/v1/compensation.pb.h"
+#include "services/core/calendar.h"
+
+namespace polku::audit {
+namespace {
+
+namespace v1 = compensation::v1;
+
+constexpr char kKela[] = "FI/GOV/0246246-0/kela";
+constexpr char kOther[] = "FI/MUN/0187690-1/hyvinvointi";
+
+absl::CivilDay D(const char* day) { return *service::ParseDate(day); }
+
+class PaymentsTest : public ::testing::Test {
+ protected:
+  PaymentsTest() : fold_(kKela, {}) { case_.data()[0] = 1; }
+  template <typename T>
+  EventId Add(const std::string& text, const std::string& author = kKela) {
+    T body;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &body)) << text;
+    return AddBody(body, author);
+  }
+  EventId AddBody(const google::protobuf::Message& body, const std::string& author = kKela) {
+    event::v1::Header header;
+    header.set_author_agency(author);
+    EventId id;
+    id.data()[0] = ++number_;
+    fold_.Add({.log = kOwnLog,
+               .origin = "o/1",
+               .position = Position(),
+               .header = header,
+               .id = id,
+               .case_id = case_,
+               .opened = {},
+               .sealed = {},
+               .body = &body,
+               .bytes = {}});
+    return id;
+  }
+  EventId Accrue(const std::string& date) {
+    return Add<v1::AllowanceAccrued>("amount_cents: 900 date: '" + date + "'");
+  }
+  void Reverse(const EventId& id, const std::string& date) {
+    v1::AllowanceReversed body;
+    body.set_date(date);
+    body.set_reversed_event_id(std::string(id.view()));
+    AddBody(body);
+  }
+  // Settles everything up to that day.
+  void Pay(const std::string& label, const char* from, const char* until) {
+    const auto draft = Draft(from, until);
+    ASSERT_TRUE(draft);
+    v1::PaymentProposed body;
+    body.set_payment_id(label);
+    body.set_total_cents(draft->total_cents);
+    body.set_iban("FI2112345600000785");
+    for (const auto* posting : draft->lines) {
+      body.add_lines()->set_event_id(std::string(posting->id.view()));
+    }
+    AddBody(body);
+    Add<v1::PaymentApproved>("payment_id: '" + label + "'");
+    Add<v1::PaymentPaid>("payment_id: '" + label + "'");
+  }
+  std::optional<PaymentDraft> Draft(const char* from, const char* until) const {
+    const auto held = fold_.cases().find(case_);
+    if (held == fold_.cases().end()) return std::nullopt;
+    return DraftPayment(held->second.ledger, kKela, D(from), D(until));
+  }
+
+  PaymentsFold fold_;
+  CaseId case_;
+  uint8_t number_ = 0;
+};
+
+TEST_F(PaymentsTest, EverythingOfTheDaysIsSettledAndNothingElse) {
+  EXPECT_FALSE(Draft("2025-03-01", "2025-03-31"));
+  Accrue("2025-02-28");
+  Accrue("2025-03-03");
+  Accrue("2025-03-31");
+  Accrue("2025-04-01");
+  const auto draft = Draft("2025-03-01", "2025-03-31");
+  ASSERT_TRUE(draft);
+  EXPECT_EQ(draft->total_cents, 1800);
+  EXPECT_EQ(draft->lines.size(), 2u);
+  EXPECT_EQ(draft->from, D("2025-03-01"));
+}
+
+TEST_F(PaymentsTest, WhatWasReversedAfterItsPaymentIsNettedWithTheDaysBackToIt) {
+  const EventId lost = Accrue("2025-03-04");
+  Pay("m", "2025-03-01", "2025-03-31");
+  Accrue("2025-03-20");  // recorded late: lies between
+  Reverse(lost, "2025-03-04");
+  Accrue("2025-04-01");
+  const auto draft = Draft("2025-04-01", "2025-04-30");
+  ASSERT_TRUE(draft);
+  EXPECT_EQ(draft->from, D("2025-03-04"));
+  EXPECT_EQ(draft->lines.size(), 3u);
+  EXPECT_EQ(draft->total_cents, 900);
+}
+
+TEST_F(PaymentsTest, ASumThatIsNotAboveNothingIsCarried) {
+  const EventId lost = Accrue("2025-03-04");
+  Pay("m", "2025-03-01", "2025-03-31");
+  Reverse(lost, "2025-03-04");
+  ASSERT_TRUE(Draft("2025-04-01", "2025-04-30"));
+  EXPECT_EQ(Draft("2025-04-01", "2025-04-30")->total_cents, -900);
+  Accrue("2025-05-05");
+  Accrue("2025-05-06");
+  EXPECT_EQ(Draft("2025-05-01", "2025-05-31")->total_cents, 900);
+}
+
+TEST_F(PaymentsTest, AnotherAgencysMoneyIsNotThisOnes) {
+  Add<v1::AllowanceAccrued>("amount_cents: 900 date: '2025-03-03'", kOther);
+  EXPECT_FALSE(Draft("2025-03-01", "2025-03-31"));
+}
+
+TEST_F(PaymentsTest, TheAccountIsThatOfTheNewestProposalThatNamesOne) {
+  Add<v1::PaymentProposed>("payment_id: 'a' iban: 'FI1'");
+  Add<v1::PaymentProposed>("payment_id: 'b' iban: 'FI2' reference_number: '1232'");
+  Add<v1::PaymentProposed>("payment_id: 'c'");
+  Add<v1::PaymentProposed>("payment_id: 'd' iban: 'FI3'", kOther);
+  EXPECT_EQ(fold_.cases().at(case_).account.iban, "FI2");
+  EXPECT_EQ(fold_.cases().at(case_).account.reference_number, "1232");
+}
+
+}  // namespace
+}  // namespace polku::audit
