@@ -99,9 +99,6 @@ class Server {
   virtual std::optional<std::variant<Incoming, BadMessage>> Receive() = 0;
   // A route means one connection of one key and is never used again once that has broken.
   virtual SendResult Send(std::string_view route, Outgoing message) = 0;
-  // Handshakes that failed: unknown keys, our key mistaken, another mechanism, broken off. Not those
-  // that never spoke ZMTP.
-  virtual uint64_t refused_handshakes() const = 0;
 };
 
 enum class LinkState { kConnecting, kConnected, kRefused };
