@@ -62,7 +62,7 @@ class CommandFailed(RuntimeError):
 
 
 # Commands that ask a running service.
-ASKS = {"publish", "import", "sheet", "status", "keys", "erase"}
+ASKS = {"publish", "import", "sheet", "status", "keys", "erase", "payments"}
 PATIENCE = 60  # seconds for an answer: machines differ, and a disk may be busy
 
 
