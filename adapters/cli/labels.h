@@ -81,6 +81,21 @@ enum class Word {
   kChildren,
   kServiceClients,
   kOtherPlacesNotSeen,
+  // Headings of `polku places`.
+  kName,
+  kCapacity,
+  kToCome,
+  kFree,
+  kWaiting,
+  kAnyPlace,
+  kPlaceClosed,
+  kNotListed,
+  kOverCapacity,
+  kOtherPlacesWithheld,
+  // Of `polku case`.
+  kContradictory,
+  kOverruledBy,
+  kLinkedCases,
   kTotal,
 };
 std::string_view Label(Word word, Language language);

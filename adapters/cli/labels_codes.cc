@@ -285,6 +285,25 @@ constexpr LabelRow kCodes[] = {
     {"NO_CASE_MANAGER_REASON_CLIENT",
      {"asiakas ei halua", "klienten vill inte", "the client wants none"}},
 
+    {"TRANSFER_REASON_REORGANISED",
+     {"organisaatio muuttui", "organisationen ändrades", "reorganised"}},
+    {"TRANSFER_REASON_LAW",
+     {"tehtävä siirtyi lailla", "uppgiften överfördes genom lag", "moved by law"}},
+    {"TRANSFER_REASON_PROCUREMENT", {"kilpailutus", "konkurrensutsättning", ""}},
+    {"TRANSFER_REASON_CLIENT_MOVED", {"asiakas muutti", "klienten flyttade", ""}},
+    {"TRANSFER_REASON_PREDECESSOR_ENDED",
+     {"edeltäjän toiminta päättyi", "företrädarens verksamhet upphörde", ""}},
+    {"TRANSFER_REASON_OTHER", {"muu syy", "annan orsak", ""}},
+
+    {"LINK_REASON_SAME_CODE",
+     {"sama henkilötunnus", "samma personbeteckning", "same identity code"}},
+    {"LINK_REASON_CHANGED_CODE",
+     {"henkilötunnus on vaihtunut", "personbeteckningen har ändrats", "identity code changed"}},
+    {"LINK_REASON_OTHER", {"muu syy", "annan orsak", ""}},
+
+    {"UNLINK_REASON_NOT_SAME_PERSON", {"eri henkilö", "olika personer", "not the same person"}},
+    {"UNLINK_REASON_ERROR", {"kirjausvirhe", "felaktig anteckning", "recorded in error"}},
+
     {"SOCIAL_SERVICE_KIND_ADULT_SOCIAL_WORK", {"aikuissosiaalityö", "vuxensocialarbete", ""}},
     {"SOCIAL_SERVICE_KIND_SOCIAL_REHABILITATION",
      {"sosiaalinen kuntoutus", "social rehabilitering", ""}},

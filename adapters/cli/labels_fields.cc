@@ -39,6 +39,15 @@ constexpr LabelRow kFields[] = {
     {"polku.event.v1.RuleRef.id", {"säännön tunnus", "regelns beteckning", "rule id"}},
     {"polku.event.v1.RuleRef.version", {"säännön versio", "regelns version", "rule version"}},
 
+    {"polku.referral.v1.PlaceListed.provider_agency",
+     {"paikan palveluntuottaja", "platsens serviceproducent", "provider of the place"}},
+    {"polku.referral.v1.PlaceListed.Name.language", {"kieli", "språk", "language"}},
+    {"polku.referral.v1.PlaceListed.Name.text", {"nimi", "namn", "name"}},
+    {"polku.referral.v1.OrganiserTransferred.effective_on",
+     {"seuraajan ensimmäinen päivä", "efterträdarens första dag", "successor's first day"}},
+    {"polku.referral.v1.PlaceWithdrawn.withdrawn_on",
+     {"poistettu luettelosta", "borttagen ur katalogen", "withdrawn from the catalogue"}},
+
     // ---- Labels and links ----
     {"period_id", {"jakso", "period", "period"}},
     {"referral_id", {"lähetteen tunnus", "remissens beteckning", "referral"}},
@@ -65,6 +74,8 @@ constexpr LabelRow kFields[] = {
 
     // ---- Who ----
     {"agency", {"organisaatio", "organisation", ""}},
+    {"from_agency", {"edeltäjä", "företrädare", "predecessor"}},
+    {"to_agency", {"seuraaja", "efterträdare", "successor"}},
     {"helper_agency", {"tukeva organisaatio", "stödjande organisation", ""}},
     {"requester_agency", {"lähettäjä", "remitterande organisation", "requester"}},
     {"target_agency", {"vastaanottaja", "mottagande organisation", "sent to"}},
@@ -97,6 +108,11 @@ constexpr LabelRow kFields[] = {
     {"polku.referral.v1.ServiceStarted.municipality_code",
      {"kunnan käytäntö", "kommunens praxis", "municipality's practice"}},
     {"identity_code", {"henkilötunnus", "personbeteckning", "personal identity code"}},
+    {"earlier_identity_codes",
+     {"aiemmat henkilötunnukset", "tidigare personbeteckningar", "earlier identity codes"}},
+    {"other_case_id", {"toinen asia", "annat ärende", "other case"}},
+    {"linked_on", {"yhdistetty", "sammankopplade", ""}},
+    {"unlinked_on", {"purettu", "upphävd", ""}},
     {"family_name", {"sukunimi", "efternamn", ""}},
     {"given_names", {"etunimet", "förnamn", ""}},
     {"street_address", {"lähiosoite", "näradress", ""}},
@@ -135,6 +151,8 @@ constexpr LabelRow kFields[] = {
     {"form", {"järjestämistapa", "form", "arranged as"}},
     {"provision", {"tuotantotapa", "produktionssätt", ""}},
     {"place_code", {"toimipaikka", "verksamhetsställe", "place"}},
+    {"names", {"nimet", "namn", ""}},
+    {"capacity", {"paikkoja", "antal platser", ""}},
     {"wanted_from", {"toivottu aloitus", "önskad start", "wanted from"}},
     {"wanted_schedule", {"toivottu aikataulu", "önskat schema", ""}},
     {"background", {"tausta", "bakgrund", ""}},

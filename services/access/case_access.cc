@@ -7,6 +7,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
+#include "polku/referral/v1/referral.pb.h"
 #include "services/core/event_dispatch.h"
 #include "services/core/finnish_ids.h"
 #include "services/core/message_cast.h"
@@ -148,8 +149,12 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
     if (!said) return;
     parties_.erase(removed->agency());
     std::erase_if(added_, [&](const auto& one) { return one.second.agency == removed->agency(); });
-  } else if (auto names = policy.Named(fact.body);
-             !names.empty() && author_may() && log_counts()) {
+  } else {
+    const auto names = policy.Named(fact.body);
+    const bool transfer = As<referral::v1::OrganiserTransferred>(fact.body) != nullptr;
+    if ((names.empty() && !transfer) || !author_may() || !log_counts()) return;
+    successors_.Fold(fact);
+    if (names.empty()) return;
     named_[{std::string(ServiceOf(fact.origin)), fact.id}].insert(names.begin(), names.end());
   }
 }
@@ -313,7 +318,7 @@ class Decider {
       return Refuse("wrong_stream", Str("decide it at the service whose log holds the entry: ",
                                         request->second.origin));
     }
-    if (author_ != rules_.own_agency && author_ != question_.corrected_author) {
+    if (author_ != rules_.own_agency && !WroteOrFollows(question_.corrected_author)) {
       return NotEntitled("not_the_author",
                          "only the agency that wrote the entry, or the one whose log it is, decides");
     }
@@ -394,7 +399,7 @@ class Decider {
   Answer MayTakePart() const {
     if (!policy_.MayPublish(author_, type_, today_)) return NotInAgreement();
     const bool own_entry =
-        !question_.corrected_author.empty() && question_.corrected_author == author_;
+        !question_.corrected_author.empty() && WroteOrFollows(question_.corrected_author);
     // A log's agency is a party of what its own log records; who wrote a wrong entry may put it right.
     if (access_.known() && author_ != rules_.own_agency && !own_entry &&
         !access_.parties().contains(author_)) {
@@ -408,7 +413,7 @@ class Decider {
 
   // It goes to everybody who got that one: nobody may choose for that another's entry, or one that says other things.
   Answer Corrects(const Question::Corrected& corrected) const {
-    if (author_ != rules_.own_agency && author_ != corrected.author) {
+    if (author_ != rules_.own_agency && !WroteOrFollows(corrected.author)) {
       return NotEntitled("not_its_correction",
                          Str("the entry is one of ", corrected.author, ", which corrects it, as may ",
                              rules_.own_agency, "; offer a polku.access.v1.CorrectionRequested"));
@@ -420,6 +425,12 @@ class Decider {
                              "corrects out"));
     }
     return std::nullopt;
+  }
+
+  // Who wrote an entry puts it right, and whoever acts for it now.
+  bool WroteOrFollows(std::string_view author_of_entry) const {
+    return author_ == author_of_entry ||
+           access_.successors().ActsFor(author_, author_of_entry, today_);
   }
 
   Refused NotInAgreement() const {

@@ -18,6 +18,7 @@
 #include "polku/access/v1/access.pb.h"
 #include "services/access/policy.h"
 #include "services/core/service.h"
+#include "services/core/successors.h"
 
 namespace polku::access {
 
@@ -66,6 +67,9 @@ class CaseAccess {
   // names them is erased. Ascending by agency; again after they were folded: none.
   std::vector<v1::PartyAdded> ToCarryOver(std::string_view own_origin, absl::CivilDay today) const;
 
+  // Who acts for whom after OrganiserTransferred of authors that may publish them, in logs whose word counts.
+  const service::Successors& successors() const { return successors_; }
+
   struct Correction {
     std::string origin;      // of the log that holds the wrong entry
     EventId corrected;
@@ -96,6 +100,7 @@ class CaseAccess {
   Parties parties_;
   // By an event of a service, whatever the epoch, as the party rules have it.
   std::map<std::pair<std::string, EventId>, Parties> named_;
+  service::Successors successors_;
   std::map<PartyEvent, Added> added_;
   std::map<std::string, std::set<PartyEvent>, std::less<>> answered_;
   std::map<EventId, Correction> corrections_;

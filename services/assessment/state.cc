@@ -108,7 +108,8 @@ std::optional<EventId> State::VoidedBy(const std::string& period_id) const {
   const auto requester = requester_of_referral.find(referral->second);
   for (const Withdrawal& act : acts->second) {
     // Only the requester may say so; where it is not known here, the act is believed.
-    if (requester == requester_of_referral.end() || requester->second == act.author_agency) {
+    if (requester == requester_of_referral.end() ||
+        book.successors().IsOrSucceeds(act.author_agency, requester->second)) {
       return act.event;
     }
   }

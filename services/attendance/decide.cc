@@ -123,7 +123,8 @@ class DayDecision {
     }
     size_t own = 0;
     for (const Period& period : periods_) {
-      if (period.Spans(date_) && period.On(date_).provider_agency == offer_.author_agency) ++own;
+      const bool named = !period.On(date_).provider_agency.empty();
+      if (named && period.Spans(date_) && period.ServedBy(offer_.author_agency, date_, today_)) ++own;
     }
     if (event.period_id().empty() && own > 1) {
       return Refuse("ambiguous_period",
@@ -139,8 +140,7 @@ class DayDecision {
       if (others) return NotTheProvider();
       return Refuse("outside_period", "no period of this case covers the day; check the date");
     }
-    const std::string& provider = period_->On(date_).provider_agency;
-    if (!provider.empty() && provider != offer_.author_agency) return NotTheProvider();
+    if (!period_->ServedBy(offer_.author_agency, date_, today_)) return NotTheProvider();
     for (const Day& day : days_) {
       if (day.period == period_ && day.date == date_ && day.standing()) current_ = &day;
     }
@@ -217,10 +217,6 @@ std::optional<Refusal> DecideVisitors(const State& state, const v1::VisitorsCoun
                    rules.HasRole(offer.author_agency, config::v1::AGENCY_ROLE_SOCIAL_SERVICES) ||
                    rules.HasRole(offer.author_agency, config::v1::AGENCY_ROLE_EMPLOYMENT_SERVICES);
   if (!may) return Refuse("wrong_actor", "only the organiser or a provider counts visitors");
-  if (state.periods.client_case() || !state.days.empty()) {
-    return Refuse("not_a_place_case",
-                  "anonymous counts stand in the place's own case, never in a client's");
-  }
   const auto date = ParseDate(event.date());
   if (!date) return Refuse("missing_date", "give the day as YYYY-MM-DD (field date)");
   if (*date > today) return Refuse("future_day", "the day has not come yet");
@@ -263,10 +259,7 @@ std::optional<EventId> CorrectedBy(const State& state, const service::Offer& off
 std::optional<Refusal> DecideOffer(const State& state, const service::Offer& offer,
                                    const service::Rules& rules, absl::CivilDay today) {
   if (auto refusal = service::CheckConventions(offer.body)) return refusal;
-  if (!state.counts.empty() && As<v1::VisitorsCounted>(offer.body) == nullptr) {
-    return Refuse("not_a_clients_case",
-                  "visitors of a place are counted in this case; what a client does stands in the client's own");
-  }
+  if (auto refusal = state.sort.Check(offer.body)) return refusal;
   if (const auto* recorded = As<v1::DayRecorded>(offer.body)) {
     return DayDecision(state, offer, rules, today).Recorded(*recorded);
   }

@@ -42,6 +42,7 @@ void FoldNotice(State& state, const std::string& author, const v1::AbsenceNotice
 }  // namespace
 
 void Fold(State& state, const service::Fact& fact) {
+  state.sort.Fold(fact);
   state.periods.Fold(fact);
   state.days.Fold(fact);
   const std::string author(fact.author_agency);

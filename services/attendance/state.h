@@ -15,6 +15,7 @@
 #include "absl/time/civil_time.h"
 #include "eventstore/base/ids.h"
 #include "polku/attendance/v1/attendance.pb.h"
+#include "services/core/case_sort.h"
 #include "services/core/days.h"
 #include "services/core/periods.h"
 #include "services/core/service.h"
@@ -68,6 +69,7 @@ struct Notice {
 };
 
 struct State : service::CaseState {
+  service::CaseSort sort;
   service::PeriodBook periods;
   service::DayBook days;
   // By the agency that said it.

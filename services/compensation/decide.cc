@@ -236,7 +236,8 @@ class Decision {
     const auto grant = std::find_if(
         state_.ledger.grants().begin(), state_.ledger.grants().end(),
         [&](const Grant& known) { return known.id.view() == event.reversed_event_id(); });
-    if (grant == state_.ledger.grants().end() || grant->author != offer_.author_agency) {
+    if (grant == state_.ledger.grants().end() ||
+        !state_.periods.successors().ActsFor(offer_.author_agency, grant->author, today_)) {
       return Refuse("unknown_grant", "reversed_event_id is no TravelGranted of this agency");
     }
     // What the service granted, it takes back when the days change; by hand it would grant it
@@ -261,7 +262,8 @@ class Decision {
     const Period* period = FindPeriod(event.period_id());
     if (period == nullptr) return UnknownPeriod();
     if (!Has(config::v1::AGENCY_ROLE_SOCIAL_SERVICES) &&
-        period->On(given_on).provider_agency != offer_.author_agency) {
+        (period->On(given_on).provider_agency.empty() ||
+         !period->ServedBy(offer_.author_agency, given_on, today_))) {
       return Refuse("wrong_actor", "social services or the period's provider give perks");
     }
     if (!period->Spans(given_on)) {

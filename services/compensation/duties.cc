@@ -172,7 +172,7 @@ class Duties {
     const BenefitVerdict benefit = BenefitOn(day);
     if (benefit.kind == Verdict::kUnknown) return {};
     if (benefit.kind == Verdict::kNothing) return nothing(benefit.benefit->id);
-    if (PayerOf(*benefit.benefit) != rules_.own_agency) return nothing(benefit.benefit->id);
+    if (PayerOf(*benefit.benefit, day.date) != rules_.own_agency) return nothing(benefit.benefit->id);
     const bool expense = benefit.allowance == event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE;
     if (expense && !is_payer_) return {};
     if (const Statement* statement = StatementOn(day);
@@ -204,10 +204,8 @@ class Duties {
     for (const Period& period : periods_) {
       if (period.id != period_id) continue;
       if (!period.Covers(record->date)) return period.WhyOutside(record->date);
-      const Period::Stretch& stretch = period.On(record->date);
-      const bool others =
-          !stretch.provider_agency.empty() && stretch.provider_agency != record->author;
-      return others ? std::optional(stretch.cause) : std::nullopt;
+      if (period.ServedBy(record->author, record->date)) return std::nullopt;
+      return period.On(record->date).cause;
     }
     return std::nullopt;
   }
@@ -267,9 +265,12 @@ class Duties {
     return {Verdict::kNothing, newest, event::v1::ALLOWANCE_KIND_UNSPECIFIED};
   }
 
-  // The named payer; without a name the agreement's only benefit payer.
-  std::string PayerOf(const Benefit& benefit) const {
-    if (!benefit.payer.empty()) return benefit.payer;
+  // The payer named, or who acted for it on that day, so that a successor pays no earlier day anew;
+  // without a name the agreement's only benefit payer.
+  std::string PayerOf(const Benefit& benefit, absl::CivilDay day) const {
+    if (!benefit.payer.empty()) {
+      return std::string(state_.periods.successors().Acting(benefit.payer, day));
+    }
     return OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER);
   }
 
@@ -300,10 +301,11 @@ class Duties {
 
   // ---- Travel ----
 
-  // This agency pays travel and gives perks in that period.
-  bool Responsible(const std::string& period_id) const {
+  // This agency pays travel and gives perks in that period, for that day.
+  bool Responsible(const std::string& period_id, absl::CivilDay day) const {
     const std::string only = OnlyAgency(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
-    return only.empty() ? state_.periods.DeciderOf(period_id) == rules_.own_agency
+    return only.empty() ? state_.periods.successors().Acting(state_.periods.DeciderOf(period_id),
+                                                             day) == rules_.own_agency
                         : only == rules_.own_agency;
   }
 
@@ -328,7 +330,7 @@ class Duties {
     absl::CivilDay card_until = absl::CivilDay::min();
     absl::CivilDay paid_day = absl::CivilDay::min();
     for (const Day& day : days_) {
-      if (!Counts(state_, day) || !Responsible(day.period->id)) continue;
+      if (!Counts(state_, day) || !Responsible(day.period->id, day.date)) continue;
       const auto* rule = TravelRuleOn(rules_.profile, *day.period, day.date);
       if (rule == nullptr || NeedsClaim(*rule)) continue;
       switch (rule->mode()) {
@@ -384,7 +386,8 @@ class Duties {
       }
     }
     for (auto& [key, said] : own) {
-      if (!Responsible(key.period_id)) continue;
+      // A card may reach over the day on which another agency took over.
+      if (!Responsible(key.period_id, key.from) && !Responsible(key.period_id, key.until)) continue;
       const auto want = wanted.find(key);
       const TravelGrant* grant = want == wanted.end() ? nullptr : &want->second;
       const std::string name =
@@ -439,7 +442,7 @@ class Duties {
 
   void Perks() {
     for (const Period& period : periods_) {
-      if (today_ < period.starts_on || !Responsible(period.id)) continue;
+      if (today_ < period.starts_on || !Responsible(period.id, period.starts_on)) continue;
       if (period.ended_on && *period.ended_on < period.starts_on) continue;
       for (const auto& rule : rules_.profile.perks()) {
         if (rule.occasion() != config::v1::PERK_OCCASION_AT_START ||

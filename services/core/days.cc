@@ -75,10 +75,7 @@ std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
   for (size_t i = 0; i < records_.size(); ++i) {
     const DayRecord& record = records_[i];
     const Period* period = PeriodFor(periods, record.author, record.period_id, record.date);
-    if (period != nullptr) {
-      const std::string& provider = period->On(record.date).provider_agency;
-      if (!provider.empty() && provider != record.author) continue;
-    }
+    if (period != nullptr && !period->ServedBy(record.author, record.date)) continue;
     const size_t place =
         period == nullptr ? periods.size() : static_cast<size_t>(period - periods.data());
     Day& day =

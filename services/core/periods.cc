@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "services/core/calendar.h"
+#include "services/core/case_sort.h"
 #include "services/core/message_cast.h"
 
 namespace polku::service {
@@ -13,13 +14,16 @@ namespace ref = referral::v1;
 
 // The newest of `told` that `usable` accepts, an organiser's word before the provider's own.
 template <typename List, typename Usable>
-auto Strongest(const List& told, Usable usable, std::string_view provider) -> const
-    typename List::value_type* {
+auto Strongest(const List& told, Usable usable, std::string_view provider,
+               const Successors& successors) -> const typename List::value_type* {
+  const auto by = [&](const auto& candidate) {
+    return !provider.empty() && successors.IsOrSucceeds(candidate.author, provider);
+  };
   const typename List::value_type* best = nullptr;
   for (const auto& candidate : told) {
     if (!usable(candidate.message)) continue;
-    const bool by_provider = !provider.empty() && candidate.author == provider;
-    const bool best_by_provider = best != nullptr && best->author == provider;
+    const bool by_provider = by(candidate);
+    const bool best_by_provider = best != nullptr && by(*best);
     if (best == nullptr || !by_provider || best_by_provider) best = &candidate;
   }
   return best;
@@ -55,6 +59,13 @@ const Period::Stretch& Period::On(absl::CivilDay day) const {
   return *held;
 }
 
+bool Period::ServedBy(std::string_view agency, absl::CivilDay day, absl::CivilDay today) const {
+  const Stretch& stretch = On(day);
+  if (stretch.provider_agency.empty() || stretch.provider_agency == agency) return true;
+  const auto successor = stretch.successors.find(agency);
+  return successor != stretch.successors.end() && successor->second <= today;
+}
+
 EventId Period::WhyOutside(absl::CivilDay day) const {
   if (day < starts_on) return start_cause;
   if (const auto last = LastDay(); last && *last < day) return ended_on ? end_cause : until_cause;
@@ -64,7 +75,10 @@ EventId Period::WhyOutside(absl::CivilDay day) const {
 
 void PeriodBook::Fold(const Fact& fact) {
   const auto& body = fact.body;
-  if (body.GetDescriptor()->file()->package() == "polku.referral.v1") client_case_ = true;
+  if (body.GetDescriptor()->file()->package() == "polku.referral.v1" && !IsAboutAPlace(body)) {
+    client_case_ = true;
+  }
+  successors_.Fold(fact);
   const auto told = [&](auto& list, const auto& message) {
     list.push_back({fact.id, std::string(fact.author_agency), message});
   };
@@ -108,6 +122,33 @@ void PeriodBook::Fold(const Fact& fact) {
   }
 }
 
+// The same stretches with who acted for the named provider, cut where that changed.
+std::vector<Period::Stretch> PeriodBook::HandedOver(
+    const std::vector<Period::Stretch>& named) const {
+  std::vector<Period::Stretch> acted;
+  for (size_t i = 0; i < named.size(); ++i) {
+    const std::string& provider = named[i].provider_agency;
+    const auto next = i + 1 < named.size() ? named[i + 1].from : absl::CivilDay::max();
+    const size_t first = acted.size();
+    acted.push_back(named[i]);
+    acted.back().provider_agency = successors_.Acting(provider, named[i].from);
+    for (const auto& transfer : successors_.transfers()) {
+      const absl::CivilDay day = transfer.effective_on;
+      const std::string_view acting = successors_.Acting(provider, day);
+      if (day <= named[i].from || acting == acted.back().provider_agency) continue;
+      for (size_t earlier = first; earlier < acted.size(); ++earlier) {
+        acted[earlier].successors.emplace(acting, day);
+      }
+      if (day >= next) continue;  // the stretch was over; its successor may still speak of it
+      acted.push_back(named[i]);
+      acted.back().from = day;
+      acted.back().provider_agency = acting;
+      acted.back().cause = transfer.cause;
+    }
+  }
+  return acted;
+}
+
 std::optional<Period> PeriodBook::Resolve(const std::string& id, const Facts& facts) const {
   const auto named = [&](const Told<ref::ServiceStarted>& told) -> std::string {
     if (!told.message.provider_agency().empty()) return told.message.provider_agency();
@@ -120,7 +161,8 @@ std::optional<Period> PeriodBook::Resolve(const std::string& id, const Facts& fa
   std::string provider;
   for (const auto& told : facts.starts) provider = FirstFilled(named(told), provider);
   const auto* start = Strongest(
-      facts.starts, [](const auto& m) { return ParseDate(m.starts_on()).has_value(); }, provider);
+      facts.starts, [](const auto& m) { return ParseDate(m.starts_on()).has_value(); }, provider,
+      successors_);
   if (start == nullptr) return std::nullopt;
   const ref::ServiceStarted& said = start->message;
 
@@ -174,6 +216,7 @@ std::optional<Period> PeriodBook::Resolve(const std::string& id, const Facts& fa
     if (stretch.schedule.ByteSizeLong() == 0) stretch.schedule = before.schedule;
     period.stretches.push_back(stretch);
   }
+  if (!successors_.transfers().empty()) period.stretches = HandedOver(period.stretches);
 
   for (const auto& told : facts.interruptions) {
     const auto from = ParseDate(told.message.interrupted_from());
@@ -193,7 +236,8 @@ std::optional<Period> PeriodBook::Resolve(const std::string& id, const Facts& fa
                    [](const auto& a, const auto& b) { return a.from < b.from; });
 
   const auto* end = Strongest(
-      facts.ends, [](const auto& m) { return ParseDate(m.ended_on()).has_value(); }, provider);
+      facts.ends, [](const auto& m) { return ParseDate(m.ended_on()).has_value(); }, provider,
+      successors_);
   if (end != nullptr) {
     period.ended_on = ParseDate(end->message.ended_on());
     period.end_cause = end->id;
@@ -225,8 +269,7 @@ const Period* PeriodFor(const std::vector<Period>& periods, std::string_view aut
       if (period.id == period_id) return &period;
       continue;
     }
-    const std::string& provider = period.On(date).provider_agency;
-    if (period.starts_on > date || (!provider.empty() && provider != author)) continue;
+    if (period.starts_on > date || !period.ServedBy(author, date)) continue;
     begun = &period;
     if (period.Spans(date)) spanning = &period;
   }

@@ -21,6 +21,7 @@
 #include "polku/event/v1/common.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/service.h"
+#include "services/core/successors.h"
 
 namespace polku::service {
 
@@ -33,6 +34,8 @@ struct Period {
     std::string place_code;
     event::v1::Schedule schedule;
     EventId cause;
+    // Who took the provider's place later (OrganiserTransferred), and from which day it has acted.
+    std::map<std::string, absl::CivilDay, std::less<>> successors = {};
   };
   struct Interruption {
     absl::CivilDay from;                       // first day without service
@@ -51,6 +54,9 @@ struct Period {
   bool Covers(absl::CivilDay day) const { return Spans(day) && InterruptedOn(day) == nullptr; }
   // The stretch that holds on that day; the first one for days before the start.
   const Stretch& On(absl::CivilDay day) const;
+  // The agency is the provider of that day (unknown: any agency), or by `today` its successor.
+  bool ServedBy(std::string_view agency, absl::CivilDay day,
+                absl::CivilDay today = absl::CivilDay::max()) const;
   // The event that keeps the day outside: the end, the interruption or the start.
   EventId WhyOutside(absl::CivilDay day) const;
 
@@ -77,7 +83,8 @@ class PeriodBook {
   std::vector<Period> Periods() const;
   // The newest author of an agreement or decision for the period; empty: not known.
   std::string_view DeciderOf(std::string_view period_id) const;
-  // Any referral event was folded: the case is a client's.
+  const Successors& successors() const { return successors_; }
+  // Any referral event was folded: the case is a client's, not a place's (case_sort.h).
   bool client_case() const { return client_case_; }
 
  private:
@@ -105,15 +112,17 @@ class PeriodBook {
     std::string decider;
   };
   std::optional<Period> Resolve(const std::string& id, const Facts& facts) const;
+  std::vector<Period::Stretch> HandedOver(const std::vector<Period::Stretch>& named) const;
 
   std::map<std::string, Facts, std::less<>> by_period_;
   std::map<std::string, std::string, std::less<>> target_of_referral_;
+  Successors successors_;
   std::string municipality_code_;
   bool client_case_ = false;
 };
 
 // The period that a record of `author` about `date` belongs to: the named one; without a name the
-// author's only period that spans the date, the latest begun where several do, and where none does
+// only period served by the author or its predecessor that spans the date, the latest begun where several do, and where none does
 // the latest begun before it. Null: no such period is known.
 const Period* PeriodFor(const std::vector<Period>& periods, std::string_view author,
                         std::string_view period_id, absl::CivilDay date);

@@ -85,17 +85,24 @@ class Decider {
  public:
   Decider(const State& state, const service::Offer& offer, const service::Rules& rules,
           CivilDay today)
-      : state_(state), author_(offer.author_agency), rules_(rules), today_(today) {}
+      : state_(state),
+        case_id_(offer.case_id),
+        author_(offer.author_agency),
+        rules_(rules),
+        today_(today) {}
 
   Answer On(const v1::ClientIdentified& e) {
     if (auto no = AuthorIsAny()) return no;
     std::optional<service::PersonalIdentity> identity;
     if (!e.identity_code().empty()) {
       identity = service::ParsePersonalIdentityCode(e.identity_code());
-      if (!identity || identity->born > today_) {
-        return Refuse("bad_identity_code",
-                      "the personal identity code is not valid; check its date, separator, number "
-                      "and check character, in capitals without spaces");
+      if (!identity || identity->born > today_) return BadIdentityCode();
+    }
+    for (const std::string& earlier : e.earlier_identity_codes()) {
+      if (!service::ParsePersonalIdentityCode(earlier)) return BadIdentityCode();
+      if (earlier == e.identity_code()) {
+        return Refuse("bad_value",
+                      "field earlier_identity_codes: the present code is none of the earlier ones");
       }
     }
     if (e.birth_year() != 0 &&
@@ -215,6 +222,11 @@ class Decider {
     if (e.requester_agency() != author_) {
       return Refuse("wrong_actor", "field requester_agency must name the author's own agency");
     }
+    if (!ActsFor(author_)) {
+      return Refuse("wrong_actor",
+                    Str("the author has handed this case over; ",
+                        state_.successors.Acting(author_, today_), " acts in it now"));
+    }
     if (auto no = Happened("made_on", e.made_on())) return no;
     if (e.target_agency().empty()) {
       if (e.status() == v1::REFERRAL_STATUS_REQUESTED) return Missing("target_agency");
@@ -226,7 +238,7 @@ class Decider {
     }
     if (const auto known = state_.referrals.find(e.referral_id());
         known != state_.referrals.end()) {
-      if (known->second.requester_agency != author_ ||
+      if (!ActsFor(known->second.requester_agency) ||
           known->second.status != v1::REFERRAL_STATUS_DRAFT) {
         return Refuse("duplicate",
                       "that referral_id is taken in this case; only a draft may be written again, "
@@ -241,8 +253,8 @@ class Decider {
     const Referral* referral = nullptr;
     if (auto no = FindReferral(e.referral_id(), referral)) return no;
     const StatusSetter setter = WhoMaySet(e.status());
-    const bool is_requester = referral->requester_agency == author_;
-    const bool is_target = referral->target_agency == author_;
+    const bool is_requester = ActsFor(referral->requester_agency);
+    const bool is_target = ActsFor(referral->target_agency);
     if (!(setter.requester && is_requester) && !(setter.target && is_target)) {
       return Refuse("wrong_actor",
                     Str(v1::ReferralStatus_Name(e.status()), " is set by the referral's ",
@@ -276,6 +288,9 @@ class Decider {
     if (auto no = AuthorIsTarget(*referral)) return no;
     if (auto no = IsOpen(*referral)) return no;
     if (e.answer() == v1::PLACE_ANSWER_UNSPECIFIED) return Missing("answer");
+    if (e.answer() == v1::PLACE_ANSWER_CAPACITY && e.place_code().empty()) {
+      return Missing("place_code");  // a place that is free is a certain one (polku places)
+    }
     if (e.answer() == v1::PLACE_ANSWER_ADDITIONAL_ASSESSMENT_REQUIRED &&
         e.needed_assessment().empty()) {
       return Missing("needed_assessment");  // else the requester does not know what to do
@@ -286,7 +301,7 @@ class Decider {
   Answer On(const v1::IntroductoryVisitArranged& e) {
     const Referral* referral = nullptr;
     if (auto no = FindReferral(e.referral_id(), referral)) return no;
-    if (referral->requester_agency != author_) {
+    if (!ActsFor(referral->requester_agency)) {
       if (auto no = AuthorIs({kSocialServices})) return no;
     }
     if (auto no = IsOpen(*referral)) return no;
@@ -297,7 +312,7 @@ class Decider {
   Answer On(const v1::IntroductoryVisitHeld& e) {
     const Referral* referral = nullptr;
     if (auto no = FindReferral(e.referral_id(), referral)) return no;
-    if (referral->requester_agency != author_ && referral->target_agency != author_) {
+    if (!ActsFor(referral->requester_agency) && !ActsFor(referral->target_agency)) {
       if (auto no = AuthorIs({kSocialServices})) return no;
     }
     if (auto no = IsOpen(*referral)) return no;
@@ -314,7 +329,7 @@ class Decider {
     if (e.meeting_on().empty()) return Missing("meeting_on");
     const auto known = state_.meetings.find(e.meeting_id());
     if (known != state_.meetings.end() &&
-        (known->second.held || known->second.caller_agency != author_)) {
+        (known->second.held || !ActsFor(known->second.caller_agency))) {
       return Refuse("duplicate",
                     "that meeting_id is taken in this case; only its caller may move a meeting, "
                     "until it was held");
@@ -327,7 +342,7 @@ class Decider {
     const auto known = state_.meetings.find(e.meeting_id());
     if (known == state_.meetings.end() || known->second.caller_agency.empty()) {
       if (auto no = AuthorIs({kSocialServices, kProvider, kEmploymentServices})) return no;
-    } else if (known->second.caller_agency != author_) {
+    } else if (!ActsFor(known->second.caller_agency)) {
       return Refuse("wrong_actor", "a meeting is recorded by the agency that called it");
     }
     if (known != state_.meetings.end() && known->second.held) {
@@ -379,12 +394,14 @@ class Decider {
       if (of_client ? AuthorIs({kSocialServices, kEmploymentServices, kEmploymentAuthority,
                                 kProvider})
                           .has_value()
-                    : commitment->second.agency != author_) {
+                    : !ActsFor(commitment->second.agency)) {
         return Refuse("wrong_actor",
                       "a commitment is confirmed by the member's own agency, the client's by an "
                       "agency that works with the client");
       }
-    } else if (!held.commitments.empty() || !held.present_agencies.contains(std::string(author_))) {
+    } else if (!held.commitments.empty() ||
+               std::none_of(held.present_agencies.begin(), held.present_agencies.end(),
+                            [this](const std::string& agency) { return ActsFor(agency); })) {
       // Without the social section the commitments are not known here; then only who was present
       // can have made one.
       return Refuse("unknown_commitment", "the meeting has no commitment of that number for you");
@@ -425,8 +442,8 @@ class Decider {
       if (auto no = FindReferral(e.referral_id(), referral)) return no;
       if (auto no = IsAccepted(*referral)) return no;
       // Where the period goes on elsewhere, ServiceChanged has named the new provider.
-      const bool moved = goes_on && period->provider_agency == e.provider_agency();
-      if (referral->target_agency != e.provider_agency() && !moved) {
+      const bool moved = goes_on && Is(e.provider_agency(), period->provider_agency);
+      if (!Is(e.provider_agency(), referral->target_agency) && !moved) {
         return Refuse("provider_mismatch", "the referral was accepted by another provider");
       }
     }
@@ -531,7 +548,7 @@ class Decider {
     if (period != nullptr && period->started) {
       // Whoever recorded the start may correct it, e.g. move it; the newest holds.
       if (period->ended) return Refuse("already_ended", "that period has ended");
-      if (period->start_author != author_) {
+      if (!ActsFor(period->start_author)) {
         return Refuse("already_started",
                       "another agency has recorded the start of that period; only that one may "
                       "correct it");
@@ -546,7 +563,7 @@ class Decider {
       const Referral* referral = nullptr;
       if (auto no = FindReferral(referral_id, referral)) return no;
       if (auto no = IsAccepted(*referral)) return no;
-      if (referral->target_agency != e.provider_agency()) {
+      if (!Is(e.provider_agency(), referral->target_agency)) {
         return Refuse("provider_mismatch", "the referral was accepted by another provider");
       }
     }
@@ -555,7 +572,7 @@ class Decider {
     for (const auto& [id, other] : state_.periods) {
       // Two places at once may be agreed; the same place twice is a slip.
       if (id == e.period_id() || !other.running() || state_.IsVoid(other)) continue;
-      if (other.provider_agency == e.provider_agency()) {
+      if (Is(e.provider_agency(), other.provider_agency)) {
         return Refuse("period_running",
                       "another period at that provider is still running; end it first");
       }
@@ -610,7 +627,7 @@ class Decider {
     if (auto no = Within(*period, "changed_from", e.changed_from())) return no;
     if (e.provider_agency().empty()) return Missing("provider_agency");
     if (auto no = HasRole("provider_agency", e.provider_agency(), kProvider)) return no;
-    if (e.provider_agency() != period->provider_agency) {
+    if (!Is(e.provider_agency(), period->provider_agency)) {
       // A provider gives its own place and times, not another provider's.
       if (auto no = AuthorIs({kSocialServices})) return no;
     }
@@ -668,7 +685,7 @@ class Decider {
     if (!period->started) return NotStarted();
     if (auto no = AuthorServes(*period)) return no;
     if (period->ended) {
-      if (period->end_author != author_) {
+      if (!ActsFor(period->end_author)) {
         return Refuse("already_ended",
                       "another agency has recorded the end of that period; only that one may "
                       "correct it");
@@ -747,6 +764,98 @@ class Decider {
     return std::nullopt;
   }
 
+  Answer On(const v1::OrganiserTransferred& e) {
+    if (auto no = AuthorIsAny()) return no;
+    if (e.from_agency().empty()) return Missing("from_agency");
+    if (e.to_agency().empty()) return Missing("to_agency");
+    if (e.from_agency() == e.to_agency()) {
+      return Refuse("bad_value", "field to_agency: name another agency than the predecessor");
+    }
+    if (e.effective_on().empty()) return Missing("effective_on");
+    if (e.reason() == v1::TRANSFER_REASON_UNSPECIFIED) {
+      return Refuse("reason_required", "a transfer goes with a reason");
+    }
+    const bool ended = e.reason() == v1::TRANSFER_REASON_PREDECESSOR_ENDED ||
+                       !InAgreement(e.from_agency());
+    if (!ActsFor(e.from_agency()) && !(ended && Is(kSocialServices))) {
+      return Refuse("wrong_actor",
+                    "the predecessor itself hands a case over; social services say it for one that "
+                    "has ended (TRANSFER_REASON_PREDECESSOR_ENDED) or left the agreement");
+    }
+    if (!InAgreement(e.to_agency())) {
+      return Refuse("wrong_agency", "field to_agency: name an agency of the agreement");
+    }
+    if (state_.successors.Acting(e.from_agency(), *ParseDate(e.effective_on())) !=
+        e.from_agency()) {
+      return Refuse("duplicate",
+                    "by that day from_agency has handed the case over; its successor hands it on");
+    }
+    return MayTakeOver(e.from_agency(), e.to_agency());
+  }
+
+  Answer On(const v1::CasesLinked& e) {
+    if (auto no = AuthorIs({kEmploymentServices, kEmploymentAuthority, kSocialServices})) return no;
+    CaseId other;
+    if (auto no = OtherCase(e.other_case_id(), other)) return no;
+    if (e.reason() == v1::LINK_REASON_UNSPECIFIED) {
+      return Refuse("reason_required", "a link goes with a reason");
+    }
+    if (state_.linked.contains(other)) {
+      return Refuse("duplicate", "the two cases are linked already");
+    }
+    return Happened("linked_on", e.linked_on());
+  }
+
+  Answer On(const v1::CasesUnlinked& e) {
+    if (auto no = AuthorIs({kEmploymentServices, kEmploymentAuthority, kSocialServices})) return no;
+    CaseId other;
+    if (auto no = OtherCase(e.other_case_id(), other)) return no;
+    if (e.reason() == v1::UNLINK_REASON_UNSPECIFIED) {
+      return Refuse("reason_required", "that a link was wrong goes with a reason");
+    }
+    if (!state_.linked.contains(other)) {
+      return Refuse("not_linked", "this case has no such link, as far as is known here");
+    }
+    return Happened("unlinked_on", e.unlinked_on());
+  }
+
+  Answer On(const v1::PlaceListed& e) {
+    if (auto no = AuthorKeepsPlace(e.provider_agency(), e.place_code())) return no;
+    if (e.names().empty()) return Missing("names");
+    std::set<std::string_view> languages;
+    for (const auto& name : e.names()) {
+      const bool known = name.language() == "fi" || name.language() == "sv" || name.language() == "en";
+      if (!known || name.text().empty() || !languages.insert(name.language()).second) {
+        return Refuse("bad_value", "field names: a name in fi, sv or en, each once");
+      }
+    }
+    if (e.capacity() == 0) return Missing("capacity");
+    int previous = 0;
+    for (int weekday : e.weekdays()) {
+      if (weekday <= previous) return Refuse("bad_schedule", "field weekdays: ascending, each once");
+      previous = weekday;
+    }
+    if (e.valid_from().empty()) return Missing("valid_from");
+    if (auto no = InOrder("valid_from", e.valid_from(), "valid_until", e.valid_until())) return no;
+    const auto known = state_.places.find({e.provider_agency(), e.place_code()});
+    if (known != state_.places.end() && !known->second.withdrawn &&
+        known->second.content == ContentHash(e)) {
+      return Refuse("duplicate", "the place is listed exactly so already");
+    }
+    return Offered(*ParseDate(e.valid_from()), e.variant(), e.form(), e.provision());
+  }
+
+  Answer On(const v1::PlaceWithdrawn& e) {
+    if (auto no = AuthorKeepsPlace(e.provider_agency(), e.place_code())) return no;
+    if (e.withdrawn_on().empty()) return Missing("withdrawn_on");
+    const auto known = state_.places.find({e.provider_agency(), e.place_code()});
+    if (known == state_.places.end()) {
+      return Refuse("unknown_place", "no such place is listed in this case; check the case's id");
+    }
+    if (known->second.withdrawn) return Refuse("duplicate", "the place is withdrawn already");
+    return std::nullopt;
+  }
+
   Answer On(const v1::SocialServiceNoted& e) {
     if (auto no = AuthorIsAny()) return no;
     if (e.kind() == v1::SOCIAL_SERVICE_KIND_UNSPECIFIED) return Missing("kind");
@@ -800,6 +909,71 @@ class Decider {
 
   bool Is(AgencyRole role) const { return rules_.HasRole(author_, role); }
 
+  // `agency` has today what the case gave to `named`.
+  bool Is(std::string_view agency, std::string_view named) const {
+    return state_.successors.ActsFor(agency, named, today_);
+  }
+  bool ActsFor(std::string_view named) const { return Is(author_, named); }
+
+  // What the predecessor was in this case the successor must be able to be, by the agreement.
+  Answer MayTakeOver(const std::string& from, const std::string& to) const {
+    bool provider = false;
+    bool requester = false;
+    for (const auto& [id, referral] : state_.referrals) {
+      provider = provider || Is(from, referral.target_agency);
+      requester = requester || Is(from, referral.requester_agency);
+    }
+    for (const auto& [id, period] : state_.periods) {
+      provider = provider || Is(from, period.provider_agency);
+    }
+    if (provider) {
+      if (auto no = HasRole("to_agency", to, kProvider)) return no;
+    }
+    const bool may_request = rules_.HasRole(to, kEmploymentServices) ||
+                             rules_.HasRole(to, kSocialServices) ||
+                             rules_.HasRole(to, kEmploymentAuthority);
+    if (requester && !may_request) {
+      return Refuse("wrong_agency",
+                    "field to_agency: the predecessor has made referrals, and by the agreement that "
+                    "agency may not");
+    }
+    const bool writes = std::any_of(kAnyAuthor.begin(), kAnyAuthor.end(), [&](AgencyRole role) {
+      return rules_.HasRole(to, role);
+    });
+    if (!writes) {
+      return Refuse("wrong_agency", "field to_agency: by the agreement that agency only reads");
+    }
+    return std::nullopt;
+  }
+
+  Answer OtherCase(const std::string& bytes, CaseId& other) const {
+    const auto id = CaseId::FromBytes(bytes);
+    if (!id || id->is_zero() || *id == case_id_) {
+      return Refuse("bad_value", "field other_case_id: name another case, by its 16 bytes");
+    }
+    other = *id;
+    return std::nullopt;
+  }
+
+  // The provider its own places; an organiser those of its own and its partners.
+  Answer AuthorKeepsPlace(const std::string& provider, const std::string& place_code) const {
+    if (provider.empty()) return Missing("provider_agency");
+    if (place_code.empty()) return Missing("place_code");
+    const bool organiser = Is(kSocialServices) || Is(kEmploymentServices);
+    if (!organiser && !(Is(kProvider) && provider == author_)) {
+      return Refuse("wrong_actor",
+                    "a place is listed by its provider, or by social or employment services");
+    }
+    if (provider == author_) return std::nullopt;
+    return HasRole("provider_agency", provider, kProvider);
+  }
+
+  static Refusal BadIdentityCode() {
+    return Refuse("bad_identity_code",
+                  "the personal identity code is not valid; check its date, separator, number "
+                  "and check character, in capitals without spaces");
+  }
+
   bool InAgreement(std::string_view agency) const {
     return std::any_of(rules_.agreement.agencies().begin(), rules_.agreement.agencies().end(),
                        [&](const auto& known) { return known.name() == agency; });
@@ -825,14 +999,14 @@ class Decider {
   }
 
   Answer AuthorIsTarget(const Referral& referral) const {
-    if (referral.target_agency == author_) return std::nullopt;
+    if (ActsFor(referral.target_agency)) return std::nullopt;
     return Refuse("wrong_actor", "only the provider that was asked may answer");
   }
 
   // Social services, or the provider whose period it is (unknown: any provider).
   Answer AuthorServes(const Period& period) const {
     if (Is(kSocialServices)) return std::nullopt;
-    if (Is(kProvider) && (period.provider_agency.empty() || period.provider_agency == author_)) {
+    if (Is(kProvider) && (period.provider_agency.empty() || ActsFor(period.provider_agency))) {
       return std::nullopt;
     }
     return Refuse("wrong_actor", "only social services or the period's own provider may say that");
@@ -1176,7 +1350,7 @@ class Decider {
     if (period != nullptr && !period->agreements.empty()) {
       const Agreement& agreement = period->agreements.back();
       if (!agreement.provider_agency.empty() &&
-          agreement.provider_agency != e.provider_agency()) {
+          !Is(e.provider_agency(), agreement.provider_agency)) {
         return Refuse("provider_mismatch", "the agreement is with another provider");
       }
       if (agreement.starts_on && starts < *agreement.starts_on) {
@@ -1230,6 +1404,7 @@ class Decider {
   }
 
   const State& state_;
+  const CaseId case_id_;
   const std::string_view author_;
   const service::Rules& rules_;
   const CivilDay today_;
@@ -1242,7 +1417,8 @@ const ReferralEvents<Decider, Answer>& Deciders() {
 
 bool OpensCase(const google::protobuf::Message& event) {
   const auto* type = event.GetDescriptor();
-  return type == v1::ClientIdentified::descriptor() || type == v1::NeedIdentified::descriptor();
+  return type == v1::ClientIdentified::descriptor() || type == v1::NeedIdentified::descriptor() ||
+         type == v1::PlaceListed::descriptor();
 }
 
 }  // namespace
@@ -1256,8 +1432,9 @@ std::optional<Refusal> DecideOffer(const State& state, const service::Offer& off
   if (!state.known && !OpensCase(offer.body)) {
     return Refuse("unknown_case",
                   "no event of this case is known here; a case opens with ClientIdentified or "
-                  "NeedIdentified");
+                  "NeedIdentified, that of a place with PlaceListed");
   }
+  if (auto refusal = state.sort.Check(offer.body)) return refusal;
   Decider decider(state, offer, rules, today);
   return Deciders().Visit(decider, offer.body);
 }

@@ -16,7 +16,9 @@ using ReferralEvents = service::EventDispatch<
     v1::DecisionMade, v1::AuthorityNotified, v1::PayerStatementGiven, v1::ServiceStarted,
     v1::ServiceExtended, v1::ServiceChanged, v1::ServiceInterrupted, v1::ServiceResumed,
     v1::ServiceEnded, v1::FollowUpRecorded, v1::CaseManagerNamed, v1::NoCaseManagerNamed,
-    v1::SocialServiceNoted, v1::HealthServiceNoted, v1::BenefitRecorded, v1::CaseClosed>;
+    v1::OrganiserTransferred, v1::CasesLinked, v1::CasesUnlinked, v1::SocialServiceNoted,
+    v1::HealthServiceNoted, v1::BenefitRecorded, v1::CaseClosed, v1::PlaceListed,
+    v1::PlaceWithdrawn>;
 
 }  // namespace polku::referral
 

@@ -80,8 +80,8 @@ class Folder {
     Referral& referral = state_.referrals[event.referral_id()];
     StatusAct act = Act(event.status(), event.reason());
     const StatusSetter setter = WhoMaySet(event.status());
-    const bool is_requester = referral.requester_agency == fact_.author_agency;
-    const bool is_target = referral.target_agency == fact_.author_agency;
+    const bool is_requester = IsOrSucceeds(referral.requester_agency);
+    const bool is_target = IsOrSucceeds(referral.target_agency);
     // Where either party is not known here, nobody can be called a stranger.
     const bool parties_known =
         !referral.requester_agency.empty() && !referral.target_agency.empty();
@@ -115,7 +115,7 @@ class Folder {
     Meeting& meeting = state_.meetings[event.meeting_id()];
     const auto found = meeting.commitments.find(event.number());
     if (found != meeting.commitments.end() && !found->second.agency.empty() &&
-        found->second.agency != fact_.author_agency) {
+        !IsOrSucceeds(found->second.agency)) {
       return Flag("wrong_actor");  // a promise is the member's own or none
     }
     meeting.commitment_states[event.number()] = event.state();
@@ -150,7 +150,7 @@ class Folder {
 
   bool On(const v1::ServiceStarted& event) {
     Period& period = state_.periods[event.period_id()];
-    if (period.started && period.start_author != fact_.author_agency) {
+    if (period.started && !IsOrSucceeds(period.start_author)) {
       Flag("already_started");  // the newest holds, as at every other service of the case
     }
     period.started = true;
@@ -209,7 +209,7 @@ class Folder {
   bool On(const v1::ServiceEnded& event) {
     Period& period = state_.periods[event.period_id()];
     const Day ended_on = ParseDate(event.ended_on());
-    if (period.ended && period.end_author != fact_.author_agency) Flag("already_ended");
+    if (period.ended && !IsOrSucceeds(period.end_author)) Flag("already_ended");
     if (period.started && period.starts_on && ended_on && *ended_on < *period.starts_on) {
       Flag("dates_out_of_order");
     }
@@ -248,6 +248,32 @@ class Folder {
     return Known();
   }
 
+  bool On(const v1::OrganiserTransferred&) {
+    state_.successors.Fold(fact_);
+    return Known();
+  }
+
+  bool On(const v1::CasesLinked& event) {
+    if (const auto other = CaseId::FromBytes(event.other_case_id())) state_.linked.insert(*other);
+    return Known();
+  }
+
+  bool On(const v1::CasesUnlinked& event) {
+    if (const auto other = CaseId::FromBytes(event.other_case_id())) state_.linked.erase(*other);
+    return Known();
+  }
+
+  bool On(const v1::PlaceListed& event) {
+    state_.places[{event.provider_agency(), event.place_code()}] = {.content = ContentHash(event),
+                                                                    .withdrawn = false};
+    return Known();
+  }
+
+  bool On(const v1::PlaceWithdrawn& event) {
+    state_.places[{event.provider_agency(), event.place_code()}].withdrawn = true;
+    return Known();
+  }
+
   bool On(const v1::CaseClosed&) {
     Known();
     state_.closed = true;
@@ -255,6 +281,11 @@ class Folder {
   }
 
  private:
+  // In a fold nobody is judged anew: whether a successor spoke on its day was decided at its log.
+  bool IsOrSucceeds(std::string_view agency) const {
+    return state_.successors.IsOrSucceeds(fact_.author_agency, agency);
+  }
+
   // "Any later event … opens it again" (referral.proto, CaseClosed).
   bool Known() {
     state_.known = true;
@@ -430,6 +461,7 @@ bool State::IsVoid(const Period& period) const {
 }
 
 void EvolveState(State& state, const Fact& fact) {
+  state.sort.Fold(fact);
   Folder folder(state, fact);
   Folders().Visit(folder, fact.body);
 }

@@ -10,13 +10,16 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/civil_time.h"
 #include "eventstore/base/ids.h"
 #include "polku/event/v1/common.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/core/case_sort.h"
 #include "services/core/service.h"
+#include "services/core/successors.h"
 
 namespace polku::referral {
 
@@ -180,6 +183,13 @@ struct Benefit {
   friend bool operator==(const Benefit&, const Benefit&) = default;
 };
 
+// A place of the catalogue, as listed last.
+struct Place {
+  Hash content;  // tells a new listing from a repeat
+  bool withdrawn = false;
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
 // A fact that contradicts what was known. It is kept and shown; codes are those of the refusals.
 struct Breach {
   EventId event;
@@ -197,6 +207,10 @@ struct State : service::CaseState {
   std::map<std::string, Period> periods;
   std::map<event::v1::CaseManagerSide, CaseManager> case_managers;
   std::map<event::v1::BenefitKind, Benefit> benefits;
+  service::Successors successors;
+  std::set<CaseId> linked;  // cases of the same person, as this one says
+  service::CaseSort sort;
+  std::map<std::pair<std::string, std::string>, Place> places;  // by provider and place code
   std::vector<Breach> breaches;
 
   // A period counts for nothing once its referral was entered in error.
@@ -205,7 +219,8 @@ struct State : service::CaseState {
     return a.case_id == b.case_id && a.known == b.known && a.closed == b.closed &&
            a.plans == b.plans && a.referrals == b.referrals && a.meetings == b.meetings &&
            a.periods == b.periods && a.case_managers == b.case_managers &&
-           a.benefits == b.benefits && a.breaches == b.breaches;
+           a.benefits == b.benefits && a.successors == b.successors && a.linked == b.linked &&
+           a.sort == b.sort && a.places == b.places && a.breaches == b.breaches;
   }
 };
 

@@ -439,6 +439,31 @@ v1::CorrectionRequested Request(const char* origin, const EventId& id) {
   return request;
 }
 
+TEST_F(CaseAccessTest, WhoActsForTheAuthorNowCorrectsItsEntries) {
+  Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
+  Fold(kOulu, kOuluLog, Added(kProvider));
+  Fold(kOulu, kOuluLog, Added(kWellbeing));
+  referral::v1::OrganiserTransferred transfer;
+  transfer.set_from_agency(kProvider);
+  transfer.set_to_agency(kWellbeing);
+  transfer.set_effective_on("2025-03-04");
+  const referral::v1::NeedIdentified need;
+  const std::string need_type = need.GetDescriptor()->full_name();
+  const Asked asked{.author = kWellbeing, .corrected_author = kProvider, .corrects = true,
+                    .corrected = Question::Corrected{kProvider, need_type}};
+  Fold(kProvider, kOuluLog, transfer);
+  EXPECT_EQ(CodeOf(need, asked), "!not_its_correction") << "not before its day";
+  transfer.set_effective_on("2025-03-03");
+  Fold("FI/GOV/9999993-3/tarkastaja", kOuluLog, transfer);
+  EXPECT_EQ(CodeOf(need, asked), "!not_its_correction") << "by an author that may not say so";
+  Fold(kProvider, kKelaLog, transfer);
+  EXPECT_EQ(CodeOf(need, asked), "!not_its_correction") << "in a log whose word does not count";
+  Fold(kProvider, kOuluLog, transfer);
+  EXPECT_EQ(CodeOf(need, asked), "");
+  // The agreement's party rule makes the successor a party.
+  EXPECT_THAT(policy_.Named(transfer), ElementsAre(kWellbeing));
+}
+
 TEST_F(CaseAccessTest, ACorrectionIsAskedForByAPartyAndSaysWhatIsWrong) {
   const EventId need = Fold(kOulu, kOuluLog, referral::v1::NeedIdentified());
   const auto request = Request(kOuluLog, need);

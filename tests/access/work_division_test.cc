@@ -54,10 +54,15 @@ polku.referral.v1.                     es ea soc prov pay hc aud
   FollowUpRecorded                     x  -  x   -    -   -  -
   CaseManagerNamed                     x  x  x   x    -   -  -
   NoCaseManagerNamed                   x  x  x   x    -   -  -
+  OrganiserTransferred                 x  x  x   x    x   x  -
+  CasesLinked                          x  x  x   -    -   -  -
+  CasesUnlinked                        x  x  x   -    -   -  -
   SocialServiceNoted                   x  x  x   x    -   x  -
   HealthServiceNoted                   x  -  x   -    -   x  -
   BenefitRecorded                      x  x  x   -    x   -  -
   CaseClosed                           -  -  x   -    -   -  -
+  PlaceListed                          x  -  x   x    -   -  -
+  PlaceWithdrawn                       x  -  x   x    -   -  -
 polku.attendance.v1.                   es ea soc prov pay hc aud
   PeriodOpened                         duty
   PeriodClosed                         duty
@@ -199,7 +204,7 @@ TEST(WorkDivision, AnEventThatNamesAnAgencyIsOneThatSomebodyMayPublish) {
   for (const Row& row : Rows()) {
     if (!row.authors.empty()) open.insert(row.type);
   }
-  ASSERT_EQ(world.agreement.party_rules_size(), 8);
+  ASSERT_EQ(world.agreement.party_rules_size(), 9);
   for (const auto& rule : world.agreement.party_rules()) EXPECT_TRUE(open.contains(rule.type()));
 }
 

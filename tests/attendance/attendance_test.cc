@@ -132,6 +132,27 @@ class AttendanceTest : public ::testing::Test {
 
 // ---- Decide ----
 
+TEST_F(AttendanceTest, ASuccessorRecordsFromItsDayOnAndPutsRightWhatWasBefore) {
+  Start();
+  today_ = D("2025-04-10");
+  EXPECT_EQ(Record("2025-03-31"), "");
+  lab_.Tell(kPaja, Text<ref::OrganiserTransferred>(
+                       "from_agency: 'FI/ASS/0187690-1/paja' to_agency: 'FI/ASS/0187690-1/toinen' "
+                       "effective_on: '2025-04-01' reason: TRANSFER_REASON_REORGANISED"));
+  EXPECT_EQ(Record("2025-04-01"), "wrong_actor");
+  EXPECT_EQ(Offer<av::DayRecorded>(DayText("2025-04-01", "attended"), kOther), "");
+  EXPECT_EQ(Record("2025-03-27"), "") << "the predecessor may still record its own days";
+  EXPECT_EQ(Offer<av::DayCorrected>(DayText("2025-03-31", "ill") +
+                                        " reason: CORRECTION_REASON_WRONG_CLASS",
+                                    kOther),
+            "");
+  EXPECT_EQ(Offer<av::DayRecorded>(DayText("2025-03-26", "attended"), kSocial), "wrong_actor");
+  // What is due from its day on is the successor's; the predecessor's service closes what it opened.
+  lab_.Run(today_);
+  EXPECT_EQ(lab_.All<av::PeriodClosed>().size(), 1u);
+  EXPECT_EQ(lab_.All<av::PeriodClosed>().at(0)->closed_on(), "2025-03-31");
+}
+
 TEST_F(AttendanceTest, ADayOfTheStartedPeriodIsRecorded) {
   Start();
   EXPECT_EQ(Record("2025-03-03"), "");

@@ -63,6 +63,56 @@ TEST(PeriodsTest, NothingHasStartedBeforeServiceStartedIsKnown) {
   EXPECT_TRUE(b.book.client_case());
 }
 
+constexpr char kHandedOver[] =
+    "from_agency: 'FI/ASS/0187690-1/paja' to_agency: 'FI/ASS/0187690-1/toinen' "
+    "effective_on: '2025-04-01' reason: TRANSFER_REASON_REORGANISED";
+
+TEST(PeriodsTest, ASuccessorTakesTheProvidersPlaceFromItsDayOn) {
+  Book b;
+  b.Tell<ref::ServiceStarted>(kSocial, kStart);
+  const EventId transfer = b.Tell<ref::OrganiserTransferred>(kPaja, kHandedOver);
+  const Period period = b.Only();
+  ASSERT_EQ(period.stretches.size(), 2u);
+  EXPECT_EQ(period.On(D("2025-03-31")).provider_agency, kPaja);
+  EXPECT_EQ(period.On(D("2025-04-01")).provider_agency, "FI/ASS/0187690-1/toinen");
+  EXPECT_EQ(period.On(D("2025-04-01")).cause, transfer);
+  EXPECT_EQ(period.On(D("2025-04-01")).place_code, "puu");
+  EXPECT_EQ(period.On(D("2025-04-01")).schedule.days_per_week(), 4u);
+  // Days before: their own provider, and once it has taken over its successor, which has the papers.
+  EXPECT_TRUE(period.ServedBy(kPaja, D("2025-03-31"), D("2025-04-02")));
+  EXPECT_TRUE(period.ServedBy("FI/ASS/0187690-1/toinen", D("2025-03-31"), D("2025-04-01")));
+  EXPECT_FALSE(period.ServedBy("FI/ASS/0187690-1/toinen", D("2025-03-31"), D("2025-03-31")));
+  EXPECT_FALSE(period.ServedBy(kPaja, D("2025-04-01")));
+  EXPECT_FALSE(period.ServedBy(kSocial, D("2025-03-31")));
+}
+
+TEST(PeriodsTest, AChangeThatStillNamesThePredecessorMeansItsSuccessor) {
+  Book b;
+  b.Tell<ref::OrganiserTransferred>(kPaja, kHandedOver);
+  b.Tell<ref::ServiceStarted>(kSocial, kStart);
+  b.Tell<ref::ServiceChanged>(kSocial,
+                              "period_id: 'p1' changed_from: '2025-05-01' place_code: 'metalli' "
+                              "provider_agency: 'FI/ASS/0187690-1/paja'");
+  const Period period = b.Only();
+  ASSERT_EQ(period.stretches.size(), 3u);
+  EXPECT_EQ(period.On(D("2025-05-01")).provider_agency, "FI/ASS/0187690-1/toinen");
+  EXPECT_EQ(period.On(D("2025-05-01")).place_code, "metalli");
+  EXPECT_EQ(period.On(D("2025-04-30")).place_code, "puu");
+}
+
+TEST(PeriodsTest, AHandOverAfterTheEndLetsTheSuccessorSpeakOfThePeriod) {
+  Book b;
+  b.Tell<ref::ServiceStarted>(kSocial, kStart);
+  b.Tell<ref::ServiceEnded>(kPaja, "period_id: 'p1' ended_on: '2025-03-20'");
+  b.Tell<ref::OrganiserTransferred>(kPaja, kHandedOver);
+  EXPECT_TRUE(b.Only().ServedBy("FI/ASS/0187690-1/toinen", D("2025-03-19"), D("2025-04-01")));
+  EXPECT_EQ(b.Only().ended_on, D("2025-03-20"));
+  // The successor's word weighs as the provider's own: the organiser's stands above it.
+  b.Tell<ref::ServiceEnded>(kSocial, "period_id: 'p1' ended_on: '2025-03-21'");
+  b.Tell<ref::ServiceEnded>("FI/ASS/0187690-1/toinen", "period_id: 'p1' ended_on: '2025-03-22'");
+  EXPECT_EQ(b.Only().ended_on, D("2025-03-21"));
+}
+
 TEST(PeriodsTest, MalformedFactsTellNothingAndBreakNothing) {
   Book b;
   for (const char* text : {"", "period_id: 'p1'", "period_id: 'p1' starts_on: '2025-02-30'",

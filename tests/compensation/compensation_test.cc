@@ -84,6 +84,30 @@ TEST_F(AllowanceTest, WithoutAKnownBenefitNothingAccruesUntilItIsKnown) {
   EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-03", 900)));
 }
 
+TEST_F(AllowanceTest, APayersSuccessorPaysFromItsDayOnAndNoDayTwice) {
+  Start();
+  Benefit("payer_agency: 'FI/COM/0246246-0/kassa' kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY "
+          "valid_from: '2025-01-01'");
+  for (const char* day : {"2025-03-03", "2025-03-07", "2025-03-10"}) Day(day);
+  EXPECT_THAT(Allowance(), IsEmpty()) << "another payer's";
+  lab_.Tell(kFund, Text<ref::OrganiserTransferred>(
+                       "from_agency: 'FI/COM/0246246-0/kassa' to_agency: 'FI/GOV/0246246-0/kela' "
+                       "effective_on: '2025-03-07' reason: TRANSFER_REASON_REORGANISED"));
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-07", 900), Pair("2025-03-10", 900)));
+}
+
+TEST_F(AllowanceTest, ASuccessorOfTheProviderHasItsDaysPaid) {
+  Start();
+  Benefit();
+  lab_.Tell(kPaja, Text<ref::OrganiserTransferred>(
+                       "from_agency: 'FI/ASS/0187690-1/paja' to_agency: 'FI/ASS/0187690-1/toinen' "
+                       "effective_on: '2025-03-10' reason: TRANSFER_REASON_REORGANISED"));
+  Day("2025-03-05");
+  Day("2025-03-10");  // not the predecessor's any more
+  Day("2025-03-11", event::v1::DAY_OUTCOME_ATTENDED, kOther);
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-05", 900), Pair("2025-03-11", 900)));
+}
+
 TEST_F(AllowanceTest, DaysOutsideThePeriodGiveNothing) {
   Start();
   Benefit();

@@ -160,6 +160,9 @@ inline std::vector<Step> OuluPath() {
       follow_on_plan_id: "plan-2")"));
   add(MakeStep<v1::ReferralStatusChanged>("completed", kVerstas, "2025-11-28", R"(
       referral_id: "ref-1" status: REFERRAL_STATUS_COMPLETED effective_on: "2025-11-28")"));
+  add(MakeStep<v1::OrganiserTransferred>("handed over", kVerstas, "2025-12-15", R"(
+      from_agency: "FI/COM/1234567-1/verstas" to_agency: "FI/COM/2345678-0/paja"
+      effective_on: "2026-01-01" reason: TRANSFER_REASON_REORGANISED note: "yhdistyivät")"));
   add(MakeStep<v1::FollowUpRecorded>("follow-up 3", kOulu, "2026-03-02", R"(
       period_id: "p-1" months: 3 asked_on: "2026-03-02" reached: true
       exit_group: EXIT_GROUP_EMPLOYMENT_SERVICE exit_code: EXIT_CODE_WORK_TRIAL)"));
@@ -168,7 +171,26 @@ inline std::vector<Step> OuluPath() {
       exit_group: EXIT_GROUP_WORK exit_code: EXIT_CODE_WAGE_SUBSIDISED_JOB)"));
   add(MakeStep<v1::NoCaseManagerNamed>("nobody", kPohde, "2026-06-01", R"(
       side: CASE_MANAGER_SIDE_ORGANISER valid_from: "2026-06-01" reason: NO_CASE_MANAGER_REASON_VACANT)"));
+  add(MakeStep<v1::CasesLinked>("linked", kPohde, "2026-06-01", R"(
+      other_case_id: "another case id." reason: LINK_REASON_CHANGED_CODE linked_on: "2026-06-01")"));
+  add(MakeStep<v1::CasesUnlinked>("unlinked", kPohde, "2026-06-01", R"(
+      other_case_id: "another case id." reason: UNLINK_REASON_NOT_SAME_PERSON
+      unlinked_on: "2026-06-01")"));
   add(MakeStep<v1::CaseClosed>("closed", kPohde, "2026-06-01", R"(closed_on: "2026-06-01")"));
+  return path;
+}
+
+// What there is to say of a place, in a case of its own.
+inline std::vector<Step> PlacePath() {
+  std::vector<Step> path;
+  path.push_back(MakeStep<v1::PlaceListed>("listed", kVerstas, "2025-01-07", R"(
+      provider_agency: "FI/COM/1234567-1/verstas" place_code: "verstas-a"
+      names { language: "fi" text: "Puuverstas" } municipality_code: "564"
+      variant: SERVICE_VARIANT_INCLUSION form: SERVICE_FORM_GROUP provision: PROVISION_PURCHASED
+      capacity: 12 weekdays: WEEKDAY_MONDAY weekdays: WEEKDAY_THURSDAY valid_from: "2025-01-01")"));
+  path.push_back(MakeStep<v1::PlaceWithdrawn>("withdrawn", kVerstas, "2025-08-01", R"(
+      provider_agency: "FI/COM/1234567-1/verstas" place_code: "verstas-a"
+      withdrawn_on: "2025-09-01")"));
   return path;
 }
 // clang-format on

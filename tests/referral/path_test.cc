@@ -37,6 +37,7 @@ TEST(Path, HasAStepOfEveryEventTypeAndTheServiceListsThemAll) {
   }
   std::set<std::string> in_path;
   for (const Step& step : OuluPath()) in_path.insert(step.event->GetTypeName());
+  for (const Step& step : PlacePath()) in_path.insert(step.event->GetTypeName());
   const auto types = TheReferralService().event_types();
   const std::set<std::string> in_service(types.begin(), types.end());
   EXPECT_EQ(in_service, in_proto);
@@ -97,7 +98,8 @@ TEST(Path, HasTheAuthorsOfTheWorkDivision) {
       {"commitment done", "V"},    {"interrupted", "PV"},      {"resumed", "PV"},
       {"changed", "PV"},           {"second agreement", "OP"}, {"extension decision", "P"},
       {"extended", "P"},           {"follow-on plan", "OPVX"}, {"end", "PV"},
-      {"completed", "V"},          {"follow-up 3", "OP"},      {"follow-up 6", "OP"},
+      {"completed", "V"},          {"handed over", "V"},
+      {"linked", "OP"},            {"unlinked", "OP"},         {"follow-up 3", "OP"},      {"follow-up 6", "OP"},
       {"nobody", "OP"},            {"closed", "P"}};
   const std::map<char, std::string_view> agencies = {{'O', kOulu},  {'P', kPohde},
                                                      {'V', kVerstas}, {'X', kOtherProvider},
