@@ -37,11 +37,12 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
     return std::optional<std::string>(std::move(value));
   }
 
-  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
+  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed,
+                   bool from_reserve) override {
     POLKU_RETURN_IF_ERROR(Writable());
     rocksdb::WriteBatch batch;
     for (const auto& [name, value] : sealed) batch.Put(name, value).PermitUncheckedError();
-    return writer_.Write(batch, /*sync=*/true);
+    return writer_.Write(batch, /*sync=*/true, from_reserve);
   }
 
   absl::Status Delete(std::span<const std::string> names) override {

@@ -168,7 +168,8 @@ class SealedKeyStore final : public KeyStore {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names) override {
+  absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names,
+                                              bool from_reserve) override {
     std::vector<CaseKey> keys;
     keys.reserve(names.size());
     absl::flat_hash_map<KeyName, CaseKey, KeyNameHash> made;
@@ -194,7 +195,7 @@ class SealedKeyStore final : public KeyStore {
       sealed.emplace_back(std::move(storage_name), std::move(value));
     }
     if (!sealed.empty()) {
-      POLKU_RETURN_IF_ERROR(storage_->Put(sealed));
+      POLKU_RETURN_IF_ERROR(storage_->Put(sealed, from_reserve));
       for (const auto& [name, key] : made) cache_.Insert(name, key);
     }
     return keys;

@@ -25,8 +25,10 @@ class SealedKeyStorage {
  public:
   virtual ~SealedKeyStorage() = default;
   virtual absl::StatusOr<std::optional<std::string>> Get(std::string_view name) = 0;
-  // All or nothing, on disk (synced) before it returns.
-  virtual absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) = 0;
+  // All or nothing, on disk (synced) before it returns. `from_reserve`: may use half of the room that is kept when
+  // the disk is full, as log::CommitBatch. ResourceExhausted: the disk is full, nothing was written.
+  virtual absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed,
+                           bool from_reserve = false) = 0;
   // On disk (synced) before it returns; names that are not there are no error.
   virtual absl::Status Delete(std::span<const std::string> names) = 0;
   // Replaces everything atomically: what is not in `sealed` is gone. For a new master key.
@@ -68,8 +70,9 @@ class KeyStore {
   // The keys of `names`, in order; missing ones are made and are on disk before it returns (one
   // sync for all). A name given twice gets one key. After a failure nothing was made and a retry is
   // safe. DataLoss when a sealed key does not open; FailedPrecondition when one is missing and the
-  // store is read-only.
-  virtual absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names) = 0;
+  // store is read-only. `from_reserve`: what is sealed goes into the log's reserve, so the keys go into the keystore's.
+  virtual absl::StatusOr<std::vector<CaseKey>> Ensure(std::span<const KeyName> names,
+                                                      bool from_reserve = false) = 0;
   // NotFound when there is no such key (never made, or erased).
   virtual absl::StatusOr<CaseKey> Get(const KeyName& name) = 0;
   // Deletes the keys, on disk and in memory; gone from the disk's free space only after Purge. Missing ones

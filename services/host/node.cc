@@ -1179,10 +1179,20 @@ class NodeImpl : public Node {
     return vault::CommitSection(secret, own_origin_, entry.id, section.kind, section.plaintext);
   }
 
+  // Who read and who had what erased is put on record also on a full disk.
+  static bool MayUseReserve(const PendingOffer& offer) {
+    return offer.from_reserve ||
+           std::all_of(offer.entries.begin(), offer.entries.end(), [](const auto& plain) {
+             return access::BelongsInAccessStream(plain.entry.type);
+           });
+  }
+
   // Makes missing case keys with one sync for all offers, and seals. After a failure nothing counts.
   absl::Status SealAll(std::span<PendingOffer> offers) {
     std::set<vault::KeyName> wanted;
+    bool from_reserve = true;
     for (const auto& offer : offers) {
+      from_reserve = from_reserve && MayUseReserve(offer);
       for (const auto& plain : offer.entries) {
         for (const auto& section : plain.sections) {
           wanted.insert({plain.entry.case_id, section.kind});
@@ -1190,7 +1200,7 @@ class NodeImpl : public Node {
       }
     }
     const std::vector<vault::KeyName> names(wanted.begin(), wanted.end());
-    POLKU_ASSIGN_OR_RETURN(const auto keys, options_.keystore.Ensure(names));
+    POLKU_ASSIGN_OR_RETURN(const auto keys, options_.keystore.Ensure(names, from_reserve));
     std::map<vault::KeyName, const vault::CaseKey*> by_name;
     for (size_t i = 0; i < names.size(); ++i) by_name[names[i]] = &keys[i];
     for (auto& offer : offers) {
@@ -1215,7 +1225,7 @@ class NodeImpl : public Node {
     std::vector<size_t> sealed;
     if (auto status = SealAll(offers); status.ok()) {
       for (size_t i = 0; i < offers.size(); ++i) sealed.push_back(i);
-    } else if (!IsOfOneCase(status)) {
+    } else if (!IsOfOneCase(status) && !absl::IsResourceExhausted(status)) {
       for (auto& result : results) result.status = status;
       return results;
     } else {
@@ -1240,11 +1250,7 @@ class NodeImpl : public Node {
     for (size_t k = 0; k < sealed.size(); ++k) {
       PendingOffer& offer = offers[sealed[k]];
       requests[k].expected = offer.expected;
-      requests[k].from_reserve =
-          offer.from_reserve ||
-          std::all_of(offer.entries.begin(), offer.entries.end(), [](const auto& plain) {
-            return access::BelongsInAccessStream(plain.entry.type);
-          });
+      requests[k].from_reserve = MayUseReserve(offer);
       for (auto& plain : offer.entries) requests[k].entries.push_back(std::move(plain.entry));
     }
     std::vector<log::AppendResult> appended = log_->Append(requests);

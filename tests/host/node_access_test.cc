@@ -1066,6 +1066,37 @@ TEST_F(AccessTest, OnAFullDiskReadsAreRecordedFromTheReserveAndAllElseIsRefused)
   EXPECT_EQ(oulu_->health(), "ok");
 }
 
+TEST_F(AccessTest, OnAFullDiskOfTheKeystoreTheFirstReadOfACaseHasItsKeyFromTheReserve) {
+  Open("");
+  constexpr auto kTryAgain = exchange::v1::REFUSAL_KIND_TRY_AGAIN;
+  oulu_.key_disk.full = true;
+  EXPECT_THAT(oulu_.Offer(kOulu, {Need("n")}), RefusedWith(kTryAgain, "disk_full"));
+  size_t keys = oulu_.key_disk.records.size();
+  EXPECT_THAT(oulu_.OfferAs(Operator(kOulu), {Read(1, "first")}), IsAccepted());
+  EXPECT_GT(oulu_.key_disk.records.size(), keys);
+  // In one turn with what may not use it: each for itself.
+  const auto answers = oulu_.OfferTogetherAs({{Author(kOulu), {Need("n")}},
+                                              {Operator(kOulu), {Read(2, "second")}}});
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_THAT(answers[0], RefusedWith(kTryAgain, "disk_full"));
+  EXPECT_THAT(answers[1], IsAccepted());
+  // The reserve is spent: what needs no new key goes on, of all else nothing is recorded and nothing shown.
+  oulu_.key_disk.put_status = absl::ResourceExhaustedError("keystore: the disk is full");
+  keys = oulu_.key_disk.records.size();
+  const Position size = oulu_->size();
+  const auto refused = oulu_.OfferAs(Operator(kOulu), {Read(3, "third")});
+  EXPECT_THAT(refused, RefusedWith(kTryAgain, "disk_full"));
+  EXPECT_THAT(refused.refusal().message(), ::testing::HasSubstr("disk is full"));
+  EXPECT_EQ(oulu_->size(), size);
+  EXPECT_EQ(oulu_.key_disk.records.size(), keys);
+  EXPECT_THAT(oulu_.OfferAs(Operator(kOulu), {Read(1, "again")}), IsAccepted());
+  oulu_.key_disk.put_status = absl::OkStatus();
+  oulu_.key_disk.full = false;
+  EXPECT_THAT(oulu_.OfferAs(Operator(kOulu), {Read(3, "third")}), IsAccepted());
+  EXPECT_THAT(oulu_.Offer(kOulu, {Need("n")}), IsAccepted());
+  EXPECT_EQ(oulu_->health(), "ok");
+}
+
 // ---- Erasures, as the node sees them ----
 
 // What a node asks and tells, through restarts.

@@ -261,13 +261,21 @@ class TestNode {
   // All in one turn.
   std::vector<exchange::v1::OfferAnswer> OfferTogether(
       const std::vector<std::vector<AuthoredEvent>>& offers) {
-    std::deque<exchange::v1::Offer> messages;
-    std::deque<PrincipalConfig> principals;
-    std::vector<OfferFrom> from;
+    std::vector<std::pair<PrincipalConfig, std::vector<exchange::v1::OfferedEvent>>> by;
     for (const auto& events : offers) {
+      by.emplace_back(Author(events.at(0).agency), std::vector<exchange::v1::OfferedEvent>());
+      for (const auto& event : events) by.back().second.push_back(event.event);
+    }
+    return OfferTogetherAs(by);
+  }
+  std::vector<exchange::v1::OfferAnswer> OfferTogetherAs(
+      const std::vector<std::pair<PrincipalConfig, std::vector<exchange::v1::OfferedEvent>>>& offers) {
+    std::deque<exchange::v1::Offer> messages;
+    std::vector<OfferFrom> from;
+    for (const auto& [principal, events] : offers) {
       auto& message = messages.emplace_back();
-      for (const auto& event : events) *message.add_events() = event.event;
-      from.push_back({message, principals.emplace_back(Author(events.at(0).agency))});
+      for (const auto& event : events) *message.add_events() = event;
+      from.push_back({message, principal});
     }
     return node_->HandleOffers(from);
   }

@@ -25,6 +25,7 @@ struct KeyDisk {
   int purges = 0;
   absl::Status get_status;
   absl::Status put_status;  // not OK: nothing is written
+  bool full = false;        // what may not use the reserve is refused
   absl::Status purge_status;
   // Around every write: calls `write`, or not, and what it returns is the answer. Empty: `write` alone.
   std::function<absl::Status(const std::function<absl::Status()>& write)> around_write;
@@ -50,7 +51,9 @@ class MemoryKeyStorage final : public vault::SealedKeyStorage {
     if (found == disk_.records.end()) return std::optional<std::string>();
     return std::optional<std::string>(found->second);
   }
-  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed) override {
+  absl::Status Put(std::span<const std::pair<std::string, std::string>> sealed,
+                   bool from_reserve) override {
+    if (disk_.full && !from_reserve) return absl::ResourceExhaustedError("the keystore's disk is full");
     return disk_.Write([&] {
       ++disk_.puts;
       for (const auto& [name, value] : sealed) disk_.records[name] = value;
