@@ -264,7 +264,7 @@ std::string KeysJson(const proof::Policy& policy) {
 
 std::string ErasureJson(const evidence::BundleReport::Erasure& erasure) {
   return Str("{\"origin\":", JsonString(erasure.origin), ",\"position\":", erasure.position.value(),
-             ",\"entries\":", erasure.entries, ",\"sections\":", erasure.sections,
+             ",\"of\":", JsonString(erasure.of), ",\"entries\":", erasure.entries, ",\"sections\":", erasure.sections,
              ",\"legal_basis\":", JsonString(erasure.legal_basis),
              ",\"requested_by\":", JsonString(erasure.requested_by),
              ",\"confirmed_by\":", JsonString(erasure.confirmed_by), "}");
@@ -342,7 +342,8 @@ void PrintLogs(const evidence::BundleReport& report, Io& io) {
 void PrintErasures(const evidence::BundleReport& report, Io& io) {
   for (const auto& erasure : report.erasures) {
     io.out << "  erased: " << Counted(erasure.entries, "entry", "entries") << " and "
-           << Counted(erasure.sections, "section") << " of others, by entry "
+           << Counted(erasure.sections, "section") << " of others of " << Plain(erasure.of)
+           << ", by entry "
            << erasure.position.value() << " of " << Plain(erasure.origin) << "; basis "
            << Plain(erasure.legal_basis) << ", asked for by " << Plain(erasure.requested_by)
            << ", confirmed by " << Plain(erasure.confirmed_by) << "\n";

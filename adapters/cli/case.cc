@@ -160,12 +160,12 @@ void PrintErasedWhole(const std::vector<host::ErasedEntry>& erased, bool json, L
                       Io& io) {
   for (const host::ErasedEntry& entry : erased) {
     if (json) {
-      io.out << Str("{\"erased_from\":", audit::JsonString(entry.origin), ",\"position\":",
-                    entry.position.value(), ",\"on\":\"", FormatDay(entry.recorded_on),
+      io.out << Str("{\"erased_from\":", audit::JsonString(entry.of), ",\"origin\":",
+                    audit::JsonString(entry.origin), ",\"position\":", entry.position.value(), ",\"on\":\"", FormatDay(entry.recorded_on),
                     "\",\"entries\":", entry.parts.size(), ",\"legal_basis\":",
                     audit::JsonString(entry.erased.legal_basis()), "}\n");
     } else {
-      io.out << Label(Word::kEntriesErased, language) << " " << Plain(entry.origin) << ": "
+      io.out << Label(Word::kEntriesErased, language) << " " << Plain(entry.of) << ": "
              << FormatDay(entry.recorded_on) << " (" << Plain(entry.erased.legal_basis()) << ")\n";
     }
   }

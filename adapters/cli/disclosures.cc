@@ -100,7 +100,7 @@ std::string DisclosuresJson(const audit::Disclosures& found) {
   });
   const auto erasures = ListJson(found.erasures, [](const audit::Erasure& erasure) {
     return Str("{\"origin\":", JsonString(erasure.origin), ",\"position\":", erasure.position.value(),
-               ",\"at\":", TimeJson(erasure.at), ",\"tier\":", CodeJson(erasure.tier),
+               ",\"of\":", JsonString(erasure.of), ",\"at\":", TimeJson(erasure.at), ",\"tier\":", CodeJson(erasure.tier),
                ",\"entries\":", erasure.entries, ",\"legal_basis\":", JsonString(erasure.legal_basis),
                ",\"requested_by\":", JsonString(erasure.requested_by),
                ",\"confirmed_by\":", JsonString(erasure.confirmed_by), ",\"answers\":",

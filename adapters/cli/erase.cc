@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "eventstore/base/hash.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
+#include "eventstore/log/index.h"
 #include "eventstore/log/reader.h"
 #include "eventstore/log/rewrite.h"
 #include "polku/access/v1/access.pb.h"
@@ -300,6 +302,10 @@ ExitCode DryRun(const Args& args, const CaseId& case_id, Io& io) {
   }
   const auto closed = audit::IsClosed((*store)->engine(), case_id);
   if (!closed.ok()) return Fail(io, closed.status());
+  std::vector<std::string> logs;
+  for (const auto& [number, parts] : plan->parts) {
+    logs.push_back((*store)->FindLog(number)->head.origin);
+  }
   // The log goes by the clock, whatever day the rules are asked for.
   const auto final_on = FinalOn(*config, FinnishDay(absl::Now()));
   if (args.json()) {
@@ -310,14 +316,18 @@ ExitCode DryRun(const Args& args, const CaseId& case_id, Io& io) {
                        got.kept ? DayJson(got.kept->until) : "null", ",\"legal_basis\":",
                        got.kept ? JsonString(got.kept->legal_basis) : "null", "}");
     }
-    io.out << Str("{\"origin\":", JsonString(config->origin.text()), ",\"case\":\"",
+    std::string of;
+    for (const std::string& log : logs) of += Str(of.empty() ? "" : ",", JsonString(log));
+    io.out << Str("{\"origin\":", JsonString(config->origin.text()), ",\"of\":[", of, "],\"case\":\"",
                   FormatCaseId(case_id), "\",\"tier\":\"", TierName(*tier), "\",\"entries\":",
                   plan->entries, ",\"sections\":", plan->sections, ",\"receivers\":[", receivers,
                   "],\"final_on\":", DayJson(final_on), ",\"closed\":",
                   *closed ? "true" : "false", "}\n");
     return kExitOk;
   }
-  io.out << "would be erased from the log of " << config->origin.text() << ": "
+  std::string of;
+  for (const std::string& log : logs) of += Str(of.empty() ? "" : " and ", log);
+  io.out << "would be erased from the log of " << of << ": "
          << plan->sections << " sections with their keys, "
          << (*tier == event::v1::ERASURE_TIER_ENTRIES
                  ? Str(plan->entries, " entries as well (their hashes stay)")
@@ -411,6 +421,12 @@ struct Erasure {
   std::set<std::string> receivers;
   absl::CivilDay erased_on;
   const event::v1::Erased& head() const { return parts.front().erased; }
+  // Whose entries: of the log that it stands in, of earlier epochs.
+  std::set<std::string> logs() const {
+    std::set<std::string> logs;
+    for (const auto& part : parts) logs.insert(part.of);
+    return logs;
+  }
 };
 
 enum class Outcome { kErased, kRetained, kNotAnswered, kNotFollowed };
@@ -436,10 +452,12 @@ struct Row {
   std::string retained_until;
 };
 
-// The answers to Erased of `own` in one log, the newest of each.
-absl::StatusOr<std::map<Position, event::v1::ErasureAnswered>> AnswersIn(
-    log::Engine& engine, const log::HeldLog& held, std::string_view own) {
-  std::map<Position, event::v1::ErasureAnswered> answers;
+// Where an Erased stands, and what was answered to it.
+using Answers = std::map<std::pair<std::string, Position>, event::v1::ErasureAnswered>;
+
+// The answers in one log, the newest to each Erased.
+absl::StatusOr<Answers> AnswersIn(log::Engine& engine, const log::HeldLog& held) {
+  Answers answers;
   POLKU_ASSIGN_OR_RETURN(const auto controls,
                          log::ControlEntries(engine, held.number,
                                              event::v1::ErasureAnswered::descriptor()->full_name()));
@@ -448,15 +466,16 @@ absl::StatusOr<std::map<Position, event::v1::ErasureAnswered>> AnswersIn(
     POLKU_ASSIGN_OR_RETURN(const auto entry,
                            fetcher.Fetch(held.number, control.position, /*with_blobs=*/false));
     event::v1::ErasureAnswered answer;
-    if (!answer.ParseFromString(entry.header->control()) || answer.origin() != own) continue;
-    answers[Position(answer.position())] = std::move(answer);
+    if (!answer.ParseFromString(entry.header->control())) continue;
+    std::pair place(answer.origin(), Position(answer.position()));
+    answers[std::move(place)] = std::move(answer);
   }
   return answers;
 }
 
 // What one service says of all parts of an erasure; nullopt: it has said nothing.
 std::optional<Row> RowOf(const log::HeldLog& held, const Erasure& erasure,
-                         const std::map<Position, event::v1::ErasureAnswered>& answers) {
+                         const Answers& answers) {
   Row row{.agency = std::string(AgencyOfName(held.head.origin)),
           .origin = held.head.origin,
           .outcome = Outcome::kErased,
@@ -464,7 +483,7 @@ std::optional<Row> RowOf(const log::HeldLog& held, const Erasure& erasure,
           .retained_until = {}};
   size_t said = 0;
   for (const auto& part : erasure.parts) {
-    const auto found = answers.find(part.position);
+    const auto found = answers.find({part.origin, part.position});
     if (found == answers.end()) continue;
     ++said;
     if (found->second.outcome() != event::v1::ERASURE_OUTCOME_RETAINED) continue;
@@ -480,9 +499,18 @@ std::optional<Row> RowOf(const log::HeldLog& held, const Erasure& erasure,
   return row;
 }
 
-absl::StatusOr<std::vector<Erasure>> OwnErasures(log::Engine& engine, const log::HeldLog& own,
-                                                 std::optional<Hash> fence) {
-  POLKU_ASSIGN_OR_RETURN(auto entries, host::ErasedEntries(engine, own));
+// Of the own log and of earlier epochs, the oldest first.
+absl::StatusOr<std::vector<Erasure>> OwnErasures(log::Engine& engine,
+                                                 const std::vector<log::HeldLog>& logs,
+                                                 const OriginName& own, std::optional<Hash> fence) {
+  std::vector<host::ErasedEntry> entries;
+  std::vector<log::HeldLog> epochs = log::EarlierEpochs(logs, own);
+  std::copy_if(logs.begin(), logs.end(), std::back_inserter(epochs),
+               [](const log::HeldLog& held) { return held.number == kOwnLog; });
+  for (const log::HeldLog& epoch : epochs) {
+    POLKU_ASSIGN_OR_RETURN(auto more, host::ErasedEntries(engine, epoch));
+    std::move(more.begin(), more.end(), std::back_inserter(entries));
+  }
   std::map<EventId, size_t> by_id;
   std::vector<Erasure> erasures;
   for (auto& entry : entries) {
@@ -507,9 +535,8 @@ absl::StatusOr<std::vector<Erasure>> OwnErasures(log::Engine& engine, const log:
   return erasures;
 }
 
-std::vector<Row> RowsOf(
-    const Erasure& erasure, const std::vector<log::HeldLog>& logs,
-    const std::map<std::string, std::map<Position, event::v1::ErasureAnswered>>& answers) {
+std::vector<Row> RowsOf(const Erasure& erasure, const std::vector<log::HeldLog>& logs,
+                        const std::map<std::string, Answers>& answers) {
   std::vector<Row> rows;
   std::set<std::string> silent = erasure.receivers;
   for (const auto& held : logs) {
@@ -553,8 +580,13 @@ std::string ErasureJson(const Erasure& erasure, const std::vector<Row>& rows,
   for (const auto& part : erasure.parts) {
     positions += Str(positions.empty() ? "" : ",", part.position.value());
   }
-  return Str("{\"erasure\":\"", FormatEventId(erasure.parts.front().erasure_id), "\",\"positions\":[",
-             positions, "],\"tier\":\"", TierName(erasure.head().tier()), "\",\"entries\":",
+  std::string logs;
+  for (const std::string& log : erasure.logs()) {
+    logs += Str(logs.empty() ? "" : ",", JsonString(log));
+  }
+  return Str("{\"erasure\":\"", FormatEventId(erasure.parts.front().erasure_id), "\",\"origin\":",
+             JsonString(erasure.parts.front().origin), ",\"positions\":[", positions, "],\"of\":[",
+             logs, "],\"tier\":\"", TierName(erasure.head().tier()), "\",\"entries\":",
              erasure.entries, ",\"sections\":", erasure.sections, ",\"legal_basis\":",
              JsonString(erasure.head().legal_basis()), ",\"requested_by\":",
              JsonString(erasure.head().requested_by()), ",\"confirmed_by\":",
@@ -568,8 +600,11 @@ void PrintErasure(const Erasure& erasure, const std::vector<Row>& rows,
                   std::optional<absl::CivilDay> final_on, Io& io) {
   io.out << "erasure " << FormatEventId(erasure.parts.front().erasure_id) << " of "
          << FormatDay(erasure.erased_on) << " at position "
-         << erasure.parts.front().position.value() << ": " << erasure.sections << " sections, "
-         << erasure.entries << " entries\n  basis    " << Plain(erasure.head().legal_basis())
+         << erasure.parts.front().position.value() << " of "
+         << Plain(erasure.parts.front().origin) << ": " << erasure.sections << " sections, "
+         << erasure.entries << " entries\n";
+  for (const std::string& log : erasure.logs()) io.out << "  of       " << Plain(log) << "\n";
+  io.out << "  basis    " << Plain(erasure.head().legal_basis())
          << "\n  asked    " << Plain(erasure.head().requested_by()) << ", confirmed "
          << Plain(erasure.head().confirmed_by()) << "\n  here     "
          << (erasure.under_way ? "under way: bytes are still on this service's disks"
@@ -621,13 +656,14 @@ ExitCode RunErasure(const Args& args, Io& io) {
   if (!config.ok()) return Fail(io, config.status());
   const auto store = audit::Store::Open(*config);
   if (!store.ok()) return Fail(io, store.status());
-  const log::HeldLog* own = (*store)->FindLog(kOwnLog);
-  if (own == nullptr) return Fail(io, absl::NotFoundError("the service has stored nothing yet"));
-  const auto erasures = OwnErasures((*store)->engine(), *own, fence);
+  if ((*store)->FindLog(kOwnLog) == nullptr) {
+    return Fail(io, absl::NotFoundError("the service has stored nothing yet"));
+  }
+  const auto erasures = OwnErasures((*store)->engine(), (*store)->logs(), config->origin, fence);
   if (!erasures.ok()) return Fail(io, erasures.status());
-  std::map<std::string, std::map<Position, event::v1::ErasureAnswered>> answers;
+  std::map<std::string, Answers> answers;
   for (const auto& held : (*store)->logs()) {
-    auto in_log = AnswersIn((*store)->engine(), held, config->origin.text());
+    auto in_log = AnswersIn((*store)->engine(), held);
     if (!in_log.ok()) return Fail(io, in_log.status());
     answers[held.head.origin] = *std::move(in_log);
   }
@@ -689,7 +725,7 @@ Command EraseCommand() {
             {"config", "FILE",
              "the service's own configuration: what is asked for or confirmed is looked up there and shown"}}),
        .details =
-           "Erases what the service's own log holds of the case; each service that recorded parts of it is "
+           "Erases what the service's own log, earlier epochs included, holds of the case; each service that recorded parts of it is "
            "asked\nfor itself. The key needs RIGHT_ERASE and must be bound to one official under the "
            "service's principals;\nthe one who confirms is another. Once confirmed it cannot be called "
            "back: keys, contents and, with\n--tier entries, headers go from the service's disks and from "
@@ -713,7 +749,7 @@ Command ErasureCommand() {
        .max_operands = 1,
        .flags = {{"config", "FILE", "the service's configuration (paths and keys)"},
                  {"case", "CASE", "of one case alone; it is known by its fence, not by its entries"}},
-       .details = "Requests that nobody has confirmed yet, and each erasure of the own log with what every receiver says: erased, or which part it keeps, on "
+       .details = "Requests that nobody has confirmed yet, and each erasure of the own log, earlier epochs included, with what every receiver says: erased, or which part it keeps, on "
                   "what basis\nand until when. An agency whose log is not followed here may have answered: "
                   "look where it is. \"final on\"\nis the day on which the last backup of this service's "
                   "keystore that could open it has expired.\nOpens nothing but the requests, which are about no "

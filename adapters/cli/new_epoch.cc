@@ -69,7 +69,9 @@ ExitCode NewEpoch(const Args& args, Io& io) {
                 "peers { origin: \"", next->origin.text(), "\" address: \"tcp://HOST:PORT\" curve_key: \"",
                 made->curve_key, "\" signing_key: \"", made->signing_key, "\" }\n",
                 "# And in this one's and theirs, so that what the old log proved can still be proven:\n",
-                "earlier_signing_keys: \"", made->old_signing_key, "\"\n");
+                "earlier_signing_keys: \"", made->old_signing_key, "\"\n",
+                "# When the new epoch runs and `polku verify` is content, remove ", old->data_directory,
+                ": what is erased from now on would lie on in it\n");
   return kExitOk;
 }
 

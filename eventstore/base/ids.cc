@@ -166,6 +166,13 @@ std::string_view OriginName::service() const {
   return std::string_view(text_).substr(agency_size_ + 1, service_size_);
 }
 
+bool IsEarlierEpoch(std::string_view name, std::string_view of) {
+  const auto one = OriginName::Parse(name);
+  const auto other = OriginName::Parse(of);
+  return one.ok() && other.ok() && one->agency() == other->agency() &&
+         one->service() == other->service() && one->epoch() < other->epoch();
+}
+
 std::string_view SectionKindName(SectionKind kind) {
   switch (kind) {
     case SectionKind::kService:

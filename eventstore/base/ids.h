@@ -113,6 +113,9 @@ class OriginName {
   uint32_t epoch_ = 0;
 };
 
+// Whether `name` is of the same agency and service as `of` and of a lower epoch; false where either is no origin name.
+bool IsEarlierEpoch(std::string_view name, std::string_view of);
+
 // What part of an event's content a section holds; numbers are those of
 // polku.event.v1.SectionKind and enter commitments, so they never change.
 enum class SectionKind : uint8_t {

@@ -109,9 +109,13 @@ class Maker {
   absl::Status FindErasures(const std::vector<log::HeldLog>& held,
                             std::map<std::string_view, Part>& parts) {
     for (const log::HeldLog& log : held) {
-      auto part = parts.find(log.head.origin);
-      if (part == parts.end() && !(options_.all_erasures && options_.case_id &&
-                                   options_.keys.contains(log.head.origin))) {
+      // A later epoch's log tells what is gone of a chosen one's.
+      const bool asked = std::any_of(parts.begin(), parts.end(), [&](const auto& part) {
+        return part.first == log.head.origin || (options_.keys.contains(log.head.origin) &&
+                                                 IsEarlierEpoch(part.first, log.head.origin));
+      });
+      if (!asked && !(options_.all_erasures && options_.case_id &&
+                      options_.keys.contains(log.head.origin))) {
         continue;
       }
       POLKU_ASSIGN_OR_RETURN(
@@ -119,17 +123,20 @@ class Maker {
       for (const log::ControlEntry& control : entries) {
         POLKU_ASSIGN_OR_RETURN(const auto entry, fetcher_.Fetch(log.number, control.position, false));
         event::v1::Erased erased;
-        const auto named = ReadErased(entry.header->control(), control.position);
+        const auto named =
+            ReadErased(entry.header->control(), log.head.origin, control.position);
         if (!named.ok() || !erased.ParseFromString(entry.header->control())) continue;
         bool chosen = options_.case_id && erased.fence() == FenceOf(*options_.case_id).view();
-        for (const log::ErasedPart& one : *named) {
-          if (part == parts.end() || !part->second.positions.contains(one.position)) continue;
+        const auto of = parts.find(named->origin);
+        for (const log::ErasedPart& one : named->parts) {
+          if (of == parts.end() || !of->second.positions.contains(one.position)) continue;
           chosen = chosen || !options_.case_id;
-          if (one.leaf) part->second.erased_leaves.insert(one.position);
+          if (one.leaf) of->second.erased_leaves.insert(one.position);
         }
         if (!chosen) continue;
-        if (part == parts.end()) part = parts.emplace(log.head.origin, Part{.log = &log}).first;
-        part->second.erasures.insert(control.position);
+        Part& part = parts.emplace(log.head.origin, Part{.log = &log}).first->second;
+        part.log = &log;
+        part.erasures.insert(control.position);
       }
     }
     for (auto& [origin, part] : parts) {
@@ -818,7 +825,7 @@ class Verifier {
   // What tells the reader that something of the case is gone.
   void ReadErasure(const event::v1::Header& header, Position position) {
     event::v1::Erased erased;
-    const auto named = ReadErased(header.control(), position);
+    const auto named = ReadErased(header.control(), origin_, position);
     if (!named.ok() || !erased.ParseFromString(header.control())) {
       AddAt(ProblemKind::kErasure, position, std::string(ToStd(named.status().message())));
       return;
@@ -827,7 +834,7 @@ class Verifier {
       AddAt(ProblemKind::kBundle, position, "it is an erasure of another case than the bundle names");
     }
     BundleReport::Erasure& told = report_.erasures.emplace_back();
-    told = {.origin = origin_, .position = position, .legal_basis = erased.legal_basis(),
+    told = {.origin = origin_, .position = position, .of = named->origin, .legal_basis = erased.legal_basis(),
             .requested_by = erased.requested_by(), .confirmed_by = erased.confirmed_by()};
     for (const auto& entry : erased.entries()) {
       if (entry.leaf()) {

@@ -86,8 +86,9 @@ struct BundleReport {
   std::vector<Log> logs;  // as in the bundle
   // That something is gone, who said so and why: one Erased each. They count among `events`.
   struct Erasure {
-    std::string origin;
+    std::string origin;     // the log that the Erased stands in
     Position position;
+    std::string of = {};    // whose entries: that log's, or those of an earlier epoch of it
     uint64_t entries = 0;   // erased with all they held
     uint64_t sections = 0;  // of entries that stay
     std::string legal_basis;

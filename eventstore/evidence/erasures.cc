@@ -81,13 +81,13 @@ class HeldReader {
 
 class Judge {
  public:
-  Judge(ErasureInput input, const std::function<bool(Position)>& retained,
+  Judge(ErasureInput input, const std::function<bool(const ErasedClaim&)>& retained,
         const std::function<void(ProblemKind, std::optional<Position>, std::string)>& add)
       : input_(std::move(input)), retained_(retained), add_(add) {}
 
   ErasureVerdict Run() && {
     const auto by_place = [](const auto& a, const auto& b) {
-      return std::tie(a.position, a.by) < std::tie(b.position, b.by);
+      return std::tie(a.position, a.by_epoch, a.by) < std::tie(b.position, b.by_epoch, b.by);
     };
     std::sort(input_.claims.begin(), input_.claims.end(), by_place);
     std::sort(input_.gone.begin(), input_.gone.end(),
@@ -108,6 +108,20 @@ class Judge {
     return found != named_.end() && found->position == position ? &*found : nullptr;
   }
 
+  std::string NameOf(const ErasedClaim& claim) const {
+    return Str("the Erased at position ", claim.by.value(),
+               claim.by_epoch == 0 ? std::string()
+                                   : Str(" of ", OriginOfEpoch(input_.origin, claim.by_epoch)));
+  }
+  // What is wrong with the Erased itself: at its place, where that is in this log.
+  void AddWrong(const ErasedClaim& claim, std::string_view what) {
+    if (claim.by_epoch == 0) {
+      add_(ProblemKind::kErasure, claim.by, Str("this Erased ", what));
+    } else {
+      add_(ProblemKind::kErasure, claim.position, Str(NameOf(claim), " ", what));
+    }
+  }
+
   // Each part is named once, was there, and is there no more.
   void CheckClaims() {
     HeldReader reader(*input_.engine, input_.number);
@@ -115,16 +129,17 @@ class Judge {
       const bool follows = !named_.empty() && named_.back().position == claim.position;
       if (!follows) {
         held_ = reader.At(claim.position);
-        named_.push_back({claim.position, claim.by, kNone, false});
+        named_.push_back({claim.position, claim.by, kNone, false, claim.by_epoch});
       }
       ErasedClaim& named = named_.back();
       const SectionSet again = named.sections & claim.sections;
-      if (!again.empty() || (named.leaf && claim.leaf)) {
-        add_(ProblemKind::kErasure, claim.by,
-             Str("this Erased names what the one at position ", named.by.value(),
-                 " has named before: ",
-                 again.empty() ? "the entry" : Str("the ", KindName(KindsOf(again)[0]), " section"),
-                 " of position ", claim.position.value()));
+      const bool unknown_there = claim.by_epoch > 0 && named.by_epoch == 0 && input_.held_on &&
+                                 named.by >= *input_.held_on;
+      if (!unknown_there && (!again.empty() || (named.leaf && claim.leaf))) {
+        AddWrong(claim, Str("names what ", NameOf(named), " has named before: ",
+                            again.empty() ? std::string("the entry")
+                                          : Str("the ", KindName(KindsOf(again)[0]), " section"),
+                            " of position ", claim.position.value()));
       }
       named.sections = named.sections | claim.sections;
       named.leaf = named.leaf || claim.leaf;
@@ -138,9 +153,8 @@ class Judge {
       }
       const SectionSet never = claim.sections - held_->committed;
       for (const SectionKind kind : KindsOf(never)) {
-        add_(ProblemKind::kErasure, claim.by,
-             Str("this Erased names a ", KindName(kind), " section of position ",
-                 claim.position.value(), ", which has none"));
+        AddWrong(claim, Str("names a ", KindName(kind), " section of position ",
+                            claim.position.value(), ", which has none"));
       }
       CheckStored(claim);
     }
@@ -149,19 +163,18 @@ class Judge {
   void CheckStored(const ErasedClaim& claim) {
     const SectionSet stored = claim.sections & held_->stored;
     if (stored.empty() && !claim.leaf) return;
-    if (!input_.own && retained_(claim.by)) {
+    if (!input_.own && retained_(claim)) {
       verdict_.retained += KindsOf(stored).size() + (claim.leaf ? 1 : 0);
       return;
     }
     for (const SectionKind kind : KindsOf(stored)) {
       add_(ProblemKind::kNotErased, claim.position,
-           Str("its ", KindName(kind), " section is stored, but the Erased at position ",
-               claim.by.value(), " says that it is gone"));
+           Str("its ", KindName(kind), " section is stored, but ", NameOf(claim),
+               " says that it is gone"));
     }
     if (claim.leaf) {
       add_(ProblemKind::kNotErased, claim.position,
-           Str("the entry is stored, but the Erased at position ", claim.by.value(),
-               " says that it is gone"));
+           Str("the entry is stored, but ", NameOf(claim), " says that it is gone"));
     }
   }
 
@@ -179,6 +192,7 @@ class Judge {
                                      : named->leaf    ? parts.sections
                                                       : parts.sections & named->sections;
         verdict_.erased += KindsOf(explained).size();
+        if (input_.sections_lost) continue;
         for (const SectionKind kind : KindsOf(parts.sections - explained)) {
           add_(ProblemKind::kMissingSection, position, Str("its ", KindName(kind), " section is gone"));
         }
@@ -238,7 +252,8 @@ class Judge {
       const ErasedClaim* named = Named(opened.position);
       std::optional<SectionSet> open = opened.sections;
       if (named != nullptr) {
-        open = log::StillWanted(opened.sections, {named->position, named->sections, named->leaf});
+        open = log::StillWanted(opened.sections,
+                                log::ErasedPart{named->position, named->sections, named->leaf});
       }
       if (!open) continue;
       const std::optional<Held> held = reader.At(opened.position);
@@ -264,7 +279,7 @@ class Judge {
   }
 
   ErasureInput input_;
-  const std::function<bool(Position)>& retained_;
+  const std::function<bool(const ErasedClaim&)>& retained_;
   const std::function<void(ProblemKind, std::optional<Position>, std::string)>& add_;
   std::vector<ErasedClaim> named_;  // ascending, one a position
   std::optional<Held> held_;        // of the claim looked at
@@ -308,8 +323,13 @@ uint64_t CountLeavesBetween(const std::vector<Parts>& parts, Position after, Pos
   return count;
 }
 
-absl::StatusOr<std::vector<log::ErasedPart>> ReadErased(std::string_view control, Position position) {
-  POLKU_ASSIGN_OR_RETURN(auto parts, log::ParseErased(control));
+std::string OriginOfEpoch(std::string_view origin, uint32_t epoch) {
+  return Str(origin.substr(0, origin.rfind('/') + 1), epoch);
+}
+
+absl::StatusOr<log::NamedParts> ReadErased(std::string_view control, std::string_view origin,
+                                           Position position) {
+  POLKU_ASSIGN_OR_RETURN(auto named, log::ParseErased(control, origin, position));
   const auto bad = [](std::string_view what) { return Error(absl::StatusCode::kDataLoss, "Erased: ", what); };
   event::v1::Erased erased;
   if (!erased.ParseFromArray(control.data(), static_cast<int>(control.size())) ||
@@ -318,16 +338,15 @@ absl::StatusOr<std::vector<log::ErasedPart>> ReadErased(std::string_view control
   }
   const bool whole_entries = erased.tier() == event::v1::ERASURE_TIER_ENTRIES;
   if (!whole_entries && erased.tier() != event::v1::ERASURE_TIER_SECTIONS) return bad("it has no tier");
-  for (const log::ErasedPart& part : parts) {
-    if (part.position == Position()) return bad("it names the Genesis entry");
-    if (part.position >= position) return bad("it names an entry that does not stand before it");
+  for (const log::ErasedPart& part : named.parts) {
     if (part.leaf && !whole_entries) return bad("it names whole entries, which are not of its tier");
   }
-  return parts;
+  return named;
 }
 
-std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, Position position,
-                                            std::string_view own_agency, ErasureFacts& facts) {
+std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, std::string_view origin,
+                                            Position position, std::string_view own_agency,
+                                            ErasureFacts& facts) {
   if (header.has_later() && header.later().receiver() == own_agency) {
     for (const auto& entry : header.later().entries()) {
       if (entry.position() >= position.value()) continue;
@@ -335,11 +354,26 @@ std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, Pos
     }
   }
   if (header.control().empty()) return std::nullopt;
-  if (header.type() == log::kErasedType) {
-    const auto parts = ReadErased(header.control(), position);
-    if (!parts.ok()) return std::string(ToStd(parts.status().message()));
-    for (const log::ErasedPart& part : *parts) {
-      facts.claims.push_back({part.position, position, part.sections, part.leaf});
+  if (header.type() == log::kGenesisType && position == Position()) {
+    event::v1::Genesis genesis;
+    if (genesis.ParseFromString(header.control()) && genesis.has_predecessor() &&
+        IsEarlierEpoch(genesis.predecessor().origin(), origin)) {
+      facts.predecessor.emplace(genesis.predecessor().origin(),
+                                Position(genesis.predecessor().held_size()));
+    }
+  } else if (header.type() == log::kErasedType) {
+    const auto named = ReadErased(header.control(), origin, position);
+    if (!named.ok()) return std::string(ToStd(named.status().message()));
+    const bool of_this = named->origin == origin;
+    const auto own = OriginName::Parse(origin);
+    for (const log::ErasedPart& part : named->parts) {
+      ErasedClaim claim{part.position, position, part.sections, part.leaf};
+      if (of_this) {
+        facts.claims.push_back(claim);
+      } else if (own.ok()) {
+        claim.by_epoch = own->epoch();
+        facts.earlier.emplace_back(named->origin, claim);
+      }
     }
   } else if (header.type() == event::v1::ErasureAnswered::descriptor()->full_name()) {
     event::v1::ErasureAnswered answer;
@@ -351,7 +385,7 @@ std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, Pos
 }
 
 ErasureVerdict JudgeErasures(
-    ErasureInput input, const std::function<bool(Position by)>& retained,
+    ErasureInput input, const std::function<bool(const ErasedClaim&)>& retained,
     const std::function<void(ProblemKind, std::optional<Position>, std::string)>& add) {
   return Judge(std::move(input), retained, add).Run();
 }

@@ -1,5 +1,5 @@
-// What is missing from a log, and whether erasures explain it: each hole is named by exactly one Erased of that log,
-// and nothing that one names is still there. Private to eventstore/evidence.
+// What is missing from a log, and whether erasures explain it: each hole is named by exactly one Erased of that log or
+// of a later epoch of it, and nothing that one names is still there. Private to eventstore/evidence.
 #ifndef POLKU_EVENTSTORE_EVIDENCE_ERASURES_H_
 #define POLKU_EVENTSTORE_EVIDENCE_ERASURES_H_
 
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -36,7 +37,10 @@ struct ErasedClaim {
   Position by;
   SectionSet sections;
   bool leaf = false;
+  uint32_t by_epoch = 0;  // the later epoch in whose log that Erased stands; 0: in this one
 };
+// The log of another epoch of the service.
+std::string OriginOfEpoch(std::string_view origin, uint32_t epoch);
 // What a later disclosure opens to the agency whose store it is.
 struct OpenedLater {
   Position position;
@@ -61,23 +65,33 @@ struct NumberHole {
 std::string DescribeNumbers(const NumberHole& hole, std::string_view receiver);
 
 struct ErasureFacts {
-  std::vector<ErasedClaim> claims;
+  std::vector<ErasedClaim> claims;  // of this log's entries
+  std::vector<std::pair<std::string, ErasedClaim>> earlier;  // of the entries of earlier epochs, by their origin
+  // Of a Genesis: which log it goes on from, and how much of that was held then.
+  std::optional<std::pair<std::string, Position>> predecessor;
   std::vector<OpenedLater> later;
   std::vector<ErasureAnswer> answers;  // of an own log
 };
-// Of one entry. Text: what is wrong with an Erased, of which nothing is taken then.
-std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, Position position,
-                                            std::string_view own_agency, ErasureFacts& facts);
-// What an Erased at `position` names. DataLoss: it is not as event.proto requires.
-absl::StatusOr<std::vector<log::ErasedPart>> ReadErased(std::string_view control, Position position);
+// Of one entry of the log of `origin`. Text: what is wrong with an Erased, of which nothing is taken then.
+std::optional<std::string> ReadErasureFacts(const event::v1::Header& header, std::string_view origin,
+                                            Position position, std::string_view own_agency,
+                                            ErasureFacts& facts);
+// What an Erased at `position` of the log of `origin` names. DataLoss: it is not as event.proto requires.
+absl::StatusOr<log::NamedParts> ReadErased(std::string_view control, std::string_view origin,
+                                           Position position);
 
 struct ErasureInput {
   log::Engine* engine = nullptr;
   LogNumber number;
+  std::string origin;
   bool own = false;
+  // Behind it stands what the next epoch did not have: it could not know what these entries erase. None: not known.
+  std::optional<Position> held_on;
+  // An earlier epoch of the own log of which no section is held: they went with its keystore.
+  bool sections_lost = false;
   bool own_agency = false;     // a log of the agency whose store it is: also an earlier epoch
   std::string receiver;        // the agency, of a replica's running numbers
-  std::vector<Parts> gone;     // own: entries and sections; replica: sections disclosed to the agency
+  std::vector<Parts> gone;     // own, and earlier epochs of it: entries and sections; replica: sections disclosed to the agency
   std::vector<Parts> unlisted; // replica: sections held with their secrets that no header discloses to it
   std::vector<ErasedClaim> claims;
   std::vector<OpenedLater> later;
@@ -89,9 +103,9 @@ struct ErasureVerdict {
   std::vector<OpenedLater> wanted;         // ascending, one a position
   std::vector<Position> gone_leaves;       // ascending: entries that an Erased names and that are gone
 };
-// `retained(by)`: whether this agency says to keep what the Erased at that position names.
+// `retained(claim)`: whether this agency says to keep what the Erased that claims it names.
 ErasureVerdict JudgeErasures(
-    ErasureInput input, const std::function<bool(Position by)>& retained,
+    ErasureInput input, const std::function<bool(const ErasedClaim&)>& retained,
     const std::function<void(ProblemKind, std::optional<Position>, std::string)>& add);
 
 // How many of the ascending positions lie strictly between.

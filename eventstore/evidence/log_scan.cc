@@ -171,8 +171,8 @@ class Scanner {
     if (position == Position(0)) {
       Add(ProblemKind::kGenesis, position, "the Genesis entry is withheld");
     }
-    // In an own log nothing is withheld: it was erased, or somebody removed it.
-    if (log_.own) AppendParts(facts_.gone, {.from = position, .count = leaves, .leaf = true});
+    // Of an own log nothing is withheld: it was erased, or somebody removed it.
+    if (log_.whole) AppendParts(facts_.gone, {.from = position, .count = leaves, .leaf = true});
     if (position.value() % leaves != 0) {
       AddHole(ProblemKind::kMalformedEntry,
               absl::DataLossError("a withheld subtree does not start at a multiple of its size"));
@@ -249,7 +249,8 @@ class Scanner {
   }
 
   void CheckControl(Position position) {
-    if (const auto why = ReadErasureFacts(header_, position, log_.own_agency, facts_.erasures)) {
+    if (const auto why = ReadErasureFacts(header_, log_.origin, position, log_.own_agency,
+                                          facts_.erasures)) {
       Add(ProblemKind::kErasure, position, *why);
     }
     if (header_.type() == event::v1::KeyChanged::descriptor()->full_name() &&
@@ -279,9 +280,9 @@ class Scanner {
       const auto kind = static_cast<SectionKind>(committed.kind());
       while (next < blobs.size() && blobs[next].kind < kind) StrayBlob(position, blobs[next++]);
       if (next == blobs.size() || blobs[next].kind != kind) {
-        if (log_.own ? IsErasable(kind) : listed.has(kind)) {
+        if (log_.whole ? IsErasable(kind) : listed.has(kind)) {
           gone.add(kind);
-        } else if (log_.own) {
+        } else if (log_.whole) {
           Add(ProblemKind::kMissingSection, position,
               Str("its ", KindName(kind), " section is gone"));
         }

@@ -28,6 +28,7 @@ struct ScannedLog {
   LogNumber number;
   std::string origin;
   bool own = false;
+  bool whole = false;                       // own, or an earlier epoch of it: nothing of it was ever withheld from here
   std::string own_agency;                   // whose disclosures a replica counts; empty: not known
   Position size;
   // Null: not known. What the index says of changes of the key: a guess that makes most signatures be verified on

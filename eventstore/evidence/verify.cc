@@ -461,15 +461,17 @@ class Verifier {
   uint64_t Scaled(uint64_t entries) const { return index_ != nullptr ? entries / 2 : entries; }
 
   bool ReadEntries() {
-    std::string_view own_agency = AgencyOfName(options_.own_origin);
-    for (LogState& state : logs_) {
-      if (own_agency.empty() && state.scan.own) own_agency = AgencyOfName(state.scan.origin);
+    std::string own_origin = options_.own_origin;
+    for (const LogState& state : logs_) {
+      if (own_origin.empty() && state.scan.own) own_origin = state.scan.origin;
     }
+    const std::string_view own_agency = AgencyOfName(own_origin);
     high_water_ = ReadHighWater();
     own_agency_ = own_agency;
     uint64_t before = 0;
     for (LogState& state : logs_) {
       state.scan.own_agency = own_agency;
+      state.scan.whole = state.scan.own || IsEarlierEpoch(state.scan.origin, own_origin);
       state.scan.index = index_.get();
       state.scan.keys = state.guessed_keys ? &*state.guessed_keys : nullptr;
       state.tree = std::make_unique<TreeLine>(engine_, state.scan.number,
@@ -527,6 +529,7 @@ class Verifier {
     for (const Parts& parts : facts.unlisted) AppendParts(erasures.unlisted, parts);
     const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
     append(erasures.claims, facts.erasures.claims);
+    TakeEarlier(facts.erasures);
     append(erasures.later, facts.erasures.later);
     if (state.scan.own) append(answers_, facts.erasures.answers);
     for (const auto& [receiver, hole] : facts.number_holes) TakeNumbers(state, receiver, hole, sink);
@@ -540,6 +543,24 @@ class Verifier {
     if (index_ != nullptr) {
       for (const Position position : facts.unjudged) {
         index_->LeaveOut(state.scan.number, position, position.next());
+      }
+    }
+  }
+
+  // What a log says of an earlier epoch's. A replica may hold less of that than its origin did.
+  void TakeEarlier(const ErasureFacts& facts) {
+    if (facts.predecessor) {
+      for (LogState& state : logs_) {
+        if (state.scan.origin == facts.predecessor->first) {
+          state.erasures.held_on = facts.predecessor->second;
+        }
+      }
+    }
+    for (const auto& [origin, claim] : facts.earlier) {
+      for (LogState& state : logs_) {
+        if (state.scan.origin == origin && claim.position < state.scan.size) {
+          state.erasures.claims.push_back(claim);
+        }
       }
     }
   }
@@ -611,23 +632,27 @@ class Verifier {
   // ---- Erasures and later disclosures ----
 
   void JudgeAllErasures() {
-    const auto own = OriginName::Parse(options_.own_origin);
-    for (LogState& state : logs_) ReadSince(state.scan.number, state.scan.size, &state);
-    if (logs_.empty() || logs_.front().scan.number != kOwnLog) {
-      ReadSince(kOwnLog, Position(), nullptr);
+    for (LogState& state : logs_) {
+      ReadSince(state.scan.number, state.scan.origin, state.scan.size, &state);
     }
+    ReadOthers();
     for (LogState& state : logs_) {
       const Sink sink = SinkFor(state.scan.origin);
       ErasureInput& input = state.erasures;
       input.engine = &engine_;
       input.number = state.scan.number;
+      input.origin = state.scan.origin;
       input.own = state.scan.own;
+      input.sections_lost = state.scan.whole && !state.scan.own && state.report.sections == 0;
       input.own_agency = AgencyOfName(state.scan.origin) == own_agency_;
       input.receiver = own_agency_;
-      const auto retained = [&](Position by) {
+      const auto retained = [&](const ErasedClaim& claim) {
+        const std::string by = claim.by_epoch == 0
+                                   ? state.scan.origin
+                                   : OriginOfEpoch(state.scan.origin, claim.by_epoch);
         bool last = false;
         for (const ErasureAnswer& answer : answers_) {
-          if (answer.position == by && answer.origin == state.scan.origin) last = answer.retained;
+          if (answer.position == claim.by && answer.origin == by) last = answer.retained;
         }
         return last;
       };
@@ -641,17 +666,35 @@ class Verifier {
     }
   }
 
+  // Of logs that are held and not verified: the own one's answers, and what later epochs of a verified log say of it.
+  void ReadOthers() {
+    const auto held = log::HeldLogs(engine_);
+    if (!held.ok()) return;
+    for (const log::HeldLog& other : *held) {
+      bool verified = false;
+      bool speaks = other.number == kOwnLog;
+      for (const LogState& state : logs_) {
+        verified = verified || state.scan.number == other.number;
+        speaks = speaks || IsEarlierEpoch(state.scan.origin, other.head.origin);
+      }
+      if (speaks && !verified) ReadSince(other.number, other.head.origin, Position(), nullptr);
+    }
+  }
+
   // Control entries that came while the entries before were read: what was erased or filled meanwhile is named there.
-  // `state` null: this agency's answers alone.
-  void ReadSince(LogNumber log, Position from, LogState* state) {
+  // `state` null: the log is not verified; this agency's answers and what is said of earlier epochs alone.
+  void ReadSince(LogNumber log, const std::string& origin, Position from, LogState* state) {
     auto reader = log::EntryReader::Make(engine_, log, from, /*with_blobs=*/false);
     while (reader.ok()) {
       const auto entry = (*reader)->Next();
       if (!entry.ok() || !entry->has_value()) return;
       if ((*entry)->position < from) continue;
       ErasureFacts facts;
-      if (ReadErasureFacts(*(*entry)->header, (*entry)->position, own_agency_, facts)) continue;
+      if (ReadErasureFacts(*(*entry)->header, origin, (*entry)->position, own_agency_, facts)) {
+        continue;
+      }
       if (log == kOwnLog) answers_.insert(answers_.end(), facts.answers.begin(), facts.answers.end());
+      TakeEarlier(facts);
       if (state == nullptr) continue;
       for (const ErasedClaim& claim : facts.claims) {
         if (claim.position < state->scan.size) state->erasures.claims.push_back(claim);
@@ -698,7 +741,12 @@ class Verifier {
       if (tree.whole() && head.frontier != tree.computed()) {
         sink.Add(ProblemKind::kHead, std::nullopt, "its hashes are not those of the entries");
       }
-      if (tree.whole() && state.last_order && head.last_order != state.last_order->second) {
+      // The newest entry of a closed log may be erased, and nothing of its own stands behind it.
+      const bool newest_erased =
+          state.last_order && head.last_order > state.last_order->second &&
+          CountBetween(state.verdict.gone_leaves, state.last_order->first, size) > 0;
+      if (tree.whole() && state.last_order && !newest_erased &&
+          head.last_order != state.last_order->second) {
         sink.Add(ProblemKind::kHead, std::nullopt, "its newest order is not that of the entries");
       }
       LogState::LastNumber last;

@@ -290,18 +290,16 @@ class OpenedAndErased {
   OpenedAndErased(std::string_view agency, std::vector<VerifiedBatch::Hole> known)
       : agency_(agency), holes_(std::move(known)) {}
 
-  void Add(Position position, const event::v1::Header& header) {
-    if (header.type() == kErasedType && header.case_id().empty()) {
-      // Of what is malformed verification tells.
-      const absl::StatusOr<std::vector<ErasedPart>> parts = ParseErased(header.control());
-      if (!parts.ok()) return;
-      for (const ErasedPart& part : *parts) {
-        ErasedPart& erased = erased_[part.position];
-        erased.sections = erased.sections | part.sections;
-        erased.leaf = erased.leaf || part.leaf;
-      }
-      return;
+  // That an Erased names, of this log or of a later epoch's.
+  void AddErased(const std::vector<ErasedPart>& parts) {
+    for (const ErasedPart& part : parts) {
+      ErasedPart& erased = erased_[part.position];
+      erased.sections = erased.sections | part.sections;
+      erased.leaf = erased.leaf || part.leaf;
     }
+  }
+
+  void Add(Position position, const event::v1::Header& header) {
     if (agency_.empty()) return;
     if (header.has_later() && header.later().receiver() == agency_) {
       for (const auto& entry : header.later().entries()) {
@@ -441,8 +439,14 @@ absl::Status RebuildIndex(Engine& engine,
     puts.push_back(std::move(node));
     if (puts.size() >= kPutsPerWrite) POLKU_RETURN_IF_ERROR(flush());
   }
+  // Of replicas. Judged when all is read: a later epoch's log speaks of an earlier one's.
+  std::map<std::string, OpenedAndErased> opened;
   for (const HeldLog& log : logs) {
-    OpenedAndErased opened(agency, std::move(known_holes[log.number]));
+    if (log.number == kOwnLog) continue;
+    opened.try_emplace(log.head.origin, agency, std::move(known_holes[log.number]));
+  }
+  for (const HeldLog& log : logs) {
+    const auto of_log = opened.find(log.head.origin);
     POLKU_ASSIGN_OR_RETURN(std::unique_ptr<EntryReader> reader,
                            EntryReader::Make(engine, log.number, Position(0), false));
     while (true) {
@@ -468,16 +472,25 @@ absl::Status RebuildIndex(Engine& engine,
           number = std::max<uint64_t>(number, disclosure.number());
         }
       } else {
-        opened.Add(entry->position, header);
+        of_log->second.Add(entry->position, header);
+      }
+      if (header.case_id().empty() && header.type() == kErasedType) {
+        // Of what is malformed verification tells.
+        const auto named = ParseErased(header.control(), log.head.origin, entry->position);
+        const auto whose = named.ok() ? opened.find(named->origin) : opened.end();
+        if (whose != opened.end()) whose->second.AddErased(named->parts);
       }
       if (puts.size() >= kPutsPerWrite) {
         POLKU_RETURN_IF_ERROR(flush());
         report(entry->position);
       }
     }
-    POLKU_RETURN_IF_ERROR(
-        opened.Finish(engine, log.number, log.head.frontier.size(), puts));
     before += log.head.frontier.size().value();
+  }
+  for (const HeldLog& log : logs) {
+    if (log.number == kOwnLog) continue;
+    POLKU_RETURN_IF_ERROR(opened.at(log.head.origin)
+                              .Finish(engine, log.number, log.head.frontier.size(), puts));
   }
   for (const auto& [receiver, number] : numbers) {
     std::string value;

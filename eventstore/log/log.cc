@@ -1136,9 +1136,10 @@ absl::Status LogImpl::CommitRecovered(const VerifiedBatch& batch) {
         return bad(ToStd(taken.message()));
       }
       if (header_.case_id().empty() && header_.type() == kErasedType) {
-        POLKU_ASSIGN_OR_RETURN(const std::vector<ErasedPart> parts, ParseErased(header_.control()));
-        for (const ErasedPart& part : parts) {
-          if (part.leaf) erased.insert(part.position);
+        POLKU_ASSIGN_OR_RETURN(const NamedParts named,
+                               ParseErased(header_.control(), origin, position));
+        for (const ErasedPart& part : named.parts) {
+          if (part.leaf && named.origin == origin) erased.insert(part.position);
         }
       }
       const Revision revision(header_.case_revision());

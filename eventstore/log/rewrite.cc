@@ -286,7 +286,8 @@ std::optional<SectionSet> StillWanted(SectionSet sections, const ErasedPart& era
 
 // ---- Erase ----
 
-absl::StatusOr<std::vector<ErasedPart>> ParseErased(std::string_view control) {
+absl::StatusOr<NamedParts> ParseErased(std::string_view control, std::string_view origin,
+                                       Position position) {
   const auto bad = [](std::string_view what) {
     return absl::DataLossError(Str("Erased: ", what));
   };
@@ -298,7 +299,14 @@ absl::StatusOr<std::vector<ErasedPart>> ParseErased(std::string_view control) {
       static_cast<size_t>(erased.entries_size()) > kMaxErasedEntries) {
     return bad("does not name 1 to 4,096 entries");
   }
-  std::vector<ErasedPart> parts;
+  NamedParts named{.origin = std::string(origin), .parts = {}};
+  if (!erased.origin().empty()) {
+    if (!IsEarlierEpoch(erased.origin(), origin)) {
+      return bad("it names a log that is no earlier epoch of its own");
+    }
+    named.origin = erased.origin();
+  }
+  std::vector<ErasedPart>& parts = named.parts;
   for (const auto& entry : erased.entries()) {
     ErasedPart& part = parts.emplace_back();
     part.position = Position(entry.position());
@@ -314,7 +322,33 @@ absl::StatusOr<std::vector<ErasedPart>> ParseErased(std::string_view control) {
       part.sections.add(static_cast<SectionKind>(kind));
     }
   }
-  return parts;
+  if (parts.front().position == Position()) return bad("it names the Genesis entry");
+  if (erased.origin().empty() && parts.back().position >= position) {
+    return bad("it names an entry that does not stand before it");
+  }
+  return named;
+}
+
+absl::StatusOr<std::vector<ErasedBy>> ErasuresOf(Engine& engine, LogNumber log) {
+  std::vector<ErasedBy> erasures;
+  POLKU_ASSIGN_OR_RETURN(const std::vector<HeldLog> held, HeldLogs(engine));
+  const auto of = std::find_if(held.begin(), held.end(),
+                               [&](const HeldLog& one) { return one.number == log; });
+  if (of == held.end()) return erasures;
+  EntryFetcher fetcher(engine);
+  for (const HeldLog& one : held) {
+    if (one.number != log && !IsEarlierEpoch(of->head.origin, one.head.origin)) continue;
+    POLKU_ASSIGN_OR_RETURN(const std::vector<ControlEntry> controls,
+                           ControlEntries(engine, one.number, kErasedType));
+    for (const ControlEntry& control : controls) {
+      POLKU_ASSIGN_OR_RETURN(const EntryView entry,
+                             fetcher.Fetch(one.number, control.position, /*with_blobs=*/false));
+      auto named = ParseErased(entry.header->control(), one.head.origin, control.position);
+      if (!named.ok() || named->origin != of->head.origin) continue;
+      erasures.push_back({one.number, control.position, std::move(named->parts)});
+    }
+  }
+  return erasures;
 }
 
 absl::StatusOr<std::vector<PurgeRange>> EraseEntries(Engine& engine, LogNumber log,

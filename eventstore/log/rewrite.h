@@ -77,8 +77,22 @@ struct ErasedPart {
   SectionSet sections;
   bool leaf = false;
 };
-// What a polku.event.v1.Erased (its serialized form) names. DataLoss: not of its form.
-absl::StatusOr<std::vector<ErasedPart>> ParseErased(std::string_view control);
+struct NamedParts {
+  std::string origin;  // whose entries: of the log that the Erased stands in, or of an earlier epoch of it
+  std::vector<ErasedPart> parts;
+};
+// What a polku.event.v1.Erased (its serialized form) at `position` of the log of `origin` names. DataLoss: not of
+// its form, or of a log that is no earlier epoch.
+absl::StatusOr<NamedParts> ParseErased(std::string_view control, std::string_view origin,
+                                       Position position);
+// All that held Erased entries say of one log: its own, and those of later epochs that are held. What is not of its
+// form says nothing. OK and none: the log is not held. DataLoss: a log cannot be read.
+struct ErasedBy {
+  LogNumber log;  // where the Erased stands
+  Position position;
+  std::vector<ErasedPart> parts;
+};
+absl::StatusOr<std::vector<ErasedBy>> ErasuresOf(Engine& engine, LogNumber log);
 // What is still wanted of a wanted entry after that erasure of it; nullopt: nothing.
 std::optional<SectionSet> StillWanted(SectionSet sections, const ErasedPart& erased);
 

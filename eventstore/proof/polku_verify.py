@@ -678,7 +678,7 @@ OPENED_ENTRY = {1: ("position", "number"), 2: ("sections", "number*")}
 CHANGED_KEY = {1: ("use", "number"), 2: ("old_key", "bytes"), 3: ("new_key", "bytes"), 4: ("reason", "text"),
                5: ("holder", "text"), 6: ("compromised", "number")}
 ERASED_CONTENT = {1: ("erasure_id", "bytes"), 2: ("tier", "number"), 3: ("entries", "bytes*"), 4: ("legal_basis", "text"),
-                  5: ("requested_by", "text"), 6: ("confirmed_by", "text"), 7: ("fence", "bytes")}
+                  5: ("requested_by", "text"), 6: ("confirmed_by", "text"), 7: ("fence", "bytes"), 8: ("origin", "text")}
 ERASED_ENTRY = {1: ("position", "number"), 2: ("sections", "number*"), 3: ("leaf", "number")}
 
 
@@ -738,8 +738,15 @@ def parse_leaf(leaf):
     return header
 
 
-def parse_erased(control, position):
-    """event.proto Erased at that position: what it names, or why it is refused."""
+def is_earlier_epoch(name, of):
+    """Whether an origin name is of the same agency and service as another and of a lower epoch."""
+    (service, _, epoch), (of_service, _, of_epoch) = name.rpartition("/"), of.rpartition("/")
+    return (service == of_service and re.fullmatch(r"[1-9][0-9]{0,9}", epoch) is not None
+            and re.fullmatch(r"[1-9][0-9]{0,9}", of_epoch) is not None and int(epoch) < int(of_epoch) < 1 << 32)
+
+
+def parse_erased(control, origin, position):
+    """event.proto Erased at that position of that log: what it names, or why it is refused. `origin`: whose entries."""
     try:
         erased = collect(control, ERASED_CONTENT)
         erased["entries"] = [collect(part, ERASED_ENTRY) for part in erased["entries"]]
@@ -747,13 +754,17 @@ def parse_erased(control, position):
         raise Refused("erasure", f"an Erased that cannot be read: {error}") from None
     entries = erased["entries"]
     positions = [entry["position"] for entry in entries]
-    if not (1 <= len(entries) <= MAX_ERASED and ascending([0] + positions) and positions[-1] < position
+    if erased["origin"] and not is_earlier_epoch(erased["origin"], origin):
+        raise Refused("erasure", "an Erased of a log that is no earlier epoch of its own")
+    if not (1 <= len(entries) <= MAX_ERASED and ascending([0] + positions)
+            and (erased["origin"] or positions[-1] < position)
             and len(erased["erasure_id"]) == 16 and len(erased["fence"]) == 32
             and erased["tier"] in (TIER_SECTIONS, TIER_ENTRIES)
             and all((entry["leaf"] or entry["sections"]) and ascending([0] + entry["sections"])
                     and all(kind <= 255 for kind in entry["sections"])
                     and (not entry["leaf"] or erased["tier"] == TIER_ENTRIES) for entry in entries)):
         raise Refused("erasure", "an Erased that is not of its form")
+    erased["origin"] = erased["origin"] or origin
     return erased
 
 
@@ -1169,10 +1180,11 @@ class BundleCheck:
 
     def check_erasure(self, origin, position, header):
         """event.proto Erased: what says that something of the case is gone, by whom and why."""
-        erased = parse_erased(header.control, position)
+        erased = parse_erased(header.control, origin, position)
         entries = erased["entries"]
         self.erasures.append({
-            "origin": origin, "position": position, "entries": sum(1 for e in entries if e["leaf"]),
+            "origin": origin, "position": position, "of": erased["origin"],
+            "entries": sum(1 for e in entries if e["leaf"]),
             "sections": sum(len(e["sections"]) for e in entries if not e["leaf"]),
             "legal_basis": erased["legal_basis"], "requested_by": erased["requested_by"],
             "confirmed_by": erased["confirmed_by"]})

@@ -53,7 +53,7 @@ std::optional<SectionSet> OpenedTo(std::string_view receiver, const event::v1::H
   return opened;
 }
 
-absl::Status ParseErased(const event::v1::Header& header, Position position,
+absl::Status ParseErased(const event::v1::Header& header, std::string_view origin, Position position,
                          event::v1::Erased& erased) {
   const auto bad = [](std::string_view what) {
     return Error(absl::StatusCode::kInvalidArgument, "Erased: ", what);
@@ -62,32 +62,28 @@ absl::Status ParseErased(const event::v1::Header& header, Position position,
   if (static_cast<size_t>(erased.entries_size()) > log::kMaxErasedEntries) {
     return bad(Str("names more than ", log::kMaxErasedEntries, " entries"));
   }
+  if (!erased.origin().empty() && !IsEarlierEpoch(erased.origin(), origin)) {
+    return bad("it names a log that is no earlier epoch of its own");
+  }
   std::optional<uint64_t> last;
   for (const event::v1::ErasedEntry& entry : erased.entries()) {
     if (last && entry.position() <= *last) return bad("its positions do not ascend");
     last = entry.position();
     if (entry.position() == 0) return bad("it names the Genesis");
   }
-  if (last && *last >= position.value()) return bad("it names entries that are not before it");
+  if (erased.origin().empty() && last && *last >= position.value()) {
+    return bad("it names entries that are not before it");
+  }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Position>> ErasedLeaves(log::Engine& engine, LogNumber log,
                                                    Position after, Position before) {
-  POLKU_ASSIGN_OR_RETURN(const std::vector<log::ControlEntry> entries,
-                         log::ControlEntries(engine, log, log::kErasedType));
+  POLKU_ASSIGN_OR_RETURN(const std::vector<log::ErasedBy> erasures, log::ErasuresOf(engine, log));
   std::set<Position> leaves;
-  log::EntryFetcher fetcher(engine);
-  event::v1::Erased erased;
-  for (const log::ControlEntry& control : entries) {
-    // It names earlier entries only.
-    if (control.position <= after) continue;
-    POLKU_ASSIGN_OR_RETURN(const log::EntryView entry,
-                           fetcher.Fetch(log, control.position, /*with_blobs=*/false));
-    if (!ParseErased(*entry.header, control.position, erased).ok()) continue;
-    for (const event::v1::ErasedEntry& named : erased.entries()) {
-      const Position position(named.position());
-      if (named.leaf() && position > after && position < before) leaves.insert(position);
+  for (const log::ErasedBy& erasure : erasures) {
+    for (const log::ErasedPart& part : erasure.parts) {
+      if (part.leaf && part.position > after && part.position < before) leaves.insert(part.position);
     }
   }
   return std::vector<Position>(leaves.begin(), leaves.end());

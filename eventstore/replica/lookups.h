@@ -31,11 +31,12 @@ absl::StatusOr<OpenedPositions> OpenedLater(log::Engine& engine, LogNumber log,
 std::optional<SectionSet> OpenedTo(std::string_view receiver, const event::v1::Header& header,
                                    Position position, const OpenedPositions& later);
 
-// InvalidArgument, saying what: an Erased at `position` that does not parse, or whose positions do not ascend or
-// are not before it.
-absl::Status ParseErased(const event::v1::Header& header, Position position,
+// InvalidArgument, saying what: an Erased at `position` of the log of `origin` that does not parse, or names another log
+// than that or an earlier epoch of it, or whose positions do not ascend or, in its own log, are not before it.
+absl::Status ParseErased(const event::v1::Header& header, std::string_view origin, Position position,
                          event::v1::Erased& erased);
-// Positions behind `after` and before `before` whose leaves the log's Erased entries name, ascending, each once.
+// Positions behind `after` and before `before` whose leaves Erased entries name, of that log and of later epochs of it
+// that are held; ascending, each once.
 absl::StatusOr<std::vector<Position>> ErasedLeaves(log::Engine& engine, LogNumber log,
                                                    Position after, Position before);
 

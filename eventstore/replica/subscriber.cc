@@ -763,8 +763,10 @@ class SubscriberImpl final : public Subscriber {
   absl::Status TakeErased(const event::v1::Header& header, Position position, State& state,
                           Part& part) const {
     event::v1::Erased erased;
-    const absl::Status parsed = ParseErased(header, position, erased);
+    const absl::Status parsed = ParseErased(header, options_.origin, position, erased);
     if (!parsed.ok()) return Fault(ToStd(parsed.message()));
+    // Of an earlier epoch's log: nothing of this one.
+    if (!erased.origin().empty()) return absl::OkStatus();
     std::vector<Position>& leaves = state.erased[position];
     for (const event::v1::ErasedEntry& entry : erased.entries()) {
       part.erased.push_back(entry);

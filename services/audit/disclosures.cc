@@ -248,6 +248,7 @@ class Finder {
         places[{entry.origin, entry.position}] = found_.erasures.size();
         found_.erasures.push_back({.origin = entry.origin,
                                    .position = entry.position,
+                                   .of = entry.of,
                                    .at = absl::FromUnixMicros(stored.header->recorded_at_us()),
                                    .tier = entry.erased.tier(),
                                    .entries = entry.parts.size(),

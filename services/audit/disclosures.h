@@ -84,8 +84,9 @@ struct Act {
 };
 
 struct Erasure {
-  std::string origin;  // whose log
+  std::string origin;  // of the log that the Erased stands in
   Position position;   // of the Erased
+  std::string of;      // whose entries: that log's, or those of an earlier epoch of it
   absl::Time at;
   event::v1::ErasureTier tier = event::v1::ERASURE_TIER_UNSPECIFIED;
   uint64_t entries = 0;

@@ -171,8 +171,10 @@ absl::StatusOr<const ErasureNote*> History::ErasureOf(LogNumber log, Position po
     for (const auto& held : store_.logs()) {
       POLKU_ASSIGN_OR_RETURN(const auto erased, host::ErasedEntries(store_.engine(), held));
       for (const host::ErasedEntry& entry : erased) {
+        const log::HeldLog* const of = store_.FindLog(entry.of);
+        if (of == nullptr) continue;
         for (const log::ErasedPart& part : entry.parts) {
-          found[{held.number, part.position}] = {.on = entry.recorded_on,
+          found[{of->number, part.position}] = {.on = entry.recorded_on,
                                                  .legal_basis = entry.erased.legal_basis(),
                                                  .sections = part.sections};
         }

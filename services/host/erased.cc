@@ -65,6 +65,7 @@ absl::StatusOr<ErasedEntry> ReadErased(LogNumber log, std::string_view origin, P
                                        const event::v1::Header& header) {
   ErasedEntry entry{.log = log,
                     .origin = std::string(origin),
+                    .of = {},
                     .position = position,
                     .recorded_on = FinnishDay(absl::FromUnixMicros(header.recorded_at_us())),
                     .erasure_id = {},
@@ -81,12 +82,10 @@ absl::StatusOr<ErasedEntry> ReadErased(LogNumber log, std::string_view origin, P
   if (!id || !fence) return malformed("an id is not of its length");
   entry.erasure_id = *id;
   entry.fence = *fence;
-  auto parts = log::ParseErased(header.control());
-  if (!parts.ok()) return malformed(ToStd(parts.status().message()));
-  entry.parts = *std::move(parts);
-  if (entry.parts.front().position == Position() || entry.parts.back().position >= position) {
-    return malformed("its positions are not of earlier entries");
-  }
+  auto named = log::ParseErased(header.control(), origin, position);
+  if (!named.ok()) return malformed(ToStd(named.status().message()));
+  entry.of = std::move(named->origin);
+  entry.parts = std::move(named->parts);
   return entry;
 }
 
@@ -111,14 +110,65 @@ absl::StatusOr<std::vector<ErasedEntry>> ErasedEntries(
   return entries;
 }
 
+namespace {
+
+// What an erasure takes of the case's entries in the own log and earlier epochs of it, ascending by log and position;
+// also told are entries of which it takes nothing.
+absl::Status ForEachOwnEntry(
+    log::Engine& engine, const OriginName& own, const CaseId& case_id, event::v1::ErasureTier tier,
+    const std::function<void(const log::CaseEntryRef&, const log::EntryView&, const log::ErasedPart&)>&
+        visit) {
+  POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(engine));
+  // Of earlier epochs: what Erased entries name already, by position.
+  std::map<LogNumber, std::map<Position, SectionSet>> named;
+  for (const auto& one : log::EarlierEpochs(held, own)) named[one.number];
+  POLKU_ASSIGN_OR_RETURN(auto refs, log::CaseEntries(engine, case_id));
+  for (auto& [log, sections] : named) {
+    if (std::none_of(refs.begin(), refs.end(), [&, log = log](const auto& ref) {
+          return ref.log == log;
+        })) {
+      continue;
+    }
+    POLKU_ASSIGN_OR_RETURN(const auto erasures, log::ErasuresOf(engine, log));
+    for (const auto& erasure : erasures) {
+      for (const auto& part : erasure.parts) {
+        sections[part.position] = sections[part.position] | part.sections;
+      }
+    }
+  }
+  std::sort(refs.begin(), refs.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.log, a.position) < std::pair(b.log, b.position);
+  });
+  log::EntryFetcher fetcher(engine);
+  for (const auto& ref : refs) {
+    const auto earlier = named.find(ref.log);
+    if (ref.log != kOwnLog && earlier == named.end()) continue;
+    const auto fetched = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
+    if (absl::IsNotFound(fetched.status())) continue;
+    if (!fetched.ok()) return fetched.status();
+    log::ErasedPart part{ref.position, SectionSet(), tier == event::v1::ERASURE_TIER_ENTRIES};
+    if (ref.log == kOwnLog) {
+      for (const auto& blob : fetched->blobs) part.sections.add(blob.kind);
+    } else {
+      // Its keystore may be lost, or an old copy's fence has kept them out: they are gone here, not at the receivers.
+      const auto gone = earlier->second.find(ref.position);
+      for (const auto& committed : fetched->header->commitments()) {
+        const auto kind = static_cast<SectionKind>(committed.kind());
+        if (gone == earlier->second.end() || !gone->second.has(kind)) part.sections.add(kind);
+      }
+    }
+    visit(ref, *fetched, part);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& own,
                                         const CaseId& case_id, event::v1::ErasureTier tier,
                                         const access::Policy& policy, absl::CivilDay today,
                                         std::optional<Order> before) {
   ErasurePlan plan;
-  POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(engine));
-  std::set<LogNumber> earlier;
-  for (const auto& one : log::EarlierEpochs(held, own)) earlier.insert(one.number);
   struct Entry {
     std::string type;
     absl::CivilDay recorded;
@@ -135,52 +185,39 @@ absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& o
       got.kept = kept;
     }
   };
-  POLKU_ASSIGN_OR_RETURN(auto refs, log::CaseEntries(engine, case_id));
-  // What a later disclosure opened stands before it in its log.
-  std::sort(refs.begin(), refs.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.log, a.position) < std::pair(b.log, b.position);
-  });
-  log::EntryFetcher fetcher(engine);
-  for (const auto& ref : refs) {
-    if (ref.log != kOwnLog && !earlier.contains(ref.log)) continue;
-    if (before && ref.order >= *before) continue;
-    const auto fetched = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
-    if (absl::IsNotFound(fetched.status())) continue;
-    if (!fetched.ok()) return fetched.status();
-    const event::v1::Header& header = *fetched->header;
-    const Entry entry{header.type(), FinnishDay(absl::FromUnixMicros(header.recorded_at_us()))};
-    entries[{ref.log, ref.position}] = entry;
-    for (const auto& disclosure : header.disclosures()) {
-      give(disclosure.receiver(), entry, SectionsIn(disclosure.sections()));
-    }
-    for (const auto& opened : header.later().entries()) {
-      const auto found = entries.find({ref.log, Position(opened.position())});
-      if (found == entries.end()) continue;  // erased before
-      give(header.later().receiver(), found->second, SectionsIn(opened.sections()));
-    }
-    log::ErasedPart part{ref.position, SectionSet(),
-                         tier == event::v1::ERASURE_TIER_ENTRIES && ref.log == kOwnLog};
-    for (const auto& blob : fetched->blobs) part.sections.add(blob.kind);
-    if (part.sections.empty() && !part.leaf) continue;
-    plan.entries += part.leaf ? 1 : 0;
-    plan.sections += CountOf(part.sections);
-    plan.parts[ref.log].push_back(part);
-  }
+  POLKU_RETURN_IF_ERROR(ForEachOwnEntry(
+      engine, own, case_id, tier,
+      [&](const log::CaseEntryRef& ref, const log::EntryView& view, const log::ErasedPart& part) {
+        if (before && ref.order >= *before) return;
+        const event::v1::Header& header = *view.header;
+        const Entry entry{header.type(), FinnishDay(absl::FromUnixMicros(header.recorded_at_us()))};
+        entries[{ref.log, ref.position}] = entry;
+        for (const auto& disclosure : header.disclosures()) {
+          give(disclosure.receiver(), entry, SectionsIn(disclosure.sections()));
+        }
+        // What a later disclosure opened stands before it in its log.
+        for (const auto& opened : header.later().entries()) {
+          const auto found = entries.find({ref.log, Position(opened.position())});
+          if (found == entries.end()) continue;  // erased before
+          give(header.later().receiver(), found->second, SectionsIn(opened.sections()));
+        }
+        if (part.sections.empty() && !part.leaf) return;
+        plan.entries += part.leaf ? 1 : 0;
+        plan.sections += CountOf(part.sections);
+        plan.parts[ref.log].push_back(part);
+      }));
   return plan;
 }
 
-absl::StatusOr<bool> SomethingToErase(log::Engine& engine, const CaseId& case_id,
-                                      event::v1::ErasureTier tier) {
-  POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine, case_id));
-  log::EntryFetcher fetcher(engine);
-  for (const auto& ref : refs) {
-    if (ref.log != kOwnLog) continue;
-    const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/true);
-    if (absl::IsNotFound(entry.status())) continue;
-    if (!entry.ok()) return entry.status();
-    if (tier == event::v1::ERASURE_TIER_ENTRIES || !entry->blobs.empty()) return true;
-  }
-  return false;
+absl::StatusOr<bool> SomethingToErase(log::Engine& engine, const OriginName& own,
+                                      const CaseId& case_id, event::v1::ErasureTier tier) {
+  bool found = false;
+  POLKU_RETURN_IF_ERROR(ForEachOwnEntry(
+      engine, own, case_id, tier,
+      [&](const log::CaseEntryRef&, const log::EntryView&, const log::ErasedPart& part) {
+        found = found || part.leaf || !part.sections.empty();
+      }));
+  return found;
 }
 
 log::KeyValue AppliedRecord(LogNumber log, Position position, const Applied& applied) {
@@ -225,6 +262,22 @@ Hash StateOf(const std::set<FencedPart>& parts) {
   return Sha256(text);
 }
 
+absl::Status CopyApplied(log::Engine& from, LogNumber from_log, log::Engine& to, LogNumber to_log) {
+  std::string prefix = RecordKey(from_log, Position());
+  const size_t position_at = prefix.size() - 8;
+  prefix.resize(position_at);
+  std::vector<log::KeyValue> records;
+  const auto cursor = from.RecordScan(prefix);
+  for (;;) {
+    POLKU_ASSIGN_OR_RETURN(const auto record, cursor->Next());
+    if (!record) break;
+    if (record->first.size() != position_at + 8) continue;
+    const Position position(ReadBigEndian64(record->first.data() + position_at));
+    records.emplace_back(RecordKey(to_log, position), record->second);
+  }
+  return records.empty() ? absl::OkStatus() : to.WriteRecords(records, /*sync=*/true);
+}
+
 absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
                                                  const Fence& fence) {
   std::set<FencedPart> parts;
@@ -238,11 +291,12 @@ absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const Orig
     });
     if (!line.retained_until || held == logs.end()) continue;
     POLKU_ASSIGN_OR_RETURN(const auto applied, FindApplied(engine, held->number, place.second));
-    if (applied && applied->retained_until) kept.emplace(line.fence, place.first);
+    if (applied && applied->retained_until) kept.emplace(line.fence, Fence::OriginOf(place, line));
   }
   for (const auto& [place, line] : fence.lines()) {
-    if (kept.contains({line.fence, place.first})) continue;
-    parts.emplace(line.fence, place.first);
+    const std::string& of = Fence::OriginOf(place, line);
+    if (kept.contains({line.fence, of})) continue;
+    parts.emplace(line.fence, of);
     if (EpochsOf(place.first) != EpochsOf(own.text())) continue;
     // What goes of the own log goes of all its epochs.
     parts.emplace(line.fence, own.text());

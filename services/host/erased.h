@@ -27,12 +27,13 @@ namespace polku::host {
 struct ErasedEntry {
   LogNumber log;
   std::string origin;  // of that log
+  std::string of;      // whose entries it names: of that log, or of an earlier epoch of it
   Position position;
   absl::CivilDay recorded_on;
   EventId erasure_id;
   Hash fence;
   event::v1::Erased erased;
-  std::vector<log::ErasedPart> parts;  // what it names: 1 to kMaxErasedEntries, ascending, before its own position
+  std::vector<log::ErasedPart> parts;  // what it names: 1 to kMaxErasedEntries, ascending
 };
 // Those of one held log, ascending. What is no well-formed Erased is left out and told to `malformed`, where
 // given: DataLoss, naming log and position. DataLoss: the log cannot be read.
@@ -45,7 +46,8 @@ absl::StatusOr<ErasedEntry> ReadErased(LogNumber log, std::string_view origin, P
 
 // What an erasure would take, read from headers and blobs as they lie there; no section is opened.
 struct ErasurePlan {
-  // By log: kOwnLog, and earlier epochs of this service, of which sections alone go. Each ascending.
+  // By log: kOwnLog, and earlier epochs of this service. Each ascending. Of those it has also sections that are not held
+  // here (any more) and that no Erased names: receivers may hold them.
   std::map<LogNumber, std::vector<log::ErasedPart>> parts;
   size_t entries = 0;   // leaves that go
   size_t sections = 0;  // sections that go
@@ -62,9 +64,9 @@ absl::StatusOr<ErasurePlan> PlanErasure(log::Engine& engine, const OriginName& o
                                         const CaseId& case_id, event::v1::ErasureTier tier,
                                         const access::Policy& policy, absl::CivilDay today,
                                         std::optional<Order> before = std::nullopt);
-// Whether an erasure of that tier would take something of the own log. Errors as PlanErasure.
-absl::StatusOr<bool> SomethingToErase(log::Engine& engine, const CaseId& case_id,
-                                      event::v1::ErasureTier tier);
+// Whether an erasure of that tier would take something of the own log or of earlier epochs. Errors as PlanErasure.
+absl::StatusOr<bool> SomethingToErase(log::Engine& engine, const OriginName& own,
+                                      const CaseId& case_id, event::v1::ErasureTier tier);
 
 // How far it is carried out here. A record beside the logs (records.h):
 //   'a' log[4] position[8] → state[1] ‖ retained until[4] ‖ varint n ‖ n × (length[4] receiver)
@@ -90,6 +92,9 @@ absl::StatusOr<std::optional<Applied>> FindApplied(log::Engine& engine, LogNumbe
 log::KeyValue CleanMark(const Hash& state);
 // nullopt: none.
 absl::StatusOr<std::optional<Hash>> FindCleanMark(log::Engine& engine);
+
+// All of one log, to what is a copy of it in another store. Errors as reading and writing records.
+absl::Status CopyApplied(log::Engine& from, LogNumber from_log, log::Engine& to, LogNumber to_log);
 
 // A case's part in one log, by its fence.
 using FencedPart = std::pair<Hash, std::string>;  // fence, origin

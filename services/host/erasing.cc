@@ -90,14 +90,14 @@ class ErasingImpl : public Erasing {
         if (applied->retained_until) {
           retained_.emplace(*applied->retained_until, std::move(entry));
         } else {
-          Hide(entry.fence, entry.origin);
+          Hide(entry.fence, entry.of);
         }
         continue;
       }
       // Who takes part may be known from nothing else: the node carries that over first, unless the fence has
       // hidden it already.
       const bool after_parties =
-          !applied && !IsOwn(entry.origin) && !hidden_.contains({entry.fence, entry.origin});
+          !applied && !IsOwn(entry.origin) && !hidden_.contains({entry.fence, entry.of});
       (after_parties ? later : todo_).push_back(std::move(entry));
     }
     while (!todo_.empty()) POLKU_RETURN_IF_ERROR(CarryOutBatch());
@@ -202,7 +202,10 @@ class ErasingImpl : public Erasing {
   }
   bool IsOwn(std::string_view origin) const { return SameService(origin, own_.text()); }
   static Fence::Line LineOf(const ErasedEntry& entry, std::optional<absl::CivilDay> until) {
-    return {entry.fence, entry.recorded_on, until};
+    return {.fence = entry.fence,
+            .erased_on = entry.recorded_on,
+            .retained_until = until,
+            .of = entry.of == entry.origin ? std::string() : entry.of};
   }
   // What goes of the own log goes of its earlier epochs, too.
   void Hide(const Hash& fence, const std::string& origin) {
@@ -254,7 +257,7 @@ class ErasingImpl : public Erasing {
     if (clean_of == StateOf(hidden_)) return absl::OkStatus();
     marks_due_ = true;
     std::set<FencedPart> ahead = hidden_;
-    for (const auto& entry : all) ahead.erase({entry.fence, entry.origin});
+    for (const auto& entry : all) ahead.erase({entry.fence, entry.of});
     if (ahead.empty()) return absl::OkStatus();
     std::map<uint64_t, std::string> origins;
     for (const auto& one : held) origins[one.number.value()] = one.head.origin;
@@ -370,10 +373,16 @@ class ErasingImpl : public Erasing {
     Plan plan;
     const bool own = IsOwn(entry.origin);
     const absl::CivilDay today = Today();
+    POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(options_.engine));
+    const auto of = std::find_if(logs.begin(), logs.end(),
+                                 [&](const auto& one) { return one.head.origin == entry.of; });
+    if (of == logs.end()) return plan;
     log::EntryFetcher fetcher(options_.engine);
-    auto& parts = plan.parts[entry.log];
+    auto& parts = plan.parts[of->number];
     for (log::ErasedPart part : entry.parts) {
-      const auto held = fetcher.Fetch(entry.log, part.position, /*with_blobs=*/true);
+      // Of a log that was closed less may have come here than its origin held.
+      if (part.position >= of->head.frontier.size()) break;
+      const auto held = fetcher.Fetch(of->number, part.position, /*with_blobs=*/true);
       if (absl::IsNotFound(held.status())) {
         parts.push_back(part);
         continue;
@@ -383,6 +392,8 @@ class ErasingImpl : public Erasing {
       const auto case_id = CaseId::FromBytes(header.case_id());
       // A control entry is no case's: no officials of any case can have erased it.
       if (!case_id) continue;
+      // Of a log that was closed because it had forked, other entries may stand here than at its origin.
+      if (entry.of != entry.origin && FenceOf(*case_id) != entry.fence) continue;
       plan.cases.insert(*case_id);
       for (const auto& disclosure : header.disclosures()) {
         if (own && disclosure.receiver() != own_.agency()) {
@@ -413,28 +424,13 @@ class ErasingImpl : public Erasing {
       plan.holds_something = plan.holds_something || part.leaf || any_blob || !kept.empty();
       if (part.leaf || !part.sections.empty()) parts.push_back(part);
     }
-    if (own && entry.log == kOwnLog) POLKU_RETURN_IF_ERROR(AddEarlierEpochs(plan));
     return plan;
-  }
-
-  // Sections that earlier epochs recorded of the case lie under the same keys. Their logs are closed: no entry
-  // of theirs can name a leaf, so those stay.
-  absl::Status AddEarlierEpochs(Plan& plan) {
-    for (const CaseId& case_id : plan.cases) {
-      POLKU_ASSIGN_OR_RETURN(const ErasurePlan more,
-                             PlanErasure(options_.engine, own_, case_id,
-                                         event::v1::ERASURE_TIER_SECTIONS, policy_, Today()));
-      for (const auto& [log, parts] : more.parts) {
-        if (log != kOwnLog) plan.parts[log] = parts;
-      }
-    }
-    return absl::OkStatus();
   }
 
   // Of what the plan takes; `going` is all that goes in the same turn.
   absl::Status AddKeys(const Plan& plan, const ErasedEntry& entry, const Parts& going,
                        std::vector<vault::KeyName>& erase) const {
-    std::set<std::string> origins = IsOwn(entry.origin) ? own_epochs_ : std::set{entry.origin};
+    std::set<std::string> origins = IsOwn(entry.origin) ? own_epochs_ : std::set{entry.of};
     origins.insert("");
     for (const CaseId& case_id : plan.cases) {
       POLKU_ASSIGN_OR_RETURN(const auto needed, NeededKeys(case_id, going));
@@ -610,9 +606,9 @@ class ErasingImpl : public Erasing {
       add(one.plan.parts, kept ? batch.kept : batch.whole);
       add(one.plan.parts, batch.all);
       if (kept) {
-        hidden_.erase({one.entry.fence, one.entry.origin});
+        hidden_.erase({one.entry.fence, one.entry.of});
       } else if (!RetainedByAnother(one.entry)) {
-        Hide(one.entry.fence, one.entry.origin);
+        Hide(one.entry.fence, one.entry.of);
       }
     }
     // Where not all of a case is hidden, a section must not be there without its key.
@@ -652,7 +648,7 @@ class ErasingImpl : public Erasing {
   bool RetainedByAnother(const ErasedEntry& entry) const {
     return std::any_of(options_.fence.lines().begin(), options_.fence.lines().end(),
                        [&](const auto& item) {
-                         return item.first.first == entry.origin &&
+                         return Fence::OriginOf(item.first, item.second) == entry.of &&
                                 item.second.fence == entry.fence && item.second.retained_until;
                        });
   }
@@ -750,14 +746,19 @@ class ErasingImpl : public Erasing {
         const ErasurePlan plan,
         PlanErasure(options_.engine, own_, erasure.case_id, erasure.tier, policy_, Today(),
                     erasure.confirmed_at));
-    const auto parts = plan.parts.find(kOwnLog);
-    if (parts == plan.parts.end()) {
+    if (plan.parts.empty()) {
       // Done for good: what is recorded of the case from here on was not meant.
       LogLine(LogLevel::kInfo, "an erasure was confirmed of a case of which this log holds nothing");
       known_.insert(id);
       return absl::OkStatus();
     }
-    const std::vector<event::v1::Erased> messages = MessagesFor(id, erasure, parts->second);
+    std::map<LogNumber, std::string> origins;
+    POLKU_ASSIGN_OR_RETURN(const auto held, log::HeldLogs(options_.engine));
+    for (const auto& one : held) origins[one.number] = one.head.origin;
+    std::vector<event::v1::Erased> messages;
+    for (const auto& [log, parts] : plan.parts) {
+      AddMessages(id, erasure, log == kOwnLog ? std::string() : origins[log], parts, messages);
+    }
     std::vector<ControlToAppend> entries;
     for (size_t i = 0; i < messages.size(); ++i) {
       std::string seed = "polku/erased/v1";
@@ -783,9 +784,10 @@ class ErasingImpl : public Erasing {
     return absl::OkStatus();
   }
 
-  static std::vector<event::v1::Erased> MessagesFor(const EventId& id,
-                                                    const access::CaseAccess::Erasure& erasure,
-                                                    const std::vector<log::ErasedPart>& parts) {
+  // `of`: the earlier epoch whose parts they are; empty: the own log's.
+  static void AddMessages(const EventId& id, const access::CaseAccess::Erasure& erasure,
+                          const std::string& of, const std::vector<log::ErasedPart>& parts,
+                          std::vector<event::v1::Erased>& messages) {
     event::v1::Erased head;
     head.set_erasure_id(std::string(id.view()));
     head.set_tier(erasure.tier);
@@ -793,7 +795,8 @@ class ErasingImpl : public Erasing {
     head.set_requested_by(erasure.requested_by);
     head.set_confirmed_by(erasure.confirmed_by);
     head.set_fence(std::string(FenceOf(erasure.case_id).view()));
-    std::vector<event::v1::Erased> messages;
+    head.set_origin(of);
+    bool first = true;
     size_t bytes = 0;
     for (const auto& part : parts) {
       event::v1::ErasedEntry entry;
@@ -804,15 +807,15 @@ class ErasingImpl : public Erasing {
       entry.set_leaf(part.leaf);
       constexpr size_t kTagAndLength = 4;
       const size_t size = entry.ByteSizeLong() + kTagAndLength;
-      if (messages.empty() || bytes + size > kMaxErasedBytes ||
+      if (first || bytes + size > kMaxErasedBytes ||
           static_cast<size_t>(messages.back().entries_size()) == log::kMaxErasedEntries) {
+        first = false;
         messages.push_back(head);
         bytes = head.ByteSizeLong();
       }
       bytes += size;
       *messages.back().add_entries() = std::move(entry);
     }
-    return messages;
   }
 
   const Options options_;

@@ -48,22 +48,26 @@ std::string FormatLine(const Fence::Place& place, const Fence::Line& line) {
   return Str(ToHex(line.fence.view()), " ", place.first, " ", place.second.value(), " ",
              FormatDay(line.erased_on), " ",
              line.retained_until ? FormatDay(*line.retained_until) : std::string(kNothingKept),
-             "\n");
+             line.of.empty() ? "" : Str(" ", line.of), "\n");
 }
 
 std::optional<std::pair<Fence::Place, Fence::Line>> ParseLine(std::string_view text) {
   const auto words = Words(text);
-  if (words.size() != 5) return std::nullopt;
+  if (words.size() != 5 && words.size() != 6) return std::nullopt;
   const auto bytes = FromHex(words[0]);
   const auto fence = bytes ? Hash::FromBytes(*bytes) : std::nullopt;
   const auto origin = OriginName::Parse(words[1]);
   const auto position = ParsePosition(words[2]);
   const auto day = ParseDay(words[3]);
   if (!fence || !origin.ok() || !position || !day) return std::nullopt;
-  Fence::Line line{*fence, *day, std::nullopt};
+  Fence::Line line{.fence = *fence, .erased_on = *day, .retained_until = std::nullopt};
   if (words[4] != kNothingKept) {
     line.retained_until = ParseDay(words[4]);
     if (!line.retained_until) return std::nullopt;
+  }
+  if (words.size() == 6) {
+    if (!IsEarlierEpoch(words[5], origin->text())) return std::nullopt;
+    line.of = words[5];
   }
   return std::pair(Fence::Place(origin->text(), *position), line);
 }

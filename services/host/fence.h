@@ -30,11 +30,17 @@ class Fence {
     absl::CivilDay erased_on;  // day of recording of the Erased
     // A law of this agency's own keeps a part until then, inclusive; none: nothing is kept.
     std::optional<absl::CivilDay> retained_until;
+    // The earlier epoch of that log's service whose part of the case it is; empty: that log's own.
+    std::string of = {};
     friend bool operator==(const Line&, const Line&) = default;
   };
   // Of which log, and where in it the Erased stands.
   using Place = std::pair<std::string, Position>;
   using Lines = std::map<Place, Line>;
+  // Whose part of the case it is.
+  static const std::string& OriginOf(const Place& place, const Line& line) {
+    return line.of.empty() ? place.first : line.of;
+  }
 
   // Reads what earlier runs left; no file: found() is false and nothing is fenced. DataLoss: the file is
   // damaged; other errors: it cannot be read. All name it and the remedy. No file of more than `max_bytes` is

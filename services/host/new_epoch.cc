@@ -31,6 +31,7 @@
 #include "services/core/finnish_ids.h"
 #include "services/host/cosigned.h"
 #include "services/host/epochs.h"
+#include "services/host/erased.h"
 #include "services/host/fence.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
@@ -247,7 +248,7 @@ class Builder {
   absl::Status CopyLog(const log::HeldLog& held, const proof::LogKeys& old_keys);
   absl::Status CopyCosignatures(LogNumber from, LogNumber to);
   absl::Status CopyForks();
-  // The old own log's part of the entry's case was erased; an old copy of the directories may hold it again.
+  // What this service's logs had of the entry's case was erased; an old copy of the directories may hold it again.
   bool IsFenced(const event::v1::Header& header) const {
     const auto case_id = CaseId::FromBytes(header.case_id());
     return case_id && fenced_.contains(FenceOf(*case_id));
@@ -256,10 +257,13 @@ class Builder {
     return std::any_of(options_.next.peers.begin(), options_.next.peers.end(),
                        [&](const PeerConfig& peer) { return peer.origin.text() == origin; });
   }
+  // Whose sections they are: of the log that goes on as a replica, of an earlier epoch that is one, of somebody else.
+  enum class Whose { kOwn, kEarlier, kOther };
   // The group as it is stored, added to `head`; of the old own log with its secrets wrapped.
-  absl::StatusOr<log::StoredGroup> TakeGroup(log::StoredGroup group, bool own, log::LogHead& head,
+  absl::StatusOr<log::StoredGroup> TakeGroup(log::StoredGroup group, Whose whose, log::LogHead& head,
                                              std::vector<proof::Node>& nodes);
-  absl::StatusOr<std::string> WrapBlobs(const log::GroupView& view, Position first);
+  // The sections of an own epoch's group, without those of erased cases.
+  absl::StatusOr<std::string> TakeBlobs(const log::GroupView& view, Whose whose, Position first);
 
   const NewEpochOptions& options_;
   log::Engine* const from_;  // null: lost
@@ -272,16 +276,25 @@ class Builder {
   uint64_t total_ = 0;
 };
 
-absl::StatusOr<std::string> Builder::WrapBlobs(const log::GroupView& view, Position first) {
+absl::StatusOr<std::string> Builder::TakeBlobs(const log::GroupView& view, Whose whose,
+                                               Position first) {
   log::GroupWriter writer;
   event::v1::Header header;
   for (const auto& item : view.items()) {
+    if (item.leaf.empty()) {
+      writer.AddWithheld(item.withheld);
+      continue;
+    }
     writer.AddLeaf(item.leaf);
     const auto blobs = view.BlobsAt(item.offset);
     if (blobs.empty()) continue;
     POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
     if (IsFenced(header)) continue;
     for (const auto& blob : blobs) {
+      if (whose == Whose::kEarlier) {
+        writer.AddBlob(blob.kind, blob.secret, blob.blob);
+        continue;
+      }
       const auto place = [&] {
         return Str("section ", SectionKindName(blob.kind), " of entry ",
                    first.value() + item.offset, " of ", options_.old.origin.text());
@@ -313,7 +326,7 @@ absl::StatusOr<std::string> Builder::WrapBlobs(const log::GroupView& view, Posit
   return std::move(writer).Finish().blobs;
 }
 
-absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, bool own,
+absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, Whose whose,
                                                     log::LogHead& head,
                                                     std::vector<proof::Node>& nodes) {
   POLKU_ASSIGN_OR_RETURN(const auto view, log::GroupView::Parse(group.entries, group.blobs));
@@ -334,8 +347,8 @@ absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, bool
   }
   if (options_.sections_lost) {
     group.blobs.clear();
-  } else if (own && !group.blobs.empty()) {
-    POLKU_ASSIGN_OR_RETURN(group.blobs, WrapBlobs(view, group.first));
+  } else if (whose != Whose::kOther && !group.blobs.empty()) {
+    POLKU_ASSIGN_OR_RETURN(group.blobs, TakeBlobs(view, whose, group.first));
   }
   made_.entries += view.count();
   if (options_.progress) options_.progress(made_.entries, total_);
@@ -344,6 +357,10 @@ absl::StatusOr<log::StoredGroup> Builder::TakeGroup(log::StoredGroup group, bool
 
 absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::LogKeys& old_keys) {
   const bool own = held.number == kOwnLog;
+  const Whose whose = own ? Whose::kOwn
+                      : IsEarlierEpoch(held.head.origin, options_.old.origin.text())
+                          ? Whose::kEarlier
+                          : Whose::kOther;
   POLKU_ASSIGN_OR_RETURN(const OriginName origin, OriginName::Parse(held.head.origin));
   const auto damaged = [&](Position position, std::string_view what) {
     return Error(absl::StatusCode::kDataLoss, "the log of ", origin.text(), " at ", position.value(),
@@ -367,7 +384,7 @@ absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::LogKeys& ol
       POLKU_ASSIGN_OR_RETURN(auto group, groups->Next());
       if (!group) return damaged(head.frontier.size(), "a checkpoint is of more than is held");
       const Position first = group->first;
-      auto taken = TakeGroup(*std::move(group), own, head, batch.nodes);
+      auto taken = TakeGroup(*std::move(group), whose, head, batch.nodes);
       if (!taken.ok()) {
         return Annotate(taken.status(), Str("the log of ", origin.text(), " from position ",
                                             first.value(), " on"));
@@ -395,6 +412,7 @@ absl::Status Builder::CopyLog(const log::HeldLog& held, const proof::LogKeys& ol
     held_note_ = note;
   }
   ++made_.logs;
+  POLKU_RETURN_IF_ERROR(CopyApplied(*from_, held.number, to_, replica->number()));
   return CopyCosignatures(held.number, replica->number());
 }
 

@@ -843,7 +843,7 @@ class NodeImpl : public Node {
     bool something_to_erase = false;
     const auto act = ErasingActOf(body, fold.access);
     if (act) {
-      auto found = SomethingToErase(options_.engine, act->case_id, act->tier);
+      auto found = SomethingToErase(options_.engine, options_.config.origin, act->case_id, act->tier);
       if (!found.ok()) {
         Fault(found.status());
         return FailureAnswer(found.status(), index);

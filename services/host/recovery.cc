@@ -359,7 +359,7 @@ class Recovery {
   absl::StatusOr<bool> Store(const log::VerifiedBatch& batch);
   absl::Status RaiseMark(std::string_view note, Position size);
   absl::Status CheckSections(const log::VerifiedBatch& batch);
-  absl::Status TakeErased(const event::v1::Header& header);
+  absl::Status TakeErased(const event::v1::Header& header, Position position);
   absl::Status RestoreNumbers();
   // What a fault or a shorter mirror means: another history (DataLoss, evidence kept), or OK.
   absl::Status Compare();
@@ -453,7 +453,7 @@ absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
       POLKU_RETURN_IF_ERROR(log::ParseHeader(item.leaf, header));
       const Position position(group.first.value() + item.offset);
       if (header.case_id().empty()) {
-        POLKU_RETURN_IF_ERROR(TakeErased(header));
+        POLKU_RETURN_IF_ERROR(TakeErased(header, position));
         continue;
       }
       const bool fenced = fenced_.contains(FenceOf(*CaseId::FromBytes(header.case_id())));
@@ -506,10 +506,11 @@ absl::Status Recovery::CheckSections(const log::VerifiedBatch& batch) {
   return absl::OkStatus();
 }
 
-absl::Status Recovery::TakeErased(const event::v1::Header& header) {
+absl::Status Recovery::TakeErased(const event::v1::Header& header, Position position) {
   if (header.type() != event::v1::Erased::descriptor()->full_name()) return absl::OkStatus();
-  POLKU_ASSIGN_OR_RETURN(const auto parts, log::ParseErased(header.control()));
-  for (const auto& part : parts) {
+  POLKU_ASSIGN_OR_RETURN(const auto named, log::ParseErased(header.control(), origin_, position));
+  if (named.origin != origin_) return absl::OkStatus();
+  for (const auto& part : named.parts) {
     for (const SectionKind kind : kAllSectionKinds) {
       if (part.leaf || part.sections.has(kind)) left_out_.erase({part.position, kind});
     }

@@ -10,6 +10,7 @@
 #include "eventstore/evidence/bundle.h"
 #include "eventstore/evidence/export.h"
 #include "eventstore/evidence/verify.h"
+#include "eventstore/log/index.h"
 #include "eventstore/log/key_history.h"
 #include "eventstore/log/memory_engine.h"
 #include "eventstore/log/rewrite.h"
@@ -532,8 +533,6 @@ TEST_P(Erasure, ForksOfEachKeyAreJudgedByTheKeyOfTheirSize) {
   EXPECT_THAT(report.problems[2].what, HasSubstr("proves no fork"));
 }
 
-// ---- Bundles and exports of such a log ----
-
 // What the second verifier, which shares no code, says of the same file: its exit code.
 int PolkuVerify(const v1::Bundle& bundle) {
   const rocks::TempDirectory directory;
@@ -546,6 +545,182 @@ int PolkuVerify(const v1::Bundle& bundle) {
   const int status = std::system(command.c_str());
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
+
+// ---- A log that was closed for a new epoch ----
+
+constexpr std::string_view kOuluSecond = "FI/MUN/0187690-1/oulu/referral/2";
+constexpr LogNumber kSecondReplica{2};
+
+// Oulu's second epoch, which Kela follows as it followed the first. Its Genesis says that `held` entries of the first
+// went on.
+class ErasureOfAClosedLog : public Erasure {
+ protected:
+  void Begin(uint64_t held) {
+    second_.emplace(*second_engine_, kOuluSecond, nullptr, 1'000,
+                    log::Predecessor{.origin = std::string(kOuluReferral),
+                                     .checkpoint = oulu_.NoteAt(oulu_.log().size()),
+                                     .held_size = held,
+                                     .known_size = held,
+                                     .reason = "the disk was lost"});
+    second_->Append(9);
+  }
+  Report VerifyKela(std::string_view only = "") {
+    VerifyOptions options = OptionsFor(kela_);
+    options.keys.emplace(second_->origin(), second_->first_signer().verifier());
+    options.only_origin = std::string(only);
+    const auto report = VerifyStore(kela_.engine(), options);
+    EXPECT_THAT(report, IsOk());
+    return report.value_or(Report());
+  }
+
+  const std::unique_ptr<log::Engine> second_engine_ = log::MakeMemoryEngine();
+  std::optional<StoreWorld> second_;
+};
+
+TEST_P(ErasureOfAClosedLog, IsExplainedByAnErasedOfTheNextEpoch) {
+  Begin(91);
+  const Parts parts = {{Position(4), kBoth, true}, {Position(7), kService, false},
+                       {Position(88), kBoth, true}, {Position(89), kBoth, true}};
+  second_->AppendErased(parts, StoreWorld::CaseOf(1), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, parts);
+  Report report = VerifyKela();
+  EXPECT_THAT(report.problems, IsEmpty()) << Describe(report);
+  EXPECT_EQ(report.logs[1].erased, 2u) << "a section, and a number that is missing; no number follows those at the end";
+  EXPECT_EQ(report.logs[2].erased, 0u);
+  // The first alone, or with an index that was made again.
+  report = VerifyKela(kOuluReferral);
+  EXPECT_THAT(report.problems, IsEmpty()) << Describe(report);
+  ASSERT_OK(log::RebuildIndex(kela_.engine(), nullptr));
+  report = VerifyKela();
+  EXPECT_THAT(report.problems, IsEmpty()) << Describe(report);
+}
+
+TEST_P(ErasureOfAClosedLog, WhatNobodyNamesIsAProblem) {
+  Begin(91);
+  second_->AppendErased({{Position(4), kService, false}}, StoreWorld::CaseOf(1), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, {{Position(4), kService, false}, {Position(7), kService, false},
+                         {Position(10), kBoth, true}});
+  const Report report = VerifyKela();
+  EXPECT_THAT(PlacesOf(report), ElementsAre(std::pair(ProblemKind::kMissingSection, 7),
+                                            std::pair(ProblemKind::kDisclosureNumber, 11)))
+      << Describe(report);
+}
+
+TEST_P(ErasureOfAClosedLog, ExplainsNothingOfTheLogThatItStandsIn) {
+  Begin(91);
+  // The same positions, of the second log's own entries.
+  const Parts parts = {{Position(4), kService, false}};
+  second_->AppendErased(parts, StoreWorld::CaseOf(1), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, parts);
+  kela_.Apply(kSecondReplica, parts);
+  const Report report = VerifyKela();
+  ASSERT_THAT(PlacesOf(report), ElementsAre(std::pair(ProblemKind::kMissingSection, 4)))
+      << Describe(report);
+  EXPECT_EQ(report.problems[0].origin, kOuluSecond);
+}
+
+TEST_P(ErasureOfAClosedLog, OfAnotherAgencysOrALaterLogIsRefusedAndExplainsNothing) {
+  Begin(91);
+  const Parts parts = {{Position(4), kService, false}};
+  std::vector<std::pair<ProblemKind, uint64_t>> expected = {{ProblemKind::kMissingSection, 4}};
+  for (const std::string_view of : {std::string_view(kKelaCompensation), kOuluSecond,
+                                    std::string_view("FI/MUN/0187690-1/oulu/referral/3"),
+                                    std::string_view("FI/MUN/0187690-1/oulu/attendance/1")}) {
+    expected.emplace_back(ProblemKind::kErasure,
+                          second_->AppendErased(parts, StoreWorld::CaseOf(1), of).value());
+  }
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, parts);
+  const Report report = VerifyKela();
+  EXPECT_EQ(PlacesOf(report), expected) << Describe(report);
+}
+
+TEST_P(ErasureOfAClosedLog, StillStoredOrNamedTwiceIsAProblemThatSaysWhere) {
+  const Position in_first = oulu_.AppendErased({{Position(4), kService, false}});
+  oulu_.ReplicateTo(kela_);
+  Begin(oulu_.log().size().value());
+  const Position again =
+      second_->AppendErased({{Position(4), kService, false}, {Position(7), kService, false}},
+                            StoreWorld::CaseOf(1), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, {{Position(4), kService, false}});
+  const Report report = VerifyKela();
+  EXPECT_THAT(PlacesOf(report), ElementsAre(std::pair(ProblemKind::kErasure, 4),
+                                            std::pair(ProblemKind::kNotErased, 7)))
+      << Describe(report);
+  EXPECT_THAT(report.problems[0].what,
+              HasSubstr(Str("the Erased at position ", again.value(), " of ", kOuluSecond,
+                            " names what the Erased at position ", in_first.value(), " has named")));
+  EXPECT_THAT(report.problems[1].what, HasSubstr(std::string(kOuluSecond)));
+}
+
+TEST_P(ErasureOfAClosedLog, MayNameAgainWhatStoodInTheGap) {
+  // Kela holds the first log's last entry, which the second epoch went on without.
+  const Position lost = oulu_.AppendErased({{Position(4), kService, false}});
+  oulu_.ReplicateTo(kela_);
+  Begin(lost.value());
+  second_->AppendErased({{Position(4), kService, false}}, StoreWorld::CaseOf(1), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, {{Position(4), kService, false}});
+  const Report report = VerifyKela();
+  EXPECT_THAT(report.problems, IsEmpty()) << Describe(report);
+}
+
+TEST_P(ErasureOfAClosedLog, WhatAReceiverKeepsOfItIsRetainedByItsAnswer) {
+  Begin(91);
+  const Position by = second_->AppendErased({{Position(4), kService, false}, {Position(7), kService, false}},
+                                            StoreWorld::CaseOf(1), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, {{Position(7), kService, false}});
+  event::v1::ErasureAnswered answer;
+  answer.set_origin(std::string(kOuluReferral));  // another Erased, at the same place of another log
+  answer.set_position(by.value());
+  answer.set_outcome(event::v1::ERASURE_OUTCOME_RETAINED);
+  kela_.AppendControl(answer);
+  EXPECT_THAT(PlacesOf(VerifyKela()), ElementsAre(std::pair(ProblemKind::kNotErased, 4)));
+  answer.set_origin(std::string(kOuluSecond));
+  kela_.AppendControl(answer);
+  const Report report = VerifyKela();
+  EXPECT_THAT(report.problems, IsEmpty()) << Describe(report);
+  EXPECT_EQ(report.logs[1].retained, 1u);
+}
+
+TEST_P(ErasureOfAClosedLog, IsToldInABundleOfItsCase) {
+  Begin(91);
+  const Parts parts = {{Position(4), kBoth, true}, {Position(22), kService, false}};
+  const Position by = second_->AppendErased(parts, StoreWorld::CaseOf(5), kOuluReferral);
+  second_->ReplicateTo(kela_);
+  kela_.Apply(kReplica, parts);
+  BundleOptions options;
+  options.engine = &kela_.engine();
+  options.made_by = kela_.origin();
+  options.made_at = absl::FromUnixSeconds(1'741'100'000);
+  options.case_id = StoreWorld::CaseOf(5);
+  for (const uint64_t position : {4, 13, 22, 31}) {
+    options.entries.push_back({kReplica, Position(position)});
+  }
+  options.keys = OptionsFor(kela_).keys;
+  options.keys.emplace(second_->origin(), second_->first_signer().verifier());
+  const auto bundle = MakeBundle(options);
+  ASSERT_OK(bundle);
+  const auto report = VerifyBundle(*bundle, nullptr);
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  EXPECT_EQ(PolkuVerify(*bundle), 0);
+  EXPECT_EQ(report->events, 4u) << "three entries, and the Erased in the place of the fourth";
+  ASSERT_THAT(report->erasures, SizeIs(1));
+  EXPECT_EQ(report->erasures[0].origin, kOuluSecond);
+  EXPECT_EQ(report->erasures[0].position, by);
+  EXPECT_EQ(report->erasures[0].of, kOuluReferral);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, ErasureOfAClosedLog, ::testing::Bool(),
+                         [](const auto& tested) { return tested.param ? "RocksDb" : "Memory"; });
+
+// ---- Bundles and exports of such a log ----
 
 class ErasureBundle : public Erasure {
  protected:

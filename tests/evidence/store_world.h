@@ -37,9 +37,11 @@ inline constexpr std::string_view kKelaAgency = "FI/GOV/0245437-2/kela";
 
 class StoreWorld {
  public:
-  // `engine` is borrowed. `signer` and `made`: to go on with another world's log, after so many entries.
+  // `engine` is borrowed. `signer` and `made`: to go on with another world's log, after so many entries. `predecessor`:
+  // the earlier epoch that the log goes on from.
   StoreWorld(log::Engine& engine, std::string_view origin,
-             std::unique_ptr<proof::Signer> signer = nullptr, uint64_t made = 0)
+             std::unique_ptr<proof::Signer> signer = nullptr, uint64_t made = 0,
+             std::optional<log::Predecessor> predecessor = std::nullopt)
       : engine_(engine),
         origin_(*OriginName::Parse(origin)),
         signer_(signer != nullptr
@@ -48,6 +50,7 @@ class StoreWorld {
         cosigner_(proof::Signer::Generate(Str(origin_.agency(), "/", origin_.service(), "/witness"),
                                           proof::KeyUse::kCosignature)),
         random_(testing::SeededRandom(7)),
+        predecessor_(std::move(predecessor)),
         made_(made) {
     auto keys = vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(disk_),
                                       vault::MasterKey(std::string(32, 'm')), random_);
@@ -59,7 +62,7 @@ class StoreWorld {
   void OpenLog() {
     auto log = log::Log::Open(engine_,
                               {.origin = origin_, .clock = [this] { return now_; }, .random = random_,
-                               .signer = signer_.get()},
+                               .signer = signer_.get(), .predecessor = predecessor_},
                               std::string(32, 'c'));
     ASSERT_OK(log);
     log_ = *std::move(log);
@@ -143,9 +146,11 @@ class StoreWorld {
     return result.receipts.empty() ? Position() : result.receipts[0].position;
   }
 
-  // The Erased that names these parts; nothing is applied.
-  Position AppendErased(const std::vector<log::ErasedPart>& parts, const CaseId& case_id = CaseOf(1)) {
+  // The Erased that names these parts, of this log or of the earlier epoch `of`; nothing is applied.
+  Position AppendErased(const std::vector<log::ErasedPart>& parts, const CaseId& case_id = CaseOf(1),
+                        std::string_view of = "") {
     event::v1::Erased erased;
+    erased.set_origin(std::string(of));
     erased.set_erasure_id(std::string(16, 'r'));
     erased.set_legal_basis("28.1 § 2 k.");
     erased.set_requested_by("o-1");
@@ -370,6 +375,7 @@ class StoreWorld {
   std::unique_ptr<vault::KeyStore> keys_;
   absl::Time now_ = absl::FromUnixSeconds(1'741'000'000);
   std::unique_ptr<log::Log> log_;
+  const std::optional<log::Predecessor> predecessor_;
   uint64_t made_;
   uint64_t controls_ = 0;
 };

@@ -793,7 +793,7 @@ class BundleTest(ToolTest):
         made = self.bundle(logs=[log])
         report = json.loads(self.run_tool("bundle", self.write(made), "--policy", self.policy, "--json", code=0))
         self.assertEqual(report["logs"][0]["key"], third.vkey)
-        self.assertEqual(report["erasures"], [{"origin": LOG.name, "position": 30, "entries": 2, "sections": 0,
+        self.assertEqual(report["erasures"], [{"origin": LOG.name, "position": 30, "of": LOG.name, "entries": 2, "sections": 0,
                                                "legal_basis": "28.1 § 2 k.", "requested_by": "o-1", "confirmed_by": "o-2"}])
         self.run_tool("bundle", self.write(made), code=0)  # by its own policy, which names the first key
         # A witness's word for a size of the second key's time.
@@ -856,7 +856,9 @@ class BundleTest(ToolTest):
                 (maker.erased(LOG.name, 30, self.CASE, []), "erasure"),
                 (maker.erased(LOG.name, 30, self.CASE, [(5, (), False)]), "erasure"),
                 (maker.erased(LOG.name, 30, self.CASE, [(5, (), True)], tier=1), "erasure"),
-                (maker.erased(LOG.name, 30, self.CASE, [(5, (4, 1), False)]), "erasure"))):
+                (maker.erased(LOG.name, 30, self.CASE, [(5, (4, 1), False)]), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(5, (), True)], f8=LOG.name), "erasure"),
+                (maker.erased(LOG.name, 30, self.CASE, [(5, (), True)], f8=LOG.name[:-1] + "2"), "erasure"))):
             with self.subTest(number):
                 self.entries[30] = entry
                 self.run_tool("bundle", self.write(self.bundle(logs=[self.evidence(chosen=(3, 30))])), "--policy", self.policy,
@@ -865,6 +867,24 @@ class BundleTest(ToolTest):
         self.entries[30] = maker.key_changed(LOG.name, 30, LOG, W1, use=2)
         self.run_tool("bundle", self.write(self.bundle(logs=[self.evidence(chosen=(3, 30))])), "--policy", self.policy,
                       code=5, expect=["PROBLEM bundle at " + LOG.name + " position 30"])
+
+    def test_an_erasure_may_name_entries_of_an_earlier_epoch_and_of_no_other_log(self):
+        service = LOG.name[:-1]
+
+        def named(origin, position=5, of=None):
+            entry = maker.erased(origin, 30, self.CASE, [(position, (), True)], **({"f8": of} if of else {}))
+            return pv.parse_erased(pv.parse_leaf(entry.leaf).control, origin, 30)["origin"]
+        self.assertEqual(named(service + "3"), service + "3")
+        for epoch in ("1", "2"):
+            self.assertEqual(named(service + "3", of=service + epoch), service + epoch)
+        self.assertEqual(named(service + "3", position=77, of=service + "2"), service + "2", "positions of another log")
+        self.assertEqual(named(service + "10", of=service + "9"), service + "9", "as numbers, not as text")
+        for of in (service + "3", service + "4", service + "0", service + "01", service, "x", "FI/MUN/0187690-1/oulu/attendance/1",
+                   "FI/GOV/0245437-2/kela/referral/1"):
+            with self.assertRaises(pv.Refused, msg=of):
+                named(service + "3", of=of)
+        with self.assertRaises(pv.Refused):
+            named(service + "3", position=30)
 
     def test_what_is_no_bundle(self):
         text = maker.bundle_text(self.bundle())

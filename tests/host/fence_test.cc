@@ -75,6 +75,28 @@ TEST_F(FenceTest, TheNextRunKnowsEveryLine) {
   EXPECT_EQ(next->lines().at({kOther, Position(4)}), kKept);
 }
 
+TEST_F(FenceTest, ALineOfAnEarlierEpochNamesItAndNoOtherLog) {
+  constexpr char kSecond[] = "FI/MUN/0187690-1/oulu/referral/2";
+  Fence::Line line = kGone;
+  line.of = kOne;
+  const auto fence = Open();
+  fence->Put(kSecond, Position(9), line);
+  fence->Put(kSecond, Position(8), kGone);
+  ASSERT_OK(fence->Write());
+  const auto next = Open();
+  EXPECT_EQ(next->lines(), fence->lines());
+  for (const auto& [place, read] : next->lines()) {
+    EXPECT_EQ(Fence::OriginOf(place, read), place.second == Position(9) ? kOne : kSecond);
+  }
+  const std::string written = Str(ToHex(kGone.fence.view()), " ", kSecond, " 9 2026-11-22 - ");
+  Put(Summed(Str(written, kOne, "\n")));
+  EXPECT_EQ(Open()->lines().at({kSecond, Position(9)}), line);
+  for (const std::string_view other : {kSecond, kOther, "x", ""}) {
+    Put(Summed(Str(written, other, "\n")));
+    EXPECT_THAT(Fence::Open(directory_.path()).status(), StatusIs(absl::StatusCode::kDataLoss)) << other;
+  }
+}
+
 TEST_F(FenceTest, WhatWasKeptForATimeGoesInItsTurn) {
   const auto fence = Open();
   fence->Put(kOther, Position(4), kKept);

@@ -184,9 +184,17 @@ class TestNode {
   // Made anew at each opening, between keystore and node; none: nothing is erased here.
   std::function<absl::StatusOr<std::unique_ptr<ErasureHooks>>(vault::KeyStore&)> make_erasures;
 
+  // The keystore's disk; none: `key_disk`.
+  std::function<absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>>()> open_keys;
+
   absl::Status TryOpen() {
     Close();
-    auto storage = std::make_unique<testing::MemoryKeyStorage>(key_disk);
+    keystore_.reset();
+    std::unique_ptr<vault::SealedKeyStorage> storage =
+        std::make_unique<testing::MemoryKeyStorage>(key_disk);
+    if (open_keys) {
+      POLKU_ASSIGN_OR_RETURN(storage, open_keys());
+    }
     POLKU_ASSIGN_OR_RETURN(keystore_,
                            vault::KeyStore::Open(std::move(storage), keys.master, random_));
     if (make_erasures) {

@@ -353,10 +353,12 @@ TEST_P(RewriteConformance, WhatWasOpenedLaterIsWantedUntilItIsHeldOrGone) {
   part = erased.add_entries();
   part->set_position(6);
   part->set_leaf(true);
-  origin_.at(origin_.AddControl(kErasedType, erased.SerializeAsString())).held = true;
+  const Position at = origin_.AddControl(kErasedType, erased.SerializeAsString());
+  origin_.at(at).held = true;
   ASSERT_THAT(Store(), IsOk());
-  ASSERT_OK_AND_ASSIGN(const auto parts, ParseErased(erased.SerializeAsString()));
-  ASSERT_THAT(EraseEntries(engine(), log(), parts), IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto named,
+                       ParseErased(erased.SerializeAsString(), kOtherOrigin, at));
+  ASSERT_THAT(EraseEntries(engine(), log(), named.parts), IsOk());
   ASSERT_OK_AND_ASSIGN(const auto left, WantedEntries(engine(), log()));
   ASSERT_EQ(left.size(), 2u);
   EXPECT_EQ(left[1].position, Position(5));
@@ -585,7 +587,10 @@ TEST_P(RewriteConformance, ControlEntriesAreFoundByType) {
 
 TEST(ParseErased, RefusesWhatIsNotOfItsForm) {
   event::v1::Erased erased;
-  const auto parse = [&] { return ParseErased(erased.SerializeAsString()).status(); };
+  constexpr std::string_view kOrigin = "FI/ORG/9999992-5/toimintatupa/attendance/3";
+  const auto parse = [&] {
+    return ParseErased(erased.SerializeAsString(), kOrigin, Position(6)).status();
+  };
   EXPECT_THAT(parse(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("1 to 4,096")));
   auto* entry = erased.add_entries();
   entry->set_position(5);
@@ -599,7 +604,42 @@ TEST(ParseErased, RefusesWhatIsNotOfItsForm) {
   EXPECT_THAT(parse(), IsOk());
   *erased.add_entries() = *entry;
   EXPECT_THAT(parse(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("ascending")));
-  EXPECT_THAT(ParseErased("\xff"), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_THAT(ParseErased("\xff", kOrigin, Position(6)), StatusIs(absl::StatusCode::kDataLoss));
+  erased.mutable_entries(1)->set_position(6);
+  EXPECT_THAT(parse(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("before it")));
+  erased.mutable_entries()->RemoveLast();
+  entry = erased.mutable_entries(0);
+  entry->set_position(0);
+  EXPECT_THAT(parse(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr("Genesis")));
+}
+
+TEST(ParseErased, NamesItsOwnLogOrAnEarlierEpochOfItAndNoOther) {
+  constexpr std::string_view kOrigin = "FI/ORG/9999992-5/toimintatupa/attendance/3";
+  event::v1::Erased erased;
+  erased.add_entries()->set_position(5);
+  erased.mutable_entries(0)->set_leaf(true);
+  const auto parse = [&](Position at) {
+    return ParseErased(erased.SerializeAsString(), kOrigin, at);
+  };
+  ASSERT_OK_AND_ASSIGN(auto named, parse(Position(6)));
+  EXPECT_EQ(named.origin, kOrigin);
+  for (const std::string_view earlier : {"FI/ORG/9999992-5/toimintatupa/attendance/1",
+                                         "FI/ORG/9999992-5/toimintatupa/attendance/2"}) {
+    erased.set_origin(std::string(earlier));
+    // Positions of another log: they have no order to its own.
+    ASSERT_OK_AND_ASSIGN(named, parse(Position(1)));
+    EXPECT_EQ(named.origin, earlier);
+    ASSERT_EQ(named.parts.size(), 1u);
+    EXPECT_EQ(named.parts[0].position, Position(5));
+  }
+  for (const std::string_view other :
+       {"FI/ORG/9999992-5/toimintatupa/attendance/3", "FI/ORG/9999992-5/toimintatupa/attendance/4",
+        "FI/ORG/9999992-5/toimintatupa/referral/1", "FI/MUN/0187690-1/oulu/attendance/1", "x"}) {
+    erased.set_origin(std::string(other));
+    EXPECT_THAT(parse(Position(6)),
+                StatusIs(absl::StatusCode::kDataLoss, HasSubstr("no earlier epoch")))
+        << other;
+  }
 }
 
 // ---- All of it, at random ----

@@ -68,6 +68,38 @@ TEST_F(ErasedTest, AHoleIsNotCosignedBeforeAnErasedExplainsIt) {
   EXPECT_EQ(kela.status().fault(), "");
 }
 
+TEST_F(ErasedTest, AnErasedOfAnEarlierEpochExplainsNothingOfTheLogThatItStandsIn) {
+  TestOrigin origin(1, "FI/MUN/0187690-1/oulu/attendance/2");
+  options_.origin_keys = origin.signer().verifier();
+  origin.AddGenesis();
+  for (int i = 0; i < 3; ++i) origin.AddEvent({{kKela, {}}}, {});
+  origin.Commit();
+  origin.Erase(Leaf(2));
+  Follower kela(origin, options_);
+  event::v1::Erased erased;
+  erased.set_origin("FI/MUN/0187690-1/oulu/attendance/1");
+  for (const uint64_t position : {2, 3, 99}) {
+    auto* entry = erased.add_entries();
+    entry->set_position(position);
+    entry->set_leaf(true);
+  }
+  origin.AddControl("polku.event.v1.Erased", erased.SerializeAsString());
+  origin.Commit();
+  for (int i = 0; i < 2; ++i) {
+    kela.Follow(origin);
+    EXPECT_THAT(kela.alarms, IsEmpty());
+    EXPECT_EQ(kela.size(), origin.size());
+    EXPECT_THAT(kela.cosigns, IsEmpty());
+    EXPECT_THAT(kela.status().fault(), HasSubstr("are missing"));
+    kela.Restart();
+  }
+  origin.AddErased(Leaf(2));
+  origin.Commit();
+  kela.Follow(origin);
+  EXPECT_EQ(kela.status().fault(), "");
+  EXPECT_EQ(kela.cosigns.size(), 1u);
+}
+
 TEST_F(ErasedTest, AHoleThatIsExplainedBeforeItShowsIsNone) {
   origin_.AddErased(Leaf(3));
   origin_.Commit();
@@ -131,12 +163,16 @@ TEST_F(ErasedTest, WhatIsToldAsErasedAndIsNotWithheldIsAFault) {
 
 TEST_F(ErasedTest, AForgedErasedIsAFault) {
   // Names the Genesis, something later, or positions that do not ascend.
-  event::v1::Erased of_genesis, of_later, twice;
+  event::v1::Erased of_genesis, of_later, twice, of_stranger, of_itself;
   of_genesis.add_entries()->set_position(0);
   of_later.add_entries()->set_position(4);
   twice.add_entries()->set_position(2);
   twice.add_entries()->set_position(2);
-  for (const event::v1::Erased& erased : {of_genesis, of_later, twice}) {
+  // Or entries of a log that is no earlier epoch of it.
+  of_stranger.set_origin("FI/MUN/0187690-1/oulu/referral/1");
+  of_itself.set_origin(kOrigin);
+  for (event::v1::Erased* erased : {&of_stranger, &of_itself}) erased->add_entries()->set_position(2);
+  for (const event::v1::Erased& erased : {of_genesis, of_later, twice, of_stranger, of_itself}) {
     TestOrigin origin(1);
     origin.AddGenesis();
     for (int i = 0; i < 3; ++i) origin.AddEvent({{kKela, {}}}, {});

@@ -50,5 +50,20 @@ class SystemTest(unittest.TestCase):
         self.assertTrue(result.stderr.strip(), "an error must be told on standard error")
 
 
+def write_next_epoch(config):
+    """NEW is a copy of OLD with the next origin and directories of its own (services/host/README.md "The log is
+    behind" 3), in OLD's place; OLD's new place."""
+    old = config.with_name("epoch-1.textproto")
+    if not old.exists():
+        config.rename(old)
+    text = old.read_text()
+    for was, becomes in (('/1"', '/2"'), ('data_directory: "data"', 'data_directory: "data-2"'),
+                         ('keys_directory: "keys"', 'keys_directory: "keys-2"')):
+        assert was in text, was
+        text = text.replace(was, becomes, 1)
+    config.write_text(text)
+    return old
+
+
 def main():
     unittest.main(verbosity=2)

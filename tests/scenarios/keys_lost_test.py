@@ -74,18 +74,8 @@ class LostCase(KeysCase):
     # ---- A new epoch ----
 
     def next_epoch(self, *more):
-        """NEW is a copy of OLD with the next origin and directories of its own (README "The log is behind" 3)."""
         config = self.cluster.config(REFERRAL)
-        old = config.with_name("epoch-1.textproto")
-        if not old.exists():
-            config.rename(old)
-        text = old.read_text()
-        for was, becomes in ((f'origin: "{cluster.OULU}/referral/1"', f'origin: "{cluster.OULU}/referral/2"'),
-                             ('data_directory: "data"', 'data_directory: "data-2"'),
-                             ('keys_directory: "keys"', 'keys_directory: "keys-2"')):
-            self.assertIn(was, text)
-            text = text.replace(was, becomes, 1)
-        config.write_text(text)
+        old = harness.write_next_epoch(config)
         self.command = ("new-epoch", "--config", config, "--old", old, "--reason", "keys lost", "--json")
         return self.cluster.run(*self.command, *more)
 

@@ -294,16 +294,7 @@ class AloneTest(RollbackCase):
 class EpochCase(RollbackCase):
     def next_epoch_command(self):
         config = self.cluster.config(REFERRAL)
-        old = config.with_name("epoch-1.textproto")
-        if not old.exists():
-            config.rename(old)
-        text = old.read_text()
-        for was, becomes in ((f'origin: "{cluster.OULU}/referral/1"', f'origin: "{cluster.OULU}/referral/2"'),
-                             ('data_directory: "data"', 'data_directory: "data-2"'),
-                             ('keys_directory: "keys"', 'keys_directory: "keys-2"')):
-            self.assertIn(was, text)
-            text = text.replace(was, becomes, 1)
-        config.write_text(text)
+        old = harness.write_next_epoch(config)
         return ["new-epoch", "--config", config, "--old", old, "--reason",
                 "the disk failed; restored from the night's backup", "--json"]
 
