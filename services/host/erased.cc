@@ -226,7 +226,7 @@ Hash StateOf(const std::set<FencedPart>& parts) {
 }
 
 absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
-                                                 const Fence& fence) {
+                                                 const Fence& fence, absl::CivilDay today) {
   std::set<FencedPart> parts;
   if (fence.lines().empty()) return parts;
   POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(engine));
@@ -238,7 +238,9 @@ absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const Orig
     });
     if (!line.retained_until || held == logs.end()) continue;
     POLKU_ASSIGN_OR_RETURN(const auto applied, FindApplied(engine, held->number, place.second));
-    if (applied && applied->retained_until) kept.emplace(line.fence, place.first);
+    if (applied && applied->retained_until && *applied->retained_until >= today) {
+      kept.emplace(line.fence, place.first);
+    }
   }
   for (const auto& [place, line] : fence.lines()) {
     if (kept.contains({line.fence, place.first})) continue;

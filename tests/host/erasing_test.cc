@@ -620,6 +620,16 @@ TEST_F(ErasingTest, WhatALawOfTheReceiversOwnKeepsGoesOnTheDayAfter) {
   EXPECT_EQ(of_oulu, 1u);
   EXPECT_THAT(assessment_.Problems({&oulu_.node()}), IsEmpty());
 
+  // Whoever reads while the service is stopped is shown it until then, and no longer.
+  const auto hidden_on = [&](std::string_view day) {
+    const auto parts = FencedParts(assessment_->engine, assessment_->config.origin,
+                                   assessment_.fence(), *ParseDay(day));
+    EXPECT_OK(parts);
+    return parts->contains({FenceOf(gone_), oulu_->origin()});
+  };
+  EXPECT_FALSE(hidden_on("2025-09-10"));
+  EXPECT_TRUE(hidden_on("2025-09-11"));
+
   assessment_->now = Noon("2025-09-10");
   assessment_.WorkAll();
   EXPECT_EQ(assessment_.HeldOf(oulu_->origin(), positions_), held) << "the last day is inclusive";
