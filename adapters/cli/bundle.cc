@@ -134,7 +134,7 @@ absl::Status Make(const Args& args, const AccessClaim& claim, const Choice& choi
   POLKU_ASSIGN_OR_RETURN(
       const Reading reading,
       OpenRecorded(args, claim, {.command = "bundle", .case_id = choice.case_id, .sections = open}));
-  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config));
+  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config, reading.store->engine()));
   audit::Store& store = *reading.store;
   POLKU_RETURN_IF_ERROR(CheckOwnKey(store.engine(), trust));
   POLKU_ASSIGN_OR_RETURN(auto entries, Choose(store, choice));

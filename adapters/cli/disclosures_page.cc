@@ -56,6 +56,13 @@ constexpr Texts kErasedReceivers = {
     "Kenelle poistettuja merkintöjä oli annettu: poisto voi viedä myös tiedon saajista.",
     "Vem som hade fått raderade anteckningar: med dem kan också uppgiften om mottagarna ha raderats.",
     "Who had received entries that were erased: their receivers may be gone with them."};
+constexpr Texts kErasedSearches = {
+    "Hakuja, joissa haettiin useita asioita kerralla ennen kuin merkintäsi poistettiin: enää ei tiedetä, oliko asiasi "
+    "silloin mukana.",
+    "Sökningar av flera ärenden på en gång innan dina anteckningar raderades: det är inte längre känt om ditt ärende "
+    "ingick i dem.",
+    "Searches of many cases at once from before your entries were erased: whether yours was among them is no longer "
+    "known."};
 constexpr Texts kCopies = {
     "Kopioita, joita tiedot saanut organisaatio on tehnyt omiin järjestelmiinsä.",
     "Kopior som en mottagande organisation har gjort i sina egna system.",
@@ -149,7 +156,8 @@ constexpr Texts kRequested = {"pyysi", "begärd av", "requested by"};
 constexpr Texts kConfirmed = {"vahvisti", "bekräftad av", "confirmed by"};
 constexpr Texts kCancelled = {"perui", "återkallad av", "cancelled by"};
 constexpr Texts kNotConfirmed = {"ei vielä vahvistettu", "ännu inte bekräftad", "not yet confirmed"};
-constexpr Texts kUntilDay = {"saakka", "till", "until"};
+constexpr Texts kUntilDayBefore = {"", "till ", "until "};
+constexpr Texts kUntilDayAfter = {" saakka", "", ""};
 constexpr std::array<Texts, 5> kSections = {{
     {"palvelun vaiheet ja päivät", "servicens steg och dagar", "steps and days of the service"},
     {"henkilö- ja yhteystiedot", "person- och kontaktuppgifter", "identity and contact details"},
@@ -223,6 +231,14 @@ class PageMaker {
     clock[2] = '.';
     return Str(Day(at), language_ == Language::kFinnish ? " klo " : " kl. ", clock);
   }
+  // As the agreement has it, less the marks of its authors ("[p]", "[k]": how well a line's source was checked).
+  static std::string Law(std::string_view basis) {
+    std::string text = Plain(basis);
+    for (const std::string_view mark : {" [p]", " [k]", " [a]"}) {
+      for (size_t at; (at = text.find(mark)) != std::string::npos;) text.erase(at, mark.size());
+    }
+    return text;
+  }
   static std::string Dash(std::string_view text) { return text.empty() ? "-" : Plain(text); }
 
   std::string Step(std::string_view type) const {
@@ -241,7 +257,7 @@ class PageMaker {
   Cell Basis(const audit::Received& one) const {
     switch (one.way) {
       case Way::kShared:
-        return {Plain(one.legal_basis), /*of_agreement=*/true};
+        return {Law(one.legal_basis), /*of_agreement=*/true};
       case Way::kParties:
         return T(kToParties);
       case Way::kNotice:
@@ -294,7 +310,7 @@ class PageMaker {
       absl::Time first, last;
       uint64_t count = 0;
     };
-    // Alike is what went to the same receiver, in the same kinds, on the same basis; oldest group first.
+    // Alike is what went to the same receiver, in the same kinds, on the same basis; a receiver's oldest group first.
     std::vector<Group> groups;
     for (const audit::Received& one : found_.received) {
       Group like{Agency(one.receiver), Kinds(one.sections), Basis(one), one.disclosed_at, one.disclosed_at};
@@ -306,6 +322,12 @@ class PageMaker {
       ++group->count;
       group->last = one.disclosed_at;
     }
+    // All of one receiver together, receivers as in the lines above.
+    std::map<std::string, size_t> place;
+    for (const auto& [receiver, entries] : totals) place.emplace(Agency(receiver), place.size());
+    std::stable_sort(groups.begin(), groups.end(), [&](const Group& a, const Group& b) {
+      return place.at(a.receiver) < place.at(b.receiver);
+    });
     for (const Group& group : groups) {
       block.rows.push_back({group.receiver, group.kinds, std::to_string(group.count), Day(group.first),
                             Day(group.last), group.basis});
@@ -396,15 +418,19 @@ class PageMaker {
       }
     }
     for (const audit::Erasure& erasure : found_.erasures) {
-      std::string answers;
+      std::vector<std::string> told;  // several services of an agency that answer alike are one to the client
       for (const auto& answer : erasure.answers) {
-        answers += Str(answers.empty() ? "" : "; ", Agency(answer.agency), " ", Day(answer.at), ": ",
-                       CodeLabel(answer.outcome, language_));
-        if (answer.retained_until.empty()) continue;
-        const auto until = ParseDay(answer.retained_until);
-        answers += Str(" (", Plain(answer.legal_basis), ", ", T(kUntilDay), " ",
-                       until ? Day(*until) : Plain(answer.retained_until), ")");
+        std::string one = Str(Agency(answer.agency), " ", Day(answer.at), ": ",
+                              CodeLabel(answer.outcome, language_));
+        if (!answer.retained_until.empty()) {
+          const auto until = ParseDay(answer.retained_until);
+          one += Str(" (", Law(answer.legal_basis), ", ", T(kUntilDayBefore),
+                     until ? Day(*until) : Plain(answer.retained_until), T(kUntilDayAfter), ")");
+        }
+        if (std::find(told.begin(), told.end(), one) == told.end()) told.push_back(std::move(one));
       }
+      std::string answers;
+      for (const std::string& one : told) answers += Str(answers.empty() ? "" : "; ", one);
       block.rows.push_back(
           {Day(erasure.at), Service(erasure.origin), CodeLabel(erasure.tier, language_),
            std::to_string(erasure.entries), Dash(erasure.legal_basis),
@@ -428,11 +454,19 @@ class PageMaker {
     }
     std::string logs;
     for (const std::string& service : services) logs += Str(logs.empty() ? "" : ", ", service);
-    return {T(kLimits),
-            {Str(T(kOthersReads), " ", agencies.empty() ? T(kNobody) : agencies, "."), T(kReadersWord),
-             Str(T(kOtherLogs), " ", logs, "."), T(kErasedReceivers), T(kCopies)},
-            {},
-            {}};
+    Block block{T(kLimits),
+                {Str(T(kOthersReads), " ", agencies.empty() ? T(kNobody) : agencies, "."), T(kReadersWord),
+                 Str(T(kOtherLogs), " ", logs, "."), T(kErasedReceivers)},
+                {},
+                {}};
+    // When a case came to an agency is known by its entries.
+    if (std::any_of(found_.erasures.begin(), found_.erasures.end(), [](const audit::Erasure& erasure) {
+          return erasure.tier == event::v1::ERASURE_TIER_ENTRIES;
+        })) {
+      block.lines.push_back(T(kErasedSearches));
+    }
+    block.lines.push_back(T(kCopies));
+    return block;
   }
 
   Block Rights() const {

@@ -215,22 +215,15 @@ bool IsBlank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-// What the service's own stores say against a request: an open case is told; with a rule, which counts from the
-// closing, it is refused.
-ExitCode CheckRequest(const Args& args, const CaseId& case_id, Io& io) {
+// What the service's own stores say: that the case is open, is told. Whether a rule is due the service judges.
+ExitCode TellOpen(const Args& args, const CaseId& case_id, Io& io) {
   const auto config = host::LoadConfig(args.Get("config"), "");
   if (!config.ok()) return Fail(io, config.status());
   const auto store = audit::Store::Open(*config);
   if (!store.ok()) return Fail(io, store.status());
   const auto closed = audit::IsClosed((*store)->engine(), case_id);
   if (!closed.ok()) return Fail(io, closed.status());
-  if (*closed) return kExitOk;
-  if (args.Has("rule")) {
-    io.err << "polku: rule_not_due: retention is counted from the closing of the case, and none is held here; see "
-              "`polku retention due`, or give the law as --basis without --rule\n";
-    return kExitRefused;
-  }
-  io.err << "polku: " << kNotClosed << "\n";
+  if (!*closed && !args.Has("rule")) io.err << "polku: " << kNotClosed << "\n";
   return kExitOk;
 }
 
@@ -243,7 +236,7 @@ ExitCode Request(const Args& args, const CaseId& case_id, Io& io) {
   const auto id = ReadOrMakeId(args);
   if (!id.ok()) return FailUsage(io, ToStd(id.status().message()));
   if (args.Has("config")) {
-    if (const ExitCode no = CheckRequest(args, case_id, io); no != kExitOk) return no;
+    if (const ExitCode no = TellOpen(args, case_id, io); no != kExitOk) return no;
   }
   const auto target = FindTarget(args);
   if (!target.ok()) return Fail(io, target.status());

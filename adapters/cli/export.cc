@@ -21,7 +21,7 @@ absl::StatusOr<evidence::ExportResult> ExportLog(const Args& args, const AccessC
     return Error(absl::StatusCode::kNotFound, "no log of ", origin,
                  " is held here; `polku summary --logs` lists those that are");
   }
-  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config));
+  POLKU_ASSIGN_OR_RETURN(const Trust trust, LoadTrust(reading.config, reading.store->engine()));
   POLKU_RETURN_IF_ERROR(CheckOwnKey(reading.store->engine(), trust));
   POLKU_ASSIGN_OR_RETURN(const proof::LogKeys keys, KeysOf(trust, reading.store->engine(), *held));
   ProgressLine progress(io, args.Has("progress"));

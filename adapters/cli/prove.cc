@@ -385,7 +385,7 @@ ExitCode RunProve(const Args& args, Io& io) {
   }
   auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
-  const auto trust = LoadTrust(reading->config);
+  const auto trust = LoadTrust(reading->config, reading->store->engine());
   if (!trust.ok()) return Fail(io, trust.status());
   audit::Store& store = *reading->store;
   if (const auto own = CheckOwnKey(store.engine(), *trust); !own.ok()) return Fail(io, own);

@@ -39,7 +39,7 @@ ExitCode RunRetention(const Args& args, Io& io) {
   const auto fence = host::Fence::Open(reading->config.keys_directory);
   if (!fence.ok()) return Fail(io, fence.status());
   const auto erased =
-      host::FencedParts(reading->store->engine(), reading->config.origin, **fence);
+      host::FencedParts(reading->store->engine(), reading->config.origin, **fence, *on);
   if (!erased.ok()) return Fail(io, erased.status());
   audit::History history(*reading->store);
   audit::RetentionFold fold(reading->config.profile);

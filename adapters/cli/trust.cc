@@ -1,14 +1,18 @@
 #include "adapters/cli/trust.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "adapters/cli/output.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/key_history.h"
+#include "services/host/key_changes.h"
 #include "services/host/keys.h"
 
 namespace polku::cli {
@@ -38,6 +42,32 @@ absl::StatusOr<Trust> LoadTrust(const host::Config& config) {
   } else if (!absl::IsNotFound(cosigning.status())) {
     return cosigning.status();
   }
+  return trust;
+}
+
+absl::Status AddAnnouncedWitnesses(log::Engine& engine, const host::Config& config, Trust& trust) {
+  POLKU_ASSIGN_OR_RETURN(const host::AnnouncedChanges announced, host::ReadAnnounced(engine, config));
+  std::vector<proof::VerifierKey> more = host::KeysInForce(config, announced).AllWitnessKeys();
+  const std::string own_witness = host::WitnessName(config.origin);
+  for (size_t i = 0; i < trust.witnesses.size(); ++i) {
+    if (trust.witnesses[i].name() != own_witness) continue;
+    for (auto& key : host::OwnCosigningKeys(announced, config.origin, trust.witnesses[i])) {
+      more.push_back(std::move(key));
+    }
+    break;
+  }
+  for (auto& key : more) {
+    const bool known = std::any_of(trust.witnesses.begin(), trust.witnesses.end(), [&](const auto& one) {
+      return one.name() == key.name() && one.key() == key.key();
+    });
+    if (!known) trust.witnesses.push_back(std::move(key));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Trust> LoadTrust(const host::Config& config, log::Engine& engine) {
+  POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(config));
+  POLKU_RETURN_IF_ERROR(AddAnnouncedWitnesses(engine, config, trust));
   return trust;
 }
 

@@ -32,6 +32,12 @@ struct Trust {
 // of its first key proves nothing. NotFound / InvalidArgument name the file.
 absl::StatusOr<Trust> LoadTrust(const host::Config& config);
 
+// Adds the cosigning keys, own and of witnesses, that were announced in the logs held: what was cosigned before or after a
+// change of keys verifies. Errors as host::ReadAnnounced.
+absl::Status AddAnnouncedWitnesses(log::Engine& engine, const host::Config& config, Trust& trust);
+// Both, where the logs are to be relied on.
+absl::StatusOr<Trust> LoadTrust(const host::Config& config, log::Engine& engine);
+
 // OK: the own log leads from its first key to the one that signs it now. FailedPrecondition: a rotation was broken
 // off, or it is not our log; other errors as log::KeysOf.
 absl::Status CheckOwnKey(log::Engine& engine, const Trust& trust);

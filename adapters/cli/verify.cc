@@ -16,7 +16,6 @@
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/file.h"
-#include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/evidence/export.h"
 #include "eventstore/evidence/verify.h"
@@ -162,11 +161,10 @@ absl::StatusOr<std::unique_ptr<log::Engine>> OpenForVerification(const std::stri
 }
 
 absl::Status OpenKeys(const host::Config& config, OpenedStore& store) {
-  POLKU_ASSIGN_OR_RETURN(
-      auto storage, rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly));
-  POLKU_ASSIGN_OR_RETURN(const vault::MasterKey master, host::LoadMasterKey(config.keys_directory));
-  POLKU_ASSIGN_OR_RETURN(store.keys, vault::KeyStore::Open(std::move(storage), master, SystemRandom(),
-                                                           /*read_only=*/true));
+  const host::OpenStorageFn storage = [&] {
+    return rocks::OpenKeyStorage(config.keystore_directory, rocks::OpenMode::kReadOnly);
+  };
+  POLKU_ASSIGN_OR_RETURN(store.keys, host::OpenKeyStoreToRead(storage, config.keys_directory));
   store.opener = std::make_unique<host::Opener>(*store.keys, config.origin.text());
   return absl::OkStatus();
 }
@@ -203,8 +201,6 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
   POLKU_ASSIGN_OR_RETURN(Trust trust, LoadTrust(config));
   evidence::VerifyOptions options;
   options.own_origin = config.origin.text();
-  options.witnesses = std::move(trust.witnesses);
-  options.witnesses.insert(options.witnesses.end(), given.witnesses.begin(), given.witnesses.end());
   // Before the log is opened, so that a mark that is written meanwhile is not ahead of it.
   auto mark = ReadFile(Str(config.keys_directory, "/", host::kHighWaterFile), proof::kMaxNoteBytes);
   if (mark.ok() && !mark->empty()) {
@@ -228,6 +224,13 @@ absl::StatusOr<Outcome> VerifyService(const std::string& file, const Keys& given
     outcome.problems.push_back(
         {ProblemKind::kCheckpoint, config.origin.text(), std::nullopt, std::string(ToStd(own.message()))});
   }
+  // What cannot be read is told when it is judged.
+  const auto announced = AddAnnouncedWitnesses(*store.engine, config, trust);
+  if (!announced.ok() && !absl::IsDataLoss(announced) && !absl::IsFailedPrecondition(announced)) {
+    return announced;
+  }
+  options.witnesses = std::move(trust.witnesses);
+  options.witnesses.insert(options.witnesses.end(), given.witnesses.begin(), given.witnesses.end());
   options.keys = std::move(trust.keys);
   for (const auto& [origin, key] : given.logs) options.keys.insert_or_assign(origin, key);
   if (args.Has("no-open")) {

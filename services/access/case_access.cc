@@ -360,6 +360,9 @@ class Decider {
                     "`polku retention due` names the rules");
     }
     if (auto no = SomethingToErase()) return no;
+    if (e.has_rule()) {
+      if (auto no = RuleDue()) return no;
+    }
     return NoPersonalData({&e.legal_basis()});
   }
 
@@ -497,6 +500,18 @@ class Decider {
                   "the log of this service holds nothing of the case that this tier takes: check the "
                   "case's id and at which service it was recorded; where its sections have gone, the "
                   "headers go with the tier of entries");
+  }
+
+  Answer RuleDue() const {
+    if (!question_.kept_until) {
+      return Refuse("rule_not_due",
+                    "retention is counted from the closing of the case, and none is held here; see "
+                    "`polku retention due`, or give the law as --basis without --rule");
+    }
+    if (*question_.kept_until < question_.rule_day) return std::nullopt;
+    return Refuse("rule_not_due",
+                  "the retention rules keep the case still; `polku retention due` tells which cases are due "
+                  "and by which rule, or give the law as --basis without --rule");
   }
 
   bool IsRetentionRule(const event::v1::RuleRef& rule) const {

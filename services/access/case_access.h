@@ -127,6 +127,9 @@ struct Question {
   std::optional<Corrected> corrected = {};
   // Of an ErasureRequested or ErasureConfirmed: the own log holds something of the case that the tier takes.
   bool something_to_erase = false;
+  // Of an ErasureRequested that names a rule: how long the profile's rules keep the case; none: it is not closed here.
+  std::optional<absl::CivilDay> kept_until = {};
+  absl::CivilDay rule_day = {};  // on which that is judged
 };
 // Whether an event of `type` may take the place of one of type `corrected`: of the same, or as a domain has it.
 bool TakesThePlaceOf(std::string_view type, std::string_view corrected);
@@ -141,6 +144,7 @@ bool TakesThePlaceOf(std::string_view type, std::string_view corrected);
 //                      take the place of; the log's agency may correct any author's    (not entitled)
 //   wrong_stream, unknown_agency, already_a_party, not_yet_a_party, unknown_request, already_decided,
 //   nothing_to_erase   the own log holds nothing of the case that the tier takes, or not any more
+//   rule_not_due       it names a rule, and the case is not closed here or the profile's rules keep it still
 //   unknown_rule       an ErasureRequested names none of the profile's retention rules
 //   missing_purpose, missing_legal_basis, missing_reason, missing_official, personal_data, unknown_corrected_event
 //   of polku.access.v1, what is accepted so far: those of service::CheckConventions

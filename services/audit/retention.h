@@ -4,7 +4,6 @@
 #define POLKU_SERVICES_AUDIT_RETENTION_H_
 
 #include <map>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -12,6 +11,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
 #include "polku/config/v1/profile.pb.h"
+#include "services/access/retention.h"
 #include "services/audit/history.h"
 
 namespace polku::audit {
@@ -38,13 +38,8 @@ class RetentionFold {
   size_t NotClosed() const;
 
  private:
-  struct Case {
-    std::optional<absl::CivilDay> closed_on;
-    std::optional<absl::CivilDay> first_started;
-    bool decided_on_money = false;
-  };
   const config::v1::Profile& profile_;
-  std::map<CaseId, Case> cases_;
+  std::map<CaseId, access::CaseRetention> cases_;
 };
 
 // Whether the newest event of the case that is held here is its closing, in whatever log; by headers alone, no

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "eventstore/base/clock.h"
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
@@ -23,7 +24,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenOnce(const host::Config& config) {
   POLKU_ASSIGN_OR_RETURN(auto keys, host::OpenKeyStoreToRead(storage, config.keys_directory));
   // Of what was erased nothing is shown, also where an old copy still holds it.
   POLKU_ASSIGN_OR_RETURN(const auto fence, host::Fence::Open(config.keys_directory));
-  POLKU_ASSIGN_OR_RETURN(auto erased, host::FencedParts(*engine, config.origin, *fence));
+  const absl::CivilDay today =
+      config.business_date ? *config.business_date : FinnishDay(absl::Now());
+  POLKU_ASSIGN_OR_RETURN(auto erased, host::FencedParts(*engine, config.origin, *fence, today));
   return Store::Over(std::move(engine), std::move(keys), config.origin.text(),
                      [erased = std::move(erased)](const CaseId& case_id, std::string_view origin) {
                        return erased.contains({FenceOf(case_id), std::string(origin)});

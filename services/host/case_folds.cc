@@ -30,6 +30,7 @@ CaseFolds::CaseFolds(const service::Service& service, const access::Policy& poli
 void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact) const {
   fold.access.Evolve(fact, policy_, own_.text());
   const auto& type = *fact.body.GetDescriptor();
+  fold.retention.Add(type.full_name(), &fact.body, fact.recorded_at);
   // A type this program does not know belongs to no service it runs; the history keeps it.
   if (IsAccessEvent(type) || &type == google::protobuf::Empty::descriptor()) return;
   if (fold.state == nullptr) fold.state = service_.NewState(fact.case_id);

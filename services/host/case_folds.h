@@ -20,6 +20,7 @@
 #include "eventstore/log/log.h"
 #include "eventstore/log/reader.h"
 #include "services/access/case_access.h"
+#include "services/access/retention.h"
 #include "services/core/service.h"
 #include "services/host/epochs.h"
 #include "services/host/opener.h"
@@ -42,6 +43,7 @@ struct CaseFold {
   // Of the domain; null as long as no event of it is on record, as in an access stream.
   std::unique_ptr<service::CaseState> state;
   access::CaseAccess access;
+  access::CaseRetention retention;
   // PartyAdded for which there was nothing to open: what is recorded after them goes to the party by itself.
   std::set<access::CaseAccess::PartyEvent> nothing_to_open;
   bool in_own_log = false;  // an entry of the case is

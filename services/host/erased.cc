@@ -279,7 +279,7 @@ absl::Status CopyApplied(log::Engine& from, LogNumber from_log, log::Engine& to,
 }
 
 absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
-                                                 const Fence& fence) {
+                                                 const Fence& fence, absl::CivilDay today) {
   std::set<FencedPart> parts;
   if (fence.lines().empty()) return parts;
   POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(engine));
@@ -291,7 +291,9 @@ absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const Orig
     });
     if (!line.retained_until || held == logs.end()) continue;
     POLKU_ASSIGN_OR_RETURN(const auto applied, FindApplied(engine, held->number, place.second));
-    if (applied && applied->retained_until) kept.emplace(line.fence, Fence::OriginOf(place, line));
+    if (applied && applied->retained_until && *applied->retained_until >= today) {
+      kept.emplace(line.fence, Fence::OriginOf(place, line));
+    }
   }
   for (const auto& [place, line] : fence.lines()) {
     const std::string& of = Fence::OriginOf(place, line);

@@ -100,9 +100,10 @@ absl::Status CopyApplied(log::Engine& from, LogNumber from_log, log::Engine& to,
 using FencedPart = std::pair<Hash, std::string>;  // fence, origin
 // Parts of cases of which no section may be shown: what the fence names, also where this store is an old copy that
 // holds it again. `own`: the store's; what goes of its log goes of its earlier epochs, too. Left out is
-// what was carried out here and of which a part is kept by law. Errors as reading logs and records.
+// what was carried out here and of which a part is kept by law, until its last day, inclusive: from the day after it is
+// shown no more, though nobody has run to erase it. Errors as reading logs and records.
 absl::StatusOr<std::set<FencedPart>> FencedParts(log::Engine& engine, const OriginName& own,
-                                                 const Fence& fence);
+                                                 const Fence& fence, absl::CivilDay today);
 
 // SHA-256("polku/fenced-parts/v1" 00 ‖ of each part, ascending: fence[32] ‖ length[4] ‖ origin).
 Hash StateOf(const std::set<FencedPart>& parts);

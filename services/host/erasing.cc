@@ -77,7 +77,7 @@ class ErasingImpl : public Erasing {
       for (auto& entry : entries) all.push_back(std::move(entry));
     }
     POLKU_RETURN_IF_ERROR(CheckOwnLog(all));
-    POLKU_ASSIGN_OR_RETURN(hidden_, FencedParts(options_.engine, own_, options_.fence));
+    POLKU_ASSIGN_OR_RETURN(hidden_, FencedParts(options_.engine, own_, options_.fence, Today()));
     POLKU_RETURN_IF_ERROR(EraseAhead(held, all));
     std::deque<ErasedEntry> later;
     for (auto& entry : all) {

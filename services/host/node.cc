@@ -850,6 +850,16 @@ class NodeImpl : public Node {
       }
       something_to_erase = *found;
     }
+    std::optional<absl::CivilDay> kept_until;
+    if (const auto* requested = service::As<access::v1::ErasureRequested>(body);
+        act && requested != nullptr && requested->has_rule()) {
+      auto named = Fold(act->case_id);
+      if (!named.ok()) {
+        Fault(named.status());
+        return FailureAnswer(named.status(), index);
+      }
+      if (const auto kept = (*named)->retention.KeptBy(rules_.profile)) kept_until = kept->until;
+    }
     std::optional<access::Question::Corrected> corrected;
     if (!IsAccessEvent(*body.GetDescriptor()) && !spoken->author.empty()) {
       corrected = {spoken->author, spoken->type};
@@ -863,7 +873,9 @@ class NodeImpl : public Node {
                                     .corrected_author = spoken->own ? spoken->author : "",
                                     .corrects = !entry.corrects.is_zero(),
                                     .corrected = std::move(corrected),
-                                    .something_to_erase = something_to_erase};
+                                    .something_to_erase = something_to_erase,
+                                    .kept_until = kept_until,
+                                    .rule_day = Today()};
     if (auto refused =
             access::DecideAccess(fold.access, question, policy_, rules_, RecordingDay())) {
       return Refused(refused->not_entitled ? exchange::v1::REFUSAL_KIND_NOT_ENTITLED
@@ -1229,7 +1241,7 @@ class NodeImpl : public Node {
       for (auto& result : results) result.status = status;
       return results;
     } else {
-      // A key that does not open: find whose.
+      // A key that does not open: find whose. No room for new keys: find who needs none, or may use the reserve.
       std::map<CaseId, absl::Status> failed;
       for (size_t i = 0; i < offers.size(); ++i) {
         for (const auto& plain : offers[i].entries) {

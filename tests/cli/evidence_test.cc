@@ -9,6 +9,7 @@
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
 #include "eventstore/evidence/bundle.h"
+#include "eventstore/log/memory_engine.h"
 #include "eventstore/log/records.h"
 #include "eventstore/proof/merkle.h"
 #include "eventstore/proof/proof_file.h"
@@ -20,6 +21,7 @@
 #include "tests/audit/agency_store.h"
 #include "tests/cli/run_polku.h"
 #include "tests/client/fake_service.h"
+#include "tests/support/key_storage.h"
 #include "tests/support/status_matchers.h"
 
 namespace polku::cli {
@@ -197,6 +199,71 @@ TEST_F(EvidenceTest, WhatIsNotHeldIsRefusedInWords) {
     EXPECT_EQ(Run(wrong).code, 2) << ::testing::PrintToString(wrong);
   }
   EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST_F(EvidenceTest, WhatAWitnessCosignedAfterItChangedItsKeyCounts) {
+  // Kela's log, followed here, tells of the change.
+  constexpr char kTheirs[] = "FI/GOV/0245437-2/kela/compensation/1";
+  const auto next = proof::Signer::Generate(kWitness, proof::KeyUse::kCosignature);
+  auto signer = proof::Signer::Generate(kTheirs, proof::KeyUse::kCheckpoint);
+  const std::string signing_key = signer->verifier().Format();
+  const auto their_engine = log::MakeMemoryEngine();
+  testing::KeyDisk their_disk;
+  const auto their_keys = vault::KeyStore::Open(std::make_unique<testing::MemoryKeyStorage>(their_disk),
+                                                vault::MasterKey(std::string(32, 'k')), SystemRandom());
+  ASSERT_OK(their_keys);
+  AgencyStore kela(*their_engine, **their_keys, kTheirs, std::move(signer));
+  event::v1::KeyChanged change;
+  change.set_use(event::v1::KEY_USE_COSIGNING);
+  change.set_old_key(std::string(witness_->verifier().key().view()));
+  change.set_new_key(std::string(next->verifier().key().view()));
+  change.set_reason("yearly");
+  kela.AppendControl(change);
+  kela.ReplicateTo(*engine_, *keys_, {});
+  // With the new key it cosigns all of the own log.
+  const auto checkpoint = proof::VerifyCheckpoint(
+      store_->log().checkpoint(), *proof::VerifierKey::Parse(vkey_, proof::KeyUse::kCheckpoint));
+  ASSERT_OK(checkpoint);
+  ASSERT_EQ(checkpoint->size, Position(5));
+  log::KeptCosignature kept;
+  kept.witness = kWitness;
+  kept.time = store_->now() + absl::Hours(3);
+  kept.size = kept.proven_to = checkpoint->size;
+  kept.root = checkpoint->root;
+  kept.line = next->Cosign(*checkpoint, kept.time);
+  ASSERT_OK(log::KeepCosignatures(*engine_, kOwnLog, {kept}));
+
+  const auto prove = [&](const std::string& name) {
+    const Result made = Run({"prove", "--checkpoint", "--out", dir_.At(name)});
+    EXPECT_EQ(made.code, 0) << made.err;
+    return ReadAll(dir_.At(name));
+  };
+  // Where that log is not followed, nobody says that the key is the witness's.
+  EXPECT_OK(proof::VerifyCosignature(prove("before.note"), witness_->verifier()));
+  const std::string config = ReadAll(config_);
+  config_ = dir_.Write("followed.textproto",
+                       Str(config, "peers { origin: \"", kTheirs, "\" address: \"tcp://127.0.0.1:9\" curve_key: \"",
+                           zeromq::FormatCurveKey(zeromq::NewCurveKeyPair().public_key),
+                           "\" signing_key: \"", signing_key, "\" }\n"));
+  const std::string proof = prove("after.note");
+  EXPECT_OK(proof::VerifyCosignature(proof, next->verifier()));
+  EXPECT_THAT(proof, HasSubstr(kOrigin));
+  const Result verified = Run({"verify", "--json"});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
+}
+
+TEST_F(EvidenceTest, AStoreVerifiesAmidARotationOfItsMasterKey) {
+  // Broken off: sealed under the next key, which has not taken the first one's place.
+  const auto next = host::MakeNextMasterKey(dir_.At("keys"), SystemRandom());
+  ASSERT_OK(next);
+  EXPECT_EQ(Run({"verify"}).code, 0) << "made, and not used yet";
+  ASSERT_OK(keys_->Rewrap(*next, nullptr));
+  const Result amid = Run({"verify"});
+  EXPECT_EQ(amid.code, 0) << amid.out << amid.err;
+  EXPECT_THAT(amid.out, Not(HasSubstr("no section was opened")));
+  EXPECT_TRUE(std::filesystem::exists(dir_.At("keys") + "/master.key.next")) << "it reads only";
+  ASSERT_OK(host::TakeNextMasterKey(dir_.At("keys")));
+  EXPECT_EQ(Run({"verify"}).code, 0);
 }
 
 TEST_F(EvidenceTest, ACheckpointToKeepIsThatWhichMostHaveCosigned) {

@@ -524,6 +524,40 @@ TEST_F(ErasingTest, OfNothingIsNotAskedForNorConfirmed) {
   EXPECT_THAT(oulu_.Erased(), SizeIs(2));
 }
 
+TEST_F(ErasingTest, TheOriginJudgesWhetherARetentionRuleIsDue) {
+  const CaseId case_id = NumberedCase(9);
+  const auto say = [&](std::string_view name, const google::protobuf::Message& body) {
+    const auto answer = oulu_->Offer(kWellbeing, {Event(NamedEvent(name), case_id, body)});
+    EXPECT_FALSE(answer.has_refusal()) << answer.ShortDebugString();
+  };
+  const auto need = ParseText<referral::v1::NeedIdentified>(
+      "identified_on: '2025-01-07' source: NEED_SOURCE_SOCIAL_SERVICES municipality_code: '564'");
+  const auto closed = ParseText<referral::v1::CaseClosed>("closed_on: '2025-03-01'");
+  const auto ask = [&](std::string_view name, std::string_view rule = "social_care_records") {
+    access::v1::ErasureRequested body;
+    body.set_case_id(std::string(case_id.view()));
+    body.set_tier(ERASURE_TIER_SECTIONS);
+    body.set_legal_basis("laki 703/2023 27 §");
+    body.mutable_rule()->set_id(std::string(rule));
+    body.mutable_rule()->set_version("1");
+    return oulu_.OfferAct("virkailija-1", NamedEvent(name), case_id, body).refusal().code();
+  };
+  say("need", need);
+  EXPECT_EQ(ask("open"), "rule_not_due");
+  say("closed", closed);
+  EXPECT_EQ(ask("closed now"), "rule_not_due") << "ten years are not over";
+  EXPECT_EQ(ask("no rule", "no_such_rule"), "unknown_rule");
+  oulu_->now = Noon("2035-03-01");
+  EXPECT_EQ(ask("last day"), "rule_not_due") << "the last day is inclusive";
+  oulu_->now = Noon("2035-03-02");
+  EXPECT_EQ(ask("due"), "");
+  oulu_.Restart();
+  EXPECT_EQ(ask("due by what is on disk"), "");
+  say("need again", need);
+  EXPECT_EQ(ask("open again"), "rule_not_due") << "any later event opens it again";
+  oulu_.Request("by law alone", case_id, ERASURE_TIER_SECTIONS);
+}
+
 TEST_F(ErasingTest, TakesOnlyWhatWasOnRecordWhenItWasConfirmed) {
   // As a log of before 2026-11-22 may have it: confirmed when nothing of the case was held.
   const auto fact = [&](std::string_view name, uint64_t order, std::string_view official,
@@ -661,6 +695,16 @@ TEST_F(ErasingTest, WhatALawOfTheReceiversOwnKeepsGoesOnTheDayAfter) {
   for (const auto& [place, sections] : opened) of_oulu += place.first == oulu_->origin() ? 1 : 0;
   EXPECT_EQ(of_oulu, 1u);
   EXPECT_THAT(assessment_.Problems({&oulu_.node()}), IsEmpty());
+
+  // Whoever reads while the service is stopped is shown it until then, and no longer.
+  const auto hidden_on = [&](std::string_view day) {
+    const auto parts = FencedParts(assessment_->engine, assessment_->config.origin,
+                                   assessment_.fence(), *ParseDay(day));
+    EXPECT_OK(parts);
+    return parts->contains({FenceOf(gone_), oulu_->origin()});
+  };
+  EXPECT_FALSE(hidden_on("2025-09-10"));
+  EXPECT_TRUE(hidden_on("2025-09-11"));
 
   assessment_->now = Noon("2025-09-10");
   assessment_.WorkAll();

@@ -166,6 +166,39 @@ TEST_F(DiskFull, RecordsOfAccessMayUseHalfOfTheReserve) {
   EXPECT_EQ(disk_->Held(), disk_->acknowledged);
 }
 
+TEST_F(DiskFull, KeysForWhatGoesIntoTheReserveAreMadeWhereNoOthersAre) {
+  const auto open = [this] {
+    return OpenKeyStorage(mount_.path() + "/keystore", OpenMode::kReadWrite);
+  };
+  auto storage = open();
+  ASSERT_THAT(storage, IsOk());
+  const auto name = [](char of) { return std::string(17, of); };
+  const auto put = [&](char of, bool from_reserve = false) {
+    const std::pair<std::string, std::string> record(name(of), std::string(72, of));
+    return (*storage)->Put({&record, 1}, from_reserve);
+  };
+  constexpr auto kFull = absl::StatusCode::kResourceExhausted;
+  ASSERT_THAT(put('a'), IsOk());
+  disk_->FillBut(8 << 20);
+  const absl::Status refused = put('b');
+  EXPECT_THAT(refused, StatusIs(kFull, ::testing::HasSubstr("/keystore: disk full")));
+  EXPECT_THAT(put('c', /*from_reserve=*/true), IsOk());
+  EXPECT_THAT(put('b'), StatusIs(kFull));
+  disk_->Free();
+  disk_->FillBut(3 << 20);
+  EXPECT_THAT(put('d', /*from_reserve=*/true), StatusIs(kFull)) << "the other half is for opening again";
+  disk_->Free();
+  EXPECT_THAT(put('e'), IsOk()) << "without opening again";
+  storage->reset();
+  storage = open();
+  ASSERT_THAT(storage, IsOk());
+  for (const char of : {'a', 'b', 'c', 'd', 'e'}) {
+    const auto got = (*storage)->Get(name(of));
+    ASSERT_THAT(got, IsOk());
+    EXPECT_EQ(got->has_value(), of != 'b' && of != 'd') << of;
+  }
+}
+
 TEST_F(DiskFull, AppendsAreRefusedAndGoOnWhenThereIsRoomWithoutReopening) {
   disk_->Open();
   uint64_t id = 1;
