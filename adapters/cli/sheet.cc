@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/event_input.h"
 #include "adapters/cli/network.h"
@@ -12,6 +13,7 @@
 #include "eventstore/base/status.h"
 #include "polku/config/v1/profile.pb.h"
 #include "services/audit/event_json.h"
+#include "services/host/config.h"
 
 namespace polku::cli {
 namespace {
@@ -136,8 +138,9 @@ ExitCode RunSheet(const Args& args, Io& io) {
   options.author_agency = target.agency;
   config::v1::Profile profile;
   if (args.Has("profile")) {
-    if (const auto read = ReadTextMessage(args.Get("profile"), profile); !read.ok())
-      return Fail(io, read);
+    auto read = host::LoadProfile(absl::StrSplit(args.Get("profile"), ','));
+    if (!read.ok()) return Fail(io, read.status());
+    profile = *std::move(read);
     options.profile = &profile;
   }
 
@@ -188,7 +191,8 @@ Command SheetCommand() {
             {"period", "LABEL", "service period, where the sheet says none"},
             {"place", "CODE", "code of the place, where the sheet says none"},
             {"planned-hours", "HOURS", "planned hours a day, where the sheet says none"},
-            {"profile", "FILE", "the region's profile: outcomes by its absence_classes"},
+            {"profile", "FILE[,FILE]",
+             "the profile, its files in their order: outcomes by its absence_classes"},
             {"no-final-line-break", "", "the last line may end without a line break"},
             {"check", "", "find all problems, send nothing"},
             {"print", "", "print the events as `polku import` takes them, send nothing"}}),

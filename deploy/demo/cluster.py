@@ -90,13 +90,21 @@ def free_port():
 class Cluster:
     """One directory, a subdirectory an instance; see layout in deploy/demo/README.md."""
 
-    def __init__(self, directory, binaries, agreement, profile, business_date="", ports=None):
+    def __init__(self, directory, binaries, agreement, profiles, business_date="", ports=None, *,
+                 instances=None, authors=None, erasers=None, mirrors=None, shared=None):
+        """The demo's agencies; others are named by `instances`, `authors`, `erasers`, `mirrors`, `shared`, in the form
+        of the tables above."""
         self.directory = Path(directory)
         self.binaries = Path(binaries)
+        self.instances = INSTANCES if instances is None else instances
+        self.authors = AUTHORS if authors is None else authors
+        self.erasers = ERASERS if erasers is None else erasers
+        self.mirrors = MIRRORS if mirrors is None else mirrors
+        self.shared = SHARED_AGREEMENTS if shared is None else shared
         self.agreement = Path(agreement).resolve()
-        self.profile = Path(profile).resolve()
+        self.profiles = [Path(file).resolve() for file in profiles]
         self.business_date = business_date
-        self.ports = ports or {name: free_port() for name in INSTANCES}
+        self.ports = ports or {name: free_port() for name in self.instances}
         self.processes = {}
 
     # ---- Files ----
@@ -108,8 +116,12 @@ class Cluster:
         return self.directory / "authors" / author / f"{instance}.textproto"
 
     def origin(self, name):
-        agency, service = INSTANCES[name]
+        agency, service = self.instances[name]
         return f"{agency}/{service}/1"
+
+    def profile_flag(self):
+        """The value of `polku sheet --profile`."""
+        return ",".join(map(str, self.profiles))
 
     def log_file(self, name):
         return self.directory / name / "log.txt"
@@ -120,17 +132,17 @@ class Cluster:
     def make(self):
         """Keys, agreement, profile and configurations, as each agency's operator would have them."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for name in INSTANCES:
+        for name in self.instances:
             self.polku("keygen", "--origin", self.origin(name), "--dir", self.directory / name / "keys")
-        for author in (*AUTHORS, *ERASERS):
+        for author in (*self.authors, *self.erasers):
             self.polku("keygen", "--author", "--dir", self.directory / "authors" / author / "keys")
-        for name in INSTANCES:
+        for name in self.instances:
             self.write_config(name)
-        for author, agency in (*AUTHORS.items(), *ERASERS.items()):
-            for name in INSTANCES:
-                if author in ERASERS and INSTANCES[name][0] != agency:
+        for author, agency in (*self.authors.items(), *self.erasers.items()):
+            for name in self.instances:
+                if author in self.erasers and self.instances[name][0] != agency:
                     continue
-                official = f'official: "{author}"\n' if author in ERASERS else ""
+                official = f'official: "{author}"\n' if author in self.erasers else ""
                 self.client(author, name).write_text(
                     f'service_address: "tcp://127.0.0.1:{self.ports[name]}"\n'
                     f'service_curve_key: "{self._public(f"{name}/keys/curve.public")}"\n'
@@ -145,36 +157,36 @@ class Cluster:
             'data_directory: "data"',
             'keystore_directory: "keystore"',
             'keys_directory: "keys"',
-            *(f'agreement_file: "{file}"' for file in (*SHARED_AGREEMENTS, self.agreement)),
-            f'profile_file: "{self.profile}"',
+            *(f'agreement_file: "{file}"' for file in (*self.shared, self.agreement)),
+            *(f'profile_file: "{file}"' for file in self.profiles),
         ]
         if self.business_date:
             lines.append(f'business_date: "{self.business_date}"')
-        for peer in INSTANCES:
+        for peer in self.instances:
             if peer == name:
                 continue
-            mirror = "\n  mirror: true" if peer in MIRRORS.get(name, []) else ""
+            mirror = "\n  mirror: true" if peer in self.mirrors.get(name, []) else ""
             lines.append(
                 f'peers {{\n  origin: "{self.origin(peer)}"\n'
                 f'  address: "tcp://127.0.0.1:{self.ports[peer]}"\n'
                 f'  curve_key: "{self._public(f"{peer}/keys/curve.public")}"\n'
                 f'  signing_key: "{self._public(f"{peer}/keys/signing.public")}"{mirror}\n}}'
             )
-        for peer, (agency, _) in INSTANCES.items():
-            if agency != INSTANCES[name][0]:
+        for peer, (agency, _) in self.instances.items():
+            if agency != self.instances[name][0]:
                 key = self._public(f"{peer}/keys/cosigning.public")
                 lines.append(f'witnesses {{ agency: "{agency}" cosigning_key: "{key}" }}')
-        for peer, (agency, _) in INSTANCES.items():
+        for peer, (agency, _) in self.instances.items():
             rights = "rights: RIGHT_OPERATE" if peer == name else "rights: RIGHT_REPLICATE"
-            if name in MIRRORS.get(peer, []):
+            if name in self.mirrors.get(peer, []):
                 rights += " rights: RIGHT_MIRROR"
             lines.append(self._principal(agency, f"{peer}/keys/curve.public", rights))
-        for author, agency in AUTHORS.items():
-            own = agency == INSTANCES[name][0]
+        for author, agency in self.authors.items():
+            own = agency == self.instances[name][0]
             rights = "rights: RIGHT_PUBLISH" + (" rights: RIGHT_OPERATE" if own else "")
             lines.append(self._principal(agency, f"authors/{author}/keys/curve.public", rights))
-        for official, agency in ERASERS.items():
-            if agency == INSTANCES[name][0]:
+        for official, agency in self.erasers.items():
+            if agency == self.instances[name][0]:
                 rights = f'rights: RIGHT_ERASE official: "{official}"'
                 lines.append(self._principal(agency, f"authors/{official}/keys/curve.public", rights))
         self.config(name).write_text("\n".join(lines) + "\n")
@@ -186,11 +198,11 @@ class Cluster:
 
     def start_missing(self):
         """Starts every instance that is not running."""
-        self.start(*[name for name in INSTANCES if name not in self.processes])
+        self.start(*[name for name in self.instances if name not in self.processes])
 
     def start(self, *names):
         for name in names:
-            binary = self.binaries / f"polku-{INSTANCES[name][1]}"
+            binary = self.binaries / f"polku-{self.instances[name][1]}"
             log = open(self.log_file(name), "ab")
             process = subprocess.Popen(
                 [binary, "--config", self.config(name)],

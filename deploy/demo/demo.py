@@ -18,6 +18,8 @@ sys.path.insert(0, str(HERE))
 
 import cluster  # noqa: E402  (beside this file)
 
+# What holds in the whole country, what the law says of this activity, and the region's own.
+PROFILES = [ROOT / f"deploy/profiles/{name}.textproto" for name in ("suomi", "kuntouttava", "oulu")]
 MARK = ".polku-demo"  # only a directory with this file in it is ever removed
 
 # What happened, in the order it happened: (author, service it goes to, command, file).
@@ -62,7 +64,7 @@ def make_cluster(directory, binaries):
     directory.mkdir(parents=True)
     (directory / MARK).write_text("made by deploy/demo.sh; may be removed\n")
     made = cluster.Cluster(
-        directory, binaries, HERE / "agreement.textproto", ROOT / "deploy/profiles/oulu.textproto",
+        directory, binaries, HERE / "agreement.textproto", PROFILES,
         business_date=BUSINESS_DATE,
     )
     made.make()
@@ -75,7 +77,7 @@ def perform(made, act):
     arguments = [command, "--as", made.client(author, service), "--json"]
     if command == "sheet":
         arguments += ["--clients", HERE / "input/asiakkaat.csv", "--official", "ohjaaja-1",
-                      "--place", "tupa-1", "--profile", made.profile]
+                      "--place", "tupa-1", "--profile", made.profile_flag()]
     return json.loads(made.polku(*arguments, HERE / "input" / file).splitlines()[-1])
 
 

@@ -74,6 +74,7 @@ void CaseAccess::Evolve(const service::Fact& fact, const Policy& policy,
       access_stream_ = true;
       known_ = false;
       parties_.clear();
+      unnamed_first_.clear();
       named_.clear();
       added_.clear();
     }
@@ -122,6 +123,7 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
   if (!known_ && log_counts() && (fact.author_agency == log_agency || author_may())) {
     known_ = true;
     parties_.emplace(fact.author_agency);
+    unnamed_first_ = std::string(fact.author_agency);
     added_.try_emplace({std::string(fact.origin), fact.id},
                        Added{std::string(fact.author_agency), fact.order});
   }
@@ -139,6 +141,7 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
       said = fact.author_agency == log_agency && SameService(fact.origin, own_origin);
     }
     if (!said) return;
+    if (added->agency() == unnamed_first_) unnamed_first_.clear();
     parties_.insert(added->agency());
     added_.insert_or_assign({std::string(fact.origin), fact.id},
                             Added{added->agency(), fact.order});
@@ -271,7 +274,8 @@ class Decider {
     if (auto no = MayTakePart()) return no;
     if (auto no = KnownAgency(e.agency())) return no;
     if (e.reason() == v1::PARTY_REASON_UNSPECIFIED) return MissingReason("field reason");
-    if (access_.parties().contains(e.agency())) {
+    // The author of the first entry is a party where that entry is seen: other logs learn of it by name.
+    if (access_.parties().contains(e.agency()) && e.agency() != access_.unnamed_first()) {
       return Refuse("already_a_party", Str(e.agency(), " is a party of this case already"));
     }
     return std::nullopt;

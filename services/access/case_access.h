@@ -45,6 +45,8 @@ class CaseAccess {
   void Evolve(const service::Fact& fact, const Policy& policy, std::string_view own_origin);
 
   const Parties& parties() const { return parties_; }
+  // The first party while no PartyAdded names it; empty when one does.
+  const std::string& unnamed_first() const { return unnamed_first_; }
   bool known() const { return known_; }  // the entry that has made its author the first party is on record here
   bool is_access_stream() const { return access_stream_; }  // the own service has recorded a read or erasure in it
 
@@ -98,6 +100,7 @@ class CaseAccess {
   bool known_ = false;
   bool access_stream_ = false;
   Parties parties_;
+  std::string unnamed_first_;
   // By an event of a service, whatever the epoch, as the party rules have it.
   std::map<std::pair<std::string, EventId>, Parties> named_;
   service::Successors successors_;

@@ -41,7 +41,7 @@ struct Verdict {
 // The benefit that decides a day's allowance.
 struct BenefitVerdict {
   Verdict::Kind kind = Verdict::kUnknown;
-  const Benefit* benefit = nullptr;
+  const Benefit* benefit = nullptr;  // null with kPay: the profile asks for none
   event::v1::AllowanceKind allowance = event::v1::ALLOWANCE_KIND_UNSPECIFIED;
 };
 
@@ -172,8 +172,14 @@ class Duties {
     const BenefitVerdict benefit = BenefitOn(day);
     if (benefit.kind == Verdict::kUnknown) return {};
     if (benefit.kind == Verdict::kNothing) return nothing(benefit.benefit->id);
-    if (PayerOf(*benefit.benefit, day.date) != rules_.own_agency) return nothing(benefit.benefit->id);
     const bool expense = benefit.allowance == event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE;
+    if (benefit.benefit == nullptr) {
+      const bool ours = expense ? OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER) == rules_.own_agency
+                                : is_social_ && Responsible(day.period->id, day.date);
+      if (!ours) return nothing(record);
+    } else if (PayerOf(*benefit.benefit, day.date) != rules_.own_agency) {
+      return nothing(benefit.benefit->id);
+    }
     if (expense && !is_payer_) return {};
     if (const Statement* statement = StatementOn(day);
         expense && statement && !statement->entitled) {
@@ -261,7 +267,14 @@ class Duties {
                            best.benefit < benefit);  // both in benefits: newer
       if (better) best = {Verdict::kPay, benefit, rule->allowance()};
     }
-    if (best.benefit != nullptr || hidden || newest == nullptr) return best;
+    if (best.benefit != nullptr) return best;
+    const auto* all = service::FindRule(
+        rules_.profile.benefits(), day.date, day.period->first_started_on,
+        [](const auto& entry) { return entry.kind() == event::v1::BENEFIT_KIND_UNSPECIFIED; });
+    if (all != nullptr && all->allowance() != event::v1::ALLOWANCE_KIND_UNSPECIFIED) {
+      return {Verdict::kPay, nullptr, all->allowance()};
+    }
+    if (hidden || newest == nullptr) return best;
     return {Verdict::kNothing, newest, event::v1::ALLOWANCE_KIND_UNSPECIFIED};
   }
 

@@ -1,8 +1,11 @@
 #include "services/host/config.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <tuple>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "eventstore/base/clock.h"
@@ -113,6 +116,44 @@ absl::Status CheckRule(std::string_view path, const std::string& field,
   return absl::OkStatus();
 }
 
+// Of some lists one entry alone may hold on a day for each value of these fields, whatever their ids: the services
+// would take the first they find. Two files of a profile can meet so.
+const std::map<std::string_view, std::vector<const char*>>& OneAtATime() {
+  static const auto* const lists = new std::map<std::string_view, std::vector<const char*>>{
+      {"actors", {"office"}},
+      {"plans", {"kind"}},
+      {"variants", {}},
+      {"agreements", {}},
+      {"intensities", {}},
+      {"rates", {"kind"}},
+      {"benefits", {"kind"}},
+      {"perks", {"kind"}},
+      {"absence_classes", {"attendance_class"}},
+      {"absence_notices", {"notice", "recipient"}},
+      {"notices", {"notice", "recipient"}},
+      {"assessments", {"kind"}},
+      {"feedback", {"giver"}},
+      {"exits", {}},
+      {"case_managers", {"side"}},
+      {"retention", {"kind"}},
+  };
+  return *lists;
+}
+
+// The two rules of one list are about the same matter.
+bool SameMatter(const std::string& list, const google::protobuf::Message& a,
+                const google::protobuf::Message& b) {
+  if (TextField(a, "id") == TextField(b, "id")) return true;
+  const auto fields = OneAtATime().find(list);
+  if (fields == OneAtATime().end()) return false;
+  const auto value = [](const google::protobuf::Message& rule, const char* name) {
+    const auto* field = rule.GetDescriptor()->FindFieldByName(name);
+    return rule.GetReflection()->GetEnumValue(rule, field);
+  };
+  return std::all_of(fields->second.begin(), fields->second.end(),
+                     [&](const char* name) { return value(a, name) == value(b, name); });
+}
+
 absl::Status CheckProfile(std::string_view path, const config::v1::Profile& profile) {
   std::set<std::pair<std::string, std::string>> names;
   const auto& reflection = *profile.GetReflection();
@@ -132,11 +173,16 @@ absl::Status CheckProfile(std::string_view path, const config::v1::Profile& prof
       }
       for (int k = 0; k < j; ++k) {
         const auto& other = reflection.GetRepeatedMessage(profile, list, k);
-        if (TextField(other, "id") != id) continue;
+        if (!SameMatter(list->name(), other, rule)) continue;
         if (Overlap(TextField(other, "valid_from"), TextField(other, "valid_until"),
                     TextField(rule, "valid_from"), TextField(rule, "valid_until")) &&
             Overlap(TextField(other, "started_from"), TextField(other, "started_until"),
                     TextField(rule, "started_from"), TextField(rule, "started_until"))) {
+          if (TextField(other, "id") != id) {
+            return Invalid(path, field, Str(id, " and ", TextField(other, "id"),
+                                            " say the same matter of the same days; leave one out or "
+                                            "end it before the other begins"));
+          }
           return Invalid(path, field, Str("versions ", TextField(other, "version"), " and ",
                                           TextField(rule, "version"), " of ", id,
                                           " hold on the same days; end one before the other begins"));
@@ -162,6 +208,27 @@ absl::StatusOr<config::v1::Agreement> LoadAgreement(const std::vector<std::strin
     return Error(absl::StatusCode::kInvalidArgument, files, ": ", *problem);
   }
   return agreement;
+}
+
+absl::StatusOr<config::v1::Profile> LoadProfile(const std::vector<std::string>& paths) {
+  config::v1::Profile profile;
+  std::string files;
+  std::set<std::string> given;
+  for (const std::string& path : paths) {
+    config::v1::Profile part;
+    POLKU_RETURN_IF_ERROR(ParseTextFile(path, part));
+    for (const std::string& needed : part.needs()) {
+      if (!given.contains(needed)) {
+        return Error(absl::StatusCode::kInvalidArgument, path, ": needs: the profile ", needed,
+                     " is not given before this one; name its file first, e.g. ", needed, ".textproto");
+      }
+    }
+    given.insert(part.name());
+    profile.MergeFrom(part);
+    files += Str(files.empty() ? "" : " + ", path);
+  }
+  POLKU_RETURN_IF_ERROR(CheckProfile(files, profile));
+  return profile;
 }
 
 std::map<std::string, proof::VerifierKey, std::less<>> Config::OtherLogKeys() const {
@@ -218,10 +285,12 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
     return Invalid(path, "agreement_file",
                    Str("does not list this service's agency ", origin->agency()));
   }
-  if (text.profile_file().empty()) return Invalid(path, "profile_file", "is missing");
-  const std::string profile_path = ResolveBeside(path, text.profile_file());
-  POLKU_RETURN_IF_ERROR(ParseTextFile(profile_path, config.profile));
-  POLKU_RETURN_IF_ERROR(CheckProfile(profile_path, config.profile));
+  std::vector<std::string> profile_files;
+  for (const std::string& file : text.profile_file()) {
+    profile_files.push_back(ResolveBeside(path, file));
+  }
+  if (profile_files.empty()) return Invalid(path, "profile_file", "is missing");
+  POLKU_ASSIGN_OR_RETURN(config.profile, LoadProfile(profile_files));
 
   std::set<std::string> peer_origins;
   for (int i = 0; i < text.peers_size(); ++i) {

@@ -71,6 +71,10 @@ absl::StatusOr<Config> LoadConfig(std::string_view path, std::string_view servic
 // given), and checked as a whole (access::CheckAgreement). InvalidArgument names the files, the line and the remedy.
 absl::StatusOr<config::v1::Agreement> LoadAgreement(const std::vector<std::string>& paths);
 
+// The profile that these files make, joined likewise, and checked as a whole: what profile.proto promises of every
+// rule, and that what one builds on comes before it. InvalidArgument names the files, the rule and the remedy.
+absl::StatusOr<config::v1::Profile> LoadProfile(const std::vector<std::string>& paths);
+
 }  // namespace polku::host
 
 #endif  // POLKU_SERVICES_HOST_CONFIG_H_

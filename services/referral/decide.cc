@@ -474,7 +474,7 @@ class Decider {
     }
     if (!goes_on) {
       if (auto no = PlanOpensTheWay(e.plan_id(), starts)) return no;
-      if (auto no = CaseManagerSettled(starts)) return no;
+      if (auto no = CaseManagerSettled(event::v1::CASE_MANAGER_SIDE_ORGANISER, starts)) return no;
     }
     return std::nullopt;
   }
@@ -569,6 +569,13 @@ class Decider {
     }
     if (auto no = AgreedAndDecided(e, period, starts, first)) return no;
     if (auto no = PlanOpensTheWay(PlanOf(period, referral_id), starts)) return no;
+    if (period == nullptr || !period->started) {
+      // The organiser's was asked for before the agreement, where the region makes one.
+      if (!HasAgreementRule(starts, first)) {
+        if (auto no = CaseManagerSettled(event::v1::CASE_MANAGER_SIDE_ORGANISER, starts)) return no;
+      }
+      if (auto no = CaseManagerSettled(event::v1::CASE_MANAGER_SIDE_PROVIDER, starts)) return no;
+    }
     for (const auto& [id, other] : state_.periods) {
       // Two places at once may be agreed; the same place twice is a slip.
       if (id == e.period_id() || !other.running() || state_.IsVoid(other)) continue;
@@ -598,10 +605,10 @@ class Decider {
     const Day first = period->starts_on;
     const auto* rule = AgreementRuleFor(from, first);
     if (rule != nullptr) {
-      if (rule->max_months() != 0 && period->ends_on &&
-          until > AddMonths(from, static_cast<int>(rule->max_months()))) {
+      const uint32_t most = MostMonths(*rule, from);
+      if (most != 0 && period->ends_on && until > AddMonths(from, static_cast<int>(most))) {
         return Refuse("agreement_too_long",
-                      Str("an extension is at most ", rule->max_months(), " months at a time"));
+                      Str("an extension is at most ", most, " months at a time here"));
       }
       const bool decided = std::any_of(
           period->decisions.begin(), period->decisions.end(), [&](const Decision& decision) {
@@ -1117,12 +1124,12 @@ class Decider {
     return std::nullopt;
   }
 
-  // The first day of service in this case; rules with `started_from` go by it.
+  // The first day of service, as this case knows or was told it; rules with `started_from` go by it.
   CivilDay FirstStart(CivilDay otherwise) const {
     CivilDay first = otherwise;
     for (const auto& [id, period] : state_.periods) {
       if (period.started && period.starts_on && !state_.IsVoid(period)) {
-        first = std::min(first, *period.starts_on);
+        first = std::min(first, period.first_started_on.value_or(*period.starts_on));
       }
     }
     return first;
@@ -1234,14 +1241,17 @@ class Decider {
   }
 
   // A region that names a case manager, or says that it names nobody, has one of the two on record
-  // before it makes an agreement: open and not known must not look alike (seed 002).
-  Answer CaseManagerSettled(CivilDay starts) const {
+  // before it makes an agreement, the provider's (seed 004) before the start: open and not known
+  // must not look alike (seed 002).
+  Answer CaseManagerSettled(event::v1::CaseManagerSide side, CivilDay starts) const {
     for (const auto& rule : rules_.profile.case_managers()) {
-      if (!rule.named() || rule.side() != event::v1::CASE_MANAGER_SIDE_ORGANISER) continue;
+      if (!rule.named() || rule.side() != side) continue;
       if (!RuleHolds(rule, starts, FirstStart(starts))) continue;
       if (!state_.case_managers.contains(rule.side())) {
         return Refuse("case_manager_open",
-                      "name the client's case manager or record that nobody is named, first");
+                      side == event::v1::CASE_MANAGER_SIDE_PROVIDER
+                          ? "name the client's worker at the provider or record that nobody is named, first"
+                          : "name the client's case manager or record that nobody is named, first");
       }
     }
     return std::nullopt;
@@ -1252,6 +1262,15 @@ class Decider {
   }
   bool HasAgreementRule(CivilDay day, Day first) const {
     return AgreementRuleFor(day, first) != nullptr;
+  }
+
+  // At a time, from that day; 0: no limit.
+  uint32_t MostMonths(const config::v1::AgreementRule& rule, CivilDay from) const {
+    const int years = static_cast<int>(rule.long_after_years());
+    const bool is_long = years != 0 && from >= AddMonths(FirstStart(from), 12 * years);
+    if (!is_long || rule.long_max_months() == 0) return rule.max_months();
+    return rule.max_months() == 0 ? rule.long_max_months()
+                                  : std::min(rule.max_months(), rule.long_max_months());
   }
 
   // Calendar months: 3 months from 7 January end on 6 April, the last full day, or on 7 April, the
@@ -1276,9 +1295,10 @@ class Decider {
       return Refuse("agreement_too_short",
                     Str("an agreement is for at least ", rule->min_months(), " months"));
     }
-    if (rule->max_months() != 0 && ends > last_day(rule->max_months()) + 1) {
+    const uint32_t most = MostMonths(*rule, starts);
+    if (most != 0 && ends > last_day(most) + 1) {
       return Refuse("agreement_too_long",
-                    Str("an agreement is for at most ", rule->max_months(), " months at a time"));
+                    Str("an agreement is for at most ", most, " months at a time here"));
     }
     return std::nullopt;
   }

@@ -160,6 +160,7 @@ class Folder {
     if (!event.referral_id().empty()) period.referral_id = event.referral_id();
     if (!event.provider_agency().empty()) period.provider_agency = event.provider_agency();
     period.starts_on = ParseDate(event.starts_on());
+    period.first_started_on = ParseDate(event.first_started_on());
     // A corrected start does not take an extension back.
     if (!period.extended) period.ends_on = ParseDate(event.ends_on());
     if (period.ended && period.starts_on && period.ended_on &&

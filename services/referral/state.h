@@ -156,6 +156,7 @@ struct Period {
   std::string start_author;
   Hash start_content;  // tells a correction from a repeat
   Day starts_on;
+  Day first_started_on;       // of the chain of periods, where that began before this case's history
   Day ends_on;                // the last day, as now known
   bool extended = false;
   std::vector<Interruption> interruptions;

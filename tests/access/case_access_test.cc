@@ -132,6 +132,17 @@ TEST_F(CaseAccessTest, TheAuthorOfTheFirstEntryIsTheFirstParty) {
   EXPECT_THAT(access_.parties(), ElementsAre(kOulu));
 }
 
+TEST_F(CaseAccessTest, TheFirstPartyMayBeNamedOnceSoThatOtherLogsKnowOfIt) {
+  // Social services open a case in the employment services' log: the provider's log sees nothing of that.
+  Fold(kWellbeing, kOuluLog, referral::v1::NeedIdentified());
+  EXPECT_EQ(access_.unnamed_first(), kWellbeing);
+  EXPECT_EQ(CodeOf(Added(kWellbeing), {}), "");
+  Fold(kOulu, kOuluLog, Added(kWellbeing));
+  EXPECT_EQ(access_.unnamed_first(), "");
+  EXPECT_THAT(access_.parties(), ElementsAre(kWellbeing));
+  EXPECT_EQ(CodeOf(Added(kWellbeing), {.author = kWellbeing}), "already_a_party");
+}
+
 TEST_F(CaseAccessTest, APartyThatAnotherLogNamesIsCarriedOverAndHoldsForTheOwnServiceAlone) {
   Fold(kOulu, "FI/MUN/0187690-1/oulu/asiat/1", referral::v1::NeedIdentified());
   const EventId kela = Fold(kOulu, "FI/MUN/0187690-1/oulu/asiat/1", Added(kKela));

@@ -356,6 +356,8 @@ int Main(int argc, char** argv) {
       << "agreement_file: \"" << (source / "deploy/agreements/osapuolet.textproto").string() << "\"\n"
       << "agreement_file: \"" << (source / "deploy/demo/agreement.textproto").string() << "\"\n"
       << "agreement_file: \"follower.textproto\"\n"
+      << "profile_file: \"" << (source / "deploy/profiles/suomi.textproto").string() << "\"\n"
+      << "profile_file: \"" << (source / "deploy/profiles/kuntouttava.textproto").string() << "\"\n"
       << "profile_file: \"" << (source / "deploy/profiles/oulu.textproto").string() << "\"\n"
       << "principals { agency: \"" << kService << "\" curve_key: \"" << zeromq::FormatCurveKey(author.public_key)
       << "\" rights: RIGHT_PUBLISH }\n"

@@ -386,6 +386,45 @@ TEST_F(AllowanceTest, WithoutANameTheAgreementsOnlyPayerPays) {
   EXPECT_EQ(Allowance().size(), 1u);
 }
 
+// Espoo Kipinä (seed 003): nine euros for whoever came, and nobody asked what they live on.
+class EverybodyTest : public CompensationLab {
+ protected:
+  EverybodyTest() : CompensationLab(kSocial) {
+    lab_.profile().clear_benefits();
+    lab_.profile().add_benefits()->set_allowance(event::v1::ALLOWANCE_KIND_ACTIVITY_MONEY);
+  }
+};
+
+TEST_F(EverybodyTest, SocialServicesPayWhoeverCameThoughNoBenefitIsKnown) {
+  Start();
+  Day("2025-03-04");
+  Day("2025-03-11", event::v1::DAY_OUTCOME_ABSENT_ACCEPTED);
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-04", 900)));
+  Benefit("kind: BENEFIT_KIND_REHABILITATION_SUBSIDY payer_agency: 'FI/GOV/0246246-0/kela' "
+          "valid_from: '2025-01-01'");
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-04", 900))) << "whatever they live on";
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  EXPECT_TRUE(Allowance().empty());
+}
+
+TEST_F(EverybodyTest, ARuleOfTheBenefitGoesFirst) {
+  *lab_.profile().add_benefits() = Text<config::v1::BenefitRule>(
+      "id: 'b' version: '1' kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY "
+      "allowance: ALLOWANCE_KIND_EXPENSE_ALLOWANCE");
+  Start();
+  Benefit();
+  Day("2025-03-04");
+  EXPECT_TRUE(Allowance().empty()) << "Kela's to pay";
+}
+
+TEST_F(AllowanceTest, ABenefitPayerPaysNoActivityMoneyThatIsEverybodys) {
+  lab_.profile().clear_benefits();
+  lab_.profile().add_benefits()->set_allowance(event::v1::ALLOWANCE_KIND_ACTIVITY_MONEY);
+  Start();
+  Day("2025-03-04");
+  EXPECT_TRUE(Allowance().empty());
+}
+
 TEST_F(AllowanceTest, AStatementThatTheClientIsNotEntitledStopsIt) {
   Start();
   Benefit();

@@ -410,11 +410,13 @@ TEST_F(ConfigTest, AKeyMaySpeakForOneOfficialAloneEraseAndPublishSomeTypes) {
 TEST_F(ConfigTest, TheShippedAgreementsAndProfileAreGood) {
   const char* source = std::getenv("POLKU_SOURCE_DIR");
   ASSERT_NE(source, nullptr) << "set POLKU_SOURCE_DIR to the repository";
-  std::stringstream agreement, profile;
+  std::stringstream agreement;
   agreement << std::ifstream(Str(source, "/deploy/demo/agreement.textproto")).rdbuf();
-  profile << std::ifstream(Str(source, "/deploy/profiles/oulu.textproto")).rdbuf();
   good_.agreement = agreement.str();
-  good_.profile = profile.str();
+  Replace(good_.service, "profile_file: \"../profile.textproto\"",
+          Str("profile_file: \"", source, "/deploy/profiles/suomi.textproto\" ",
+              "profile_file: \"", source, "/deploy/profiles/kuntouttava.textproto\" ",
+              "profile_file: \"", source, "/deploy/profiles/oulu.textproto\""));
   Replace(good_.service, "agreement_file: \"agreement.textproto\"",
           Str("agreement_file: \"", source, "/deploy/agreements/taulukko-1.textproto\" ",
               "agreement_file: \"", source, "/deploy/agreements/osapuolet.textproto\" ",
@@ -422,6 +424,61 @@ TEST_F(ConfigTest, TheShippedAgreementsAndProfileAreGood) {
   ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
   EXPECT_EQ(config.agreement.name(), "oulu-demo");
   EXPECT_GT(config.agreement.publishings_size(), 20);
+  EXPECT_EQ(config.profile.name(), "oulu") << "the last file's";
+  EXPECT_GT(config.profile.rates_size(), 0) << "the country's";
+  EXPECT_GT(config.profile.travel_size(), 0) << "the region's";
+}
+
+TEST_F(ConfigTest, EveryShippedProfileIsGoodBehindWhatItBuildsOn) {
+  const char* source = std::getenv("POLKU_SOURCE_DIR");
+  ASSERT_NE(source, nullptr) << "set POLKU_SOURCE_DIR to the repository";
+  const std::string directory = Str(source, "/deploy/profiles/");
+  const std::string suomi = directory + "suomi.textproto";
+  const std::string law = directory + "kuntouttava.textproto";
+  int regions = 0;
+  for (const auto& file : std::filesystem::directory_iterator(directory)) {
+    const std::string path = file.path().string();
+    if (file.path().extension() != ".textproto" || path == suomi || path == law) continue;
+    ++regions;
+    // Of rehabilitative work activity by law or not; without what it builds on never.
+    const auto by_law = LoadProfile({suomi, law, path});
+    const auto other = LoadProfile({suomi, path});
+    EXPECT_TRUE(by_law.ok() || other.ok()) << by_law.status() << "\n" << other.status();
+    EXPECT_THAT(LoadProfile({path}), StatusIs(kInvalid, HasSubstr("needs"))) << path;
+  }
+  EXPECT_GE(regions, 12);
+}
+
+TEST_F(ConfigTest, ProfileFilesAreJoinedInTheirOrderAndCheckedAsAWhole) {
+  Replace(good_.service, "profile_file: \"../profile.textproto\"",
+          "profile_file: \"land.textproto\" profile_file: \"../profile.textproto\"");
+  Write("etc/land.textproto", R"(
+      name: "land"
+      intensities { id: "days" version: "1" source: "[p] x" max_days_per_week: 4 })");
+  good_.profile += "\nneeds: \"land\"";
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  EXPECT_EQ(config.profile.name(), "oulu") << "the last file's";
+  EXPECT_EQ(config.profile.intensities_size(), 1);
+  EXPECT_EQ(config.profile.rates_size(), 2);
+  // Two files that say the same matter are told, whatever they call it: the first found would hold, silently.
+  Write("etc/land.textproto", R"(
+      name: "land"
+      rates { id: "expense_allowance" version: "1" source: "[p] x" cents_per_day: 800 })");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("land.textproto + "), HasSubstr("profile.textproto: "),
+                                                    HasSubstr("expense_allowance"), HasSubstr("same matter"))));
+  Write("etc/land.textproto", "\nrate {}");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("land.textproto:2:")));
+}
+
+TEST_F(ConfigTest, AProfileWithoutTheOneItBuildsOnIsRefused) {
+  good_.profile += "\nneeds: \"suomi\"";
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("profile.textproto"), HasSubstr("needs"),
+                                                    HasSubstr("suomi.textproto"))));
+  // Given behind it is not before it: what a file changes of another is read in that order.
+  Replace(good_.service, "profile_file: \"../profile.textproto\"",
+          "profile_file: \"../profile.textproto\" profile_file: \"suomi.textproto\"");
+  Write("etc/suomi.textproto", "name: \"suomi\"");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("needs")));
 }
 
 }  // namespace

@@ -154,8 +154,11 @@ inline Config MakeConfig(std::string_view agency, std::string_view service) {
                                   SourcePath("deploy/demo/agreement.textproto")});
   EXPECT_OK(agreement);
   if (agreement.ok()) config.agreement = *std::move(agreement);
-  config.profile =
-      ParseText<config::v1::Profile>(FileText(SourcePath("deploy/profiles/oulu.textproto")));
+  auto profile = LoadProfile({SourcePath("deploy/profiles/suomi.textproto"),
+                              SourcePath("deploy/profiles/kuntouttava.textproto"),
+                              SourcePath("deploy/profiles/oulu.textproto")});
+  EXPECT_OK(profile);
+  if (profile.ok()) config.profile = *std::move(profile);
   return config;
 }
 

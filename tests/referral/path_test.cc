@@ -191,6 +191,61 @@ TEST(Path, NeedsNoPlanWhereARuleSaysSo) {
   EXPECT_EQ(client.CodeOf(kPohde, agreement, "2025-02-24"), "");
 }
 
+TEST(Path, NeedsAWorkerOnEachSideWhereTheRegionNamesTwo) {
+  // Pirkanmaa (seed 004): "omatyöntekijä/asiakasvastaava ja oma lähityöntekijä palvelussa"; no agreement is made there.
+  OuluCase client;
+  client.profile().clear_plans();
+  client.profile().clear_agreements();
+  client.profile().clear_case_managers();
+  for (const auto side : {event::v1::CASE_MANAGER_SIDE_ORGANISER, event::v1::CASE_MANAGER_SIDE_PROVIDER}) {
+    auto* rule = client.profile().add_case_managers();
+    rule->set_side(side);
+    rule->set_named(true);
+  }
+  client.Record(kPohde, *StepNamed("client").event);
+  const auto start = Text<v1::ServiceStarted>(R"(
+      period_id: "p-1" provider_agency: "FI/COM/1234567-1/verstas" starts_on: "2025-03-04")");
+  const auto named = [](const char* side, std::string_view agency) {
+    return Text<v1::CaseManagerNamed>(std::string("title: CASE_MANAGER_TITLE_CASE_MANAGER official: 'o-1' valid_from: "
+                                                  "'2025-03-01' side: ") +
+                                      side + " agency: '" + std::string(agency) + "'");
+  };
+  EXPECT_EQ(client.CodeOf(kVerstas, start, "2025-03-04"), "case_manager_open");
+  client.Record(kPohde, named("CASE_MANAGER_SIDE_ORGANISER", kPohde));
+  EXPECT_EQ(client.CodeOf(kVerstas, start, "2025-03-04"), "case_manager_open");
+  client.Record(kVerstas, named("CASE_MANAGER_SIDE_PROVIDER", kVerstas));
+  EXPECT_EQ(client.CodeOf(kVerstas, start, "2025-03-04"), "");
+}
+
+TEST(Path, GoesOnForOneYearAtATimeOnceItHasLastedSevenYears) {
+  // Siun sote (seed 002): "ihmiselle, joka on ollut palvelussa jo 7 vuotta … 1 vuoden mittaiseksi kerrallaan".
+  const auto extension = [](const char* first_started, const char* until) {
+    OuluCase client;
+    auto* rule = client.profile().mutable_agreements(0);
+    rule->set_long_after_years(7);
+    rule->set_long_max_months(12);
+    client.GoTo("start");
+    auto start = static_cast<const v1::ServiceStarted&>(*StepNamed("start").event);
+    start.set_first_started_on(first_started);
+    client.Record(kVerstas, start);
+    auto agreement = static_cast<const v1::AgreementMade&>(*StepNamed("second agreement").event);
+    agreement.set_ends_on(until);
+    auto decision = static_cast<const v1::DecisionMade&>(*StepNamed("extension decision").event);
+    decision.set_valid_until(until);
+    auto extended = static_cast<const v1::ServiceExtended&>(*StepNamed("extended").event);
+    extended.set_ends_on(until);
+    const std::string code = client.CodeOf(kPohde, agreement, "2025-05-26");
+    client.Record(kPohde, decision);
+    EXPECT_EQ(client.CodeOf(kPohde, extended, "2025-05-28"), code);
+    return code;
+  };
+  // The next stretch begins on 3 June 2025: seven years after 3 June 2018, to the day.
+  EXPECT_EQ(extension("2018-06-03", "2026-06-02"), "");
+  EXPECT_EQ(extension("2018-06-03", "2026-06-05"), "agreement_too_long");
+  EXPECT_EQ(extension("2018-06-04", "2026-06-05"), "");
+  EXPECT_EQ(extension("2018-06-04", "2027-06-05"), "agreement_too_long");
+}
+
 TEST(Path, AcceptsBothReckoningsOfThreeMonths) {
   OuluCase client;
   client.GoTo("agreement");

@@ -194,7 +194,7 @@ class SheetTest(harness.SystemTest):
         return self.cluster.run(
             "sheet", "--as", self.cluster.client("toimintatupa", "toimintatupa-attendance"),
             "--clients", harness.INPUT / "asiakkaat.csv", "--official", "ohjaaja-1",
-            "--place", "tupa-1", "--profile", self.cluster.profile, *more, path)
+            "--place", "tupa-1", "--profile", self.cluster.profile_flag(), *more, path)
 
     def size(self):
         return self.cluster.status("toimintatupa-attendance")["size"]

@@ -95,7 +95,7 @@ def sealed_values():
     sections = field_sections()
     public = b"".join(Path(file).read_bytes() for file in
                       [*cluster.SHARED_AGREEMENTS, harness.ROOT / "deploy/demo/agreement.textproto",
-                       harness.ROOT / "deploy/profiles/oulu.textproto"])
+                       *demo.PROFILES])
     for file in sorted((harness.ROOT / "proto").rglob("*.proto")):
         public += re.sub(rb"//[^\n]*", b"", file.read_bytes())  # as the schemas in a log: without comments
     found = {kind: set() for kind in KINDS.values()}
@@ -259,7 +259,7 @@ class PrivacyTest(harness.SystemTest):
         sheet.write_text(NOTED_SHEET)
         cls.cluster.polku("sheet", "--as", cls.cluster.client("toimintatupa", ATTENDANCE), "--clients",
                           harness.INPUT / "asiakkaat.csv", "--official", "ohjaaja-1", "--place", "tupa-1",
-                          "--profile", cls.cluster.profile, sheet)
+                          "--profile", cls.cluster.profile_flag(), sheet)
         # A read at each service, so that there are access streams too; refusals and mistakes, which are logged.
         for name in cluster.INSTANCES:
             cls.cluster.polku("case", cls.cases["T01"], "--config", cls.cluster.config(name))
@@ -385,7 +385,7 @@ class PrivacyTest(harness.SystemTest):
         shutil.copy(self.cluster.binaries / "polku-audit", binary)
         settings = self.directory / "settings"
         settings.mkdir()
-        for file in (*cluster.SHARED_AGREEMENTS, self.cluster.agreement, self.cluster.profile):
+        for file in (*cluster.SHARED_AGREEMENTS, self.cluster.agreement, *self.cluster.profiles):
             shutil.copy(file, settings / Path(file).name)
         for path in (settings, *settings.iterdir(), binary):
             path.chmod(0o755)

@@ -24,6 +24,7 @@
 #include "polku/config/v1/profile.pb.h"
 #include "services/core/calendar.h"
 #include "services/core/service.h"
+#include "tests/support/region_profile.h"
 
 namespace polku::testing {
 
@@ -71,12 +72,7 @@ inline config::v1::Agreement OuluAgreement() {
 }
 
 inline config::v1::Profile OuluProfile() {
-  const char* root = std::getenv("POLKU_SOURCE_DIR");
-  std::ifstream file(std::string(root == nullptr ? "." : root) + "/deploy/profiles/oulu.textproto");
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_FALSE(text.str().empty()) << "set POLKU_SOURCE_DIR to the repository";
-  return Text<config::v1::Profile>(text.str());
+  return RegionProfile({"suomi", "kuntouttava", "oulu"});
 }
 
 inline EventId NumberedEvent(uint64_t number) {

@@ -25,6 +25,7 @@
 #include "services/core/calendar.h"
 #include "services/core/message_cast.h"
 #include "services/core/service.h"
+#include "tests/support/region_profile.h"
 
 namespace polku::testing {
 
@@ -42,12 +43,7 @@ inline absl::CivilDay D(std::string_view text) {
 }
 
 inline config::v1::Profile OuluProfile() {
-  const char* source = std::getenv("POLKU_SOURCE_DIR");
-  std::ifstream file(std::string(source == nullptr ? "." : source) +
-                     "/deploy/profiles/oulu.textproto");
-  std::stringstream text;
-  text << file.rdbuf();
-  return Text<config::v1::Profile>(text.str());
+  return RegionProfile({"suomi", "kuntouttava", "oulu"});
 }
 
 class ServiceLab {
