@@ -20,6 +20,7 @@
 #include "services/audit/knowledge.h"
 #include "services/audit/summary.h"
 #include "services/host/erased.h"
+#include "services/host/persons.h"
 
 namespace polku::cli {
 namespace {
@@ -98,7 +99,9 @@ void PrintCaseEvent(const audit::Event& event, const config::v1::Agreement& agre
   }
 }
 
-void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) {
+// `linked`: cases of the same person, as either of them says.
+void PrintSummary(const audit::CaseSummary& summary, const std::set<CaseId>& linked,
+                  const config::v1::Agreement& agreement, Language language, Io& io) {
   io.out << "\n" << Label(Word::kAtAGlance, language) << "\n";
   const auto line = [&](Word word, const std::string& value) {
     io.out << "  " << PadTo(std::string(Label(word, language)), 24) << " " << value << "\n";
@@ -114,6 +117,10 @@ void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) 
   line(Word::kDue, RenderDue(summary, language));
   line(Word::kBenefits, RenderBenefits(summary, language));
   line(Word::kParallel, RenderParallel(summary, language));
+  for (const audit::Contradiction& one : summary.contradictions) {
+    line(Word::kContradictory, RenderContradiction(one, agreement, language));
+  }
+  for (const CaseId& other : linked) line(Word::kLinkedCases, FormatCaseId(other));
 }
 
 void PrintOpenCorrections(const std::vector<audit::OpenCorrection>& open,
@@ -267,7 +274,13 @@ ExitCode RunCase(const Args& args, Io& io) {
     io.out << Label(Word::kNothing, *language) << "\n";
   } else {
     const audit::Summary summary = fold.Finish();
-    PrintSummary(summary.cases.front(), *language, io);
+    std::set<CaseId> linked = summary.cases.front().linked;
+    if (!filter->as_of && !filter->valid_on && !known) {
+      const auto persons = host::Persons::Read(reading->store->engine());
+      if (!persons.ok()) return Fail(io, persons.status());
+      for (const CaseId& other : persons->LinkedTo(*case_id)) linked.insert(other);
+    }
+    PrintSummary(summary.cases.front(), linked, agreement, *language, io);
     // Of a part of the case it cannot be said what has not followed.
     const bool whole = !args.Has("origin") && !args.Has("type") && !args.Has("from") &&
                        !args.Has("until") && !args.Has("valid-on");

@@ -35,6 +35,8 @@ Command StatusCommand();
 Command SummaryCommand();
 Command PaymentsCommand();
 Command ExplainPaymentCommand();
+Command PlacesCommand();
+Command PersonsCommand();
 Command DisclosuresCommand();
 Command AgreementCommand();
 Command ReindexCommand();

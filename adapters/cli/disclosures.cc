@@ -11,6 +11,7 @@
 #include "eventstore/base/status.h"
 #include "services/audit/disclosures.h"
 #include "services/audit/event_json.h"
+#include "services/host/persons.h"
 
 namespace polku::cli {
 namespace {
@@ -115,7 +116,10 @@ std::string DisclosuresJson(const audit::Disclosures& found) {
                "}");
   });
   const auto names = [](const std::string& name) { return JsonString(name); };
-  return Str("{\"case\":\"", FormatCaseId(found.case_id), "\",\"held_by\":", JsonString(found.held_by),
+  const auto linked = ListJson(
+      found.linked, [](const CaseId& other) { return Str("\"", FormatCaseId(other), "\""); });
+  return Str("{\"case\":\"", FormatCaseId(found.case_id), "\",\"linked_cases\":", linked,
+             ",\"held_by\":", JsonString(found.held_by),
              ",\"parties\":", parties, ",\"received\":", received, ",\"reads\":", reads,
              ",\"corrections\":", ActsJson(found.corrections),
              ",\"erasure_acts\":", ActsJson(found.erasure_acts), ",\"erasures\":", erasures,
@@ -135,12 +139,21 @@ ExitCode RunDisclosures(const Args& args, Io& io) {
   }
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
-  // What was done with the case, not what stands in it: no section is opened to the reader.
-  const auto reading = OpenRecorded(args, *claim, {.command = "disclosures", .case_id = *case_id});
+  const auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
+  const auto persons = host::Persons::Read(reading->store->engine());
+  if (!persons.ok()) return Fail(io, persons.status());
+  std::vector<CaseId> linked = persons->LinkedTo(*case_id);
+  // What was done with the case, not what stands in it: no section is opened to the reader, but that another case is
+  // of the same person.
+  const SectionSet shown = linked.empty() ? SectionSet() : OnlySection(SectionKind::kIdentity);
+  const auto recorded = RecordLook(*reading, args, *claim,
+                                   {.command = "disclosures", .case_id = *case_id, .sections = shown});
+  if (!recorded.ok()) return Fail(io, recorded);
   const config::v1::Agreement& agreement = reading->config.agreement;
-  const auto found = audit::FindDisclosures(*reading->store, *case_id, agreement);
+  auto found = audit::FindDisclosures(*reading->store, *case_id, agreement);
   if (!found.ok()) return Fail(io, found.status());
+  found->linked = std::move(linked);
   if (args.json()) {
     io.out << DisclosuresJson(*found) << "\n";
     return kExitOk;

@@ -23,6 +23,9 @@ using Way = audit::Received::Way;
 constexpr Texts kTitle = {"Kuka on saanut ja katsellut tietojasi", "Vem har fått och läst dina uppgifter",
                           "Who has received and read your data"};
 constexpr Texts kCase = {"Asian tunnus", "Ärendets beteckning", "Case"};
+constexpr Texts kLinked = {
+    "Sinusta on myös toinen asia, josta vastataan erikseen", "Det finns också ett annat ärende om dig, med ett eget svar",
+    "There is another case about you, with an answer of its own"};
 constexpr Texts kGivenBy = {"Vastauksen antaa", "Svaret ges av", "Answer given by"};
 constexpr Texts kParties = {"Asian osapuolet", "Parter i ärendet", "Parties of the case"};
 constexpr Texts kReceived = {"Kenelle tietoja on annettu", "Till vem uppgifter har lämnats",
@@ -187,6 +190,9 @@ class PageMaker {
   Page Make(absl::Time now) const {
     Page page{.title = T(kTitle), .lines = {}, .blocks = {}, .language = language_};
     page.lines.push_back(Str(T(kCase), ": ", FormatCaseId(found_.case_id)));
+    for (const CaseId& other : found_.linked) {
+      page.lines.push_back(Str(T(kLinked), ": ", FormatCaseId(other)));
+    }
     page.lines.push_back(Str(T(kGivenBy), ": ", Agency(found_.held_by), ", ", Time(now)));
     if (language_ != Language::kFinnish) page.lines.push_back(T(kBasesInFinnish));
     page.blocks = {Parties(), Received()};

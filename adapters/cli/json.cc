@@ -211,16 +211,19 @@ const FieldDescriptor* FindField(const Descriptor& type, const std::string& key)
 // Not by its type alone: other bytes are no ids.
 bool IsEventId(const FieldDescriptor& field) {
   const std::string_view name = field.name();
-  const auto ends = [&](std::string_view end) {
-    return name.size() >= end.size() && name.substr(name.size() - end.size()) == end;
-  };
-  return field.type() == FieldDescriptor::TYPE_BYTES && (ends("event_id") || ends("event_ids"));
+  return field.type() == FieldDescriptor::TYPE_BYTES &&
+         (name.ends_with("event_id") || name.ends_with("event_ids"));
+}
+bool IsCaseId(const FieldDescriptor& field) {
+  return field.type() == FieldDescriptor::TYPE_BYTES &&
+         std::string_view(field.name()).ends_with("case_id");
 }
 
 std::string Expected(const FieldDescriptor& field) {
   if (IsEventId(field)) {
     return "an event's id in quotes: a UUID, as `polku case` prints it, or its 16 bytes in base64";
   }
+  if (IsCaseId(field)) return "a case's id in quotes: its 32 hexadecimal digits, or its 16 bytes in base64";
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32:
     case FieldDescriptor::CPPTYPE_INT64:
@@ -305,6 +308,15 @@ absl::Status Check(std::string_view json, const Descriptor& type, const std::str
         if (text && text->size() == kUuidLength) {
           const auto id = ParseEventId(*text);
           if (!id) return Invalid("field ", item_name, " takes ", Expected(*field));
+          uuids.push_back({items[i], Str("\"", ToBase64(id->view()), "\"")});
+          continue;
+        }
+      }
+      if (IsCaseId(*field)) {
+        // So many letters of base64 are 24 bytes: no id.
+        const auto text = JsonText(items[i]);
+        const auto id = text ? ParseCaseId(*text) : std::nullopt;
+        if (id) {
           uuids.push_back({items[i], Str("\"", ToBase64(id->view()), "\"")});
           continue;
         }

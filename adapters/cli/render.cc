@@ -67,6 +67,10 @@ class Renderer {
         std::string text = one ? reflection.GetString(message, &field)
                                : reflection.GetRepeatedString(message, &field, index);
         if (field.type() == FieldDescriptor::TYPE_BYTES) {
+          if (const auto case_id = CaseId::FromBytes(text);
+              case_id && EndsWith(field.name(), "case_id")) {
+            return FormatCaseId(*case_id);
+          }
           const auto id = EventId::FromBytes(text);
           return id ? FormatEventId(*id) : ToHex(text);
         }
@@ -287,6 +291,17 @@ std::string RenderParallel(const audit::CaseSummary& summary, Language language)
         Str(text.empty() ? "" : ", ", summary.parallel_sealed, " ", Label(Word::kSealed, language));
   }
   return text.empty() ? "-" : text;
+}
+
+std::string RenderContradiction(const audit::Contradiction& contradiction,
+                                const config::v1::Agreement& agreement, Language language) {
+  const auto act = [&](referral::v1::ReferralStatus status, const std::string& agency) {
+    return Str(CodeLabel(status, language), " (", Plain(AgencyLabel(agreement, agency, language)), ")");
+  };
+  return Str(Plain(contradiction.referral_id), ": ",
+             act(contradiction.overruled, contradiction.overruled_agency), " ",
+             Label(Word::kOverruledBy, language), " ",
+             act(contradiction.kept, contradiction.kept_agency));
 }
 
 }  // namespace polku::cli

@@ -41,6 +41,9 @@ std::string RenderStatus(const audit::CaseSummary& summary, Language language);
 std::string RenderAbsences(const audit::CaseSummary& summary, Language language);
 std::string RenderBenefits(const audit::CaseSummary& summary, Language language);
 std::string RenderParallel(const audit::CaseSummary& summary, Language language);
+// "r1: accepted (Toimintatupa ry) gives way to: cancelled (Oulu)".
+std::string RenderContradiction(const audit::Contradiction& contradiction,
+                                const config::v1::Agreement& agreement, Language language);
 
 }  // namespace polku::cli
 

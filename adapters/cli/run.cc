@@ -11,7 +11,7 @@ std::vector<Command> Commands() {
   return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),
           CaseCommand(),   ReplayCommand(),  StatusCommand(),  SummaryCommand(),
           PaymentsCommand(), ExplainPaymentCommand(),
-          DisclosuresCommand(),
+          DisclosuresCommand(), PlacesCommand(), PersonsCommand(),
           AgreementCommand(),
           VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),
           EraseCommand(),  ErasureCommand(), RetentionCommand(),

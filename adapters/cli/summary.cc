@@ -87,6 +87,17 @@ std::string CaseJson(const CaseSummary& c, const References& references) {
             ",\"due_on\":", JsonString(open.due_on), "}");
   }
   due += "]";
+  std::string contradictions, linked;
+  for (const audit::Contradiction& one : c.contradictions) {
+    contradictions += Str(contradictions.empty() ? "" : ",", "{\"referral_id\":",
+                          JsonString(one.referral_id), ",\"kept\":", CodeJson(one.kept),
+                          ",\"kept_by\":", JsonString(one.kept_agency), ",\"overruled\":",
+                          CodeJson(one.overruled), ",\"overruled_by\":",
+                          JsonString(one.overruled_agency), "}");
+  }
+  for (const CaseId& other : c.linked) {
+    linked += Str(linked.empty() ? "" : ",", "\"", FormatCaseId(other), "\"");
+  }
   return Str(
       Str("{\"case\":\"", FormatCaseId(c.case_id), "\"",
           references.contains(c.case_id) ? Str(",\"client\":", JsonString(references.at(c.case_id)))
@@ -105,7 +116,8 @@ std::string CaseJson(const CaseSummary& c, const References& references) {
       Str(",\"benefits\":", NamesJson(c.benefits), ",\"social_services\":",
           NamesJson(c.social_services), ",\"health_services\":", NamesJson(c.health_services),
           ",\"parallel_sealed\":", c.parallel_sealed,
-          ",\"follow_on_plan\":", c.follow_on_plan ? "true" : "false", "}"));
+          ",\"follow_on_plan\":", c.follow_on_plan ? "true" : "false", ",\"contradictions\":[",
+          contradictions, "],\"linked_cases\":[", linked, "]}"));
 }
 
 std::string LogJson(const LogSummary& log) {
@@ -120,7 +132,7 @@ std::string LogJson(const LogSummary& log) {
 }
 
 void PrintCases(const std::vector<CaseSummary>& cases, const References& references,
-                Language language, Io& io) {
+                const config::v1::Agreement& agreement, Language language, Io& io) {
   const auto word = [&](Word w) { return std::string(Label(w, language)); };
   TextTable table({word(references.empty() ? Word::kCaseColumn : Word::kClient), word(Word::kAttended),
                    word(Word::kNotHeld), word(Word::kAbsences), word(Word::kAllowance),
@@ -147,6 +159,12 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
   io.out << word(Word::kCases) << " " << cases.size() << ", " << word(Word::kAttended) << " "
          << attended << ", " << word(Word::kAllowance) << " " << RenderMoney(allowance, language)
          << ", " << word(Word::kTravel) << " " << RenderMoney(travel, language) << "\n";
+  for (const CaseSummary& c : cases) {
+    for (const audit::Contradiction& one : c.contradictions) {
+      io.out << word(Word::kContradictory) << ": " << NameOf(references, c.case_id) << "  "
+             << RenderContradiction(one, agreement, language) << "\n";
+    }
+  }
 }
 
 void PrintLogs(const std::vector<LogSummary>& logs, Language language, Io& io) {
@@ -290,7 +308,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
     io.out << "}\n";
     return kExitOk;
   }
-  if (show_cases) PrintCases(summary.cases, *references, *language, io);
+  if (show_cases) PrintCases(summary.cases, *references, reading->config.agreement, *language, io);
   if (show_cases && show_logs) io.out << "\n";
   if (show_logs) PrintLogs(summary.logs, *language, io);
   return kExitOk;

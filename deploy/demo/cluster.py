@@ -39,7 +39,7 @@ SHARED_AGREEMENTS = [
 
 # Commands that show personal data: each read is on record with who reads, what for and by which law.
 READERS = {"case", "replay", "summary", "bundle", "disclosures", "export", "prove", "retention", "payments",
-           "explain-payment", "certificate"}
+           "explain-payment", "certificate", "places", "persons"}
 READ_AS = ("--official", "tarkastaja-1", "--purpose", "supervision", "--basis", "laki 611/2021")
 
 # Authors: an agency's own system, with a CURVE key of its own.

@@ -137,6 +137,11 @@ std::string WantedIndexKey(LogNumber log, Position position) {
 }
 std::string HoleIndexKey(LogNumber log, Position before) { return LogPositionKey('x', log, before); }
 
+std::string PersonIndexKey(LogNumber log, Position position) {
+  return LogPositionKey('p', log, position);
+}
+std::string PersonMarkKey(LogNumber log) { return LogIndexPrefix('q', log); }
+
 std::optional<Position> ParseLogIndexKey(std::string_view key) {
   if (key.size() != 1 + 4 + 8) return std::nullopt;
   return Position(ReadBigEndian64(key.data() + 5));

@@ -14,9 +14,11 @@
 //   'k' log[4] position[8]           → type                           control entries
 //   'b' log[4] position[8]           → section bits[1]                replica: opened to us later, not yet held
 //   'x' log[4] before[8]             → after[8] ‖ missing[8]          replica: a hole that no Erased explains yet
+//   'p' log[4] position[8]           → host (services/host/persons.h): who is meant, blinded   an entry that names a person
+//   'q' log[4]                       → position[8] ‖ key[8]           host: 'p' made up to here, under that key
 //   'v'                              → 0x03                           the index is complete, format 3
 // Numbers are big-endian; day counts from 1970-01-01, earlier days are 0. 'w' and "scanned to" name the
-// first position not yet read; 't', 'w' and 'h' are written without a sync: a crash may lose the newest.
+// first position not yet read; 't', 'w', 'h', 'p' and 'q' are written without a sync: a crash may lose the newest.
 #ifndef POLKU_EVENTSTORE_LOG_INDEX_H_
 #define POLKU_EVENTSTORE_LOG_INDEX_H_
 
@@ -45,7 +47,9 @@ std::string TimerIndexKey(absl::CivilDay day, const CaseId& case_id);
 std::string ControlIndexKey(LogNumber log, Position position);
 std::string WantedIndexKey(LogNumber log, Position position);
 std::string HoleIndexKey(LogNumber log, Position before);
-// The prefix of one log's keys of that kind: 'k', 'b' or 'x'.
+std::string PersonIndexKey(LogNumber log, Position position);
+std::string PersonMarkKey(LogNumber log);
+// The prefix of one log's keys of that kind: 'k', 'b', 'x' or 'p'.
 std::string LogIndexPrefix(char kind, LogNumber log);
 // The position that a key of 'k', 'b' or 'x' ends with; nullopt: malformed.
 std::optional<Position> ParseLogIndexKey(std::string_view key);
@@ -79,8 +83,8 @@ absl::Status AddEpochEvent(Engine& engine, const std::vector<LogNumber>& newer_e
                            Position position, const event::v1::Header& header,
                            std::vector<KeyValue>& index);
 
-// Clears the index and rewrites 'c', 'e', 'd', 'n', 'k', 'b', 'x' and, last, 'v' from the logs; the host makes 't', 'w' and
-// 'h' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;
+// Clears the index and rewrites 'c', 'e', 'd', 'n', 'k', 'b', 'x' and, last, 'v' from the logs; the host makes 't', 'w',
+// 'h', 'p' and 'q' again at its next start (no 'w': every case is evaluated again, which repeats are proof against;
 // no 'h': the own log is read for its control entries from the beginning).
 // DataLoss, with the index as it was: a log cannot be read, or its entries are not those of its head.
 // `progress(done, total)` in entries, called at least once a second; may be empty.

@@ -405,7 +405,12 @@ absl::StatusOr<std::vector<PurgeRange>> EraseEntries(Engine& engine, LogNumber l
       if (item.leaf.empty()) continue;
       if (!part.leaf) {
         for (const SectionKind kind : kAllSectionKinds) {
-          if (part.sections.has(kind)) changed |= edit->RemoveBlob(part.position, kind);
+          if (!part.sections.has(kind) || !edit->RemoveBlob(part.position, kind)) continue;
+          changed = true;
+          // Whoever the section named is found by it no more.
+          if (kind == SectionKind::kIdentity) {
+            batch.index_deletes.push_back(PersonIndexKey(log, part.position));
+          }
         }
         continue;
       }
@@ -417,6 +422,7 @@ absl::StatusOr<std::vector<PurgeRange>> EraseEntries(Engine& engine, LogNumber l
       changed = true;
       batch.index_deletes.push_back(
           CaseIndexKey(*CaseId::FromBytes(header.case_id()), log, part.position));
+      batch.index_deletes.push_back(PersonIndexKey(log, part.position));
       std::string event_key =
           EventIndexKey(*EventId::FromBytes(header.event_id()), header.author_agency());
       POLKU_ASSIGN_OR_RETURN(const std::optional<std::string> event, engine.IndexGet(event_key));

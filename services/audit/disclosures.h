@@ -114,6 +114,9 @@ struct Disclosures {
   std::vector<Erasure> erasures;
   std::vector<std::string> logs;  // origins held here: of others' logs nothing is known
   std::vector<std::string> reads_known;  // agencies whose own record of reads is held here
+  // Cases that are said to be of the same person (host::Persons), ascending: each has an answer of its own.
+  // Filled by whoever may show it; FindDisclosures opens no section.
+  std::vector<CaseId> linked = {};
 };
 
 // `agreement` judges who is a party, as the service folds it. NotFound: nothing is held of the case, no record of

@@ -10,6 +10,7 @@
 #include "services/core/days.h"
 #include "services/core/message_cast.h"
 #include "services/core/periods.h"
+#include "services/referral/state.h"
 
 namespace polku::audit {
 namespace {
@@ -120,7 +121,7 @@ struct SummaryFold::CaseFold {
   std::vector<Due> dues;
   std::set<EventId> cancelled;
   std::vector<Done> done;
-  std::map<std::string, referral::v1::ReferralStatus> referrals;
+  referral::State path;  // statuses as the referral service has them
   std::string newest_referral;
   bool interrupted = false;
   bool closed = false;
@@ -184,6 +185,7 @@ void SummaryFold::CaseFold::Add(const Event& event) {
   const service::Fact fact = event.fact();
   periods.Fold(fact);
   days.Fold(fact);
+  referral::EvolveState(path, fact);
   if (As<attendance::v1::RuleBreachFlagged>(*event.body) != nullptr) {
     breaches.try_emplace(event.id, true);
   } else if (const auto* cleared = As<attendance::v1::RuleBreachCleared>(*event.body)) {
@@ -198,10 +200,8 @@ void SummaryFold::CaseFold::AddReferral(const Event& event) {
   const auto& body = *event.body;
   closed = false;  // any later event opens the case again
   if (const auto* made = As<referral::v1::ReferralMade>(body)) {
-    referrals[made->referral_id()] = made->status();
     newest_referral = made->referral_id();
   } else if (const auto* changed = As<referral::v1::ReferralStatusChanged>(body)) {
-    referrals[changed->referral_id()] = changed->status();
     newest_referral = changed->referral_id();
   } else if (As<referral::v1::ServiceInterrupted>(body) != nullptr) {
     interrupted = true;
@@ -347,8 +347,22 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
     if (!cancelled.contains(due.id)) standing.push_back(due);
   }
   result.due = OpenDues(std::move(standing), done, profile);
-  if (const auto found = referrals.find(newest_referral); found != referrals.end()) {
-    result.referral = found->second;
+  if (const auto found = path.referrals.find(newest_referral); found != path.referrals.end()) {
+    result.referral = found->second.status;
+  }
+  result.linked = path.linked;
+  for (const auto& [id, referral] : path.referrals) {
+    const auto act = [&acts = referral.acts](const EventId& event) {
+      return std::find_if(acts.begin(), acts.end(),
+                          [&](const auto& one) { return one.event == event; });
+    };
+    for (const referral::StatusConflict& conflict : referral.conflicts) {
+      const auto kept = act(conflict.kept);
+      const auto overruled = act(conflict.overruled);
+      if (kept == referral.acts.end() || overruled == referral.acts.end()) continue;
+      result.contradictions.push_back(
+          {id, kept->status, kept->author_agency, overruled->status, overruled->author_agency});
+    }
   }
   if (!resolved.empty()) {
     result.started_on = FormatDay(resolved.front().starts_on);

@@ -39,6 +39,16 @@ struct OpenDue {
 enum class ServiceStage { kNotStarted, kRunning, kInterrupted, kEnded, kClosed };
 std::string_view ServiceStageName(ServiceStage stage);  // "not_started", …
 
+// Two acts on a referral that cannot both hold (services/referral/state.h, ApplyStatus).
+struct Contradiction {
+  std::string referral_id;
+  referral::v1::ReferralStatus kept = referral::v1::REFERRAL_STATUS_UNSPECIFIED;
+  std::string kept_agency;
+  referral::v1::ReferralStatus overruled = referral::v1::REFERRAL_STATUS_UNSPECIFIED;
+  std::string overruled_agency;
+  friend bool operator==(const Contradiction&, const Contradiction&) = default;
+};
+
 struct CaseSummary {
   CaseId case_id;
   uint64_t events = 0;
@@ -63,7 +73,10 @@ struct CaseSummary {
   std::vector<OpenDue> due;  // ascending by due_on
   uint32_t feedback_given = 0;
 
+  // Of the newest referral, as the referral service resolves it; acts that contradict it or another.
   referral::v1::ReferralStatus referral = referral::v1::REFERRAL_STATUS_UNSPECIFIED;
+  std::vector<Contradiction> contradictions;
+  std::set<CaseId> linked;  // cases of the same person, as this one says
   ServiceStage stage = ServiceStage::kNotStarted;
   std::string started_on;  // of the first period
   std::string ended_on;    // of the last period

@@ -47,6 +47,7 @@
 #include "services/host/node.h"
 #include "services/host/opening.h"
 #include "services/host/scrub.h"
+#include "services/host/persons.h"
 #include "services/host/seen_notes.h"
 #include "services/host/superseded.h"
 #include "services/host/witnessing.h"
@@ -73,6 +74,7 @@ constexpr absl::Duration kPullingKept = absl::Minutes(2);
 constexpr absl::Duration kRedial = absl::Seconds(1);
 
 constexpr absl::Duration kWitnessTimeout = absl::Seconds(10);
+constexpr uint64_t kPersonEntriesPerTurn = 20'000;
 
 // A clock for waiting and silence that no setting of the wall clock moves; it starts at wall time.
 absl::Time SteadyNow() {
@@ -114,6 +116,12 @@ class Host {
     if (!node.ok()) return node.status();
     node_ = *std::move(node);
     erasing_.Attach(*node_);
+    POLKU_ASSIGN_OR_RETURN(BlindKey blind_key,
+                           EnsureBlindKey(config_.keys_directory, SystemRandom()));
+    persons_.emplace(PersonIndex::Options{.engine = engine_,
+                                          .opener = node_->opener(),
+                                          .own = config_.origin,
+                                          .key = std::move(blind_key)});
     POLKU_ASSIGN_OR_RETURN(cosigned_, Cosigned::Open(config_.keys_directory));
     POLKU_ASSIGN_OR_RETURN(witnessing_,
                            Witnessing::Open({.config = config_,
@@ -300,6 +308,27 @@ class Host {
     exchange::v1::Cosign cosign;
   };
 
+  // Goes on with what the logs have new, a bounded step a turn: the first index of a long history takes several.
+  void IndexPersons() {
+    uint64_t entries = node_->size().value();
+    for (size_t peer = 0; peer < config_.peers.size(); ++peer) {
+      entries += node_->replica(peer).size().value();
+    }
+    if (entries == persons_seen_) return;
+    const absl::StatusOr<bool> caught_up = persons_->CatchUp(kPersonEntriesPerTurn);
+    NotePersons(caught_up.status());
+    if (caught_up.ok() && *caught_up) {
+      persons_seen_ = entries;
+    } else if (caught_up.ok()) {
+      more_waiting_ = true;
+    }
+  }
+  void NotePersons(const absl::Status& status) {
+    const std::string fault = status.ok() ? "" : Str("index of persons: ", status.ToString());
+    if (!fault.empty() && fault != persons_fault_) LogLine(LogLevel::kError, fault);
+    persons_fault_ = fault;
+  }
+
   absl::Time WorkFrom() const {
     return witnessing_->unconfirmed() ? started_ + kFirstWitness : absl::InfinitePast();
   }
@@ -339,6 +368,7 @@ class Host {
       node_->Work();
       erasing_.Work();
     }
+    IndexPersons();
     Announce();
     AnswerHeld();
     WriteMarks(/*now_too=*/false);
@@ -599,7 +629,7 @@ class Host {
     return std::nullopt;
   }
 
-  exchange::v1::StatusAnswer Status() const {
+  exchange::v1::StatusAnswer Status() {
     exchange::v1::StatusAnswer answer;
     answer.set_origin(config_.origin.text());
     answer.set_size(node_->size().value());
@@ -607,6 +637,11 @@ class Host {
     answer.set_now_us(absl::ToUnixMicros(absl::Now()));
     answer.set_health(Health());
     for (const std::string& line : keys_in_force_->superseded()) answer.add_notes(line);
+    if (const auto pairs = persons_->OpenPairs(); pairs.ok() && *pairs > 0) {
+      answer.add_notes(Str(*pairs, *pairs == 1 ? " pair of cases has" : " pairs of cases have",
+                           " an identity code in common and no link: `polku persons duplicates` lists "
+                           "them; CasesLinked joins those that are of one person"));
+    }
     for (const auto& followed : followed_) {
       *answer.add_subscriptions() = followed.subscriber->status();
     }
@@ -622,7 +657,7 @@ class Host {
     const std::string node = node_->health();
     for (const std::string& text :
          {node == "ok" ? "" : node, witnessing_->health(), scrub_->health(), erasing_.health(), high_water_fault_,
-          cosigned_fault_, keys_fault_}) {
+          cosigned_fault_, keys_fault_, persons_fault_}) {
       if (!text.empty()) health += Str(health.empty() ? "" : "; ", text);
     }
     for (const std::string& line : keys_in_force_->faults()) {
@@ -746,6 +781,9 @@ class Host {
                          LogLine(LogLevel::kError, "storing what was opened later from ",
                                  config_.peers[peer].origin.text(), ": ", stored.ToString());
                        }
+                       std::vector<Position> filled;
+                       for (const log::Fill& fill : store.fills) filled.push_back(fill.position);
+                       if (stored.ok()) NotePersons(persons_->Refill(node_->replica(peer).number(), filled));
                        more = followed.subscriber->OnFillsStored(stored, SteadyNow());
                      },
                      [&](replica::RaiseAlarm& alarm) {
@@ -1059,6 +1097,9 @@ class Host {
   PeerLog peer_log_;
   PeerLog alarm_log_;
   bool more_waiting_ = false;
+  std::optional<PersonIndex> persons_;
+  uint64_t persons_seen_ = 0;  // entries of all logs when the index had them all
+  std::string persons_fault_;
   std::unique_ptr<Scrub> scrub_;  // last: its thread ends before anything else does
 };
 

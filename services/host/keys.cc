@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxKeyFileBytes = 4096;
 constexpr std::string_view kNextMaster = "master.key.next";
 constexpr std::string_view kMasterCredential = "polku-master.key";
+constexpr std::string_view kBlindKey = "blind-index.key";
 
 // A secret file's text, wiped when it has been parsed.
 struct SecretText {
@@ -179,6 +180,19 @@ absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory) {
   // systemd has made it readable for this service alone, by an ACL that the mode's group bits show.
   POLKU_ASSIGN_OR_RETURN(std::string text, ReadFile(credential, kMaxKeyFileBytes));
   return ParseMasterKey(credential, SecretText(std::move(text)));
+}
+
+absl::StatusOr<BlindKey> LoadBlindKey(std::string_view directory) {
+  auto key = LoadMasterFile(At(directory, kBlindKey));
+  if (!absl::IsNotFound(key.status())) return key;
+  return Error(absl::StatusCode::kNotFound, ToStd(key.status().message()),
+               "; the service makes it when it starts: start it, and ask again");
+}
+
+absl::StatusOr<BlindKey> EnsureBlindKey(std::string_view directory, const RandomBytes& random) {
+  const std::string path = At(directory, kBlindKey);
+  if (!IsThere(path)) POLKU_RETURN_IF_ERROR(ReplaceFile(path, NewMasterKey(random).text, 0600));
+  return LoadBlindKey(directory);
 }
 
 absl::StatusOr<proof::VerifierKey> LoadPublicKey(std::string_view path, proof::KeyUse use) {

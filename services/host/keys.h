@@ -10,6 +10,8 @@
 //                                   start; written by `polku new-epoch`, see superseded.h
 //   master.key                      64 hexadecimal digits, wraps the case keys; services only. Where systemd gives
 //                                   the credential polku-master.key, that is the key, and no file is needed here
+//   blind-index.key                 64 hexadecimal digits, blinds identity codes in the index of persons (persons.h); made
+//                                   by the service at its first start. Deleted: the next start makes another and the index anew
 //   NAME.next.secret, .public       of a rotation under way: the pair that takes the place of NAME's as soon as the
 //                                   own log announces it; master.key.next: the same of the master key
 //   earlier/NAME.N.public           public parts of keys that were replaced, the first of them with N = 1
@@ -35,6 +37,8 @@
 
 namespace polku::host {
 
+using BlindKey = vault::MasterKey;  // of the index of persons: 32 bytes in a file of the same form
+
 struct ServiceKeys {
   zeromq::CurveKeyPair curve;
   std::unique_ptr<proof::Signer> signer;
@@ -59,6 +63,10 @@ std::string WitnessName(const OriginName& origin);
 absl::StatusOr<zeromq::CurveKeyPair> LoadCurveKeys(std::string_view directory);
 // The credential that systemd gives ($CREDENTIALS_DIRECTORY/polku-master.key), else the directory's master.key.
 absl::StatusOr<vault::MasterKey> LoadMasterKey(std::string_view directory);
+// blind-index.key. NotFound: the service has not been started since there is one.
+absl::StatusOr<BlindKey> LoadBlindKey(std::string_view directory);
+// The same, made where it is missing.
+absl::StatusOr<BlindKey> EnsureBlindKey(std::string_view directory, const RandomBytes& random);
 // Whether it is a credential: then nothing here replaces it.
 bool MasterKeyIsCredential();
 // A signing.public or cosigning.public.

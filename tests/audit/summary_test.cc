@@ -281,5 +281,33 @@ TEST_F(SummaryTest, AnEventThatCannotBeDecodedIsCountedAndSaysNothingElse) {
   EXPECT_EQ(Case().events, 1u);
 }
 
+TEST_F(SummaryTest, ActsOnAReferralThatCannotBothHoldAreNamed) {
+  constexpr char kOulu[] = "FI/MUN/0187690-1/oulu";
+  Add<referral::v1::ReferralMade>(
+      R"(referral_id: "r" status: REFERRAL_STATUS_REQUESTED requester_agency: "FI/MUN/0187690-1/oulu"
+         target_agency: "FI/ORG/9999992-5/toimintatupa")",
+      {}, kOulu);
+  Add<referral::v1::ReferralStatusChanged>(R"(referral_id: "r" status: REFERRAL_STATUS_CANCELLED)", {}, kOulu);
+  EXPECT_THAT(Case().contradictions, IsEmpty());
+  Add<referral::v1::ReferralStatusChanged>(R"(referral_id: "r" status: REFERRAL_STATUS_ACCEPTED)");
+  EXPECT_EQ(Case().referral, referral::v1::REFERRAL_STATUS_CANCELLED) << "what undoes more holds";
+  EXPECT_THAT(Case().contradictions,
+              ElementsAre(Contradiction{"r", referral::v1::REFERRAL_STATUS_CANCELLED, kOulu,
+                                        referral::v1::REFERRAL_STATUS_ACCEPTED, kProvider}));
+}
+
+TEST_F(SummaryTest, LinkedCasesAreThoseThatTheCaseStillNames) {
+  CaseId other;
+  other.data()[0] = 7;
+  referral::v1::CasesLinked linked;
+  linked.set_other_case_id(std::string(other.view()));
+  AddBody(linked);
+  EXPECT_THAT(Case().linked, ElementsAre(other));
+  referral::v1::CasesUnlinked unlinked;
+  unlinked.set_other_case_id(std::string(other.view()));
+  AddBody(unlinked);
+  EXPECT_THAT(Case().linked, IsEmpty());
+}
+
 }  // namespace
 }  // namespace polku::audit
