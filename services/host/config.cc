@@ -113,7 +113,23 @@ absl::Status CheckRule(std::string_view path, const std::string& field,
   return absl::OkStatus();
 }
 
+absl::Status CheckAlert(std::string_view path, const std::string& field,
+                        const config::v1::AlertRule& rule) {
+  if (rule.kind() == event::v1::ALERT_KIND_UNSPECIFIED) {
+    return Invalid(path, field, "kind is missing; it says what is warned of");
+  }
+  const bool before = rule.kind() == event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON;
+  if (before ? rule.after_days() != 0 : rule.days_before() != 0) {
+    return Invalid(path, field, before ? "after_days: this kind warns beforehand; use days_before"
+                                       : "days_before: this kind warns afterwards; use after_days");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckProfile(std::string_view path, const config::v1::Profile& profile) {
+  for (int i = 0; i < profile.alerts_size(); ++i) {
+    POLKU_RETURN_IF_ERROR(CheckAlert(path, Str("alerts[", i, "]"), profile.alerts(i)));
+  }
   std::set<std::pair<std::string, std::string>> names;
   const auto& reflection = *profile.GetReflection();
   for (int i = 0; i < profile.GetDescriptor()->field_count(); ++i) {
