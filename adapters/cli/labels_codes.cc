@@ -361,6 +361,13 @@ constexpr LabelRow kCodes[] = {
       "outcome does not match the record"}},
     {"BREACH_CODE_RECORDED_LATE", {"kirjattu myöhässä", "antecknat för sent", ""}},
 
+    {"ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON",
+     {"jakso päättyy ilman jatkosuunnitelmaa", "perioden slutar utan fortsatt plan",
+      "period ends without follow-on plan"}},
+    {"ALERT_KIND_DAY_NOT_RECORDED", {"päivä kirjaamatta", "dagen inte antecknad", ""}},
+    {"ALERT_KIND_MONTH_NOT_CONFIRMED",
+     {"kuukausi vahvistamatta", "månaden inte bekräftad", ""}},
+
     // ---- polku.compensation.v1 ----
     {"REJECTION_REASON_NOT_ATTENDED", {"ei läsnä", "inte närvarande", ""}},
     {"REJECTION_REASON_NO_RECEIPT", {"kuitti puuttuu", "kvitto saknas", ""}},

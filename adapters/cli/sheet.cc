@@ -8,6 +8,8 @@
 #include "adapters/cli/command.h"
 #include "adapters/cli/event_input.h"
 #include "adapters/cli/network.h"
+#include "adapters/cli/reading.h"
+#include "adapters/cli/sheet_blank.h"
 #include "adapters/cli/text_file.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
@@ -106,8 +108,22 @@ ExitCode Send(const csv::Sheet& sheet, const exchange::v1::Offer& offer, const T
   return kExitOk;
 }
 
+// The flags of the forms that record and of the one that reads. Both have --official: who does it.
+std::vector<Flag> SheetFlags(std::vector<Flag> more) {
+  std::vector<Flag> flags = NetworkFlags(std::move(more));
+  for (const Flag& flag : RecordedReadingFlags(
+           {{"group", "CODE", "blank: the group"},
+            {"week", "WEEK", "blank: an ISO week, such as 2025-W10"},
+            {"month", "MONTH", "blank: a month, such as 2025-03"},
+            {"lang", "fi|sv|en", "blank: language of the headings; fi"}})) {
+    if (flag.name != "official") flags.push_back(flag);
+  }
+  return flags;
+}
+
 ExitCode RunSheet(const Args& args, Io& io) {
   const std::string path = args.operands()[0];
+  if (path == "blank") return RunBlankSheet(args, io);
   const bool dry = args.Has("print") || args.Has("check");
   csv::SheetOptions options;
   options.table.allow_missing_line_break = args.Has("no-final-line-break");
@@ -181,11 +197,11 @@ ExitCode RunSheet(const Args& args, Io& io) {
 Command SheetCommand() {
   return {
       {.name = "sheet",
-       .summary = "record an association's attendance sheet (CSV), whole or not at all",
-       .operands = "FILE",
+       .summary = "record an association's attendance sheet (CSV), whole or not at all; print a blank one",
+       .operands = "FILE|blank",
        .min_operands = 1,
        .max_operands = 1,
-       .flags = NetworkFlags(
+       .flags = SheetFlags(
            {{"clients", "FILE",
              "CSV: asiakas;tapaus, the provider's reference of each client and its case"},
             {"period", "LABEL", "service period, where the sheet says none"},
@@ -205,10 +221,17 @@ Command SheetCommand() {
            "day, also for\n"
            "corrections. adapters/csv/SHEETS.md has all of it. All problems are listed with line "
            "and column; nothing\n"
-           "is recorded until there is none, and the same sheet again records nothing twice.",
+           "is recorded until there is none, and the same sheet again records nothing twice.\n\n"
+           "`sheet blank` prints the shared sheet of a group: a row a member of that time, a column a day on "
+           "which\nsomebody is expected. Filled in, `sheet` takes it as it is. Rows are named by "
+           "--clients, else by case id.\nIt is a recorded read (--config, --official, --purpose, "
+           "--basis). Exit code 1: the group has nobody then.",
        .examples = "polku sheet --as association.textproto --clients clients.csv maaliskuu.csv\n"
                    "polku sheet --agency FI/COM/0187690-1/yhdistys --clients clients.csv --check "
-                   "maaliskuu.csv"},
+                   "maaliskuu.csv\n"
+                   "polku sheet blank --group puu-a --week 2025-W10 --clients clients.csv --config "
+                   "association.textproto \\\n  --official ohjaaja-1 --purpose case-handling "
+                   "--basis 'laki 189/2001' > viikko10.csv"},
       RunSheet};
 }
 

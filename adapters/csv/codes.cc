@@ -88,7 +88,38 @@ constexpr std::array kColumns = {
     ColumnWord{"case", ColumnKind::kCase},
 };
 
+struct Heading {
+  ColumnKind kind;
+  std::array<std::string_view, kSheetLanguages> words;  // fi, sv, en
+};
+constexpr std::array kHeadings = {
+    Heading{ColumnKind::kClient, {"asiakas", "klient", "client"}},
+    Heading{ColumnKind::kPlanned, {"suunniteltu", "planerat", "planned"}},
+    Heading{ColumnKind::kPeriod, {"jakso", "period", "period"}},
+    Heading{ColumnKind::kPlace, {"paikka", "plats", "place"}},
+};
+
+constexpr std::array<std::array<std::string_view, kSheetLanguages>, 7> kWeekdays = {
+    {{"ma", "må", "mon"},
+     {"ti", "ti", "tue"},
+     {"ke", "on", "wed"},
+     {"to", "to", "thu"},
+     {"pe", "fr", "fri"},
+     {"la", "lö", "sat"},
+     {"su", "sö", "sun"}}};
+
 }  // namespace
+
+std::string_view ColumnHeading(ColumnKind kind, SheetLanguage language) {
+  for (const Heading& heading : kHeadings) {
+    if (heading.kind == kind) return heading.words[static_cast<size_t>(language)];
+  }
+  return ColumnName(kind);
+}
+
+std::string_view WeekdayHeading(size_t weekday, SheetLanguage language) {
+  return kWeekdays[weekday][static_cast<size_t>(language)];
+}
 
 std::span<const DayCode> DayCodes() { return kDayCodes; }
 

@@ -50,6 +50,12 @@ enum class ColumnKind {
 std::optional<ColumnKind> FindColumn(std::string_view folded);
 std::string_view ColumnName(ColumnKind kind);  // Finnish, for messages
 
+enum class SheetLanguage { kFinnish, kSwedish, kEnglish };
+// How a sheet heads the column, and a weekday, Monday as 0, in that language.
+std::string_view ColumnHeading(ColumnKind kind, SheetLanguage language);
+std::string_view WeekdayHeading(size_t weekday, SheetLanguage language);
+inline constexpr size_t kSheetLanguages = 3;
+
 // ASCII and Å Ä Ö to lower case; runs of white space and underscores become one space.
 std::string Fold(std::string_view text);
 

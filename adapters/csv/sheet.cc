@@ -64,23 +64,14 @@ std::optional<uint32_t> ParseHours(std::string_view text) {
 constexpr std::string_view kHoursHelp =
     "write 6, 5,5 or 5:30: over 0 and at most 24 hours, in whole minutes";
 
-// Weekdays in the three languages, Monday first.
-constexpr std::array<std::array<std::string_view, 3>, 7> kWeekdays = {{{"ma", "må", "mon"},
-                                                                       {"ti", "ti", "tue"},
-                                                                       {"ke", "on", "wed"},
-                                                                       {"to", "to", "thu"},
-                                                                       {"pe", "fr", "fri"},
-                                                                       {"la", "lö", "sat"},
-                                                                       {"su", "sö", "sun"}}};
-
 // The weekday that folded `text` begins with (and loses); nullopt when there is none.
 std::optional<size_t> TakeWeekday(std::string_view& text) {
   const size_t space = text.find(' ');
   if (space == std::string_view::npos) return std::nullopt;
   const std::string_view word = text.substr(0, space);
-  for (size_t day = 0; day < kWeekdays.size(); ++day) {
-    for (std::string_view name : kWeekdays[day]) {
-      if (name != word) continue;
+  for (size_t day = 0; day < 7; ++day) {
+    for (size_t language = 0; language < kSheetLanguages; ++language) {
+      if (WeekdayHeading(day, static_cast<SheetLanguage>(language)) != word) continue;
       text.remove_prefix(space + 1);
       return day;
     }
@@ -335,14 +326,18 @@ class Reader {
     if (client == nullptr) {
       Add(row.line, client_column, "the client is missing");
       usable = false;
-    } else if (const auto found = clients_.find(client->text); found == clients_.end()) {
+    } else if (const auto found = clients_.find(client->text); found != clients_.end()) {
+      basis.reference = found->first;
+      basis.case_id = found->second;
+    } else if (const auto case_id = ParseCaseId(client->text); case_id && !case_id->is_zero()) {
+      // So a blank sheet names a client for whom the provider has no reference.
+      basis.reference = client->text;
+      basis.case_id = *case_id;
+    } else {
       Add(client->line, client_column,
           "this client is not in the clients' file (--clients); add it there, or correct the "
           "reference");
       usable = false;
-    } else {
-      basis.reference = found->first;
-      basis.case_id = found->second;
     }
     if (const Cell* cell = Find(row, ColumnKind::kPlanned)) {
       basis.planned = ParseHours(cell->text);

@@ -6,15 +6,19 @@
 //   period_opened/<period>, period_closed/<period>          generation: the how-manieth
 //   breach/<code>/<period>/<date>, breach_cleared/…          generation: the how-manieth
 //   absence_notice/<rule>/<period>/<first day>               generation: the revision
+//   day_correction/<proposal's event id>                     generation: 1
+//   alert/<rule>/<period>/<day>, alert_cleared/…             generation: the how-manieth
 #include <algorithm>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
 #include "services/attendance/state.h"
 #include "services/core/calendar.h"
 #include "services/core/dated_rules.h"
+#include "services/core/days.h"
 
 namespace polku::attendance {
 namespace {
@@ -50,10 +54,12 @@ class Duties {
 
   std::vector<Duty> All() {
     for (const Period& period : periods_) Track(period);
+    ApprovedCorrections();
     Breaches();
-    for (const auto& rule_id : NoticeRuleIds()) {
+    for (const auto& rule_id : RuleIds(rules_.profile.absence_notices())) {
       for (const Period& period : periods_) Notices(rule_id, period);
     }
+    Alerts();
     return std::move(duties_);
   }
 
@@ -75,6 +81,8 @@ class Duties {
       }
     }
     for (const Day& day : days_) Consider(day.date);  // a peer's record of a day yet to come
+    for (const auto& [key, alert] : AlertsThatHold()) Consider(alert.raised_from);
+    ConsiderExpectedDays();
     return next_;
   }
 
@@ -360,9 +368,10 @@ class Duties {
 
   // ---- Absence notices ----
 
-  std::vector<std::string> NoticeRuleIds() const {
+  template <typename RuleList>
+  static std::vector<std::string> RuleIds(const RuleList& rules) {
     std::vector<std::string> ids;
-    for (const auto& rule : rules_.profile.absence_notices()) {
+    for (const auto& rule : rules) {
       if (std::find(ids.begin(), ids.end(), rule.id()) == ids.end()) ids.push_back(rule.id());
     }
     return ids;
@@ -377,14 +386,7 @@ class Duties {
   // An absence of this period that this agency tells of.
   bool Tellable(const Day& day, const Period& period) const {
     return day.period == &period && day.standing() && day.in_service && IsAbsence(day.outcome) &&
-           Mine(day) && !SwappedAway(day);
-  }
-
-  // "The planned one is then no absence" (DayRecorded).
-  bool SwappedAway(const Day& planned) const {
-    return std::any_of(days_.begin(), days_.end(), [&](const Day& day) {
-      return day.period == planned.period && day.there && day.record->swapped_from == planned.date;
-    });
+           Mine(day) && !service::SwappedAway(days_, period, day.date);
   }
 
   // The notice interval that the day lies in; intervals are counted from the first day of the
@@ -574,6 +576,195 @@ class Duties {
   bool IsParty(std::string_view name) const {
     return std::any_of(rules_.agreement.agencies().begin(), rules_.agreement.agencies().end(),
                        [&](const auto& agency) { return agency.name() == name; });
+  }
+
+  // ---- Approved corrections of confirmed months ----
+
+  void ApprovedCorrections() {
+    for (const Proposal& proposal : state_.proposals) {
+      if (!proposal.approved || proposal.carried_out || proposal.author != rules_.own_agency) {
+        continue;
+      }
+      const v1::DayCorrectionProposed& content = proposal.content;
+      const Period* period =
+          service::PeriodFor(periods_, proposal.author, content.period_id(), proposal.date);
+      if (period == nullptr || !period->ServedBy(rules_.own_agency, proposal.date, today_)) continue;
+      // What was proposed is no longer readable here (erased).
+      if (!content.withdrawn() && content.outcome() == event::v1::DAY_OUTCOME_UNSPECIFIED) continue;
+      auto event = std::make_unique<v1::DayCorrected>();
+      event->set_date(content.date());
+      event->set_period_id(content.period_id());
+      event->set_planned_minutes(content.planned_minutes());
+      event->set_actual_minutes(content.actual_minutes());
+      event->set_swapped_from(content.swapped_from());
+      event->set_place_code(content.place_code());
+      event->set_outcome(content.outcome());
+      event->set_attendance_class(content.attendance_class());
+      event->set_certificate_seen(content.certificate_seen());
+      event->set_note(content.note());
+      event->set_reason(content.reason());
+      event->set_withdrawn(content.withdrawn());
+      for (const Day& day : days_) {
+        if (day.period == period && day.date == proposal.date && day.standing()) {
+          event->set_corrected_event_id(Bytes(day.record->id));
+        }
+      }
+      event->set_cause_event_id(Bytes(*proposal.decision));
+      Add(Str("day_correction/", ToHex(proposal.id.view())), 1, std::move(event));
+    }
+  }
+
+  // ---- Alerts ----
+
+  struct Alert {
+    event::v1::AlertKind kind = event::v1::ALERT_KIND_UNSPECIFIED;
+    event::v1::RuleRef rule;
+    absl::CivilDay raised_from;
+    absl::CivilDay raised_until = absl::CivilDay::max();  // what came to be known later is no news
+  };
+
+  void Alerts() {
+    const std::map<AlertKey, Alert> holding = AlertsThatHold();
+    const std::string own(rules_.own_agency);
+    for (const auto& [said, alert] : state_.alerts) {
+      const auto& [author, key] = said;
+      if (author != own || !alert.standing || holding.contains(key)) continue;
+      if (today_ < key.date && alert.kind != event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON) {
+        continue;  // a clock that was set back: the day is not over, so nothing is known of it
+      }
+      auto event = std::make_unique<v1::AlertCleared>();
+      event->set_period_id(key.period_id);
+      event->set_alert(alert.kind);
+      event->set_date(FormatDate(key.date));
+      event->set_raised_event_id(Bytes(*alert.standing));
+      Add(KeyOf("alert_cleared/", key), alert.raised, std::move(event));
+    }
+    for (const auto& [key, alert] : holding) {
+      const auto known = state_.alerts.find({own, key});
+      if (known != state_.alerts.end() && known->second.standing) continue;
+      if (today_ < alert.raised_from || alert.raised_until < today_) continue;
+      auto event = std::make_unique<v1::AlertRaised>();
+      event->set_period_id(key.period_id);
+      event->set_alert(alert.kind);
+      event->set_date(FormatDate(key.date));
+      *event->mutable_rule() = alert.rule;
+      Add(KeyOf("alert/", key), known == state_.alerts.end() ? 1 : known->second.raised + 1,
+          std::move(event));
+    }
+  }
+
+  static std::string KeyOf(std::string_view prefix, const AlertKey& key) {
+    return Str(prefix, key.rule_id, "/", key.period_id, "/", FormatDate(key.date));
+  }
+
+  const config::v1::AlertRule* AlertRule(const std::string& id, const Period& period,
+                                         absl::CivilDay day) const {
+    return service::FindRule(rules_.profile.alerts(), day, period.first_started_on,
+                             [&](const auto& rule) { return rule.id() == id; });
+  }
+
+  // What is missing by what is known, whether or not its time has come.
+  std::map<AlertKey, Alert> AlertsThatHold() const {
+    std::map<AlertKey, Alert> holding;
+    for (const auto& rule_id : RuleIds(rules_.profile.alerts())) {
+      for (const Period& period : periods_) {
+        if (period.ended_on && *period.ended_on < period.starts_on) continue;
+        EndsWithoutFollowOn(rule_id, period, holding);
+        DaysNotRecorded(rule_id, period, holding);
+        MonthsNotConfirmed(rule_id, period, holding);
+      }
+    }
+    return holding;
+  }
+
+  void EndsWithoutFollowOn(const std::string& rule_id, const Period& period,
+                           std::map<AlertKey, Alert>& holding) const {
+    if (!period.agreed_until || period.ended_on || state_.follow_on_plan) return;
+    const absl::CivilDay last = *period.agreed_until;
+    const auto* rule = AlertRule(rule_id, period, last);
+    if (rule == nullptr || !Mine(period, last) ||
+        rule->kind() != event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON) {
+      return;
+    }
+    const bool another = std::any_of(periods_.begin(), periods_.end(), [&](const Period& other) {
+      return other.starts_on > period.starts_on;
+    });
+    if (another) return;
+    const absl::CivilDay from = last - static_cast<int>(rule->days_before());
+    holding[{rule_id, period.id, last}] = {rule->kind(), service::RefTo(*rule), from, last};
+  }
+
+  // The last day that can have been over by today.
+  absl::CivilDay LastPast(const Period& period) const {
+    return std::min(today_, period.LastDay().value_or(today_));
+  }
+
+  bool HasAlertOf(event::v1::AlertKind kind, const std::string& rule_id) const {
+    return std::any_of(rules_.profile.alerts().begin(), rules_.profile.alerts().end(),
+                       [&](const auto& rule) { return rule.id() == rule_id && rule.kind() == kind; });
+  }
+
+  void DaysNotRecorded(const std::string& rule_id, const Period& period,
+                       std::map<AlertKey, Alert>& holding) const {
+    constexpr auto kKind = event::v1::ALERT_KIND_DAY_NOT_RECORDED;
+    if (!HasAlertOf(kKind, rule_id)) return;
+    const auto expected = state_.plans.Expected(period, period.starts_on, LastPast(period));
+    for (const absl::CivilDay day : service::DaysWithoutRecord(expected, days_, period)) {
+      const auto* rule = AlertRule(rule_id, period, day);
+      if (rule == nullptr || rule->kind() != kKind || !Mine(period, day)) continue;
+      holding[{rule_id, period.id, day}] = {kKind, service::RefTo(*rule), After(*rule, day)};
+    }
+  }
+
+  // The first day on which so many days have gone by after it.
+  static absl::CivilDay After(const config::v1::AlertRule& rule, absl::CivilDay day) {
+    return day + 1 + static_cast<int>(rule.after_days());
+  }
+
+  void MonthsNotConfirmed(const std::string& rule_id, const Period& period,
+                          std::map<AlertKey, Alert>& holding) const {
+    constexpr auto kKind = event::v1::ALERT_KIND_MONTH_NOT_CONFIRMED;
+    if (!HasAlertOf(kKind, rule_id)) return;
+    const absl::CivilMonth last(LastPast(period));
+    for (absl::CivilMonth month(period.starts_on); month <= last; ++month) {
+      absl::CivilDay until = service::LastDayOf(month);
+      if (const auto last_day = period.LastDay()) until = std::min(until, *last_day);
+      const auto* rule = AlertRule(rule_id, period, until);
+      if (rule == nullptr || rule->kind() != kKind || !Mine(period, until)) continue;
+      if (state_.confirmed_months.contains({std::string(rules_.own_agency), period.id, month}) ||
+          !AnythingToConfirm(period, month)) {
+        continue;
+      }
+      holding[{rule_id, period.id, until}] = {kKind, service::RefTo(*rule), After(*rule, until)};
+    }
+  }
+
+  bool AnythingToConfirm(const Period& period, absl::CivilMonth month) const {
+    const bool recorded = std::any_of(days_.begin(), days_.end(), [&](const Day& day) {
+      return day.period == &period && day.standing() && absl::CivilMonth(day.date) == month;
+    });
+    return recorded || !state_.plans
+                            .Expected(period, absl::CivilDay(month), service::LastDayOf(month))
+                            .empty();
+  }
+
+  // A day that is yet to come has no alert; it gets one when it goes by without a record. The
+  // weekdays of a schedule come again each week, but for holidays.
+  void ConsiderExpectedDays() {
+    constexpr int kFarEnough = 31;
+    for (const auto& rule_id : RuleIds(rules_.profile.alerts())) {
+      if (!HasAlertOf(event::v1::ALERT_KIND_DAY_NOT_RECORDED, rule_id) &&
+          !HasAlertOf(event::v1::ALERT_KIND_MONTH_NOT_CONFIRMED, rule_id)) {
+        continue;
+      }
+      for (const Period& period : periods_) {
+        const absl::CivilDay from = std::max(today_ + 1, period.starts_on);
+        absl::CivilDay until = from + kFarEnough;
+        if (const auto last = period.LastDay()) until = std::min(until, *last);
+        const auto expected = state_.plans.Expected(period, from, until);
+        if (!expected.empty()) Consider(expected.begin()->first);
+      }
+    }
   }
 
   const State& state_;

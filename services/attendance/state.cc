@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "eventstore/base/status.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
 #include "services/core/message_cast.h"
@@ -39,12 +40,50 @@ void FoldNotice(State& state, const std::string& author, const v1::AbsenceNotice
   }
 }
 
+// A log of that agency's own: what it decides at its own service no other log's word makes or unmakes.
+bool StandsWith(std::string_view agency, const service::Fact& fact) {
+  return fact.origin.starts_with(Str(agency, "/"));
+}
+
+void FoldProposed(State& state, const service::Fact& fact,
+                  const v1::DayCorrectionProposed& proposed) {
+  const auto date = ParseDate(proposed.date());
+  if (!date || !StandsWith(fact.author_agency, fact)) return;
+  Proposal& proposal = state.proposals.emplace_back();
+  proposal.id = fact.id;
+  proposal.author = fact.author_agency;
+  proposal.official = fact.author_official;
+  proposal.date = *date;
+  proposal.content = proposed;
+  proposal.records_before = state.days.records();
+}
+
+void FoldDecided(State& state, const service::Fact& fact,
+                 const v1::DayCorrectionDecided& decided) {
+  for (Proposal& proposal : state.proposals) {
+    if (decided.proposal_event_id() != proposal.id.view() || proposal.decision) continue;
+    if (!StandsWith(proposal.author, fact)) continue;
+    proposal.decision = fact.id;
+    proposal.approved = decided.approved();
+  }
+}
+
+void FoldCleared(State& state, const std::string& author, const v1::AlertCleared& cleared) {
+  for (auto& [said, alert] : state.alerts) {
+    if (said.first != author || !alert.standing) continue;
+    if (cleared.raised_event_id() != alert.standing->view()) continue;
+    alert.standing.reset();
+  }
+}
+
 }  // namespace
 
 void Fold(State& state, const service::Fact& fact) {
   state.sort.Fold(fact);
   state.periods.Fold(fact);
   state.days.Fold(fact);
+  state.plans.Fold(fact);
+  state.groups.Fold(fact);
   const std::string author(fact.author_agency);
   if (const auto* opened = As<v1::PeriodOpened>(fact.body)) {
     Said& said = state.said[{author, opened->period_id()}];
@@ -76,6 +115,36 @@ void Fold(State& state, const service::Fact& fact) {
     }
   } else if (const auto* notice = As<v1::AbsenceNoticeSent>(fact.body)) {
     FoldNotice(state, author, *notice);
+  } else if (const auto* month = As<v1::MonthConfirmed>(fact.body)) {
+    if (const auto confirmed = service::ParseMonth(month->month());
+        confirmed && StandsWith(author, fact)) {
+      state.confirmed_months.insert({author, month->period_id(), *confirmed});
+    }
+  } else if (const auto* proposed = As<v1::DayCorrectionProposed>(fact.body)) {
+    FoldProposed(state, fact, *proposed);
+  } else if (const auto* decided = As<v1::DayCorrectionDecided>(fact.body)) {
+    FoldDecided(state, fact, *decided);
+  } else if (const auto* corrected = As<v1::DayCorrected>(fact.body)) {
+    for (Proposal& proposal : state.proposals) {
+      if (proposal.decision && corrected->cause_event_id() == proposal.decision->view()) {
+        proposal.carried_out = true;
+      }
+    }
+  } else if (const auto* raised = As<v1::AlertRaised>(fact.body)) {
+    if (const auto date = ParseDate(raised->date())) {
+      RaisedAlert& alert =
+          state.alerts[{author, {raised->rule().id(), raised->period_id(), *date}}];
+      ++alert.raised;
+      alert.kind = raised->alert();
+      alert.standing = fact.id;
+    }
+  } else if (const auto* over = As<v1::AlertCleared>(fact.body)) {
+    FoldCleared(state, author, *over);
+  } else if (const auto* plan = As<referral::v1::PlanDrafted>(fact.body)) {
+    if (plan->kind() == event::v1::PLAN_KIND_FOLLOW_ON) state.follow_on_plan = true;
+  } else if (As<referral::v1::ServiceStarted>(fact.body) != nullptr ||
+             As<referral::v1::ServiceExtended>(fact.body) != nullptr) {
+    state.follow_on_plan = false;
   } else if (const auto* benefit = As<referral::v1::BenefitRecorded>(fact.body)) {
     if (!benefit->payer_agency().empty()) state.benefit_payers.push_back(benefit->payer_agency());
   } else if (const auto* notified = As<referral::v1::AuthorityNotified>(fact.body)) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -17,6 +18,7 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "services/core/case_sort.h"
 #include "services/core/days.h"
+#include "services/core/groups.h"
 #include "services/core/periods.h"
 #include "services/core/service.h"
 
@@ -68,14 +70,51 @@ struct Notice {
   NoticeDays days;
 };
 
+struct AlertKey {
+  std::string rule_id;
+  std::string period_id;
+  absl::CivilDay date;
+  friend bool operator<(const AlertKey& a, const AlertKey& b) {
+    return std::tie(a.rule_id, a.period_id, a.date) < std::tie(b.rule_id, b.period_id, b.date);
+  }
+};
+
+struct RaisedAlert {
+  uint32_t raised = 0;  // how often
+  event::v1::AlertKind kind = event::v1::ALERT_KIND_UNSPECIFIED;
+  std::optional<EventId> standing;  // the AlertRaised that holds
+};
+
+// A correction of a day of a confirmed month, on its way.
+struct Proposal {
+  EventId id;
+  std::string author;
+  std::string official;
+  absl::CivilDay date;
+  v1::DayCorrectionProposed content;
+  size_t records_before = 0;  // of days of the case, when it was made: a newer one overtakes it
+  std::optional<EventId> decision;  // the first one holds
+  bool approved = false;
+  bool carried_out = false;
+};
+
 struct State : service::CaseState {
   service::CaseSort sort;
   service::PeriodBook periods;
   service::DayBook days;
+  service::PlanBook plans;
+  service::GroupBook groups;
   // By the agency that said it.
   std::map<std::pair<std::string, std::string>, Said> said;  // agency, period
   std::map<std::pair<std::string, BreachKey>, Flag> flags;   // agency, breach
   std::map<std::string, std::vector<Notice>> notices;        // agency; in order of first sending
+  std::map<std::pair<std::string, AlertKey>, RaisedAlert> alerts;  // agency, alert
+  // Months that their provider confirmed: agency, period, month.
+  std::set<std::tuple<std::string, std::string, absl::CivilMonth>> confirmed_months;
+  std::vector<Proposal> proposals;  // in merged order
+  // A follow-on plan is on record, and since then neither a start nor an extension, which it may
+  // have been the plan of.
+  bool follow_on_plan = false;
   std::vector<std::string> benefit_payers;                   // as recorded, newest last
   std::string employment_authority;                          // newest that was notified
   // Of a place's own case: the standing count by agency, place and day.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "eventstore/base/clock.h"
+#include "eventstore/base/status.h"
 
 namespace polku::service {
 namespace {
@@ -17,6 +18,17 @@ absl::CivilDay SaturdayFrom(absl::CivilDay first) {
 std::optional<absl::CivilDay> ParseDate(std::string_view text) { return ParseDay(text); }
 
 std::string FormatDate(absl::CivilDay day) { return FormatDay(day); }
+
+std::optional<absl::CivilMonth> ParseMonth(std::string_view text) {
+  const auto first = ParseDay(Str(text, "-01"));
+  return first ? std::optional(absl::CivilMonth(*first)) : std::nullopt;
+}
+
+std::string FormatMonth(absl::CivilMonth month) {
+  return FormatDay(absl::CivilDay(month)).substr(0, std::string_view("2025-03").size());
+}
+
+absl::CivilDay LastDayOf(absl::CivilMonth month) { return absl::CivilDay(month + 1) - 1; }
 
 absl::CivilDay EasterSunday(absl::civil_year_t year) {
   const auto a = year % 19;
@@ -59,6 +71,21 @@ absl::CivilDay MondayOf(absl::CivilDay day) {
   return absl::PrevWeekday(day + 1, absl::Weekday::monday);
 }
 
+std::optional<absl::CivilDay> ParseIsoWeek(std::string_view text) {
+  constexpr std::string_view kForm = "2025-W10";
+  const auto digit = [&](size_t at) { return text[at] >= '0' && text[at] <= '9'; };
+  if (text.size() != kForm.size() || text.substr(4, 2) != "-W" || !digit(6) || !digit(7)) {
+    return std::nullopt;
+  }
+  // 4 January lies in week 1 of every year.
+  const auto january = ParseDay(Str(text.substr(0, 4), "-01-04"));
+  if (!january) return std::nullopt;
+  const int week = (text[6] - '0') * 10 + (text[7] - '0');
+  const absl::CivilDay monday = MondayOf(*january) + (week - 1) * 7;
+  if (IsoWeekOf(monday) != IsoWeek{january->year(), week}) return std::nullopt;
+  return monday;
+}
+
 IsoWeek IsoWeekOf(absl::CivilDay day) {
   const absl::CivilDay thursday = MondayOf(day) + 3;
   return {thursday.year(), static_cast<int>((absl::GetYearDay(thursday) - 1) / 7 + 1)};
@@ -66,8 +93,7 @@ IsoWeek IsoWeekOf(absl::CivilDay day) {
 
 absl::CivilDay AddMonths(absl::CivilDay day, int months) {
   const absl::CivilMonth month = absl::CivilMonth(day) + months;
-  const absl::CivilDay last = absl::CivilDay(month + 1) - 1;
-  return absl::CivilDay(month.year(), month.month(), std::min(day.day(), last.day()));
+  return absl::CivilDay(month.year(), month.month(), std::min(day.day(), LastDayOf(month).day()));
 }
 
 }  // namespace polku::service

@@ -16,6 +16,11 @@ namespace polku::service {
 std::optional<absl::CivilDay> ParseDate(std::string_view text);
 std::string FormatDate(absl::CivilDay day);
 
+// "2025-03"; nullopt unless exactly that form and a month that exists.
+std::optional<absl::CivilMonth> ParseMonth(std::string_view text);
+std::string FormatMonth(absl::CivilMonth month);
+absl::CivilDay LastDayOf(absl::CivilMonth month);
+
 // Gregorian Easter Sunday of a year (the anonymous "Meeus/Jones/Butcher" computation).
 absl::CivilDay EasterSunday(absl::civil_year_t year);
 
@@ -33,6 +38,8 @@ struct IsoWeek {
 };
 IsoWeek IsoWeekOf(absl::CivilDay day);
 absl::CivilDay MondayOf(absl::CivilDay day);
+// The Monday of "2025-W10"; nullopt unless exactly that form and a week that the year has.
+std::optional<absl::CivilDay> ParseIsoWeek(std::string_view text);
 
 // The same day of the month `months` later (or earlier), or that month's last day where it has no
 // such day: 30 November + 3 months is 28 or 29 February.

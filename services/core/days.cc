@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -113,6 +114,65 @@ std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
     days.push_back(day);
   }
   return days;
+}
+
+void PlanBook::Fold(const Fact& fact) {
+  const auto* planned = As<attendance::v1::DaysPlanned>(fact.body);
+  if (planned == nullptr) return;
+  for (const auto& day : planned->days()) {
+    if (const auto date = ParseDate(day.date())) {
+      plans_[{planned->period_id(), *date}].push_back(
+          {std::string(fact.author_agency), day.planned_minutes()});
+    }
+  }
+}
+
+std::map<absl::CivilDay, uint32_t> PlanBook::Expected(const Period& period, absl::CivilDay from,
+                                                      absl::CivilDay until) const {
+  std::map<absl::CivilDay, uint32_t> expected;
+  for (absl::CivilDay day = from; day <= until; ++day) {
+    if (!period.Covers(day)) continue;
+    const Period::Stretch& stretch = period.On(day);
+    const Planned* plan = nullptr;
+    if (const auto plans = plans_.find({period.id, day}); plans != plans_.end()) {
+      for (const Planned& one : plans->second) {
+        if (period.ServedBy(one.author, day)) plan = &one;
+      }
+    }
+    if (plan != nullptr) {
+      if (plan->minutes > 0) expected[day] = plan->minutes;
+      continue;
+    }
+    const auto& weekdays = stretch.schedule.weekdays();
+    // Weekday begins with Monday as 1, absl::Weekday with Monday as 0.
+    const int weekday = static_cast<int>(absl::GetWeekday(day)) + 1;
+    if (std::find(weekdays.begin(), weekdays.end(), weekday) != weekdays.end() &&
+        !PublicHoliday(day)) {
+      expected[day] = stretch.schedule.minutes_per_day();
+    }
+  }
+  return expected;
+}
+
+bool SwappedAway(const std::vector<Day>& days, const Period& period, absl::CivilDay planned) {
+  return std::any_of(days.begin(), days.end(), [&](const Day& day) {
+    return day.period == &period && day.there && day.record->swapped_from == planned;
+  });
+}
+
+std::vector<absl::CivilDay> DaysWithoutRecord(const std::map<absl::CivilDay, uint32_t>& expected,
+                                              const std::vector<Day>& days, const Period& period) {
+  std::set<absl::CivilDay> accounted;
+  for (const Day& day : days) {
+    if (day.period != &period || !day.standing()) continue;
+    accounted.insert(day.date);
+    if (day.there && day.record->swapped_from) accounted.insert(*day.record->swapped_from);
+  }
+  std::vector<absl::CivilDay> missing;
+  for (const auto& [day, minutes] : expected) {
+    if (!accounted.contains(day)) missing.push_back(day);
+  }
+  return missing;
 }
 
 }  // namespace polku::service

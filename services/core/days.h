@@ -5,9 +5,11 @@
 #define POLKU_SERVICES_CORE_DAYS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/civil_time.h"
@@ -73,10 +75,39 @@ class DayBook {
   bool empty() const { return records_.empty(); }
   // The record that this event made, also one that says nothing any more; null: not known here. Borrowed.
   const DayRecord* Find(const EventId& id) const;
+  // How many records were taken in; a Day whose `sequence` is at least that came later.
+  size_t records() const { return records_.size(); }
 
  private:
   std::vector<DayRecord> records_;
 };
+
+// On which days a client is expected: as DaysPlanned says and, for dates that no plan names, on the
+// weekdays of the schedule that are no public holidays. A schedule without weekdays expects nobody.
+class PlanBook {
+ public:
+  // Takes in DaysPlanned; ignores every other message and dates that do not exist.
+  void Fold(const Fact& fact);
+  // The days from `from` to `until`, both inclusive, that the period covers, each with its planned
+  // minutes (0: not said). A plan by another agency than the day's named provider says nothing.
+  std::map<absl::CivilDay, uint32_t> Expected(const Period& period, absl::CivilDay from,
+                                              absl::CivilDay until) const;
+
+ private:
+  struct Planned {
+    std::string author;
+    uint32_t minutes = 0;
+  };
+  // By period and date; the newest in merged order last.
+  std::map<std::pair<std::string, absl::CivilDay>, std::vector<Planned>> plans_;
+};
+
+// Another day of the period was attended instead of this one: it is then no absence.
+bool SwappedAway(const std::vector<Day>& days, const Period& period, absl::CivilDay planned);
+
+// The expected days that have no standing record and were not swapped away, ascending.
+std::vector<absl::CivilDay> DaysWithoutRecord(const std::map<absl::CivilDay, uint32_t>& expected,
+                                              const std::vector<Day>& days, const Period& period);
 
 // What the profile says that a class leads to on that day; null when it has no such rule.
 const config::v1::AbsenceClassRule* ClassRule(const config::v1::Profile& profile,

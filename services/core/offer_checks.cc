@@ -45,7 +45,8 @@ bool IsAgencyField(std::string_view name) {
 bool IsMunicipalityField(std::string_view name) { return name.starts_with("municipality_code"); }
 
 bool IsCodeField(std::string_view name) {
-  return name == "place_code" || name == "decision_number" || name == "statement_code";
+  return name == "place_code" || name == "group_code" || name == "decision_number" ||
+         name == "statement_code";
 }
 
 std::optional<Refusal> CheckString(const FieldDescriptor& field, SectionKind section,
@@ -65,6 +66,11 @@ std::optional<Refusal> CheckString(const FieldDescriptor& field, SectionKind sec
     const std::optional<absl::CivilDay> day = ParseDate(text);
     if (!day || day->year() < kFirstYear || day->year() > kLastYear) {
       return Refusal{"bad_date", Str("field ", name, ": write an existing day as YYYY-MM-DD")};
+    }
+  } else if (name == "month") {
+    const std::optional<absl::CivilMonth> month = ParseMonth(text);
+    if (!month || month->year() < kFirstYear || month->year() > kLastYear) {
+      return Refusal{"bad_date", Str("field ", name, ": write an existing month as YYYY-MM")};
     }
   } else if (IsLabelField(name)) {
     if (!IsLabel(text)) {

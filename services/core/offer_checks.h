@@ -20,12 +20,12 @@ bool IsOfficialLabel(std::string_view text);
 
 // The first field that breaks a convention, by field number; fields that are not set are not looked
 // at. Codes:
-//   bad_date                 not "YYYY-MM-DD", no such day, or a year outside 1900-2199
+//   bad_date                 not "YYYY-MM-DD" (a month: "YYYY-MM"), no such day, or a year outside 1900-2199
 //   bad_label                referral_id, plan_id, period_id, meeting_id, claim_id, payment_id
 //   bad_agency               not a well-formed agency name
 //   bad_municipality         not three digits
 //   bad_event_id             not 16 bytes
-//   bad_code                 place_code, decision_number: over 64 bytes, or with white space
+//   bad_code                 place_code, group_code, decision_number: over 64 bytes, or with white space
 //   bad_value                an enum number this version does not know, or a list with an empty value
 //   identity_code_misplaced  a personal identity code outside the identity section (DOMAIN "Data")
 // Messages name the field and what to write, and never repeat what was in it.

@@ -136,6 +136,7 @@ const std::map<std::string_view, std::vector<const char*>>& OneAtATime() {
       {"exits", {}},
       {"case_managers", {"side"}},
       {"retention", {"kind"}},
+      {"alerts", {"kind"}},
   };
   return *lists;
 }
@@ -154,7 +155,23 @@ bool SameMatter(const std::string& list, const google::protobuf::Message& a,
                      [&](const char* name) { return value(a, name) == value(b, name); });
 }
 
+absl::Status CheckAlert(std::string_view path, const std::string& field,
+                        const config::v1::AlertRule& rule) {
+  if (rule.kind() == event::v1::ALERT_KIND_UNSPECIFIED) {
+    return Invalid(path, field, "kind is missing; it says what is warned of");
+  }
+  const bool before = rule.kind() == event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON;
+  if (before ? rule.after_days() != 0 : rule.days_before() != 0) {
+    return Invalid(path, field, before ? "after_days: this kind warns beforehand; use days_before"
+                                       : "days_before: this kind warns afterwards; use after_days");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckProfile(std::string_view path, const config::v1::Profile& profile) {
+  for (int i = 0; i < profile.alerts_size(); ++i) {
+    POLKU_RETURN_IF_ERROR(CheckAlert(path, Str("alerts[", i, "]"), profile.alerts(i)));
+  }
   std::set<std::pair<std::string, std::string>> names;
   const auto& reflection = *profile.GetReflection();
   for (int i = 0; i < profile.GetDescriptor()->field_count(); ++i) {

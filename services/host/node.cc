@@ -1461,7 +1461,12 @@ class NodeImpl : public Node {
       Fault(opened);
       return false;
     }
-    if (fold.state != nullptr) CollectDomainDuties(case_id, fold, today, collected);
+    if (fold.state != nullptr) {
+      if (auto made = CollectDomainDuties(case_id, fold, today, collected); !made.ok()) {
+        Fault(made);
+        return false;
+      }
+    }
     collected.Close();
     // A restart must find the case again when its far-ahead entry comes of age. Until then `ahead_`
     // does: a timer of today would fire at once, and again and again.
@@ -1522,16 +1527,24 @@ class NodeImpl : public Node {
     return absl::OkStatus();
   }
 
-  void CollectDomainDuties(const CaseId& case_id, CaseFold& fold, absl::CivilDay today,
-                           Collected& collected) {
+  absl::Status CollectDomainDuties(const CaseId& case_id, CaseFold& fold, absl::CivilDay today,
+                                   Collected& collected) {
     for (const auto& duty : options_.service.Due(*fold.state, rules_, today)) {
       PlainEntry plain = OwnEntry(DutyId(case_id, duty), case_id, *duty.event);
-      std::vector<PlainEntry> effects = Accept(fold, plain, *duty.event, {});
+      // A duty that takes the place of an event goes to everybody who got that one.
+      Receivers reach;
+      if (const auto replaced = EventId::FromBytes(CorrectedEventOf(*duty.event))) {
+        POLKU_ASSIGN_OR_RETURN(Spoken spoken, WhatIsSpokenOf(plain.entry, *duty.event, replaced,
+                                                             fold.access, PendingOffer()));
+        reach = std::move(spoken.receivers);
+      }
+      std::vector<PlainEntry> effects = Accept(fold, plain, *duty.event, reach);
       collected.Add(std::move(plain), std::move(effects));
     }
     if (auto next = options_.service.NextDueDay(*fold.state, rules_, today)) {
       if (*next > today) SetTimer(*next, case_id);
     }
+    return absl::OkStatus();
   }
 
   void SetTimer(absl::CivilDay day, const CaseId& case_id) {

@@ -68,6 +68,14 @@ polku.attendance.v1.                   es ea soc prov pay hc aud
   PeriodClosed                         duty
   DayRecorded                          -  -  -   x    -   -  -
   DayCorrected                         -  -  -   x    -   -  -
+  DaysPlanned                          -  -  -   x    -   -  -
+  MonthConfirmed                       -  -  -   x    -   -  -
+  DayCorrectionProposed                -  -  -   x    -   -  -
+  DayCorrectionDecided                 -  -  x   x    -   -  -
+  GroupJoined                          -  -  -   x    -   -  -
+  GroupLeft                            -  -  -   x    -   -  -
+  AlertRaised                          duty
+  AlertCleared                         duty
   AbsenceNoticeSent                    duty
   RuleBreachFlagged                    duty
   RuleBreachCleared                    duty

@@ -35,7 +35,7 @@ struct TrueDay {
   event::v1::DayOutcome outcome = event::v1::DAY_OUTCOME_UNSPECIFIED;  // unspecified: withdrawn
 };
 
-TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsAndNotices) {
+TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsNoticesAndAlerts) {
   const uint64_t seed = testing::TestSeed();
   for (int round = 0; round < 60; ++round) {
     SeededGenerator random(seed + static_cast<uint64_t>(round));
@@ -48,7 +48,8 @@ TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsAndNotices) {
     };
     add(kSocial,
         Text<ref::ServiceStarted>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' "
-                                  "starts_on: '2025-03-03' ends_on: '2025-06-02'"));
+                                  "starts_on: '2025-03-03' ends_on: '2025-06-02' schedule { "
+                                  "weekdays: WEEKDAY_MONDAY weekdays: WEEKDAY_WEDNESDAY }"));
     absl::CivilDay last = D("2025-06-02");
     std::optional<std::pair<absl::CivilDay, absl::CivilDay>> pause;
     std::map<absl::CivilDay, TrueDay> truth;
@@ -94,6 +95,8 @@ TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsAndNotices) {
         "agencies { name: 'FI/ASS/0187690-1/paja' roles: AGENCY_ROLE_PROVIDER }"
         "agencies { name: 'FI/GOV/0246246-0/kela' roles: AGENCY_ROLE_BENEFIT_PAYER }");
     auto profile = testing::OuluProfile();
+    *profile.add_alerts() = Text<config::v1::AlertRule>(
+        "id: 'missing' version: '1' kind: ALERT_KIND_DAY_NOT_RECORDED after_days: 3");
     ServiceLab lab(MakeAttendanceService(), profile, agreement, kPaja);
     std::shuffle(plan.begin(), plan.end(), random);
     absl::CivilDay today = D("2025-03-01");
@@ -136,13 +139,27 @@ TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsAndNotices) {
         notices[service::FormatDate(from)].insert(text);
       }
     }
-    std::set<std::string> standing;
+    std::set<std::string> missing;
+    for (absl::CivilDay day = D("2025-03-03"); day <= last; ++day) {
+      const auto weekday = absl::GetWeekday(day);
+      if (weekday != absl::Weekday::monday && weekday != absl::Weekday::wednesday) continue;
+      if (!in_service(day) || service::PublicHoliday(day)) continue;
+      const auto record = truth.find(day);
+      if (record == truth.end() || record->second.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED) {
+        missing.insert(service::FormatDate(day));
+      }
+    }
+    std::set<std::string> standing, alerted;
     std::map<std::string, std::set<std::string>> told;
     for (const auto& entry : lab.entries()) {
       if (const auto* flag = service::As<av::RuleBreachFlagged>(*entry.body)) {
         EXPECT_TRUE(standing.insert(flag->date() + " " + std::to_string(flag->breach())).second);
       } else if (const auto* clear = service::As<av::RuleBreachCleared>(*entry.body)) {
         EXPECT_EQ(standing.erase(clear->date() + " " + std::to_string(clear->breach())), 1u);
+      } else if (const auto* raised = service::As<av::AlertRaised>(*entry.body)) {
+        EXPECT_TRUE(alerted.insert(raised->date()).second) << raised->date();
+      } else if (const auto* over = service::As<av::AlertCleared>(*entry.body)) {
+        EXPECT_EQ(alerted.erase(over->date()), 1u) << over->date();
       } else if (const auto* notice = service::As<av::AbsenceNoticeSent>(*entry.body)) {
         if (notice->notice() != event::v1::NOTICE_KIND_ABSENCES) continue;
         auto& days = told[notice->covers_from()];
@@ -153,6 +170,7 @@ TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsAndNotices) {
     std::erase_if(told, [](const auto& notice) { return notice.second.empty(); });
     EXPECT_EQ(standing, breaches);
     EXPECT_EQ(told, notices);
+    EXPECT_EQ(alerted, missing);
     if (HasFailure()) break;
   }
 }

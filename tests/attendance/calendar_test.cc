@@ -96,5 +96,29 @@ TEST(CalendarTest, DatesInAnyOtherFormAreNoDates) {
   EXPECT_EQ(FormatDate(CivilDay(2025, 3, 3)), "2025-03-03");
 }
 
+TEST(CalendarTest, MonthsInAnyOtherFormAreNoMonths) {
+  for (const char* text : {"", "2025", "2025-3", "2025-13", "2025-00", "2025-03-01", "2025-03 ", "3/2025"}) {
+    EXPECT_FALSE(ParseMonth(text).has_value()) << text;
+  }
+  EXPECT_EQ(ParseMonth("2024-02"), absl::CivilMonth(2024, 2));
+  EXPECT_EQ(FormatMonth(absl::CivilMonth(2025, 3)), "2025-03");
+  EXPECT_EQ(LastDayOf(absl::CivilMonth(2024, 2)), CivilDay(2024, 2, 29));
+}
+
+TEST(CalendarTest, AWeekIsThatOfItsMondayAndNoneThatTheYearLacks) {
+  EXPECT_EQ(ParseIsoWeek("2025-W10"), CivilDay(2025, 3, 3));
+  EXPECT_EQ(ParseIsoWeek("2025-W01"), CivilDay(2024, 12, 30));
+  EXPECT_EQ(ParseIsoWeek("2026-W53"), CivilDay(2026, 12, 28));
+  for (const char* text : {"", "2025-W53", "2025-W00", "2025-W1", "2025W10", "2025-w10", "2025-W100"}) {
+    EXPECT_FALSE(ParseIsoWeek(text).has_value()) << text;
+  }
+  for (CivilDay day(2020, 1, 1); day < CivilDay(2027, 1, 1); ++day) {
+    const IsoWeek week = IsoWeekOf(day);
+    const std::string text = std::to_string(week.year) + (week.week < 10 ? "-W0" : "-W") +
+                             std::to_string(week.week);
+    EXPECT_EQ(ParseIsoWeek(text), MondayOf(day)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace polku::service

@@ -112,7 +112,7 @@ class ReadingTest : public ::testing::Test {
   // As the service's: its store is open in this process, and it takes the record of each read.
   Result Run(std::vector<std::string> arguments, int seconds = 60) {
     static const std::set<std::string> kReaders = {"case",   "replay",      "summary", "bundle",
-                                                   "export", "disclosures", "prove"};
+                                                   "export", "disclosures", "prove", "sheet"};
     if (kReaders.contains(arguments[0])) {
       arguments.insert(arguments.end(), {"--official", "o-9", "--purpose", "supervision", "--basis",
                                          "laki 611/2021"});
@@ -178,11 +178,54 @@ TEST_F(ReadingTest, ARecordOfTheReadIsWithTheServiceBeforeAnythingIsShown) {
   EXPECT_EQ(read.cases(), 2u);
 }
 
+TEST_F(ReadingTest, ABlankSheetListsAGroupsMembersAndIsARecordedRead) {
+  Fill();
+  store_->Append(NumberedCase(1), Text<referral::v1::ServiceStarted>(R"(
+      period_id: "p1" provider_agency: "FI/MUN/0187690-1/oulu" starts_on: "2025-03-03" ends_on: "2025-06-02"
+      schedule { minutes_per_day: 360 weekdays: WEEKDAY_MONDAY weekdays: WEEKDAY_THURSDAY })"));
+  store_->Append(NumberedCase(1), Text<attendance::v1::GroupJoined>(R"(
+      group_code: "puu-a" place_code: "paja" joined_from: "2025-03-04")"));
+  const Result week = Run({"sheet", "blank", "--group", "puu-a", "--week", "2025-W10"});
+  EXPECT_EQ(week.code, 0) << week.err;
+  EXPECT_EQ(week.out, std::string("asiakas;jakso;paikka;suunniteltu;to 6.3.2025\n") + kCase1 + ";p1;paja;6;\n");
+  const std::string clients = dir_.Write("clients.csv", std::string("asiakas;tapaus\nA-01;") + kCase1 + "\n");
+  const Result month = Run({"sheet", "blank", "--group", "puu-a", "--month", "2025-05", "--clients", clients,
+                            "--lang", "en"});
+  EXPECT_EQ(month.code, 0) << month.err;
+  EXPECT_THAT(month.out, HasSubstr("client;period;place;planned;mon 5.5.2025;thu 8.5.2025;"));
+  EXPECT_THAT(month.out, Not(HasSubstr("thu 1.5.2025")));  // May Day
+  EXPECT_THAT(month.out, HasSubstr("A-01;p1;paja;6;"));
+  const Result nobody = Run({"sheet", "blank", "--group", "puu-b", "--week", "2025-W10"});
+  EXPECT_EQ(nobody.code, 1);
+  EXPECT_THAT(nobody.out, IsEmpty());
+  EXPECT_THAT(nobody.err, HasSubstr("GroupJoined"));
+  ASSERT_EQ(recorded_.size(), 3u);
+  access::v1::AccessRecorded read;
+  ASSERT_TRUE(read.ParseFromString(recorded_[0].body()));
+  EXPECT_EQ(read.command(), "sheet blank");
+  EXPECT_EQ(read.scope(), "--group puu-a --week 2025-W10");
+}
+
+TEST_F(ReadingTest, ABlankSheetNeedsAGroupAndEitherAWeekOrAMonth) {
+  Fill();
+  for (const std::vector<std::string>& bad : std::vector<std::vector<std::string>>{
+           {"sheet", "blank", "--week", "2025-W10"},
+           {"sheet", "blank", "--group", "puu-a"},
+           {"sheet", "blank", "--group", "puu-a", "--week", "2025-W54"},
+           {"sheet", "blank", "--group", "puu-a", "--month", "3/2025"},
+           {"sheet", "blank", "--group", "puu-a", "--week", "2025-W10", "--month", "2025-03"},
+           {"sheet", "blank", "--group", "puu-a", "--week", "2025-W10", "--lang", "de"}}) {
+    EXPECT_EQ(Run(bad).code, 2) << ::testing::PrintToString(bad);
+  }
+  EXPECT_THAT(recorded_, IsEmpty());
+}
+
 TEST_F(ReadingTest, WhatCannotBePutOnRecordIsNotShown) {
   Fill();
   refuse_ = true;
   for (const std::vector<std::string>& command :
-       std::vector<std::vector<std::string>>{{"case", kCase1}, {"replay"}, {"summary"}, {"disclosures", kCase1}}) {
+       std::vector<std::vector<std::string>>{{"case", kCase1}, {"replay"}, {"summary"}, {"disclosures", kCase1},
+                                             {"sheet", "blank", "--group", "puu-a", "--week", "2025-W10"}}) {
     const Result result = Run(command);
     EXPECT_EQ(result.code, 4) << result.err;
     EXPECT_THAT(result.out, IsEmpty());

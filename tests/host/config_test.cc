@@ -292,6 +292,9 @@ TEST_F(ConfigTest, EveryMistakeIsRefusedWithFileFieldAndRemedy) {
       {profile, "id: \"rate\" version: \"2\"", "version: \"2\"", {"rates[1]", "id"}},
       {profile, "id: \"rate\" version: \"2\"", "id: \"rate\"", {"rates[1]", "version"}},
       {profile, "source: \"[s] x\" valid_from", "valid_from", {"rates[1]", "source"}},
+      {profile, "name: \"oulu\"", "name: \"oulu\" alerts { id: \"a\" version: \"1\" source: \"[k] x\" after_days: 7 }", {"alerts[0]", "kind is missing"}},
+      {profile, "name: \"oulu\"", "name: \"oulu\" alerts { id: \"a\" version: \"1\" source: \"[k] x\" kind: ALERT_KIND_DAY_NOT_RECORDED days_before: 7 }", {"alerts[0]", "after_days"}},
+      {profile, "name: \"oulu\"", "name: \"oulu\" alerts { id: \"a\" version: \"1\" source: \"[k] x\" kind: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON after_days: 7 }", {"alerts[0]", "days_before"}},
       // Peers.
       {service, "origin: \"FI/GOV/0246246-0/kela/compensation/1\"", "origin: \"FI/GOV/0246246-0/kela/compensation\"", {"peers[0]"}},
       {service, "origin: \"FI/GOV/0246246-0/kela/compensation/1\"", "origin: \"FI/MUN/0187690-1/oulu/referral/1\"", {"peers[0]", "itself"}},

@@ -927,6 +927,40 @@ TEST(CorrectedDayTest, ACorrectedDayReachesWhoeverGotTheDayThoughItsAuthorNamesN
   ASSERT_THAT(again, IsAccepted());
   EXPECT_TRUE(again.receipts(0).repeated_offer());
   EXPECT_EQ(again.receipts(0).position(), first.receipts(0).position());
+
+  // Of a confirmed month the service corrects by itself what another official approved: the same.
+  provider.now = Noon("2025-04-01");
+  attendance::v1::MonthConfirmed confirmed;
+  confirmed.set_period_id(period);
+  confirmed.set_month("2025-03");
+  confirmed.set_attended_days(3);
+  confirmed.set_confirmed_on("2025-04-01");
+  ASSERT_THAT(provider.Offer(kProvider, {Event(NamedEvent("m"), NumberedCase(1), confirmed, "o-1")}),
+              IsAccepted());
+  EXPECT_THAT(provider.Offer(kProvider, {corrected("c4", "2025-03-04", 200)}),
+              RefusedWith(kRule, "month_confirmed"));
+  auto proposed = of_day(attendance::v1::DayCorrectionProposed(), "2025-03-04", 200);
+  proposed.set_reason(attendance::v1::CORRECTION_REASON_WRONG_TIME);
+  attendance::v1::DayCorrectionDecided decided;
+  decided.set_proposal_event_id(bytes("p"));
+  decided.set_approved(true);
+  decided.set_decided_on("2025-04-01");
+  ASSERT_THAT(provider.Offer(kProvider,
+                             {Event(NamedEvent("p"), NumberedCase(1), proposed, "o-1"),
+                              Event(NamedEvent("q"), NumberedCase(1), decided, "o-2")}),
+              IsAccepted());
+  provider.WorkAll();
+  size_t made = 0;
+  for (const auto& entry : provider.Entries()) {
+    if (entry.header.type() != "polku.attendance.v1.DayCorrected") continue;
+    if (entry.header.corrects() != bytes("d4")) continue;
+    ++made;
+    EXPECT_EQ(entry.header.author_agency(), kProvider);
+    EXPECT_EQ(entry.header.author_official(), "");
+    EXPECT_TRUE(std::any_of(entry.header.disclosures().begin(), entry.header.disclosures().end(),
+                            [](const auto& to) { return to.receiver() == kKela; }));
+  }
+  EXPECT_EQ(made, 1u);
   EXPECT_EQ(provider->health(), "ok");
 }
 

@@ -114,19 +114,25 @@ class ServiceLab {
   }
 
   // Appends duties until none is left; returns them. Fails the test when an event id is used twice
-  // or when one round does not settle what the rules call for.
+  // or when one round does not settle what the rules call for. A corrected day may call for one more:
+  // what follows from it names it as its cause, and its id is not known before.
   std::vector<Entry> Run(absl::CivilDay today) {
     std::vector<Entry> made;
-    for (int round = 0;; ++round) {
+    bool settled = false;
+    for (;;) {
       const auto state = Fold();
       const auto duties = service_->Due(*state, rules_, today);
       if (duties.empty()) break;
-      if (round == 1) {
+      if (settled) {
         ADD_FAILURE() << "a duty is due again after it was appended: " << duties[0].key << " "
                       << duties[0].event->ShortDebugString();
         break;
       }
+      settled = true;
       for (const auto& duty : duties) {
+        if (duty.event->GetDescriptor()->full_name() == "polku.attendance.v1.DayCorrected") {
+          settled = false;
+        }
         EXPECT_TRUE(used_.insert({duty.key, duty.generation}).second)
             << "used twice: " << duty.key << " generation " << duty.generation;
         Entry entry;
