@@ -48,6 +48,7 @@ Command KeysCommand();
 Command EraseCommand();
 Command ErasureCommand();
 Command RetentionCommand();
+Command GenerateCommand();
 Command VersionCommand();
 
 // Prints "polku: <message>" on the error stream; the exit code that belongs to the status.
