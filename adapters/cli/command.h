@@ -48,6 +48,7 @@ Command KeysCommand();
 Command EraseCommand();
 Command ErasureCommand();
 Command RetentionCommand();
+Command ReportCommand();
 Command GenerateCommand();
 Command VersionCommand();
 

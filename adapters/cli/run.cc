@@ -16,7 +16,7 @@ std::vector<Command> Commands() {
           VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),
           EraseCommand(),  ErasureCommand(), RetentionCommand(),
           ReindexCommand(), RecoverCommand(), NewEpochCommand(), KeysCommand(),
-          GenerateCommand(), VersionCommand()};
+          ReportCommand(),  GenerateCommand(), VersionCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {
