@@ -50,6 +50,8 @@ Command KeysCommand();
 Command EraseCommand();
 Command ErasureCommand();
 Command RetentionCommand();
+Command ReportCommand();
+Command GenerateCommand();
 Command VersionCommand();
 
 // Prints "polku: <message>" on the error stream; the exit code that belongs to the status.

@@ -31,7 +31,8 @@ std::optional<Position> ParsePosition(std::string_view text) {
 // The filters of a bulk read, as given.
 std::string ScopeOf(const Args& args) {
   std::string scope;
-  for (const char* flag : {"origin", "from", "until", "type", "as-of", "valid-on", "on", "group", "week", "month"}) {
+  for (const char* flag : {"origin", "from", "until", "type", "as-of", "valid-on", "on", "group", "week",
+                           "month", "municipality"}) {
     if (args.Has(flag)) scope += Str(scope.empty() ? "" : " ", "--", flag, " ", args.Get(flag));
   }
   return scope;

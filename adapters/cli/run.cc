@@ -15,7 +15,8 @@ std::vector<Command> Commands() {
           AgreementCommand(),
           VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),
           EraseCommand(),  ErasureCommand(), RetentionCommand(),
-          ReindexCommand(), RecoverCommand(), NewEpochCommand(), KeysCommand(), VersionCommand()};
+          ReindexCommand(), RecoverCommand(), NewEpochCommand(), KeysCommand(),
+          ReportCommand(),  GenerateCommand(), VersionCommand()};
 }
 
 std::string Overview(const std::vector<Command>& commands) {

@@ -67,6 +67,13 @@ std::optional<absl::CivilDay> ParseDay(std::string_view text) {
 }
 
 std::string FormatDay(absl::CivilDay day) {
+  // Rules are looked up by it, for every day of a case: four digits take no printf.
+  if (day.year() >= 0 && day.year() <= 9'999) {
+    const auto digit = [](int64_t n) { return static_cast<char>('0' + n % 10); };
+    const int64_t year = day.year();
+    return {digit(year / 1'000), digit(year / 100),       digit(year / 10),      digit(year), '-',
+            digit(day.month() / 10), digit(day.month()), '-', digit(day.day() / 10), digit(day.day())};
+  }
   char buffer[40];
   const int size = std::snprintf(buffer, sizeof(buffer), "%04lld-%02d-%02d",
                                  static_cast<long long>(day.year()), day.month(), day.day());

@@ -15,12 +15,13 @@ constexpr size_t kWriteBufferBytes = 4 << 20;
 class RocksKeyStorage final : public vault::SealedKeyStorage {
  public:
   RocksKeyStorage(OpenedDatabase database, std::shared_ptr<BackgroundErrors> errors,
-                  std::string directory, OpenMode mode)
+                  std::string directory, OpenMode mode, bool sync)
       : directory_(std::move(directory)),
         mode_(mode),
         errors_(std::move(errors)),
         database_(std::move(database)),
-        writer_(*database_.db, *errors_, directory_, RoomToCommit(kWriteBufferBytes)) {}
+        writer_(*database_.db, *errors_, directory_, RoomToCommit(kWriteBufferBytes),
+                sync) {}
 
   ~RocksKeyStorage() override {
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {
@@ -106,7 +107,7 @@ class RocksKeyStorage final : public vault::SealedKeyStorage {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::string_view directory,
-                                                                        OpenMode mode) {
+                                                                        OpenMode mode, bool sync) {
   auto errors = std::make_shared<BackgroundErrors>();
   rocksdb::Options options = SharedOptions(errors, mode);
   options.max_total_wal_size = 2 * kWriteBufferBytes;
@@ -125,7 +126,7 @@ absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::str
   }
   if (!database.ok()) return database.status();
   return std::make_unique<RocksKeyStorage>(*std::move(database), std::move(errors),
-                                           std::string(directory), mode);
+                                           std::string(directory), mode, sync);
 }
 
 }  // namespace polku::rocks

@@ -374,7 +374,8 @@ class RocksEngine final : public log::Engine {
         errors_(std::move(errors)),
         database_(std::move(database)),
         writer_(*database_.db, *errors_, directory_,
-                options.reserve_bytes.value_or(RoomToCommit(options.write_buffer_bytes))) {}
+                options.reserve_bytes.value_or(RoomToCommit(options.write_buffer_bytes)),
+                options.sync) {}
 
   ~RocksEngine() override {
     for (rocksdb::ColumnFamilyHandle* family : database_.families) {

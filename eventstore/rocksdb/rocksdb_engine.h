@@ -30,6 +30,9 @@ struct EngineOptions {
   // A log whose head is malformed is taken as empty instead of keeping everything from opening, so that
   // verification can say what is wrong with it. For kReadOnly.
   bool for_verification = false;
+  // false: for histories that are made anew if the machine stops. What is committed is safe from the end of this
+  // process alone; whoever opens it so syncs the file system when all is made.
+  bool sync = true;
 };
 
 // Unavailable: another process holds the lock. FailedPrecondition: another format version. PermissionDenied:
@@ -37,9 +40,10 @@ struct EngineOptions {
 // corruption. Every message names the directory and says what to do.
 absl::StatusOr<std::unique_ptr<log::Engine>> OpenEngine(const EngineOptions& options);
 
-// Sealed keys in a RocksDB of their own, apart from the log. Errors as OpenEngine.
+// Sealed keys in a RocksDB of their own, apart from the log. Errors as OpenEngine, `sync` as in EngineOptions.
 absl::StatusOr<std::unique_ptr<vault::SealedKeyStorage>> OpenKeyStorage(std::string_view directory,
-                                                                        OpenMode mode);
+                                                                        OpenMode mode,
+                                                                        bool sync = true);
 
 }  // namespace polku::rocks
 

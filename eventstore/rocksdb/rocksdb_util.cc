@@ -359,7 +359,7 @@ absl::Status SyncedWriter::Write(rocksdb::WriteBatch& batch, bool sync, bool fro
     POLKU_RETURN_IF_ERROR(CheckRoom(directory_, reserve + batch.GetDataSize()));
   }
   rocksdb::WriteOptions options;
-  options.sync = sync;
+  options.sync = sync && sync_;
   const rocksdb::Status status = db_.Write(options, &batch);
   if (status.ok()) return absl::OkStatus();
   stopped_ = FromRocks(status, directory_);

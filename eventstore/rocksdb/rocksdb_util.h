@@ -84,10 +84,14 @@ absl::Status PurgeFamilies(rocksdb::DB& db, const std::string& directory,
 // other failure is kept and answered from then on.
 class SyncedWriter {
  public:
-  // `reserve_bytes`: room that must be left after a write; 0: not asked.
+  // `reserve_bytes`: room that must be left after a write; 0: not asked. Not `sync`: as EngineOptions has it.
   SyncedWriter(rocksdb::DB& db, const BackgroundErrors& errors, std::string directory,
-               uint64_t reserve_bytes)
-      : db_(db), errors_(errors), directory_(std::move(directory)), reserve_bytes_(reserve_bytes) {}
+               uint64_t reserve_bytes, bool sync)
+      : db_(db),
+        errors_(errors),
+        directory_(std::move(directory)),
+        reserve_bytes_(reserve_bytes),
+        sync_(sync) {}
   // One thread at a time. `from_reserve`: half of the reserve may be used.
   absl::Status Write(rocksdb::WriteBatch& batch, bool sync, bool from_reserve = false);
 
@@ -96,6 +100,7 @@ class SyncedWriter {
   const BackgroundErrors& errors_;
   const std::string directory_;
   const uint64_t reserve_bytes_;
+  const bool sync_;
   absl::Status stopped_;
 };
 
