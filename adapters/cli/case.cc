@@ -98,7 +98,7 @@ void PrintCaseEvent(const audit::Event& event, const config::v1::Agreement& agre
   }
 }
 
-void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) {
+void PrintSummary(const audit::CaseSummary& summary, absl::CivilDay today, Language language, Io& io) {
   io.out << "\n" << Label(Word::kAtAGlance, language) << "\n";
   const auto line = [&](Word word, const std::string& value) {
     io.out << "  " << PadTo(std::string(Label(word, language)), 24) << " " << value << "\n";
@@ -111,7 +111,8 @@ void PrintSummary(const audit::CaseSummary& summary, Language language, Io& io) 
   line(Word::kTravel, RenderTravel(summary, language));
   line(Word::kPerks, RenderPerks(summary, language));
   line(Word::kAssessed, RenderAssessed(summary, language));
-  line(Word::kDue, RenderDue(summary, language));
+  for (const std::string& score : RenderScores(summary, language)) line(Word::kKykyviisari, score);
+  line(Word::kDue, RenderDue(summary, today, language));
   line(Word::kBenefits, RenderBenefits(summary, language));
   line(Word::kParallel, RenderParallel(summary, language));
 }
@@ -267,7 +268,7 @@ ExitCode RunCase(const Args& args, Io& io) {
     io.out << Label(Word::kNothing, *language) << "\n";
   } else {
     const audit::Summary summary = fold.Finish();
-    PrintSummary(summary.cases.front(), *language, io);
+    PrintSummary(summary.cases.front(), JudgedOn(reading->config, *filter), *language, io);
     // Of a part of the case it cannot be said what has not followed.
     const bool whole = !args.Has("origin") && !args.Has("type") && !args.Has("from") &&
                        !args.Has("until") && !args.Has("valid-on");

@@ -35,6 +35,7 @@ Command StatusCommand();
 Command SummaryCommand();
 Command PaymentsCommand();
 Command ExplainPaymentCommand();
+Command CertificateCommand();
 Command DisclosuresCommand();
 Command AgreementCommand();
 Command ReindexCommand();
