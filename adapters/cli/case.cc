@@ -101,7 +101,8 @@ void PrintCaseEvent(const audit::Event& event, const config::v1::Agreement& agre
 
 // `linked`: cases of the same person, as either of them says.
 void PrintSummary(const audit::CaseSummary& summary, const std::set<CaseId>& linked,
-                  const config::v1::Agreement& agreement, Language language, Io& io) {
+                  const config::v1::Agreement& agreement, absl::CivilDay today, Language language,
+                  Io& io) {
   io.out << "\n" << Label(Word::kAtAGlance, language) << "\n";
   const auto line = [&](Word word, const std::string& value) {
     io.out << "  " << PadTo(std::string(Label(word, language)), 24) << " " << value << "\n";
@@ -114,7 +115,8 @@ void PrintSummary(const audit::CaseSummary& summary, const std::set<CaseId>& lin
   line(Word::kTravel, RenderTravel(summary, language));
   line(Word::kPerks, RenderPerks(summary, language));
   line(Word::kAssessed, RenderAssessed(summary, language));
-  line(Word::kDue, RenderDue(summary, language));
+  for (const std::string& score : RenderScores(summary, language)) line(Word::kKykyviisari, score);
+  line(Word::kDue, RenderDue(summary, today, language));
   line(Word::kBenefits, RenderBenefits(summary, language));
   line(Word::kParallel, RenderParallel(summary, language));
   for (const audit::Contradiction& one : summary.contradictions) {
@@ -280,7 +282,8 @@ ExitCode RunCase(const Args& args, Io& io) {
       if (!persons.ok()) return Fail(io, persons.status());
       for (const CaseId& other : persons->LinkedTo(*case_id)) linked.insert(other);
     }
-    PrintSummary(summary.cases.front(), linked, agreement, *language, io);
+    PrintSummary(summary.cases.front(), linked, agreement,
+                 JudgedOn(reading->config, *filter), *language, io);
     // Of a part of the case it cannot be said what has not followed.
     const bool whole = !args.Has("origin") && !args.Has("type") && !args.Has("from") &&
                        !args.Has("until") && !args.Has("valid-on");

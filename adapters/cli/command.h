@@ -37,6 +37,7 @@ Command PaymentsCommand();
 Command ExplainPaymentCommand();
 Command PlacesCommand();
 Command PersonsCommand();
+Command CertificateCommand();
 Command DisclosuresCommand();
 Command AgreementCommand();
 Command ReindexCommand();

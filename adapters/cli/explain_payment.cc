@@ -68,7 +68,8 @@ std::string GapText(const std::string& gap, Language language) {
 
 // Which of a line's events go into the answer, in the order of reasoning.
 std::vector<const TrailStep*> StepsOf(const LineTrail& line) {
-  std::vector<const TrailStep*> steps = {line.posting, line.cause, line.reversed, line.claim};
+  std::vector<const TrailStep*> steps = {line.posting, line.cause, line.reversed, line.claim,
+                                         line.means};
   steps.insert(steps.end(), line.days.begin(), line.days.end());
   for (const TrailStep* step : {line.benefit, line.statement, line.agreement, line.decision}) {
     steps.push_back(step);
@@ -168,7 +169,7 @@ std::string LineJson(const LineTrail& line) {
   for (const std::string& gap : line.gaps) gaps += Str(gaps.size() > 1 ? "," : "", JsonString(gap));
   return Str(Str("{\"event\":\"", FormatEventId(line.id), "\",\"date\":", JsonString(line.date),
                  ",\"amount_cents\":", line.cents, ",\"reverses\":", IdJson(line.reversed),
-                 ",\"taken_away_by\":", IdJson(line.cause), ",\"claim\":", IdJson(line.claim),
+                 ",\"taken_away_by\":", IdJson(line.cause), ",\"claim\":", IdJson(line.claim), ",\"means\":", IdJson(line.means),
                  ",\"rule\":{\"id\":", JsonString(line.rule.id()), ",\"version\":",
                  JsonString(line.rule.version()), ",\"cents\":", line.rule_cents, ",\"source\":",
                  JsonString(line.rule_source), "}"),
@@ -270,7 +271,7 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
 Command ExplainPaymentCommand() {
   return {
       {.name = "explain-payment",
-       .summary = "each cent of a case's payments: line, accrual, day, rule, benefit, agreement, decision, officials",
+       .summary = "each cent of a case's payments, back to day, rule, decision and officials",
        .operands = "CASE [PAYMENT]",
        .min_operands = 1,
        .max_operands = 2,
@@ -278,14 +279,15 @@ Command ExplainPaymentCommand() {
            {{"as-of", "TIME", "what was on record by the end of that day or by that time"},
             {"lang", "fi|sv|en", "language of labels and codes; fi"}}),
        .details =
-           "Goes back from each payment (or the one named), and from what is in no payment yet, to what it rests on: the accrual "
-           "or\ngrant and the rule it cites, as the log recorded that rule; the records and corrections of the day; claim, benefit, "
-           "the\nauthority's statement, agreement and decision; who proposed, approved and paid. What this agency does not hold or "
-           "may\nnot open is said with a !, never guessed.",
+           "Goes back from each payment (or the one named), and from what is in no payment yet, to what it rests on:\n"
+           "the accrual or grant and the rule it cites, as the log recorded that rule; the records and corrections\n"
+           "of the day; claim, benefit, the authority's statement, agreement and decision; who proposed, approved\n"
+           "and paid. What this agency does not hold or may not open is said with a !, never guessed.",
        .examples =
-           "polku explain-payment CASE --config kela.textproto --official etuus-3 --purpose payment --basis \"laki 189/2001\"\n"
-           "polku explain-payment CASE maalis-2025 --lang en --json --config tarkastaja.textproto --official t-1 --purpose "
-           "supervision --basis \"laki 611/2021\""},
+           "polku explain-payment CASE --config kela.textproto --official etuus-3 --purpose payment \\\n"
+           "  --basis \"laki 189/2001\"\n"
+           "polku explain-payment CASE maalis-2025 --lang en --json --config tarkastaja.textproto \\\n"
+           "  --official t-1 --purpose supervision --basis \"laki 611/2021\""},
       RunExplainPayment};
 }
 

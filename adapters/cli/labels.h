@@ -96,6 +96,16 @@ enum class Word {
   kContradictory,
   kOverruledBy,
   kLinkedCases,
+  // Of what is assessed.
+  kOverdue,
+  kKykyviisari,
+  kWorkAbilityRating,
+  kFunctioningRating,
+  kProvider,
+  kPeriodsEnded,
+  kClosingFeedback,
+  kForms,
+  kPartsFilled,
   kTotal,
 };
 std::string_view Label(Word word, Language language);

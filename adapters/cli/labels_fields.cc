@@ -258,6 +258,7 @@ constexpr LabelRow kFields[] = {
     {"amount_cents", {"määrä", "belopp", "amount"}},
     {"claimed_cents", {"haettu määrä", "sökt belopp", "claimed"}},
     {"total_cents", {"yhteensä", "totalt", "total"}},
+    {"chosen_from", {"valittu alkaen", "valt från", "chosen from"}},
     {"travelled_from", {"matkat alkaen", "resor från", ""}},
     {"travelled_until", {"matkat saakka", "resor till", ""}},
     {"means", {"kulkutapa", "färdsätt", "travelled by"}},

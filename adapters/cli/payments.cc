@@ -284,6 +284,7 @@ class Payments {
     for (const auto& [case_id, held] : fold_.cases()) {
       if (!Wanted(case_id)) continue;
       for (const auto& [key, payment] : held.ledger.payments()) {
+        if (key.first != fold_.agency()) continue;
         auto& [count, cents] = batches[payment.batch_id][payment.status];
         ++count;
         cents += payment.total_cents - payment.reversed_cents;
@@ -337,7 +338,7 @@ class Payments {
     for (const auto& [case_id, held] : fold_.cases()) {
       if (!Wanted(case_id)) continue;
       for (const auto& [key, payment] : held.ledger.payments()) {
-        if (payment.batch_id == batch) visit(case_id, key.second, payment);
+        if (key.first == fold_.agency() && payment.batch_id == batch) visit(case_id, key.second, payment);
       }
     }
   }
@@ -492,8 +493,6 @@ ExitCode RunPayments(const Args& args, Io& io) {
   if (target) target->official = claim->official;
   audit::PaymentsFold fold(agency, reading->store->logs());
   audit::History history(*reading->store);
-  audit::Filter filter;
-  filter.type = "polku.compensation.*";
   ProgressLine progress(io, false);
   uint64_t entries = 0;
   const auto visit = [&](const audit::Event& event) {
@@ -502,11 +501,10 @@ ExitCode RunPayments(const Args& args, Io& io) {
     return absl::OkStatus();
   };
   const absl::Status read =
-      only.is_zero() ? history.Replay(filter, visit) : history.Timeline(only, filter, visit);
+      only.is_zero() ? history.Replay({}, visit) : history.Timeline(only, {}, visit);
   progress.Clear();
   if (!read.ok()) return Fail(io, read);
-  const absl::CivilDay today =
-      reading->config.business_date ? *reading->config.business_date : FinnishDay(absl::Now());
+  const absl::CivilDay today = JudgedOn(reading->config);
   Payments payments(args, *language, fold, io);
   if (propose) {
     return payments.Propose(target ? &*target : nullptr, *accounts, *day("from"), *day("until"));
@@ -540,17 +538,20 @@ Command PaymentsCommand() {
             {"case", "CASE", "of one case alone"},
             {"lang", "fi|sv|en", "language of headings; fi"}}),
        .details =
-           "`propose` settles, case by case, every accrual, grant and reversal of the payer's own log in those days; what was "
-           "reversed\nafter its payment is netted, with the days back to it. A case whose sum is not above 0 gets no "
-           "payment: it is carried and\nshown as claimed back (takaisinperittävä). `approve` needs another official than "
-           "proposed it; the service refuses\nwhat has changed since. Each payment is an offer of its own: a refused one "
-           "holds up no other. Saying a command again\nrecords nothing twice. Exit code 1: some were refused or have no account.",
+           "`propose` settles, case by case, every accrual, grant and reversal of the payer's own log in those\n"
+           "days; what was reversed after its payment is netted, with the days back to it. A case whose sum is not\n"
+           "above 0 gets no payment: it is carried, and shown as claimed back (takaisinperittävä). `approve` needs\n"
+           "another official than proposed it; the service refuses what has changed since. Each payment is an offer\n"
+           "of its own: a refused one holds up no other. Saying a command again records nothing twice. Exit code 1:\n"
+           "some were refused or have no account.",
        .examples =
-           "polku payments propose --config kela.textproto --as kela-1.textproto --from 2025-03-01 --until 2025-03-31 \\\n"
-           "  --batch maalis-2025 --accounts tilit.csv --official etuus-1 --purpose payment --basis \"laki 189/2001\" --dry-run\n"
-           "polku payments approve maalis-2025 --config kela.textproto --as kela-2.textproto --official etuus-2 --purpose payment "
-           "--basis \"laki 189/2001\"\n"
-           "polku payments status --config kela.textproto --official etuus-1 --purpose payment --basis \"laki 189/2001\""},
+           "polku payments propose --config kela.textproto --as kela-1.textproto --from 2025-03-01 \\\n"
+           "  --until 2025-03-31 --batch maalis-2025 --accounts tilit.csv --dry-run \\\n"
+           "  --official etuus-1 --purpose payment --basis \"laki 189/2001\"\n"
+           "polku payments approve maalis-2025 --config kela.textproto --as kela-2.textproto \\\n"
+           "  --official etuus-2 --purpose payment --basis \"laki 189/2001\"\n"
+           "polku payments status --config kela.textproto --official etuus-1 --purpose payment \\\n"
+           "  --basis \"laki 189/2001\""},
       RunPayments};
 }
 

@@ -128,6 +128,12 @@ absl::StatusOr<absl::Time> ParseEnd(std::string_view flag, std::string_view text
   return BadBound(flag, false);
 }
 
+absl::CivilDay JudgedOn(const host::Config& config, const audit::Filter& filter) {
+  if (filter.valid_on) return *filter.valid_on;
+  if (filter.as_of) return FinnishDay(*filter.as_of - absl::Microseconds(1));
+  return config.business_date ? *config.business_date : FinnishDay(absl::Now());
+}
+
 absl::StatusOr<audit::Filter> ReadFilter(const Args& args) {
   audit::Filter filter;
   filter.origin = args.Get("origin");

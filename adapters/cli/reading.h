@@ -44,6 +44,9 @@ std::vector<Flag> RecordedReadingFlags(std::vector<Flag> more);
 // Finland; as an end it is inclusive) or a time (RFC 3339).
 absl::StatusOr<audit::Filter> ReadFilter(const Args& args);
 
+// The day on which something is late or not: that of the filter's --valid-on or --as-of, else the service's own today.
+absl::CivilDay JudgedOn(const host::Config& config, const audit::Filter& filter = {});
+
 // The instant just after what `text` names: the end of a day, or a time and its microsecond.
 absl::StatusOr<absl::Time> ParseEnd(std::string_view flag, std::string_view text);
 

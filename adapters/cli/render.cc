@@ -238,7 +238,7 @@ std::string RenderAssessed(const audit::CaseSummary& summary, Language language)
   return text;
 }
 
-std::string RenderDue(const audit::CaseSummary& summary, Language language) {
+std::string RenderDue(const audit::CaseSummary& summary, absl::CivilDay today, Language language) {
   std::string text;
   for (const audit::OpenDue& due : summary.due) {
     const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
@@ -246,9 +246,39 @@ std::string RenderDue(const audit::CaseSummary& summary, Language language) {
         text.empty() ? "" : ", ",
         feedback ? Str(Label(Word::kFeedback, language), " (", CodeLabel(due.giver, language), ")")
                  : CodeLabel(due.kind, language),
-        due.round > 1 ? Str(" ", due.round) : "", " ", Plain(due.due_on));
+        due.round > 1 ? Str(" ", due.round) : "", " ", Plain(due.due_on),
+        IsOverdue(due, today) ? Str(" ", Label(Word::kOverdue, language)) : "");
   }
   return text.empty() ? "-" : text;
+}
+
+bool IsOverdue(const audit::OpenDue& due, absl::CivilDay today) {
+  const auto last = ParseDay(due.due_on);
+  return last && *last < today;
+}
+
+std::vector<std::string> RenderScores(const audit::CaseSummary& summary, Language language) {
+  std::vector<std::string> lines;
+  for (const audit::ScoreChange& score : summary.scores) {
+    using Rating = audit::ScoreChange::Rating;
+    std::string line = score.rating == Rating::kWorkAbility
+                           ? std::string(Label(Word::kWorkAbilityRating, language))
+                       : score.rating == Rating::kFunctioning
+                           ? std::string(Label(Word::kFunctioningRating, language))
+                           : CodeLabel(score.scale, language);
+    line += Str(" ", score.first, "/", score.first_of);
+    if (score.last_round != score.first_round) {
+      line += Str(" → ", score.last, "/", score.last_of);
+      // Scores of as many items can be compared by their points.
+      const int64_t change = int64_t{score.last} - int64_t{score.first};
+      if (score.first_of == score.last_of) line += Str(" (", change > 0 ? "+" : "", change, ")");
+    }
+    lines.push_back(std::move(line));
+  }
+  if (summary.scores_sealed > 0) {
+    lines.push_back(Str(summary.scores_sealed, " ", Label(Word::kSealed, language)));
+  }
+  return lines;
 }
 
 std::string RenderStatus(const audit::CaseSummary& summary, Language language) {

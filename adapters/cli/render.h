@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/civil_time.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
 #include "google/protobuf/message.h"
@@ -35,7 +36,12 @@ std::string RenderMoney(const audit::Money& money, Language language);
 std::string RenderTravel(const audit::CaseSummary& summary, Language language);
 std::string RenderPerks(const audit::CaseSummary& summary, Language language);
 std::string RenderAssessed(const audit::CaseSummary& summary, Language language);
-std::string RenderDue(const audit::CaseSummary& summary, Language language);
+// Its last day was before `today`.
+bool IsOverdue(const audit::OpenDue& due, absl::CivilDay today);
+// Those whose last day was before `today` are said to be overdue.
+std::string RenderDue(const audit::CaseSummary& summary, absl::CivilDay today, Language language);
+// A scale or rating a line, "osallisuus 20/48 → 25/48 (+5)"; what is sealed is counted.
+std::vector<std::string> RenderScores(const audit::CaseSummary& summary, Language language);
 // Stage, last day and exit, e.g. "ended 2025-06-02, study".
 std::string RenderStatus(const audit::CaseSummary& summary, Language language);
 std::string RenderAbsences(const audit::CaseSummary& summary, Language language);

@@ -10,7 +10,7 @@ namespace {
 std::vector<Command> Commands() {
   return {KeygenCommand(), PublishCommand(), ImportCommand(),  SheetCommand(),
           CaseCommand(),   ReplayCommand(),  StatusCommand(),  SummaryCommand(),
-          PaymentsCommand(), ExplainPaymentCommand(),
+          PaymentsCommand(), ExplainPaymentCommand(), CertificateCommand(),
           DisclosuresCommand(), PlacesCommand(), PersonsCommand(),
           AgreementCommand(),
           VerifyCommand(),  ProveCommand(),  BundleCommand(),  ExportCommand(),

@@ -76,7 +76,33 @@ std::string NameOf(const References& references, const CaseId& case_id) {
   return found == references.end() ? FormatCaseId(case_id) : Plain(found->second);
 }
 
-std::string CaseJson(const CaseSummary& c, const References& references) {
+std::string ScoresJson(const CaseSummary& c) {
+  std::string json = "[";
+  for (const audit::ScoreChange& score : c.scores) {
+    using Rating = audit::ScoreChange::Rating;
+    const std::string name = score.rating == Rating::kWorkAbility   ? "work ability"
+                             : score.rating == Rating::kFunctioning ? "functioning"
+                                                                    : EnumLabel(score.scale);
+    json += Str(json.size() > 1 ? "," : "", "{\"scale\":", JsonString(name), ",\"first_round\":",
+                score.first_round, ",\"first\":", score.first, ",\"first_of\":", score.first_of,
+                ",\"last_round\":", score.last_round, ",\"last\":", score.last, ",\"last_of\":",
+                score.last_of, "}");
+  }
+  return json + "]";
+}
+
+std::string FormsJson(const std::map<std::string, audit::ProviderForms>& forms) {
+  std::string json = "[";
+  for (const auto& [agency, of] : forms) {
+    json += Str(json.size() > 1 ? "," : "", "{\"provider\":", JsonString(agency), ",\"periods_ended\":",
+                of.periods_ended, ",\"closing_feedback\":", of.closing_feedback, ",\"forms\":", of.forms,
+                ",\"parts\":", 4 * of.forms, ",\"parts_filled\":", of.parts_filled, ",\"parts_sealed\":",
+                of.parts_sealed, ",\"due\":", of.due, "}");
+  }
+  return json + "]";
+}
+
+std::string CaseJson(const CaseSummary& c, const References& references, absl::CivilDay today) {
   std::string due = "[";
   for (const audit::OpenDue& open : c.due) {
     due +=
@@ -84,7 +110,8 @@ std::string CaseJson(const CaseSummary& c, const References& references) {
             open.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED ? "\"feedback\""
                                                                 : JsonString(EnumLabel(open.kind)),
             ",\"giver\":", CodeJson(open.giver), ",\"round\":", open.round,
-            ",\"due_on\":", JsonString(open.due_on), "}");
+            ",\"due_on\":", JsonString(open.due_on), ",\"overdue\":", IsOverdue(open, today) ? "true" : "false",
+            "}");
   }
   due += "]";
   std::string contradictions, linked;
@@ -109,7 +136,8 @@ std::string CaseJson(const CaseSummary& c, const References& references) {
       Str(",\"allowance\":", MoneyJson(c.allowance), ",\"allowance_days\":", c.allowance_days,
           ",\"travel\":", MoneyJson(c.travel), ",\"travel_grants\":", c.travel_grants,
           ",\"perks\":", CountsJson(c.perks), ",\"assessed\":", CountsJson(c.assessed),
-          ",\"feedback_given\":", c.feedback_given, ",\"due\":", due),
+          ",\"feedback_given\":", c.feedback_given, ",\"due\":", due, ",\"kykyviisari\":", ScoresJson(c),
+          ",\"kykyviisari_sealed\":", c.scores_sealed),
       Str(",\"referral\":", CodeJson(c.referral), ",\"stage\":\"", audit::ServiceStageName(c.stage),
           "\",\"started_on\":", JsonString(c.started_on), ",\"ended_on\":", JsonString(c.ended_on),
           ",\"exit_group\":", CodeJson(c.exit_group), ",\"exit_code\":", CodeJson(c.exit_code)),
@@ -132,7 +160,8 @@ std::string LogJson(const LogSummary& log) {
 }
 
 void PrintCases(const std::vector<CaseSummary>& cases, const References& references,
-                const config::v1::Agreement& agreement, Language language, Io& io) {
+                const config::v1::Agreement& agreement, absl::CivilDay today, Language language,
+                Io& io) {
   const auto word = [&](Word w) { return std::string(Label(w, language)); };
   TextTable table({word(references.empty() ? Word::kCaseColumn : Word::kClient), word(Word::kAttended),
                    word(Word::kNotHeld), word(Word::kAbsences), word(Word::kAllowance),
@@ -149,7 +178,7 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
     table.Add({NameOf(references, c.case_id), std::to_string(c.attended),
                std::to_string(c.not_held), RenderAbsences(c, language),
                RenderMoney(c.allowance, language), RenderTravel(c, language),
-               RenderPerks(c, language), RenderAssessed(c, language), RenderDue(c, language),
+               RenderPerks(c, language), RenderAssessed(c, language), RenderDue(c, today, language),
                RenderStatus(c, language)});
     attended += c.attended;
     add(allowance, c.allowance);
@@ -165,6 +194,36 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
              << RenderContradiction(one, agreement, language) << "\n";
     }
   }
+}
+
+// How the clients' own scores changed, a scale a line, and how much of their forms the providers have filled.
+void PrintAssessments(const audit::Summary& summary, const References& references,
+                      const config::v1::Agreement& agreement, Language language, Io& io) {
+  const auto word = [&](Word w) { return std::string(Label(w, language)); };
+  TextTable scores({word(references.empty() ? Word::kCaseColumn : Word::kClient), word(Word::kKykyviisari)});
+  bool any = false;
+  for (const CaseSummary& c : summary.cases) {
+    for (const std::string& line : RenderScores(c, language)) {
+      scores.Add({NameOf(references, c.case_id), line});
+      any = true;
+    }
+  }
+  if (any) {
+    io.out << "\n";
+    scores.Print(io.out);
+  }
+  if (summary.forms.empty()) return;
+  TextTable forms({word(Word::kProvider), word(Word::kPeriodsEnded), word(Word::kClosingFeedback),
+                   word(Word::kForms), word(Word::kPartsFilled), word(Word::kDue)});
+  for (const auto& [agency, of] : summary.forms) {
+    forms.Add({Plain(AgencyLabel(agreement, agency, language)), std::to_string(of.periods_ended),
+               std::to_string(of.closing_feedback), std::to_string(of.forms),
+               Str(of.parts_filled, "/", 4 * of.forms,
+                   of.parts_sealed > 0 ? Str(" (", of.parts_sealed, " ", word(Word::kSealed), ")") : ""),
+               std::to_string(of.due)});
+  }
+  io.out << "\n";
+  forms.Print(io.out);
 }
 
 void PrintLogs(const std::vector<LogSummary>& logs, Language language, Io& io) {
@@ -289,14 +348,15 @@ ExitCode RunSummary(const Args& args, Io& io) {
   const bool show_cases = !args.Has("logs");
   // What a log withholds is known only where all of it was read.
   const bool show_logs = !args.Has("cases") && !only && !filter->as_of && !filter->valid_on;
+  const absl::CivilDay today = JudgedOn(reading->config, *filter);
   if (args.json()) {
     io.out << "{\"agency\":" << JsonString(reading->config.origin.agency());
     if (show_cases) {
       io.out << ",\"cases\":[";
       for (size_t i = 0; i < summary.cases.size(); ++i) {
-        io.out << (i > 0 ? "," : "") << CaseJson(summary.cases[i], *references);
+        io.out << (i > 0 ? "," : "") << CaseJson(summary.cases[i], *references, today);
       }
-      io.out << "]";
+      io.out << "],\"providers\":" << FormsJson(summary.forms);
     }
     if (show_logs) {
       io.out << ",\"logs\":[";
@@ -308,7 +368,10 @@ ExitCode RunSummary(const Args& args, Io& io) {
     io.out << "}\n";
     return kExitOk;
   }
-  if (show_cases) PrintCases(summary.cases, *references, reading->config.agreement, *language, io);
+  if (show_cases) {
+    PrintCases(summary.cases, *references, reading->config.agreement, today, *language, io);
+    PrintAssessments(summary, *references, reading->config.agreement, *language, io);
+  }
   if (show_cases && show_logs) io.out << "\n";
   if (show_logs) PrintLogs(summary.logs, *language, io);
   return kExitOk;
@@ -333,7 +396,8 @@ Command SummaryCommand() {
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details = "Attended days and absences as they stand after corrections, allowance and "
                   "travel net of reversals,\n"
-                  "assessments done and still due, status and exit; then each held log with what "
+                  "assessments done and still due, status and exit; how the clients' own scores (Kykyviisari) changed and\n"
+                  "how much of their forms the providers have filled; then each held log with what "
                   "was disclosed to this\n"
                   "agency and what was withheld. Only what this agency may read counts; the rest "
                   "is said to be sealed.",

@@ -205,6 +205,12 @@ LineTrail PaymentTrailFold::Line(const EventId& id) const {
       line.claim = Newest<com::TravelClaimed>(
           *said, [&](const auto& event) { return event.claim_id() == granted->claim_id(); });
     }
+    line.means = Newest<com::TravelMeansChosen>(*said, [&](const auto& event) {
+      return event.period_id() == granted->period_id() &&
+             Holds(event.chosen_from(), "", granted->covers_from()) &&
+             (event.means() == granted->means() ||
+              event.means() == event::v1::TRAVEL_MEANS_UNSPECIFIED);  // sealed here
+    });
     Explain(line, *said, granted->period_id(), granted->covers_from(), granted->covers_until());
   }
   std::set<std::string> sealed;

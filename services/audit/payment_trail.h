@@ -43,6 +43,7 @@ struct LineTrail {
   const TrailStep* reversed = nullptr;  // of a reversal: what it takes back
   const TrailStep* cause = nullptr;     // of a reversal: what took it away
   const TrailStep* claim = nullptr;     // of a grant that was applied for
+  const TrailStep* means = nullptr;     // of a grant: the client's choice of means, where one was made
   event::v1::RuleRef rule;
   // The rule of the profile that the posting's own log had recorded by then; empty: not found there.
   std::string rule_source;

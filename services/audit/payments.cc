@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "polku/compensation/v1/compensation.pb.h"
+#include "polku/referral/v1/referral.pb.h"
 #include "services/core/message_cast.h"
 
 namespace polku::audit {
@@ -36,13 +37,20 @@ PaymentsFold::PaymentsFold(std::string agency, const std::vector<log::HeldLog>& 
 }
 
 void PaymentsFold::Add(const Event& event) {
-  if (event.control() || event.body == nullptr || event.header.author_agency() != agency_) return;
-  if (event.body->GetDescriptor()->file()->package() != "polku.compensation.v1") return;
-  if (several_epochs_.Has(event.origin) && !taken_.emplace(event.id, agency_).second) return;
+  if (event.control() || event.body == nullptr) return;
+  // Also what others said: a successor may take back what its predecessor granted.
+  if (event.body->GetDescriptor()->file()->package() != "polku.compensation.v1" &&
+      service::As<referral::v1::OrganiserTransferred>(*event.body) == nullptr) {
+    return;
+  }
+  if (several_epochs_.Has(event.origin) &&
+      !taken_.emplace(event.id, event.header.author_agency()).second) {
+    return;
+  }
   Case& held = cases_[event.case_id];
   held.ledger.Fold(event.fact());
   if (const auto* proposed = service::As<compensation::v1::PaymentProposed>(*event.body);
-      proposed != nullptr && !proposed->iban().empty()) {
+      proposed != nullptr && !proposed->iban().empty() && event.header.author_agency() == agency_) {
     held.account = {proposed->iban(), proposed->reference_number()};
   }
 }

@@ -52,7 +52,7 @@ class PaymentsFold {
 
  private:
   const std::string agency_;
-  std::map<CaseId, Case> cases_;  // with money of this agency alone
+  std::map<CaseId, Case> cases_;
   host::SeveralEpochs several_epochs_;
   host::TakenEvents taken_;
 };

@@ -74,19 +74,20 @@ bool Answers(const Done& done, const Due& due, const config::v1::Profile& profil
   return *done_on >= *due_on - rule->grace_days() - rule->raised_days_before();
 }
 
-std::vector<OpenDue> OpenDues(std::vector<Due> dues, std::vector<Done> done,
+// The answered dues are left out; the periods of the others stand beside them.
+std::vector<std::pair<OpenDue, std::string>> OpenDues(std::vector<Due> dues, std::vector<Done> done,
                               const config::v1::Profile& profile) {
   const auto by_day = [](const auto& a, const auto& b) { return a.due_on < b.due_on; };
   std::stable_sort(dues.begin(), dues.end(), by_day);
   std::stable_sort(done.begin(), done.end(),
                    [](const Done& a, const Done& b) { return a.done_on < b.done_on; });
-  std::vector<OpenDue> open;
+  std::vector<std::pair<OpenDue, std::string>> open;
   for (const Due& due : dues) {
     const auto answer = std::find_if(done.begin(), done.end(), [&](const Done& candidate) {
       return Answers(candidate, due, profile);
     });
     if (answer == done.end()) {
-      open.push_back({due.kind, due.giver, due.round, due.due_on});
+      open.push_back({{due.kind, due.giver, due.round, due.due_on}, due.period_id});
     } else {
       done.erase(answer);
     }
@@ -122,6 +123,17 @@ struct SummaryFold::CaseFold {
   std::set<EventId> cancelled;
   std::vector<Done> done;
   referral::State path;  // statuses as the referral service has them
+  // Period → round → the scores; the newest of a round.
+  std::map<std::string, std::map<uint32_t, assessment::v1::KykyviisariRecorded>> scores;
+  struct Form {
+    std::string period_id;
+    std::string author;
+    uint32_t filled = 0;
+    uint32_t sealed = 0;
+    bool closing = false;  // a final evaluation, or the provider's feedback
+    bool form = false;
+  };
+  std::vector<Form> forms;
   std::string newest_referral;
   bool interrupted = false;
   bool closed = false;
@@ -130,6 +142,12 @@ struct SummaryFold::CaseFold {
   void AddReferral(const Event& event);
   void AddCompensation(const Event& event);
   void AddAssessment(const Event& event);
+  template <typename Evaluation>
+  static Form FormOf(const Event& event, const Evaluation& evaluation, bool closing);
+  std::vector<ScoreChange> Scores(const std::vector<service::Period>& resolved) const;
+  void Forms(const std::vector<service::Period>& resolved,
+             const std::vector<std::pair<OpenDue, std::string>>& open,
+             std::map<std::string, ProviderForms>& by_provider) const;
   CaseSummary Finish(const config::v1::Profile& profile) const;
 };
 
@@ -293,12 +311,19 @@ void SummaryFold::CaseFold::AddAssessment(const Event& event) {
   } else if (const auto* kykyviisari = As<assessment::v1::KykyviisariRecorded>(body)) {
     made(event::v1::ASSESSMENT_KIND_KYKYVIISARI, kykyviisari->period_id(), kykyviisari->round(),
          kykyviisari->filled_on());
+    if (event.sealed.has(SectionKind::kHealth)) {
+      ++totals.scores_sealed;
+    } else {
+      scores[kykyviisari->period_id()][kykyviisari->round()] = *kykyviisari;
+    }
   } else if (const auto* interim = As<assessment::v1::InterimEvaluationMade>(body)) {
     made(event::v1::ASSESSMENT_KIND_INTERIM_EVALUATION, interim->period_id(), interim->round(),
          interim->evaluated_on());
+    forms.push_back(FormOf(event, *interim, false));
   } else if (const auto* final_evaluation = As<assessment::v1::FinalEvaluationMade>(body)) {
     made(event::v1::ASSESSMENT_KIND_FINAL_EVALUATION, final_evaluation->period_id(), 0,
          final_evaluation->evaluated_on());
+    forms.push_back(FormOf(event, *final_evaluation, true));
   } else if (const auto* ability = As<assessment::v1::WorkAbilityAssessed>(body)) {
     made(event::v1::ASSESSMENT_KIND_WORK_ABILITY, ability->period_id(), 0, ability->assessed_on());
   } else if (const auto* given = As<assessment::v1::FeedbackGiven>(body)) {
@@ -307,7 +332,104 @@ void SummaryFold::CaseFold::AddAssessment(const Event& event) {
                     .giver = given->giver(),
                     .period_id = given->period_id(),
                     .done_on = given->given_on()});
+    if (given->giver() == event::v1::ACTOR_ROLE_PROVIDER) {
+      forms.push_back({given->period_id(), event.header.author_agency(), 0, 0, true, false});
+    }
   }
+}
+
+// The four parts of the form (seed 003).
+template <typename Evaluation>
+SummaryFold::CaseFold::Form SummaryFold::CaseFold::FormOf(const Event& event,
+                                                          const Evaluation& evaluation,
+                                                          bool closing) {
+  Form form{evaluation.period_id(), event.header.author_agency(), 0, 0, closing, true};
+  const auto part = [&](SectionKind section, bool filled) {
+    if (event.sealed.has(section)) {
+      ++form.sealed;
+    } else if (filled) {
+      ++form.filled;
+    }
+  };
+  part(SectionKind::kSocial, !evaluation.background().empty());
+  part(SectionKind::kSocial, evaluation.goals_size() > 0);
+  part(SectionKind::kSocial, !evaluation.self_assessment().empty());
+  part(SectionKind::kHealth, !evaluation.work_ability().empty());
+  return form;
+}
+
+// Of the newest period with scores; a scale that one round alone has is told without a comparison.
+std::vector<ScoreChange> SummaryFold::CaseFold::Scores(
+    const std::vector<service::Period>& resolved) const {
+  const std::map<uint32_t, assessment::v1::KykyviisariRecorded>* rounds = nullptr;
+  for (const service::Period& period : resolved) {
+    if (const auto found = scores.find(period.id); found != scores.end()) rounds = &found->second;
+  }
+  if (rounds == nullptr) {
+    if (scores.empty()) return {};
+    rounds = &scores.rbegin()->second;  // its period's start is not known here
+  }
+  using Rating = ScoreChange::Rating;
+  std::map<std::pair<Rating, int>, ScoreChange> changes;
+  const auto take = [&](Rating rating, assessment::v1::KykyviisariScale scale, uint32_t round,
+                        uint32_t points, uint32_t of) {
+    auto [at, first] = changes.try_emplace({rating, static_cast<int>(scale)});
+    ScoreChange& change = at->second;
+    if (first) change = {rating, scale, round, points, of, round, points, of};
+    change.last_round = round;
+    change.last = points;
+    change.last_of = of;
+  };
+  constexpr uint32_t kMostOfRating = 10;
+  for (const auto& [round, event] : *rounds) {
+    for (const auto& score : event.scores()) {
+      take(Rating::kScale, score.scale(), round, score.points(), score.max_points());
+    }
+    constexpr auto kNone = assessment::v1::KYKYVIISARI_SCALE_UNSPECIFIED;
+    if (event.has_work_ability()) {
+      take(Rating::kWorkAbility, kNone, round, event.work_ability(), kMostOfRating);
+    }
+    if (event.has_functioning()) {
+      take(Rating::kFunctioning, kNone, round, event.functioning(), kMostOfRating);
+    }
+  }
+  std::vector<ScoreChange> list;
+  for (const auto& [key, change] : changes) list.push_back(change);
+  return list;
+}
+
+void SummaryFold::CaseFold::Forms(const std::vector<service::Period>& resolved,
+                                  const std::vector<std::pair<OpenDue, std::string>>& open,
+                                  std::map<std::string, ProviderForms>& by_provider) const {
+  for (const Form& form : forms) {
+    if (!form.form) continue;
+    ProviderForms& provider = by_provider[form.author];
+    ++provider.forms;
+    provider.parts_filled += form.filled;
+    provider.parts_sealed += form.sealed;
+  }
+  for (const service::Period& period : resolved) {
+    const std::string& agency = period.On(period.LastDay().value_or(period.starts_on)).provider_agency;
+    if (agency.empty()) continue;
+    ProviderForms& provider = by_provider[agency];
+    if (period.ended_on) {
+      ++provider.periods_ended;
+      provider.closing_feedback +=
+          std::any_of(forms.begin(), forms.end(), [&](const Form& form) {
+            return form.closing && form.period_id == period.id && form.author == agency;
+          });
+    }
+    for (const auto& [due, period_id] : open) {
+      const bool owed = due.kind == event::v1::ASSESSMENT_KIND_INTERIM_EVALUATION ||
+                        due.kind == event::v1::ASSESSMENT_KIND_FINAL_EVALUATION ||
+                        due.giver == event::v1::ACTOR_ROLE_PROVIDER;
+      if (owed && period_id == period.id) ++provider.due;
+    }
+  }
+  std::erase_if(by_provider, [](const auto& entry) {
+    const ProviderForms& forms_of = entry.second;
+    return forms_of.periods_ended == 0 && forms_of.forms == 0 && forms_of.due == 0;
+  });
 }
 
 CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) const {
@@ -346,7 +468,10 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
   for (const Due& due : dues) {
     if (!cancelled.contains(due.id)) standing.push_back(due);
   }
-  result.due = OpenDues(std::move(standing), done, profile);
+  const auto open = OpenDues(std::move(standing), done, profile);
+  for (const auto& [due, period_id] : open) result.due.push_back(due);
+  result.scores = Scores(resolved);
+  Forms(resolved, open, result.forms);
   if (const auto found = path.referrals.find(newest_referral); found != path.referrals.end()) {
     result.referral = found->second.status;
   }
@@ -378,7 +503,18 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
 
 Summary SummaryFold::Finish() const {
   Summary summary;
-  for (const auto& fold : cases_) summary.cases.push_back(fold->Finish(profile_));
+  for (const auto& fold : cases_) {
+    summary.cases.push_back(fold->Finish(profile_));
+    for (const auto& [agency, of_case] : summary.cases.back().forms) {
+      ProviderForms& all = summary.forms[agency];
+      all.periods_ended += of_case.periods_ended;
+      all.closing_feedback += of_case.closing_feedback;
+      all.forms += of_case.forms;
+      all.parts_filled += of_case.parts_filled;
+      all.parts_sealed += of_case.parts_sealed;
+      all.due += of_case.due;
+    }
+  }
   for (const auto& fold : logs_) {
     LogSummary totals = fold->totals;
     totals.withheld = totals.size - totals.held;

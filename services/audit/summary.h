@@ -36,6 +36,30 @@ struct OpenDue {
   std::string due_on;
 };
 
+// What a client's own scores of one scale or rating were at the first and the newest round that has it, in the newest
+// period with scores (Kykyviisari). There is no grand total.
+struct ScoreChange {
+  enum class Rating { kScale, kWorkAbility, kFunctioning };  // the self-ratings are 0-10
+  Rating rating = Rating::kScale;
+  assessment::v1::KykyviisariScale scale = assessment::v1::KYKYVIISARI_SCALE_UNSPECIFIED;
+  uint32_t first_round = 0;
+  uint32_t first = 0;
+  uint32_t first_of = 0;  // of how many points: the items that were answered
+  uint32_t last_round = 0;  // first_round: nothing to compare with yet
+  uint32_t last = 0;
+  uint32_t last_of = 0;
+};
+
+// How much of what a provider owes of its periods is there (seeds 003, 004: four-part forms, closing feedback).
+struct ProviderForms {
+  uint32_t periods_ended = 0;
+  uint32_t closing_feedback = 0;  // of those: a final evaluation or the provider's own feedback
+  uint32_t forms = 0;             // interim and final evaluations
+  uint32_t parts_filled = 0;      // of four a form: background, goals, work ability, self-assessment
+  uint32_t parts_sealed = 0;      // not to be seen here, filled or not
+  uint32_t due = 0;               // evaluations and feedback not given yet
+};
+
 enum class ServiceStage { kNotStarted, kRunning, kInterrupted, kEnded, kClosed };
 std::string_view ServiceStageName(ServiceStage stage);  // "not_started", …
 
@@ -72,6 +96,9 @@ struct CaseSummary {
   std::map<event::v1::AssessmentKind, uint32_t> assessed;
   std::vector<OpenDue> due;  // ascending by due_on
   uint32_t feedback_given = 0;
+  std::vector<ScoreChange> scores;  // scales ascending, then the ratings
+  uint32_t scores_sealed = 0;       // rounds whose scores are sealed
+  std::map<std::string, ProviderForms> forms;  // by provider
 
   // Of the newest referral, as the referral service resolves it; acts that contradict it or another.
   referral::v1::ReferralStatus referral = referral::v1::REFERRAL_STATUS_UNSPECIFIED;
@@ -104,6 +131,7 @@ struct LogSummary {
 struct Summary {
   std::vector<CaseSummary> cases;  // ascending by first event in merged order
   std::vector<LogSummary> logs;    // as the store lists them
+  std::map<std::string, ProviderForms> forms;  // of all cases, by provider
 };
 
 class SummaryFold {

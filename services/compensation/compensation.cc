@@ -14,6 +14,7 @@ class CompensationService final : public service::Service {
   std::vector<std::string_view> event_types() const override {
     return {v1::AllowanceAccrued::descriptor()->full_name(),
             v1::AllowanceReversed::descriptor()->full_name(),
+            v1::TravelMeansChosen::descriptor()->full_name(),
             v1::TravelClaimed::descriptor()->full_name(),
             v1::TravelClaimRejected::descriptor()->full_name(),
             v1::TravelGranted::descriptor()->full_name(),

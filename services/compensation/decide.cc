@@ -131,7 +131,37 @@ class Decision {
                   "its days since it was proposed");
   }
 
-  // ---- Travel claims ----
+  // ---- Travel ----
+
+  Answer On(const v1::TravelMeansChosen& event) {
+    if (Answer no = Social()) return no;
+    if (periods_.empty()) return NotStarted();
+    const Period* period = FindPeriod(event.period_id());
+    if (period == nullptr) return UnknownPeriod();
+    const auto from = ParseDate(event.chosen_from());
+    if (!from) return Refuse("missing_date", "give the first day that it holds for (chosen_from)");
+    if (!period->Spans(*from)) return Refuse("outside_period", "chosen_from is not in that period");
+    if (event.means() == event::v1::TRAVEL_MEANS_UNSPECIFIED) {
+      return Refuse("missing_kind", "say by which means (payment section)");
+    }
+    const auto rules = TravelRulesOn(rules_.profile, *period, *from);
+    const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto* candidate) {
+      return candidate->means() == event.means();
+    });
+    if (rule == rules.end()) {
+      return Refuse("means_not_offered",
+                    "the region's profile pays no travel by those means there on that day");
+    }
+    if (ByKilometre(**rule) != (event.distance_metres() > 0)) {
+      return Refuse("bad_distance",
+                    ByKilometre(**rule)
+                        ? "those means are paid by the kilometre: give the day's journey there and "
+                          "back in metres (distance_metres)"
+                        : "the distance matters by the kilometre alone; leave it out");
+    }
+    return std::nullopt;
+  }
+
 
   Answer On(const v1::TravelClaimed& event) {
     const bool may = Has(config::v1::AGENCY_ROLE_SOCIAL_SERVICES) ||
@@ -158,8 +188,9 @@ class Decision {
     if (period == periods_.end()) {
       return Refuse("outside_period", "no service period covers both days; one claim per period");
     }
-    const auto* rule = TravelRuleOn(rules_.profile, *period, *from);
-    if (rule == nullptr || !NeedsClaim(*rule)) {
+    const TravelTerms terms = TravelTermsOn(state_, rules_.profile, *period, *from);
+    const auto* rule = terms.rule;
+    if (rule == nullptr || terms.cents) {
       return Refuse("claims_not_used", "this region does not pay travel by claims on those days");
     }
     if (rule->claim_within_days() != 0 &&
@@ -197,8 +228,9 @@ class Decision {
     if (!event.cause_event_id().empty() && event.cause_event_id() != claim->id.view()) {
       return Refuse("unknown_claim", "cause_event_id is not the event of that claim");
     }
-    const auto* rule = TravelRuleOn(rules_.profile, *period, *from);
-    if (rule == nullptr || !NeedsClaim(*rule)) {
+    const TravelTerms terms = TravelTermsOn(state_, rules_.profile, *period, *from);
+    const auto* rule = terms.rule;
+    if (rule == nullptr || terms.cents) {
       return Refuse("claims_not_used", "this region does not pay travel by claims on those days");
     }
     if (event.mode() != rule->mode()) {
@@ -212,6 +244,12 @@ class Decision {
     if (event.amount_cents() <= 0) return Refuse("missing_amount", "give amount_cents above 0");
     if (event.amount_cents() > claim->claimed_cents) {
       return Refuse("amount_over_claim", "more than was claimed cannot be granted");
+    }
+    if (rule->mode() == event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS && claim->receipts == 0 &&
+        IsFare(claim->means)) {
+      return Refuse("no_receipt",
+                    "actual fares are paid by receipt, and the claim has none; reject it, or have it "
+                    "claimed anew with its receipts");
     }
     if (rule->cents_per_kilometre() > 0) {
       // Both factors fit: 32 bits of metres, and a rate that is a checked profile's.
@@ -324,6 +362,13 @@ class Decision {
 
  private:
   bool Has(config::v1::AgencyRole role) const { return rules_.HasRole(offer_.author_agency, role); }
+
+  // Somebody sold it: there is a receipt.
+  static bool IsFare(event::v1::TravelMeans means) {
+    return means == event::v1::TRAVEL_MEANS_BUS_CARD ||
+           means == event::v1::TRAVEL_MEANS_SINGLE_TICKET ||
+           means == event::v1::TRAVEL_MEANS_TRAIN || means == event::v1::TRAVEL_MEANS_TAXI;
+  }
 
   static Refusal NotStarted() {
     return Refuse("service_not_started",
@@ -496,7 +541,7 @@ std::optional<Refusal> DecideOffer(const State& state, const service::Offer& off
   Decision decision(state, offer, rules, today);
   Answer answer;
   if (AskAny<v1::PaymentProposed, v1::PaymentApproved, v1::PaymentPaid, v1::PaymentRejected,
-             v1::PaymentReversed, v1::TravelClaimed, v1::TravelClaimRejected, v1::TravelGranted,
+             v1::PaymentReversed, v1::TravelMeansChosen, v1::TravelClaimed, v1::TravelClaimRejected, v1::TravelGranted,
              v1::TravelReversed, v1::PerkGiven, v1::PerkWithdrawn>(decision, offer, answer)) {
     return answer;
   }

@@ -333,6 +333,7 @@ class Duties {
   };
   struct TravelGrant {
     const config::v1::TravelRule* rule;
+    int64_t cents;
     EventId cause;
     absl::CivilDay due;  // the attended day that calls for it
   };
@@ -344,15 +345,17 @@ class Duties {
     absl::CivilDay paid_day = absl::CivilDay::min();
     for (const Day& day : days_) {
       if (!Counts(state_, day) || !Responsible(day.period->id, day.date)) continue;
-      const auto* rule = TravelRuleOn(rules_.profile, *day.period, day.date);
-      if (rule == nullptr || NeedsClaim(*rule)) continue;
+      const TravelTerms terms = TravelTermsOn(state_, rules_.profile, *day.period, day.date);
+      const auto* rule = terms.rule;
+      if (rule == nullptr || !terms.cents) continue;
       switch (rule->mode()) {
         case event::v1::TRAVEL_MODE_AUTOMATIC:
         case event::v1::TRAVEL_MODE_PER_DAY:
-          // One journey a day, also where two periods share it.
-          if (day.date == paid_day) break;
+          // One journey a day, also where two periods share it or a card of the time before is still good.
+          if (day.date == paid_day || day.date <= card_until) break;
           paid_day = day.date;
-          wanted[{day.period->id, day.date, day.date}] = {rule, day.record->id, day.date};
+          wanted[{day.period->id, day.date, day.date}] = {rule, *terms.cents, day.record->id,
+                                                        day.date};
           break;
         case event::v1::TRAVEL_MODE_MONTHLY_BUS_CARD: {
           // "Julkisen liikenteen 30 vrk matkakortilla kuukausittain" (seed 001): the period's days
@@ -363,7 +366,7 @@ class Duties {
           const absl::CivilDay from =
               day.period->starts_on + (day.date - day.period->starts_on) / card_days * card_days;
           card_until = from + (card_days - 1);
-          wanted[{day.period->id, from, card_until}] = {rule, day.record->id, day.date};
+          wanted[{day.period->id, from, card_until}] = {rule, *terms.cents, day.record->id, day.date};
           break;
         }
         default:
@@ -408,7 +411,7 @@ class Duties {
       bool stands = false;
       for (const Grant* standing : said.standing) {
         if (grant != nullptr && !stands && standing->mode == grant->rule->mode() &&
-            standing->means == grant->rule->means() && standing->cents == grant->rule->cents()) {
+            standing->means == grant->rule->means() && standing->cents == grant->cents) {
           stands = true;
           continue;
         }
@@ -435,7 +438,7 @@ class Duties {
       event->set_cause_event_id(Bytes(grant->cause));
       event->set_mode(grant->rule->mode());
       event->set_means(grant->rule->means());
-      event->set_amount_cents(grant->rule->cents());
+      event->set_amount_cents(grant->cents);
       *event->mutable_rule() = service::RefTo(*grant->rule);
       Add(Str("travel/", name), ++said.granted, std::move(event));
     }

@@ -51,7 +51,13 @@ void FoldClaimsAndPerks(State& state, const Fact& fact) {
     const auto until = ParseDate(claimed->travelled_until());
     if (!from || !until) return;
     state.claims.push_back({fact.id, claimed->claim_id(), *from, *until, claimed->claimed_cents(),
-                            claimed->distance_metres(), false});
+                            claimed->distance_metres(), claimed->means(), claimed->receipts(),
+                            false});
+  } else if (const auto* chosen = As<v1::TravelMeansChosen>(fact.body)) {
+    if (const auto from = ParseDate(chosen->chosen_from())) {
+      state.choices.push_back({chosen->period_id(), *from, chosen->means(),
+                               chosen->distance_metres()});
+    }
   } else if (const auto* refused = As<v1::TravelClaimRejected>(fact.body)) {
     for (Claim& claim : state.claims) {
       if (claim.claim_id == refused->claim_id()) claim.rejected = true;
@@ -81,23 +87,57 @@ void Fold(State& state, const Fact& fact) {
   if (!FoldHistory(state, fact) && !state.ledger.Fold(fact)) FoldClaimsAndPerks(state, fact);
 }
 
-const config::v1::TravelRule* TravelRuleOn(const config::v1::Profile& profile,
-                                           const service::Period& period, absl::CivilDay day) {
-  const auto* own_area =
-      service::FindRule(profile.travel(), day, period.first_started_on, [&](const auto& rule) {
-        const auto& codes = rule.municipality_codes();
-        return !period.municipality_code.empty() &&
-               std::find(codes.begin(), codes.end(), period.municipality_code) != codes.end();
-      });
-  if (own_area != nullptr) return own_area;
-  return service::FindRule(profile.travel(), day, period.first_started_on,
-                           [](const auto& rule) { return rule.municipality_codes().empty(); });
+std::vector<const config::v1::TravelRule*> TravelRulesOn(const config::v1::Profile& profile,
+                                                         const service::Period& period,
+                                                         absl::CivilDay day) {
+  std::vector<const config::v1::TravelRule*> own_area, region;
+  for (const auto& rule : profile.travel()) {
+    if (!service::RuleHolds(rule, day, period.first_started_on)) continue;
+    const auto& codes = rule.municipality_codes();
+    if (codes.empty()) {
+      region.push_back(&rule);
+    } else if (!period.municipality_code.empty() &&
+               std::find(codes.begin(), codes.end(), period.municipality_code) != codes.end()) {
+      own_area.push_back(&rule);
+    }
+  }
+  return own_area.empty() ? region : own_area;
 }
 
-bool NeedsClaim(const config::v1::TravelRule& rule) {
-  if (rule.mode() == event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS) return true;
+bool ByKilometre(const config::v1::TravelRule& rule) {
   return rule.mode() == event::v1::TRAVEL_MODE_PER_DAY && rule.cents() == 0 &&
          rule.cents_per_kilometre() > 0;
+}
+
+TravelTerms TravelTermsOn(const State& state, const config::v1::Profile& profile,
+                          const service::Period& period, absl::CivilDay day) {
+  const auto rules = TravelRulesOn(profile, period, day);
+  const MeansChoice* choice = nullptr;
+  for (const MeansChoice& said : state.choices) {
+    if (said.period_id != period.id || day < said.from) continue;
+    if (choice == nullptr || choice->from <= said.from) choice = &said;
+  }
+  TravelTerms terms;
+  if (rules.size() == 1) {
+    terms.rule = rules.front();
+  } else if (choice != nullptr) {
+    const auto meant = std::find_if(rules.begin(), rules.end(), [&](const auto* rule) {
+      return choice->means != event::v1::TRAVEL_MEANS_UNSPECIFIED && rule->means() == choice->means;
+    });
+    if (meant != rules.end()) terms.rule = *meant;
+  }
+  if (terms.rule == nullptr || terms.rule->mode() == event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS) {
+    return terms;
+  }
+  if (!ByKilometre(*terms.rule)) {
+    terms.cents = terms.rule->cents();
+  } else if (choice != nullptr && choice->means == terms.rule->means() &&
+             choice->distance_metres > 0) {
+    // Both factors fit: 32 bits of metres, and a rate that is a checked profile's.
+    terms.cents = static_cast<int64_t>(choice->distance_metres) *
+                  std::min<int64_t>(terms.rule->cents_per_kilometre(), 1'000'000) / 1000;
+  }
+  return terms;
 }
 
 bool Counts(const State& state, const service::Day& day) {

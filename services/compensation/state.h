@@ -40,6 +40,14 @@ struct Statement {
   std::optional<absl::CivilDay> until;
 };
 
+// How the client travels, where the region lets that differ.
+struct MeansChoice {
+  std::string period_id;
+  absl::CivilDay from;
+  event::v1::TravelMeans means = event::v1::TRAVEL_MEANS_UNSPECIFIED;  // unspecified: not shown here
+  uint32_t distance_metres = 0;
+};
+
 struct Perk {
   EventId id;
   std::string author;
@@ -57,6 +65,8 @@ struct Claim {
   absl::CivilDay until;
   int64_t claimed_cents = 0;
   uint32_t distance_metres = 0;
+  event::v1::TravelMeans means = event::v1::TRAVEL_MEANS_UNSPECIFIED;
+  uint32_t receipts = 0;
   bool rejected = false;
 };
 
@@ -69,16 +79,27 @@ struct State : service::CaseState {
   service::Ledger ledger;
   std::vector<Perk> perks;
   std::vector<Claim> claims;
+  std::vector<MeansChoice> choices;
 };
 
 void Fold(State& state, const service::Fact& fact);
 
-// The travel rule of that day for the period's municipality: the area's own before the region's.
-// Null: the profile has none.
-const config::v1::TravelRule* TravelRuleOn(const config::v1::Profile& profile,
-                                           const service::Period& period, absl::CivilDay day);
-// No amount can be known without a claim: actual costs, or kilometres that nobody counts unasked.
-bool NeedsClaim(const config::v1::TravelRule& rule);
+// How travel is paid on a day.
+struct TravelTerms {
+  const config::v1::TravelRule* rule = nullptr;  // null: not at all, or not known
+  // What a day, or a card, gives; nullopt: no amount can be known without a claim (actual costs, or kilometres of which
+  // nobody told the distance).
+  std::optional<int64_t> cents;
+};
+// By the rule for the period's municipality, the area's own before the region's; of several the one for the means that
+// the client chose.
+TravelTerms TravelTermsOn(const State& state, const config::v1::Profile& profile,
+                          const service::Period& period, absl::CivilDay day);
+// The rules that hold there on that day.
+std::vector<const config::v1::TravelRule*> TravelRulesOn(const config::v1::Profile& profile,
+                                                         const service::Period& period,
+                                                         absl::CivilDay day);
+bool ByKilometre(const config::v1::TravelRule& rule);
 
 // The day counts for money and travel: there, in service, within the weekly maximum, and its record
 // is not flagged as contradicting itself.

@@ -26,6 +26,7 @@ auto Find(List& list, const EventId& id) {
 }  // namespace
 
 bool Ledger::Fold(const Fact& fact) {
+  successors_.Fold(fact);
   const std::string author(fact.author_agency);
   if (const auto* accrued = As<v1::AllowanceAccrued>(fact.body)) {
     const auto date = ParseDate(accrued->date());
@@ -49,7 +50,10 @@ bool Ledger::Fold(const Fact& fact) {
     postings_.push_back({fact.id, author, *from, Positive(granted->amount_cents())});
   } else if (const auto* taken = As<v1::TravelReversed>(fact.body)) {
     const auto grant = Find(grants_, IdFrom(taken->reversed_event_id()));
-    if (grant == grants_.end() || grant->reversed || grant->author != author) return true;
+    if (grant == grants_.end() || grant->reversed ||
+        !successors_.IsOrSucceeds(author, grant->author)) {
+      return true;
+    }
     grant->reversed = true;
     postings_.push_back({fact.id, author, grant->from, -grant->cents});
   } else {

@@ -19,6 +19,7 @@
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/event/v1/common.pb.h"
 #include "services/core/service.h"
+#include "services/core/successors.h"
 
 namespace polku::service {
 
@@ -78,7 +79,8 @@ using PaymentKey = std::pair<std::string, std::string>;  // agency, payment_id
 class Ledger {
  public:
   // Takes in the compensation events that move money; ignores every other message. A transition that a
-  // payment's status does not allow, or another agency's word on it, changes nothing. False: not of these types.
+  // payment's status does not allow, or another agency's word on it (unless it succeeds the one that granted travel),
+  // changes nothing. False: not of these types.
   bool Fold(const Fact& fact);
 
   // In merged order.
@@ -104,6 +106,7 @@ class Ledger {
   std::vector<Grant> grants_;
   std::vector<Posting> postings_;
   std::map<PaymentKey, Payment> payments_;
+  Successors successors_;
 };
 
 // The sum; nullopt when it does not fit.

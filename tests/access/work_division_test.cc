@@ -83,6 +83,7 @@ polku.attendance.v1.                   es ea soc prov pay hc aud
 polku.compensation.v1.                 es ea soc prov pay hc aud
   AllowanceAccrued                     duty
   AllowanceReversed                    duty
+  TravelMeansChosen                    -  -  x   -    -   -  -
   TravelClaimed                        x  -  x   x    -   -  -
   TravelClaimRejected                  -  -  x   -    -   -  -
   TravelGranted                        -  -  x   -    -   -  -

@@ -309,5 +309,78 @@ TEST_F(SummaryTest, LinkedCasesAreThoseThatTheCaseStillNames) {
   EXPECT_THAT(Case().linked, IsEmpty());
 }
 
+// Step 11: "Kykyviisari ... uudelleen kolmen kuukauden kuluttua" (seed 001); no grand total (DOMAIN, Data).
+TEST_F(SummaryTest, TheClientsOwnScoresAreComparedScaleByScale) {
+  Start();
+  Add<assessment::v1::KykyviisariRecorded>(
+      R"(period_id: "p-1" round: 1 filled_on: "2025-03-05" work_ability: 4
+         scores { scale: KYKYVIISARI_SCALE_INCLUSION points: 20 max_points: 48 items_answered: 12 }
+         scores { scale: KYKYVIISARI_SCALE_BODY points: 5 max_points: 8 items_answered: 2 })");
+  auto scores = Case().scores;
+  ASSERT_THAT(scores, SizeIs(3));
+  EXPECT_EQ(scores[0].first_round, scores[0].last_round);
+  Add<assessment::v1::KykyviisariRecorded>(
+      R"(period_id: "p-1" round: 2 filled_on: "2025-06-02" work_ability: 6 functioning: 5
+         scores { scale: KYKYVIISARI_SCALE_INCLUSION points: 26 max_points: 48 items_answered: 12 })");
+  scores = Case().scores;
+  ASSERT_THAT(scores, SizeIs(4));
+  EXPECT_EQ(scores[0].scale, assessment::v1::KYKYVIISARI_SCALE_INCLUSION);
+  EXPECT_EQ(std::pair(scores[0].first, scores[0].last), std::pair(20u, 26u));
+  EXPECT_EQ(scores[0].last_round, 2u);
+  EXPECT_EQ(scores[1].last_round, 1u) << "the second round has no such scale";
+  EXPECT_EQ(scores[2].rating, ScoreChange::Rating::kWorkAbility);
+  EXPECT_EQ(std::pair(scores[2].first, scores[2].last), std::pair(4u, 6u));
+  EXPECT_EQ(scores[3].rating, ScoreChange::Rating::kFunctioning);
+  EXPECT_EQ(scores[3].first_round, 2u);
+}
+
+TEST_F(SummaryTest, SealedScoresAreCountedNeverGuessed) {
+  Start();
+  Add<assessment::v1::KykyviisariRecorded>(R"(period_id: "p-1" round: 1 filled_on: "2025-03-05")",
+                                           {SectionKind::kHealth});
+  EXPECT_THAT(Case().scores, IsEmpty());
+  EXPECT_EQ(Case().scores_sealed, 1u);
+}
+
+TEST_F(SummaryTest, TheNewestPeriodsScoresAreShown) {
+  Start();
+  Add<assessment::v1::KykyviisariRecorded>(R"(period_id: "p-1" round: 1 work_ability: 4)");
+  Add<referral::v1::ServiceStarted>(R"(period_id: "p-0" starts_on: "2026-01-07")");
+  Add<assessment::v1::KykyviisariRecorded>(R"(period_id: "p-0" round: 1 work_ability: 7)");
+  ASSERT_THAT(Case().scores, SizeIs(1));
+  EXPECT_EQ(Case().scores[0].first, 7u);
+}
+
+// Seed 003: four parts of the form; seed 004: closing feedback in 8 of 10.
+TEST_F(SummaryTest, WhatAProviderOwesAndHasGivenIsCountedByProvider) {
+  Start();
+  EXPECT_THAT(Case().forms, IsEmpty());
+  Add<assessment::v1::FeedbackDue>(
+      R"(period_id: "p-1" giver: ACTOR_ROLE_PROVIDER due_on: "2025-06-16")");
+  Add<assessment::v1::FeedbackDue>(
+      R"(period_id: "p-1" giver: ACTOR_ROLE_CLIENT due_on: "2025-06-16")");
+  Add<assessment::v1::InterimEvaluationMade>(
+      R"(period_id: "p-1" round: 1 evaluated_on: "2025-04-15" background: "x" self_assessment: "y"
+         goals { goal: "arki" })");
+  ProviderForms forms = Case().forms[kProvider];
+  EXPECT_EQ(forms.forms, 1u);
+  EXPECT_EQ(forms.parts_filled, 3u);
+  EXPECT_EQ(forms.due, 1u) << "the client's own feedback is nothing that the provider owes";
+  EXPECT_EQ(forms.periods_ended, 0u);
+  Add<referral::v1::ServiceEnded>(R"(period_id: "p-1" ended_on: "2025-06-02")");
+  EXPECT_EQ(Case().forms[kProvider].periods_ended, 1u);
+  EXPECT_EQ(Case().forms[kProvider].closing_feedback, 0u);
+  Add<assessment::v1::FinalEvaluationMade>(R"(period_id: "p-1" evaluated_on: "2025-06-02")",
+                                           {SectionKind::kSocial, SectionKind::kHealth});
+  Add<assessment::v1::FeedbackGiven>(
+      R"(period_id: "p-1" giver: ACTOR_ROLE_PROVIDER given_on: "2025-06-03")");
+  forms = Case().forms[kProvider];
+  EXPECT_EQ(forms.closing_feedback, 1u);
+  EXPECT_EQ(forms.forms, 2u);
+  EXPECT_EQ(forms.parts_sealed, 4u);
+  EXPECT_EQ(forms.due, 0u);
+  EXPECT_EQ(fold_->Finish().forms.at(kProvider).forms, 2u);
+}
+
 }  // namespace
 }  // namespace polku::audit

@@ -386,6 +386,34 @@ TEST_F(ClaimTest, ABadGrantIsRefused) {
   EXPECT_EQ(grant("amount_cents: 2500 rule { id: 'actual' version: '1' }"), "");
 }
 
+TEST_F(ClaimTest, FaresAreGrantedByReceiptAlone) {
+  const auto claim = [&](const std::string& more) {
+    return Claim<cv::TravelClaimed>(ClaimText(), more, kPaja);
+  };
+  EXPECT_EQ(claim("means: TRAVEL_MEANS_TRAIN"), "");
+  EXPECT_EQ(Offer<cv::TravelGranted>(GrantText("amount_cents: 4200"), kSocial), "no_receipt");
+  EXPECT_EQ(claim("claim_id: 'c2' means: TRAVEL_MEANS_TRAIN receipts: 2"), "");
+  EXPECT_EQ(Claim<cv::TravelGranted>(GrantText("amount_cents: 4200 "), "claim_id: 'c2'", kSocial), "");
+}
+
+TEST_F(ClaimTest, ASuccessorTakesBackWhatItsPredecessorGranted) {
+  constexpr char kCounty[] = "FI/MUN/3221331-8/pohde";
+  auto* county = lab_.agreement().add_agencies();
+  county->set_name(kCounty);
+  county->add_roles(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
+  EXPECT_EQ(Offer<cv::TravelClaimed>(ClaimText(), kPaja), "");
+  EXPECT_EQ(Offer<cv::TravelGranted>(GrantText("amount_cents: 4200"), kSocial), "");
+  cv::TravelReversed reversed;
+  reversed.set_reversed_event_id(std::string(lab_.IdOfLast<cv::TravelGranted>()->view()));
+  reversed.set_amount_cents(4200);
+  EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "unknown_grant");
+  lab_.Tell(kSocial, Text<ref::OrganiserTransferred>("from_agency: 'FI/MUN/0187690-1/hyvinvointi' "
+                                                     "to_agency: 'FI/MUN/3221331-8/pohde' "
+                                                     "effective_on: '2025-06-01'"));
+  EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "");
+  EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "already_reversed");
+}
+
 TEST_F(ClaimTest, AnUnstartedServiceTakesNoClaim) {
   ServiceLab empty(MakeCompensationService(), OuluProfile(), OuluAgreement(), kSocial);
   EXPECT_EQ(empty.Offer(kPaja, "o", Text<cv::TravelClaimed>(ClaimText()), today_),

@@ -510,6 +510,7 @@ TEST_F(AllowanceTest, FactsThatTellNothingBreakNothing) {
        std::initializer_list<const google::protobuf::Message*>{
            &cv::AllowanceAccrued::default_instance(), &cv::AllowanceReversed::default_instance(),
            &cv::TravelGranted::default_instance(), &cv::TravelReversed::default_instance(),
+           &cv::TravelMeansChosen::default_instance(),
            &cv::TravelClaimed::default_instance(), &cv::TravelClaimRejected::default_instance(),
            &cv::PerkGiven::default_instance(), &cv::PerkWithdrawn::default_instance(),
            &cv::PaymentProposed::default_instance(), &cv::PaymentApproved::default_instance(),
@@ -655,6 +656,98 @@ TEST_F(SocialTest, NoTravelIsGrantedUnaskedWhereTheRegionPaysByClaimOrNotAtAll) 
     Day("2025-03-03");
     EXPECT_THAT(Travel(), IsEmpty()) << rule;
   }
+}
+
+// Siun sote: "polkupyöräkorvauksen tai kilometrikorvauksen tai ennakkoon linja-autolla liikkumiseen kuukausikortin tai
+// yksittäisten matkojen latauksen" (seed 002); the amounts here are made up.
+class MeansTest : public SocialTest {
+ protected:
+  MeansTest() {
+    lab_.profile().clear_travel();
+    for (const char* rule :
+         {"id: 'bike' version: '1' mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_BICYCLE cents: 100",
+          "id: 'car' version: '1' mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_OWN_CAR "
+          "cents_per_kilometre: 25",
+          "id: 'card' version: '1' mode: TRAVEL_MODE_MONTHLY_BUS_CARD means: TRAVEL_MEANS_BUS_CARD "
+          "cents: 5400 card_days: 30",
+          "id: 'trip' version: '1' mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_SINGLE_TICKET "
+          "cents: 660"}) {
+      *lab_.profile().add_travel() = Text<config::v1::TravelRule>(rule);
+    }
+    Start();
+  }
+  std::string Choose(const std::string& text, std::string_view author = kSocial) {
+    return Offer<cv::TravelMeansChosen>("period_id: 'p1' " + text, author);
+  }
+  // "day cents" of what stands.
+  std::vector<std::string> Paid() {
+    lab_.Run(today_);
+    std::map<std::string, int64_t> cents;
+    for (const auto* granted : lab_.All<cv::TravelGranted>()) {
+      cents[granted->covers_from()] += granted->amount_cents();
+    }
+    for (const auto* taken : lab_.All<cv::TravelReversed>()) {
+      cents[taken->covers_from()] -= taken->amount_cents();
+    }
+    std::vector<std::string> paid;
+    for (const auto& [day, sum] : cents) {
+      if (sum != 0) paid.push_back(day + " " + std::to_string(sum));
+    }
+    return paid;
+  }
+};
+
+TEST_F(MeansTest, NothingIsGrantedUntilTheMeansAreChosenAndThenByThem) {
+  Day("2025-03-03");
+  Day("2025-03-04");
+  EXPECT_THAT(Paid(), IsEmpty());
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_BICYCLE"), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 100", "2025-03-04 100"));
+  EXPECT_EQ(lab_.All<cv::TravelGranted>().at(0)->rule().id(), "bike");
+  // Another way from the second day on; what was before stays.
+  EXPECT_EQ(Choose("chosen_from: '2025-03-04' means: TRAVEL_MEANS_OWN_CAR distance_metres: 24100"), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 100", "2025-03-04 602"));  // 24.1 km at 25 cents, rounded down
+  // Said late about the time before it: the later choice goes on holding from its day.
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_SINGLE_TICKET"), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 660", "2025-03-04 602"));
+}
+
+TEST_F(MeansTest, ADayThatACardCoversTakesNothingElse) {
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_BUS_CARD"), "");
+  EXPECT_EQ(Choose("chosen_from: '2025-03-10' means: TRAVEL_MEANS_BICYCLE"), "");
+  Day("2025-03-03");
+  Day("2025-03-11");  // the card of 3.3. is good until 1.4.
+  Day("2025-04-02");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 5400", "2025-04-02 100"));
+}
+
+TEST_F(MeansTest, WhoKnowsNotTheMeansGrantsNothing) {
+  lab_.Tell(kSocial, Text<cv::TravelMeansChosen>("period_id: 'p1' chosen_from: '2025-03-03'"));  // sealed
+  Day("2025-03-03");
+  EXPECT_THAT(Paid(), IsEmpty());
+}
+
+TEST_F(MeansTest, ABadChoiceIsRefused) {
+  const std::string car = "means: TRAVEL_MEANS_OWN_CAR distance_metres: 24000 ";
+  EXPECT_EQ(Choose(car + "chosen_from: '2025-03-03'", kPaja), "wrong_actor");
+  EXPECT_EQ(Choose(car + "chosen_from: '2025-03-03'", kKela), "wrong_actor");
+  EXPECT_EQ(Choose(car), "missing_date");
+  EXPECT_EQ(Choose(car + "chosen_from: '2025-03-02'"), "outside_period");
+  EXPECT_EQ(Choose(car + "chosen_from: '2025-03-32'"), "bad_date");
+  EXPECT_EQ(Offer<cv::TravelMeansChosen>("period_id: 'p9' chosen_from: '2025-03-03' " + car, kSocial),
+            "unknown_period");
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03'"), "missing_kind");
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_TAXI"), "means_not_offered");
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_OWN_CAR"), "bad_distance");
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_BICYCLE distance_metres: 5"),
+            "bad_distance");
+  // By the kilometre with a known distance nothing has to be applied for.
+  EXPECT_EQ(Choose(car + "chosen_from: '2025-03-03'"), "");
+  Day("2025-03-03");
+  EXPECT_EQ(Offer<cv::TravelClaimed>("claim_id: 'c' travelled_from: '2025-03-03' "
+                                     "travelled_until: '2025-03-03' claimed_cents: 600",
+                                     kPaja),
+            "claims_not_used");
 }
 
 TEST_F(SocialTest, AnAreaHasItsOwnWayOfTravelling) {

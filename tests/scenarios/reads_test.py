@@ -282,6 +282,33 @@ class ReadsTest(ReadsCase):
         self.assertNotRegex(markup, r"https?://")
         return " ".join(text)
 
+    def test_6_the_certificate_of_competence_names_neither_service_nor_provider(self):
+        who = read_as("todistus-1", "client-request", "laki 703/2023")
+        wellbeing = "hyvinvointi-assessment"
+        said = json.loads(self.must(self.run_at(wellbeing, "certificate", self.case, "--json", *who)))
+        self.assertEqual([(one["recognised_on"], one["competences"], one["competence_points"]) for one in said["recognised"]],
+                         [("2025-05-27", ["keittiön omavalvonta"], 5)])
+        self.assertTrue(said["family_name"])
+        for language, title in (("fi", "Osaamistodistus"), ("sv", "Intyg över kunnande"),
+                                ("en", "Certificate of competence")):
+            text = self.must(self.run_at(wellbeing, "certificate", self.case, "--lang", language, *who))
+            self.assertIn(title, text)
+            self.assertIn("keittiön omavalvonta", text)
+            self.assertIn(said["family_name"], text)
+            for word in ("toimintatupa", "toimintatuvan", "työtoiminta", "kuntouttava", "yhdistys", "verksamhet i rehabiliterande",
+                         "rehabilitative", "hyvinvointi", self.case):
+                self.assertNotIn(word, text.lower())
+        page = self.directory / "todistus.html"
+        self.must(self.run_at(wellbeing, "certificate", self.case, "--html", page, *who))
+        self.assertIn("<h1>Osaamistodistus</h1>", page.read_text())
+        self.assertEqual(page.stat().st_mode & 0o777, 0o600)
+        self.assertTrue(self.reads_of(self.case, wellbeing, "todistus-1"), "the read is on record")
+        none = self.run_at(wellbeing, "certificate", expected.cases()["T02"], *who)
+        self.assert_fails(none, 3, "no recognised competence")
+        # Kela holds no such section: half a certificate is none.
+        sealed = self.run_at("kela-compensation", "certificate", self.case, *who)
+        self.assertIn(sealed.returncode, (1, 3), sealed.stderr)
+
 
 class FullDiskTest(ReadsCase):
     """The service's data on a disk of its own, which shrinks under it."""

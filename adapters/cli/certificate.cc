@@ -1,0 +1,153 @@
+#include "services/audit/certificate.h"
+
+#include <string>
+#include <utility>
+
+#include "adapters/cli/command.h"
+#include "adapters/cli/disclosures_page.h"
+#include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/output.h"
+#include "adapters/cli/reading.h"
+#include "eventstore/base/clock.h"
+#include "eventstore/base/file.h"
+#include "eventstore/base/status.h"
+#include "services/audit/event_json.h"
+
+namespace polku::cli {
+namespace {
+
+using audit::JsonString;
+
+constexpr Texts kTitle = {"Osaamistodistus", "Intyg över kunnande", "Certificate of competence"};
+constexpr Texts kName = {"Nimi", "Namn", "Name"};
+constexpr Texts kShown = {"Todistuksen saaja on osoittanut seuraavan osaamisen.",
+                          "Innehavaren av intyget har visat följande kunnande.",
+                          "The holder of this certificate has shown the following competences."};
+constexpr Texts kCompetences = {"Osaaminen", "Kunnande", "Competences"};
+constexpr Texts kWhat = {"osaaminen", "kunnande", "competence"};
+constexpr Texts kRecognised = {"tunnistettu", "erkänt", "recognised"};
+constexpr Texts kUnit = {"tutkinnon osa", "examensdel", "qualification unit"};
+constexpr Texts kPoints = {"osaamispisteet", "kompetenspoäng", "competence points"};
+constexpr Texts kSchool = {"oppilaitos", "läroanstalt", "school"};
+constexpr Texts kGiven = {"Päiväys ja allekirjoitus", "Datum och underskrift", "Date and signature"};
+constexpr std::string_view kLine = "____________________";
+constexpr unsigned kPageMode = 0600;  // it names a client
+
+std::string CertificateJson(const audit::Certificate& certificate) {
+  std::string list;
+  for (const auto& one : certificate.recognised) {
+    std::string competences;
+    for (const std::string& what : one.competences) {
+      competences += Str(competences.empty() ? "" : ",", JsonString(what));
+    }
+    list += Str(list.empty() ? "" : ",", "{\"recognised_on\":", JsonString(one.recognised_on),
+                ",\"competences\":[", competences, "],\"qualification_code\":",
+                JsonString(one.qualification_code), ",\"competence_points\":", one.points,
+                ",\"institution\":", JsonString(one.institution_agency), "}");
+  }
+  return Str("{\"given_names\":", JsonString(certificate.given_names), ",\"family_name\":",
+             JsonString(certificate.family_name), ",\"recognised\":[", list, "]}");
+}
+
+Page MakeCertificate(const audit::Certificate& certificate, const config::v1::Agreement& agreement,
+                     Language language) {
+  const auto say = [&](const Texts& texts) { return std::string(texts[static_cast<size_t>(language)]); };
+  Page page{.title = say(kTitle), .lines = {}, .blocks = {}, .language = language};
+  std::string name = Plain(certificate.given_names);
+  if (!certificate.family_name.empty()) name += Str(name.empty() ? "" : " ", Plain(certificate.family_name));
+  page.lines = {Str(say(kName), ": ", name.empty() ? std::string(kLine) : name), say(kShown)};
+  Block block{.title = say(kCompetences),
+              .lines = {},
+              .header = {say(kRecognised), say(kWhat), say(kUnit), say(kPoints), say(kSchool)},
+              .rows = {}};
+  for (const auto& one : certificate.recognised) {
+    std::string what;
+    for (const std::string& competence : one.competences) {
+      what += Str(what.empty() ? "" : "; ", Plain(competence));
+    }
+    block.rows.push_back({Plain(one.recognised_on), what, Plain(one.qualification_code),
+                          one.points > 0 ? std::to_string(one.points) : std::string(),
+                          one.institution_agency.empty()
+                              ? std::string()
+                              : Plain(AgencyLabel(agreement, one.institution_agency, language))});
+  }
+  page.blocks.push_back(std::move(block));
+  page.blocks.push_back(
+      {.title = say(kGiven), .lines = {Str(kLine, "  ", kLine)}, .header = {}, .rows = {}});
+  return page;
+}
+
+ExitCode RunCertificate(const Args& args, Io& io) {
+  const auto case_id = ParseCaseId(args.operands()[0]);
+  if (!case_id || case_id->is_zero()) return FailUsage(io, "CASE is 32 hexadecimal digits, not all zero");
+  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
+  if (!language) return FailUsage(io, "--lang is fi, sv or en");
+  if (args.json() && args.Has("html")) return FailUsage(io, "--json or --html, not both");
+  const std::string file = args.Get("html");
+  if (file.find(FormatCaseId(*case_id)) != std::string::npos) {
+    return FailUsage(io, "--html: a file's name is seen by many; leave the case's id out of it");
+  }
+  const auto claim = ReadAccessClaim(args);
+  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  SectionSet sections;
+  for (const SectionKind kind : {SectionKind::kService, SectionKind::kIdentity, SectionKind::kSocial}) {
+    sections.add(kind);
+  }
+  const auto reading = OpenRecorded(
+      args, *claim, {.command = "certificate", .case_id = *case_id, .sections = sections});
+  if (!reading.ok()) return Fail(io, reading.status());
+  audit::CertificateFold fold;
+  const absl::Status read =
+      audit::History(*reading->store).Timeline(*case_id, {}, [&](const audit::Event& event) {
+        fold.Add(event);
+        return absl::OkStatus();
+      });
+  if (!read.ok()) return Fail(io, read);
+  const audit::Certificate certificate = fold.Finish();
+  if (certificate.sealed > 0) {
+    // Half a certificate would tell that there was nothing more.
+    return Fail(io, Error(absl::StatusCode::kPermissionDenied, certificate.sealed,
+                          " of the case's recognised competences may not be opened here; have the certificate made "
+                          "at the agency that recorded them"));
+  }
+  if (certificate.recognised.empty()) {
+    return Fail(io, Error(absl::StatusCode::kNotFound, "no recognised competence of that case is held here"));
+  }
+  if (args.json()) {
+    io.out << CertificateJson(certificate) << "\n";
+    return kExitOk;
+  }
+  const Page page = MakeCertificate(certificate, reading->config.agreement, *language);
+  if (!args.Has("html")) {
+    PrintText(page, io.out);
+    return kExitOk;
+  }
+  const absl::Status written = WriteNewFile(file, FormatHtml(page), kPageMode);
+  if (!written.ok()) return Fail(io, written);
+  io.out << file << "\n";
+  return kExitOk;
+}
+
+}  // namespace
+
+Command CertificateCommand() {
+  return {
+      {.name = "certificate",
+       .summary = "certificate of a client's competences (osaamistodistus), which does not name the service",
+       .operands = "CASE",
+       .min_operands = 1,
+       .max_operands = 1,
+       .flags = RecordedReadingFlags(
+           {{"lang", "fi|sv|en", "language of the certificate; fi"},
+            {"html", "FILE", "a printable page, one file that needs nothing else; must not exist"}}),
+       .details = "Each recognised competence with its day, the qualification unit, its points and the school where one\n"
+                  "recognised it; the client's name, or a line to write it on. Neither the service nor who provides it\n"
+                  "is named, nor the agency that prints it. What was corrected is left out; exit code 1 when a part may\n"
+                  "not be opened here, for half a certificate would be a wrong one.",
+       .examples = "polku certificate CASE --config hyvinvointi.textproto --lang sv --html intyg.html \\\n"
+                   "  --official ak-07 --purpose client-request --basis \"laki 703/2023\""},
+      RunCertificate};
+}
+
+}  // namespace polku::cli

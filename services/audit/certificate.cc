@@ -1,0 +1,50 @@
+#include "services/audit/certificate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "polku/assessment/v1/assessment.pb.h"
+#include "polku/referral/v1/referral.pb.h"
+#include "services/core/message_cast.h"
+
+namespace polku::audit {
+
+void CertificateFold::Add(const Event& event) {
+  if (event.control() || event.body == nullptr) return;
+  if (const auto corrected = EventId::FromBytes(event.header.corrects())) {
+    corrected_.insert(*corrected);
+  }
+  if (const auto* client = service::As<referral::v1::ClientIdentified>(*event.body)) {
+    if (!client->given_names().empty()) names_.given_names = client->given_names();
+    if (!client->family_name().empty()) names_.family_name = client->family_name();
+  } else if (const auto* said = service::As<assessment::v1::CompetenceRecognised>(*event.body)) {
+    const bool again = std::any_of(recognised_.begin(), recognised_.end(),
+                                   [&](const auto& known) { return known.first == event.id; });
+    if (again) return;  // in a later epoch
+    Recognised recognised;
+    recognised.sealed = event.sealed.has(SectionKind::kSocial);
+    recognised.competence = {said->recognised_on(),
+                             said->institution_agency(),
+                             said->qualification_code(),
+                             said->competence_points(),
+                             {said->competences().begin(), said->competences().end()}};
+    recognised_.emplace_back(event.id, std::move(recognised));
+  }
+}
+
+Certificate CertificateFold::Finish() const {
+  Certificate certificate = names_;
+  for (const auto& [id, recognised] : recognised_) {
+    if (corrected_.contains(id)) continue;
+    if (recognised.sealed) {
+      ++certificate.sealed;
+    } else {
+      certificate.recognised.push_back(recognised.competence);
+    }
+  }
+  std::stable_sort(certificate.recognised.begin(), certificate.recognised.end(),
+                   [](const auto& a, const auto& b) { return a.recognised_on < b.recognised_on; });
+  return certificate;
+}
+
+}  // namespace polku::audit

@@ -1,0 +1,80 @@
+#include "services/audit/certificate.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "polku/assessment/v1/assessment.pb.h"
+#include "polku/referral/v1/referral.pb.h"
+
+namespace polku::audit {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class CertificateTest : public ::testing::Test {
+ protected:
+  template <typename T>
+  EventId Add(const std::string& text, bool sealed = false, const EventId& corrects = {}) {
+    T body;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &body)) << text;
+    event::v1::Header header;
+    if (!corrects.is_zero()) header.set_corrects(std::string(corrects.view()));
+    EventId id;
+    id.data()[0] = ++number_;
+    CaseId case_id;
+    case_id.data()[0] = 1;
+    SectionSet sections;
+    if (sealed) sections.add(SectionKind::kSocial);
+    fold_.Add({.log = kOwnLog,
+               .origin = "o/1",
+               .position = Position(number_),
+               .header = header,
+               .id = id,
+               .case_id = case_id,
+               .opened = {},
+               .sealed = sections,
+               .body = &body,
+               .bytes = {}});
+    return id;
+  }
+
+  CertificateFold fold_;
+  uint8_t number_ = 0;
+};
+
+TEST_F(CertificateTest, WhatWasRecognisedIsListedByDay) {
+  Add<referral::v1::ClientIdentified>(R"(given_names: "Aino" family_name: "Esimerkki")");
+  Add<assessment::v1::CompetenceRecognised>(
+      R"(recognised_on: "2025-05-27" competences: "omavalvonta" competences: "annostelu")");
+  Add<assessment::v1::CompetenceRecognised>(
+      R"(recognised_on: "2025-04-01" competences: "hygienia" qualification_code: "KEI-1" competence_points: 3)");
+  const Certificate certificate = fold_.Finish();
+  EXPECT_EQ(certificate.given_names, "Aino");
+  EXPECT_EQ(certificate.family_name, "Esimerkki");
+  ASSERT_THAT(certificate.recognised, SizeIs(2));
+  EXPECT_THAT(certificate.recognised[0].competences, ElementsAre("hygienia"));
+  EXPECT_EQ(certificate.recognised[0].points, 3u);
+  EXPECT_THAT(certificate.recognised[1].competences, ElementsAre("omavalvonta", "annostelu"));
+}
+
+TEST_F(CertificateTest, WhatWasCorrectedIsLeftOut) {
+  const EventId wrong =
+      Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27" competences: "A")");
+  Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27" competences: "B")", false,
+                                            wrong);
+  ASSERT_THAT(fold_.Finish().recognised, SizeIs(1));
+  EXPECT_THAT(fold_.Finish().recognised[0].competences, ElementsAre("B"));
+}
+
+TEST_F(CertificateTest, WhatMayNotBeOpenedIsCounted) {
+  Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27")", true);
+  EXPECT_THAT(fold_.Finish().recognised, IsEmpty());
+  EXPECT_EQ(fold_.Finish().sealed, 1u);
+}
+
+}  // namespace
+}  // namespace polku::audit
