@@ -220,7 +220,7 @@ class Agent {
              [this, origin](const std::vector<std::pair<CaseId, SectionKind>>& wanted) {
                std::vector<vault::KeyName> names;
                for (const auto& [case_id, kind] : wanted) names.push_back({case_id, kind, origin});
-               return keystore_->Ensure(names).status();
+               return keystore_->Ensure(names, /*from_reserve=*/false).status();
              },
          .lookups = replica::LookupsIn(
              *engine_, [this, peer] { return node_->replica(peer).number(); },

@@ -233,8 +233,8 @@ void Fold::Case::AddMoney(const audit::Event& event) {
     kinds[event.id] = KeyOf(Code(accrued->kind()));
     postings.push_back({kinds[event.id], agency, ParseDate(accrued->date()), accrued->amount_cents()});
   } else if (const auto* reversed = As<compensation::AllowanceReversed>(body)) {
-    const auto id = EventId::FromBytes(reversed->reversed_event_id());
-    const auto kind = id ? kinds.find(*id) : kinds.end();
+    const auto accrual = EventId::FromBytes(reversed->reversed_event_id());
+    const auto kind = accrual ? kinds.find(*accrual) : kinds.end();
     postings.push_back({kind == kinds.end() ? KeyOf(Code(reversed->kind())) : kind->second, agency,
                         ParseDate(reversed->date()), -reversed->amount_cents()});
   } else if (const auto* granted = As<compensation::TravelGranted>(body)) {
