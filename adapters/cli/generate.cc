@@ -11,6 +11,7 @@
 #include "services/audit/event_json.h"
 #include "services/core/calendar.h"
 #include "services/generate/generate.h"
+#include "services/host/config.h"
 
 namespace polku::cli {
 namespace {
@@ -42,11 +43,13 @@ ExitCode RunGenerate(const Args& args, Io& io) {
                              "earlier (--start) or make it shorter (--months)"));
   }
   const std::string profile = args.Get("profile");
+  const auto profiles = host::ProfileFiles(profile);
+  if (!profiles.ok()) return Fail(io, profiles.status());
   const std::string work_division = args.GetOr(
       "agreements", (std::filesystem::path(profile).parent_path() / ".." / "agreements").lexically_normal().string());
   ProgressLine progress(io, args.Has("progress"));
   const generate::Options options{
-      .profiles = {profile},
+      .profiles = *profiles,
       .work_division = {Str(work_division, "/taulukko-1.textproto"), Str(work_division, "/osapuolet.textproto")},
       .directory = args.Get("out"),
       .clients = **clients,
@@ -95,7 +98,8 @@ Command GenerateCommand() {
   return {
       {.name = "generate",
        .summary = "make up a region's history through the real services, for tests, benchmarks and newcomers",
-       .flags = {{"profile", "FILE", "the region's rules, e.g. deploy/profiles/tampere.textproto"},
+       .flags = {{"profile", "FILE",
+                  "the region's rules, e.g. deploy/profiles/tampere.textproto; what it needs is read from beside it"},
                  {"clients", "N", "how many, 1 to 36500"},
                  {"months", "M", "how long, 1 to 120; it must be over by today"},
                  {"seed", "S", "the same seed makes the same events"},

@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kMaxConfigBytes = 4 << 20;
 constexpr uint32_t kMaxBackupDays = 3'650;
+constexpr size_t kMaxProfileDepth = 16;
 
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
@@ -50,6 +51,20 @@ absl::Status ParseTextFile(std::string_view path, google::protobuf::Message& mes
 
 absl::Status Invalid(std::string_view path, std::string_view field, std::string_view problem) {
   return Error(absl::StatusCode::kInvalidArgument, path, ": ", field, ": ", problem);
+}
+
+// Adds the file behind those that it needs; none twice.
+absl::Status AddProfileFile(const std::string& path, size_t depth, std::vector<std::string>& files) {
+  if (std::find(files.begin(), files.end(), path) != files.end()) return absl::OkStatus();
+  if (depth > kMaxProfileDepth) return Invalid(path, "needs", "leads in a circle");
+  config::v1::Profile profile;
+  POLKU_RETURN_IF_ERROR(ParseTextFile(path, profile));
+  for (const std::string& needed : profile.needs()) {
+    const auto file = std::filesystem::path(path).parent_path() / (needed + ".textproto");
+    POLKU_RETURN_IF_ERROR(AddProfileFile(file.string(), depth + 1, files));
+  }
+  files.push_back(path);
+  return absl::OkStatus();
 }
 
 // `any_port`: 0 lets the system choose, which only a listener can mean.
@@ -225,6 +240,12 @@ absl::StatusOr<config::v1::Agreement> LoadAgreement(const std::vector<std::strin
     return Error(absl::StatusCode::kInvalidArgument, files, ": ", *problem);
   }
   return agreement;
+}
+
+absl::StatusOr<std::vector<std::string>> ProfileFiles(const std::string& path) {
+  std::vector<std::string> files;
+  POLKU_RETURN_IF_ERROR(AddProfileFile(path, 0, files));
+  return files;
 }
 
 absl::StatusOr<config::v1::Profile> LoadProfile(const std::vector<std::string>& paths) {

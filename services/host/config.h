@@ -75,6 +75,10 @@ absl::StatusOr<config::v1::Agreement> LoadAgreement(const std::vector<std::strin
 // rule, and that what one builds on comes before it. InvalidArgument names the files, the rule and the remedy.
 absl::StatusOr<config::v1::Profile> LoadProfile(const std::vector<std::string>& paths);
 
+// The file of a profile behind those of the profiles that it needs, which lie beside it as NAME.textproto: what
+// LoadProfile is to be given for it. InvalidArgument, NotFound: a file that cannot be read, or a circle of needs.
+absl::StatusOr<std::vector<std::string>> ProfileFiles(const std::string& path);
+
 }  // namespace polku::host
 
 #endif  // POLKU_SERVICES_HOST_CONFIG_H_

@@ -256,7 +256,9 @@ TEST(RenderTest, TheStandingOfACaseReadsInEachLanguage) {
   EXPECT_EQ(RenderStatus(summary, Language::kSwedish), "avslutad 2025-06-02, arbetsprövning");
   EXPECT_EQ(RenderStatus(summary, Language::kEnglish), "ended 2025-06-02, work trial");
   summary.due.push_back({.giver = event::v1::ACTOR_ROLE_CLIENT, .due_on = "2025-06-16"});
-  EXPECT_EQ(RenderDue(summary, Language::kFinnish), "palaute (asiakas) 2025-06-16");
+  EXPECT_EQ(RenderDue(summary, absl::CivilDay(2025, 6, 16), Language::kFinnish), "palaute (asiakas) 2025-06-16");
+  EXPECT_EQ(RenderDue(summary, absl::CivilDay(2025, 6, 17), Language::kFinnish),
+            "palaute (asiakas) 2025-06-16 myöhässä");
 }
 
 TEST(RenderTest, APeerCannotDriveTheTerminal) {

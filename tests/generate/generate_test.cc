@@ -30,7 +30,9 @@ std::string Source(std::string_view path) {
 }
 
 Options OuluOptions(const std::string& directory, uint64_t seed) {
-  return {.profiles = {Source("deploy/profiles/oulu.textproto")},
+  auto profiles = host::ProfileFiles(Source("deploy/profiles/oulu.textproto"));
+  EXPECT_OK(profiles);
+  return {.profiles = *std::move(profiles),
           .work_division = {Source("deploy/agreements/taulukko-1.textproto"),
                             Source("deploy/agreements/osapuolet.textproto")},
           .directory = directory,
