@@ -286,6 +286,7 @@ class Scenario:
         official = given.pop("by", f"{author}-1")
         service = given.pop("at", None)
         package = message.split(".")[1]
+        places = {clients} if clients.startswith("@") else self.chosen(clients)
         where = service or self.instance("referral" if package == "access" else package, author)
         signatures = given.pop("signed", None)
         body = {name: self.field(message, name, raw) for name, raw in given.items()}
@@ -299,7 +300,6 @@ class Scenario:
         if short == "ReferralMade":
             body.setdefault("requester_agency", self.agencies[author][0])
             body.setdefault("status", "REFERRAL_STATUS_REQUESTED")
-        places = {clients} if clients.startswith("@") else self.chosen(clients)
         events = []
         for client in places:
             own = dict(body)
