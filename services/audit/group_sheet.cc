@@ -38,9 +38,10 @@ std::vector<GroupMember> GroupSheetFold::Members(std::string_view agency,
       auto expected = held.plans.Expected(period, from, until);
       if (expected.empty()) {
         for (absl::CivilDay day = from; day <= until; ++day) {
-          if (IsWorkingDay(day) && period.Covers(day)) {
-            expected[day] = period.On(day).schedule.minutes_per_day();
-          }
+          // Only where nothing says which days they are: an agreed weekday that a plan took away stays away.
+          if (!IsWorkingDay(day) || !period.Covers(day)) continue;
+          const event::v1::Schedule& schedule = period.On(day).schedule;
+          if (schedule.weekdays().empty()) expected[day] = schedule.minutes_per_day();
         }
       }
       GroupMember member{case_id, period.id, "", {}};

@@ -655,7 +655,13 @@ TEST_F(ErasureTest, NamesARetentionRuleThatTheProfileHas) {
   request.mutable_rule()->set_version("2");
   EXPECT_EQ(CodeOf(request, eraser_), "unknown_rule");
   request.mutable_rule()->set_version("1");
-  EXPECT_EQ(CodeOf(request, eraser_), "");
+  EXPECT_EQ(CodeOf(request, eraser_), "rule_not_due") << "no closing is known, from which it would count";
+  auto due = eraser_;
+  due.kept_until = absl::CivilDay(2035, 6, 2);
+  due.rule_day = absl::CivilDay(2035, 6, 2);
+  EXPECT_EQ(CodeOf(request, due), "rule_not_due") << "the last day is inclusive";
+  due.rule_day = absl::CivilDay(2035, 6, 3);
+  EXPECT_EQ(CodeOf(request, due), "");
   request.mutable_rule()->set_id("muu");
   EXPECT_EQ(CodeOf(request, eraser_), "unknown_rule");
 }

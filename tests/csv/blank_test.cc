@@ -11,6 +11,7 @@ namespace polku::csv {
 namespace {
 
 using absl::CivilDay;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -64,8 +65,10 @@ TEST(BlankSheetTest, FilledInItIsTakenBackInEveryLanguage) {
   for (size_t language = 0; language < kSheetLanguages; ++language) {
     const std::string blank =
         FormatBlankSheet(rows, TwoDays(), static_cast<SheetLanguage>(language));
-    EXPECT_THAT(Taken(blank).problems, IsEmpty()) << blank;
-    EXPECT_THAT(Taken(blank).events, IsEmpty()) << "empty cells record nothing";
+    const Sheet untouched = Taken(blank);
+    EXPECT_THAT(untouched.problems, ElementsAre(Problem{0, 0, "the sheet has no day of any client"}))
+        << "empty cells record nothing, and a sheet of nothing else was taken by mistake\n" << blank;
+    EXPECT_THAT(untouched.events, IsEmpty());
     const Sheet sheet = Taken(Filled(blank, "L"));
     EXPECT_THAT(sheet.problems, IsEmpty()) << (sheet.problems.empty() ? "" : FormatProblem(sheet.problems[0]));
     ASSERT_THAT(sheet.events, SizeIs(2));
