@@ -786,8 +786,9 @@ class Decider {
                        !InAgreement(e.from_agency());
     if (!ActsFor(e.from_agency()) && !(ended && Is(kSocialServices))) {
       return Refuse("wrong_actor",
-                    "the predecessor itself hands a case over; social services say it for one that "
-                    "has ended (TRANSFER_REASON_PREDECESSOR_ENDED) or left the agreement");
+                    "the predecessor itself hands a case over, and once: after that its successor acts; "
+                    "social services say it for one that has ended "
+                    "(TRANSFER_REASON_PREDECESSOR_ENDED) or left the agreement");
     }
     if (!InAgreement(e.to_agency())) {
       return Refuse("wrong_agency", "field to_agency: name an agency of the agreement");
