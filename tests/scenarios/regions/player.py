@@ -289,7 +289,8 @@ class Scenario:
         places = {clients} if clients.startswith("@") else self.chosen(clients)
         where = service or self.instance("referral" if package == "access" else package, author)
         signatures = given.pop("signed", None)
-        body = {name: self.field(message, name, raw) for name, raw in given.items()}
+        newest = {name: raw.removeprefix("newest:") for name, raw in given.items() if raw.startswith("newest:")}
+        body = {name: self.field(message, name, raw) for name, raw in given.items() if name not in newest}
         dated = self.day_field(message, short)
         if dated:
             body.setdefault(dated, day)
@@ -302,11 +303,19 @@ class Scenario:
             body.setdefault("status", "REFERRAL_STATUS_REQUESTED")
         events = []
         for client in places:
-            own = dict(body)
+            own = {**body, **{name: self.newest(where, client, kind) for name, kind in newest.items()}}
             if short == "ClientIdentified":
                 own = {**self.person(client), **own}
             events.append({"case": self.case(client), "type": message, "official": official, "event": own})
         return author, where, events
+
+    def newest(self, where, client, short):
+        """The id of the client's newest event of that type, as the service holds it."""
+        found = [entry["id"] for entry in map(json.loads, self.read(where, "replay").splitlines())
+                 if entry.get("type") == self.schema.events[short] and entry["case"] == self.case(client)]
+        if not found:
+            raise Failed(f"{client} has no {short} at {where}")
+        return found[-1]
 
     def day_field(self, message, short):
         if short in WITHOUT_DAY:
