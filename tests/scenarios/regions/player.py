@@ -322,7 +322,7 @@ class Scenario:
             return None
         for name, (kind, _) in self.schema.messages[message].items():
             if kind == "string" and (name.endswith("_on") or name in ("date", "valid_from", "changed_from",
-                                                                      "interrupted_from", "travelled_from")):
+                                                                      "interrupted_from", "travelled_from", "chosen_from")):
                 return name
         return None
 
