@@ -278,12 +278,13 @@ class Cluster:
                 raise TimeoutError(f"{what}: not within {seconds} seconds")
             time.sleep(0.05)
 
-    def settle(self):
-        """Waits until every running service holds what every running peer has, and nobody adds."""
+    def settle(self, unhealthy=()):
+        """Waits until every running service holds what every running peer has, and nobody adds. All services but
+        the named ones must be healthy."""
         names = list(self.processes)
 
         def sizes():
-            states = {name: self.status(name) for name in names}
+            states = {name: (self.told if name in unhealthy else self.status)(name) for name in names}
             own = {state["origin"]: int(state.get("size", 0)) for state in states.values()}
             for state in states.values():
                 for subscription in state.get("subscriptions", []):

@@ -65,8 +65,20 @@ void Scrub::Run() {
       continue;
     }
     Note(report);
-    if (!Sleep(std::max(options_.every - Since(start), kShortestPause))) return;
+    if (!AwaitNext(start, *erasures)) return;
   }
+}
+
+// A hole that a pass has found may be explained by an erasure since, so that brings the next one forward.
+bool Scrub::AwaitNext(std::chrono::steady_clock::time_point start, uint64_t erasures) {
+  const absl::Duration pause = std::max(options_.every - Since(start), kShortestPause);
+  if (health().empty()) return Sleep(pause);
+  for (const auto from = std::chrono::steady_clock::now(); Since(from) < pause;) {
+    if (!Sleep(std::min(pause - Since(from), kShortestPause))) return false;
+    const auto now = Erasures();
+    if (now && *now != erasures) break;
+  }
+  return true;
 }
 
 std::optional<uint64_t> Scrub::Erasures() const {

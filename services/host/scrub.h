@@ -3,6 +3,7 @@
 #ifndef POLKU_SERVICES_HOST_SCRUB_H_
 #define POLKU_SERVICES_HOST_SCRUB_H_
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -42,6 +43,8 @@ class Scrub {
   void Run();
   absl::StatusOr<evidence::Report> Pass();
   std::optional<uint64_t> Erasures() const;
+  // Until the next pass is due; false when it is time to stop.
+  bool AwaitNext(std::chrono::steady_clock::time_point start, uint64_t erasures);
   void Note(const absl::StatusOr<evidence::Report>& report);
   void Tell(const std::vector<std::string>& lines);
   // False when it is time to stop.

@@ -75,6 +75,31 @@ TEST_F(ScrubTest, ErasuresThatAreOverAreNoHindrance) {
   EXPECT_NE(scrub.health(), "");
 }
 
+// A hole may be explained since: nobody waits a day for health to say so.
+TEST_F(ScrubTest, AnErasureBringsForwardThePassAfterOneThatFoundSomething) {
+  const auto other = proof::Signer::Generate(node_.origin(), proof::KeyUse::kCheckpoint);
+  std::atomic<uint64_t> steps = 7;
+  std::atomic<bool> settled = true;
+  const auto finished_again = [&](const proof::VerifierKey& key) {
+    auto options = Options(absl::Hours(24), key);
+    options.erasures = [&] { return settled ? std::optional<uint64_t>(steps) : std::nullopt; };
+    Scrub scrub(std::move(options));
+    EXPECT_TRUE(Eventually([&] { return scrub.status().finished_at_us() > 0; }));
+    const auto first = scrub.status().finished_at_us();
+    settled = false;
+    ++steps;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2'500));
+    EXPECT_EQ(scrub.status().finished_at_us(), first) << "not before it is through";
+    settled = true;
+    for (int i = 0; i < 500 && scrub.status().finished_at_us() == first; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return scrub.status().finished_at_us() > first;
+  };
+  EXPECT_TRUE(finished_again(other->verifier()));
+  EXPECT_FALSE(finished_again(node_.keys.signer->verifier())) << "nothing stands that it could explain";
+}
+
 TEST_F(ScrubTest, AHealthyStoreIsReadAgainAndAgainWhileTheServiceAppends) {
   Scrub scrub(Options(absl::ZeroDuration(), node_.keys.signer->verifier()));
   ASSERT_TRUE(Eventually([&] { return scrub.status().finished_at_us() > 0; }));

@@ -87,13 +87,17 @@ class ErasureEpochsTest(ErasureCase):
         self.assertEqual([event for event in shown
                           if event.get("origin") == origin and event.get("opened")], [])
         # Who said so is lost here, so it is a finding until it is said again.
-        self.cluster.settle()
+        self.cluster.wait_until("the service finds it itself",
+                                lambda: "missing-section" in self.cluster.told(REFERRAL)["health"])
+        self.cluster.settle(unhealthy=(REFERRAL,))
         code, problems = self.problems(REFERRAL)
         self.assertEqual((code, {(p["kind"], p["origin"]) for p in problems}),
                          (5, {("missing-section", origin)}))
         self.erase(REFERRAL, case)
         [erasure] = self.complete(REFERRAL, case)
         self.assertEqual((erasure["origin"], erasure["of"]), (made["origin"], [origin]))
+        self.cluster.wait_until("the service finds it explained",
+                                lambda: self.cluster.told(REFERRAL)["health"] == "ok")
         self.all_verify()
 
     def test_2_a_case_of_the_closed_log_goes_everywhere_with_its_headers(self):
