@@ -203,11 +203,13 @@ class ErasureTest(ErasureCase):
         shutil.move(newest, receiver / "data")
         put_back(names[1], "keystore")
         # Before the services run on the old keystores: what was erased is not shown, what others recorded is.
-        shown = [json.loads(line) for line in self.cluster.polku(
+        lines = [json.loads(line) for line in self.cluster.polku(
             "case", case, "--config", self.cluster.config(names[1]), "--json").splitlines()]
+        shown = [line for line in lines if "erased_from" not in line]
+        self.assertEqual([line["origin"] for line in lines if line.get("erased_from") == origin], [origin])
         self.assertTrue(any(event["opened"] for event in shown))
         self.assertEqual([event["type"] for event in shown
-                          if event.get("origin") == origin and event["opened"]], [])
+                          if event["origin"] == origin and event["opened"]], [])
         self.cluster.start_missing()
         self.cluster.settle()
         for name in names:
