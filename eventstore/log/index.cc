@@ -444,10 +444,9 @@ absl::Status RebuildIndex(Engine& engine,
     puts.push_back(std::move(node));
     if (puts.size() >= kPutsPerWrite) POLKU_RETURN_IF_ERROR(flush());
   }
-  // Of replicas. Judged when all is read: a later epoch's log speaks of an earlier one's.
+  // Judged when all is read: a later epoch's log speaks of an earlier one's.
   std::map<std::string, OpenedAndErased> opened;
   for (const HeldLog& log : logs) {
-    if (log.number == kOwnLog) continue;
     opened.try_emplace(log.head.origin, agency, std::move(known_holes[log.number]));
   }
   for (const HeldLog& log : logs) {
@@ -493,7 +492,6 @@ absl::Status RebuildIndex(Engine& engine,
     before += log.head.frontier.size().value();
   }
   for (const HeldLog& log : logs) {
-    if (log.number == kOwnLog) continue;
     POLKU_RETURN_IF_ERROR(opened.at(log.head.origin)
                               .Finish(engine, log.number, log.head.frontier.size(), puts));
   }

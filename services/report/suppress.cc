@@ -12,6 +12,31 @@ namespace {
 
 bool IsSmall(int64_t persons, int64_t small) { return 0 < persons && persons < small; }
 
+// Which rows are hidden besides the small ones follows from where they stand, never from how large they are, and
+// rows of nobody are hidden with them: else the choice itself would tell what was hidden. The total less what is
+// shown is the sum of the hidden ones; it is kept from being that of a few, or of as many small rows as large as a
+// small one can be.
+void HideInGroup(const std::vector<Row*>& rows, int64_t small) {
+  size_t last = 0, hidden = 0;
+  int64_t persons = 0;
+  if (std::none_of(rows.begin(), rows.end(), [](const Row* row) { return row->hidden; })) return;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    rows[i]->hidden = rows[i]->hidden || rows[i]->persons == 0;
+    if (!rows[i]->hidden) continue;
+    last = i;
+    ++hidden;
+    persons += rows[i]->persons;
+  }
+  const auto most = [&] { return static_cast<int64_t>(hidden) * (small - 1); };
+  for (size_t step = 1; step < rows.size() && (hidden < 2 || persons < small || persons == most()); ++step) {
+    Row& next = *rows[(last + step) % rows.size()];
+    if (next.hidden) continue;
+    next.hidden = true;
+    ++hidden;
+    persons += next.persons;
+  }
+}
+
 }  // namespace
 
 void Suppress(Report& report, const Report* others, int64_t small) {
@@ -30,27 +55,11 @@ void Suppress(Report& report, const Report* others, int64_t small) {
     if (!loose) groups[row.group].push_back(&row);
   }
   if (report.total) report.total->hidden = IsSmall(report.total->persons, small) || small_rest;
-  for (auto& [name, rows] : groups) {
-    for (;;) {
-      int64_t persons = 0;
-      size_t hidden = 0;
-      Row* next = nullptr;
-      for (Row* row : rows) {
-        if (row->hidden) {
-          ++hidden;
-          persons += row->persons;
-        } else if (row->persons > 0 && (next == nullptr || row->persons < next->persons)) {
-          next = row;
-        }
-      }
-      if (hidden == 0 || next == nullptr || (hidden >= 2 && persons >= small)) break;
-      next->hidden = true;
-    }
-  }
+  for (auto& [name, rows] : groups) HideInGroup(rows, small);
   // A group that is shown whole tells the total.
   if (report.total && report.total->hidden) {
     for (auto& [name, rows] : groups) {
-      for (Row* row : rows) row->hidden = row->hidden || row->persons > 0;
+      for (Row* row : rows) row->hidden = true;
     }
   }
 }

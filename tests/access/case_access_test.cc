@@ -74,6 +74,8 @@ class CaseAccessTest : public ::testing::Test {
     bool corrects = false;
     std::optional<Question::Corrected> corrected = {};
     bool something_to_erase = true;
+    std::optional<absl::CivilDay> kept_until = {};
+    absl::CivilDay rule_day = kToday;
   };
   std::optional<Refused> Ask(const google::protobuf::Message& body, const Asked& asked) {
     const service::Offer offer{.id = Id(200),
@@ -92,7 +94,9 @@ class CaseAccessTest : public ::testing::Test {
                          .corrected_author = asked.corrected_author,
                          .corrects = asked.corrects,
                          .corrected = asked.corrected,
-                         .something_to_erase = asked.something_to_erase},
+                         .something_to_erase = asked.something_to_erase,
+                         .kept_until = asked.kept_until,
+                         .rule_day = asked.rule_day},
                         policy_,
                         {.profile = profile_, .agreement = agreement_, .own_agency = own}, kToday);
   }

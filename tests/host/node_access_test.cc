@@ -930,6 +930,13 @@ TEST(CorrectedDayTest, ACorrectedDayReachesWhoeverGotTheDayThoughItsAuthorNamesN
 
   // Of a confirmed month the service corrects by itself what another official approved: the same.
   provider.now = Noon("2025-04-01");
+  attendance::v1::DaysPlanned away;  // the month's other agreed days
+  away.set_period_id(period);
+  for (int day = 1; day <= 31; ++day) {
+    if (day >= 3 && day <= 5) continue;
+    away.add_days()->set_date(absl::StrFormat("2025-03-%02d", day));
+  }
+  ASSERT_THAT(provider.Offer(kProvider, {Event(NamedEvent("a"), NumberedCase(1), away, "o-1")}), IsAccepted());
   attendance::v1::MonthConfirmed confirmed;
   confirmed.set_period_id(period);
   confirmed.set_month("2025-03");
