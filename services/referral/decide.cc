@@ -927,15 +927,27 @@ class Decider {
   Answer MayTakeOver(const std::string& from, const std::string& to) const {
     bool provider = false;
     bool requester = false;
+    bool agreed = false;
+    bool decided = false;
     for (const auto& [id, referral] : state_.referrals) {
       provider = provider || Is(from, referral.target_agency);
       requester = requester || Is(from, referral.requester_agency);
     }
     for (const auto& [id, period] : state_.periods) {
       provider = provider || Is(from, period.provider_agency);
+      for (const Agreement& one : period.agreements) agreed = agreed || Is(from, one.author_agency);
+      for (const Decision& one : period.decisions) decided = decided || Is(from, one.author_agency);
     }
     if (provider) {
       if (auto no = HasRole("to_agency", to, kProvider)) return no;
+    }
+    if (decided) {
+      if (auto no = HasRole("to_agency", to, kSocialServices)) return no;
+    }
+    if (agreed && !rules_.HasRole(to, kSocialServices) && !rules_.HasRole(to, kEmploymentServices)) {
+      return Refuse("wrong_agency",
+                    "field to_agency: the predecessor has made agreements with the client, and by "
+                    "the agreement of the agencies that agency may not");
     }
     const bool may_request = rules_.HasRole(to, kEmploymentServices) ||
                              rules_.HasRole(to, kSocialServices) ||

@@ -125,6 +125,7 @@ class Folder {
   bool On(const v1::AgreementMade& event) {
     Period& period = state_.periods[event.period_id()];
     period.agreements.push_back({.event = fact_.id,
+                                 .author_agency = std::string(fact_.author_agency),
                                  .referral_id = event.referral_id(),
                                  .plan_id = event.plan_id(),
                                  .provider_agency = event.provider_agency(),
@@ -140,6 +141,7 @@ class Folder {
   bool On(const v1::DecisionMade& event) {
     state_.periods[event.period_id()].decisions.push_back(
         {.event = fact_.id,
+         .author_agency = std::string(fact_.author_agency),
          .kind = event.kind(),
          .granted = event.granted(),
          .number = event.decision_number(),

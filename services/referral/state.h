@@ -120,6 +120,7 @@ struct Meeting {
 
 struct Agreement {
   EventId event;
+  std::string author_agency;
   std::string referral_id;
   std::string plan_id;
   std::string provider_agency;
@@ -130,6 +131,7 @@ struct Agreement {
 
 struct Decision {
   EventId event;
+  std::string author_agency;
   v1::DecisionKind kind = v1::DECISION_KIND_UNSPECIFIED;
   bool granted = false;
   std::string number;

@@ -145,6 +145,12 @@ TEST(Transfer, IsRefusedWhereItCannotBe) {
   EXPECT_EQ(code(Transfer(kVerstas, kKela, "2025-05-01")), "wrong_agency");  // no provider
   EXPECT_EQ(client.CodeOf(kOulu, Transfer(kOulu, kOtherProvider, "2025-05-01"), "2025-05-05"),
             "wrong_agency");  // may not refer
+  // Who has agreed with the client and decided hands that on to nobody who may not.
+  EXPECT_EQ(client.CodeOf(kPohde, Transfer(kPohde, kOtherProvider, "2025-05-01"), "2025-05-05"),
+            "wrong_agency");
+  EXPECT_EQ(client.CodeOf(kPohde, Transfer(kPohde, kOulu, "2025-05-01"), "2025-05-05"),
+            "wrong_agency");  // makes agreements, decides nothing
+  EXPECT_EQ(client.CodeOf(kPohde, Transfer(kPohde, kCounty, "2025-05-01"), "2025-05-05"), "");
   client.Record(kVerstas, transfer);
   // The successor hands it on, the predecessor no more.
   EXPECT_EQ(code(Transfer(kVerstas, kOtherProvider, "2025-06-01")), "wrong_actor");
