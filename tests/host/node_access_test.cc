@@ -934,7 +934,7 @@ TEST(CorrectedDayTest, ACorrectedDayReachesWhoeverGotTheDayThoughItsAuthorNamesN
   away.set_period_id(period);
   for (int day = 1; day <= 31; ++day) {
     if (day >= 3 && day <= 5) continue;
-    away.add_days()->set_date(absl::StrFormat("2025-03-%02d", day));
+    away.add_days()->set_date(Str("2025-03-", day < 10 ? "0" : "", day));
   }
   ASSERT_THAT(provider.Offer(kProvider, {Event(NamedEvent("a"), NumberedCase(1), away, "o-1")}), IsAccepted());
   attendance::v1::MonthConfirmed confirmed;
