@@ -418,6 +418,7 @@ class Player {
   explicit Player(const Options& options) : options_(options) {}
 
   absl::StatusOr<Made> Play() {
+    POLKU_RETURN_IF_ERROR(PersonsAreKnown());
     POLKU_RETURN_IF_ERROR(Open());
     MakeStories();
     auto act = acts_.cbegin();
@@ -431,6 +432,18 @@ class Player {
   }
 
  private:
+  // Before anything is made. A region that only counts its visitors has no clients to make up.
+  absl::Status PersonsAreKnown() const {
+    POLKU_ASSIGN_OR_RETURN(const auto profile, host::LoadProfile(options_.profiles));
+    if (!profile.plans().empty() || !profile.agreements().empty() || !profile.benefits().empty() ||
+        !profile.case_managers().empty()) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        Str("profile ", profile.name(), " has no plans, agreements, benefits or named workers: no client's path follows "
+            "from it, and nobody is made up; give a region's profile whose service is for named clients"));
+  }
+
   absl::Status Open() {
     RegionFiles files{.directory = options_.directory, .first_port = options_.first_port};
     for (const std::string& path : options_.profiles) {

@@ -212,7 +212,7 @@ class Writer {
     party.set_reason(access::PARTY_REASON_AUTHORITY);
     Coach(day, party);
     Benefits(day);
-    CaseManager(day);
+    CaseManager(day, event::v1::CASE_MANAGER_SIDE_ORGANISER, kEmployment, coach_);
 
     const CivilDay assessed = After(day, 3, 20);
     referral::ServiceNeedAssessed found;
@@ -236,6 +236,8 @@ class Writer {
     const config::v1::BenefitRule* assistance = nullptr;
     for (const auto& rule : profile_.benefits()) {
       if (!RuleHolds(rule, day, std::nullopt)) continue;
+      // A rule of no kind is for everybody: nobody is asked what they live on.
+      if (rule.kind() == event::v1::BENEFIT_KIND_UNSPECIFIED) continue;
       if (rule.kind() == event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE) {
         assistance = &rule;
       } else {
@@ -267,23 +269,25 @@ class Writer {
     Coach(day, benefit);
   }
 
-  void CaseManager(CivilDay day) {
+  void CaseManager(CivilDay day, event::v1::CaseManagerSide side, std::string_view agency,
+                   const std::string& official) {
     for (const auto& rule : profile_.case_managers()) {
-      if (rule.side() != event::v1::CASE_MANAGER_SIDE_ORGANISER || !RuleHolds(rule, day, day)) continue;
+      if (rule.side() != side || !RuleHolds(rule, day, day)) continue;
       if (rule.named()) {
         referral::CaseManagerNamed named;
-        named.set_side(rule.side());
-        named.set_title(referral::CASE_MANAGER_TITLE_OWN_COACH);
-        named.set_agency(std::string(kEmployment));
-        named.set_official(coach_);
+        named.set_side(side);
+        named.set_title(side == event::v1::CASE_MANAGER_SIDE_PROVIDER ? referral::CASE_MANAGER_TITLE_INSTRUCTOR
+                                                                      : referral::CASE_MANAGER_TITLE_OWN_COACH);
+        named.set_agency(std::string(agency));
+        named.set_official(official);
         named.set_valid_from(FormatDate(day));
-        Coach(day, named);
+        Put(day, kReferral, agency, official, named);
       } else {
         referral::NoCaseManagerNamed nobody;
-        nobody.set_side(rule.side());
+        nobody.set_side(side);
         nobody.set_valid_from(FormatDate(day));
         nobody.set_reason(referral::NO_CASE_MANAGER_REASON_TEAM);
-        Coach(day, nobody);
+        Put(day, kReferral, agency, official, nobody);
       }
       return;
     }
@@ -494,6 +498,7 @@ class Writer {
     started.set_provision(place.provision);
     started.set_first_started_on(FormatDate(*first_start_));
     started.set_municipality_code(municipality_);
+    CaseManager(starts, event::v1::CASE_MANAGER_SIDE_PROVIDER, kProviders[provider_], instructor_);
     Provider(starts, Status(referral_id, starts, referral::REFERRAL_STATUS_IN_PROGRESS));
     Provider(starts, started);
     if (changed_benefit_ && changed_benefit_->first <= ends) {

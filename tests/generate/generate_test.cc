@@ -29,8 +29,8 @@ std::string Source(std::string_view path) {
   return Str(root == nullptr ? "." : root, "/", path);
 }
 
-Options OuluOptions(const std::string& directory, uint64_t seed) {
-  auto profiles = host::ProfileFiles(Source("deploy/profiles/oulu.textproto"));
+Options RegionOptions(const std::string& directory, uint64_t seed, std::string_view region) {
+  auto profiles = host::ProfileFiles(Source(Str("deploy/profiles/", region, ".textproto")));
   EXPECT_OK(profiles);
   return {.profiles = *std::move(profiles),
           .work_division = {Source("deploy/agreements/taulukko-1.textproto"),
@@ -43,6 +43,8 @@ Options OuluOptions(const std::string& directory, uint64_t seed) {
           .first_port = 7600,
           .progress = {}};
 }
+
+Options OuluOptions(const std::string& directory, uint64_t seed) { return RegionOptions(directory, seed, "oulu"); }
 
 absl::StatusOr<host::Config> ConfigOf(const std::string& directory, const Instance& instance) {
   return host::LoadConfig(ConfigPath(directory, instance), instance.service);
@@ -156,6 +158,29 @@ TEST_F(GenerateTest, WhatIsThereAlreadyIsLeftAlone) {
   const auto events = EventsOf(Path(), Instances()[kReader]);
   EXPECT_THAT(Generate(OuluOptions(Path(), 3)), polku::testing::StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_EQ(EventsOf(Path(), Instances()[kReader]), events);
+}
+
+// Each shipped profile by its own rules: a service that refused an act would fail the whole.
+TEST(RegionsTest, EveryShippedRegionIsPlayedOrItsProfileSaysThatNobodyIsKnown) {
+  size_t played = 0, refused = 0;
+  for (const auto& file : std::filesystem::directory_iterator(Source("deploy/profiles"))) {
+    if (file.path().extension() != ".textproto") continue;
+    const std::string region = file.path().stem().string();
+    SCOPED_TRACE(region);
+    rocks::TempDirectory directory;
+    const auto made = Generate(RegionOptions(directory.path() + "/region", 1, region));
+    if (region == "suomi" || region == "espoo-open") {
+      EXPECT_TRUE(absl::IsInvalidArgument(made.status())) << made.status();
+      EXPECT_FALSE(std::filesystem::exists(directory.path() + "/region"));
+      ++refused;
+      continue;
+    }
+    ASSERT_OK(made);
+    EXPECT_GT(made->offered, 100u);
+    ++played;
+  }
+  EXPECT_EQ(played, 12u);
+  EXPECT_EQ(refused, 2u);
 }
 
 TEST(StoryTest, NobodyIsARealPersonAndNoTwoHaveOneCode) {
