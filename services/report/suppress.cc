@@ -14,12 +14,12 @@ bool IsSmall(int64_t persons, int64_t small) { return 0 < persons && persons < s
 
 // Which rows are hidden besides the small ones follows from where they stand, never from how large they are, and
 // rows of nobody are hidden with them: else the choice itself would tell what was hidden. The total less what is
-// shown is the sum of the hidden ones; it is kept from being that of a few, or of as many small rows as large as a
-// small one can be.
-void HideInGroup(const std::vector<Row*>& rows, int64_t small) {
-  size_t last = 0, hidden = 0;
-  int64_t persons = 0;
-  if (std::none_of(rows.begin(), rows.end(), [](const Row* row) { return row->hidden; })) return;
+// shown is the sum of the hidden ones; it is kept from being that of a few, or such that all of them are as small,
+// or as large, as a small one can be. False where the group has too few for that: the total tells them.
+bool HideInGroup(const std::vector<Row*>& rows, int64_t small) {
+  size_t last = 0;
+  int64_t hidden = 0, persons = 0;
+  if (std::none_of(rows.begin(), rows.end(), [](const Row* row) { return row->hidden; })) return true;
   for (size_t i = 0; i < rows.size(); ++i) {
     rows[i]->hidden = rows[i]->hidden || rows[i]->persons == 0;
     if (!rows[i]->hidden) continue;
@@ -27,14 +27,17 @@ void HideInGroup(const std::vector<Row*>& rows, int64_t small) {
     ++hidden;
     persons += rows[i]->persons;
   }
-  const auto most = [&] { return static_cast<int64_t>(hidden) * (small - 1); };
-  for (size_t step = 1; step < rows.size() && (hidden < 2 || persons < small || persons == most()); ++step) {
+  const auto tells = [&] {
+    return hidden < 2 || persons < small || persons <= hidden || persons == hidden * (small - 1);
+  };
+  for (size_t step = 1; step < rows.size() && tells(); ++step) {
     Row& next = *rows[(last + step) % rows.size()];
     if (next.hidden) continue;
     next.hidden = true;
     ++hidden;
     persons += next.persons;
   }
+  return hidden < static_cast<int64_t>(rows.size()) || persons > hidden + 1;
 }
 
 }  // namespace
@@ -55,7 +58,9 @@ void Suppress(Report& report, const Report* others, int64_t small) {
     if (!loose) groups[row.group].push_back(&row);
   }
   if (report.total) report.total->hidden = IsSmall(report.total->persons, small) || small_rest;
-  for (auto& [name, rows] : groups) HideInGroup(rows, small);
+  for (auto& [name, rows] : groups) {
+    if (!HideInGroup(rows, small) && report.total) report.total->hidden = true;
+  }
   // A group that is shown whole tells the total.
   if (report.total && report.total->hidden) {
     for (auto& [name, rows] : groups) {
