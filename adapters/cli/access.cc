@@ -121,7 +121,7 @@ absl::StatusOr<AccessClaim> ReadAccessClaim(const Args& args) {
   const auto purpose = ParsePurpose(args.Get("purpose"));
   if (!purpose) {
     return Error(absl::StatusCode::kInvalidArgument, "--purpose is not one of those on record: ",
-                 kPurposeHelp.substr(kPurposeHelp.find(' ') + 1));
+                 kPurposeHelp.substr(kPurposeHelp.find(": ") + 2));
   }
   AccessClaim claim{
       .official = args.Get("official"), .purpose = *purpose, .legal_basis = args.Get("basis"),

@@ -26,7 +26,7 @@ std::string Overview(const std::vector<Command>& commands) {
       "codes\n\n";
   for (const Command& command : commands) {
     std::string name(command.syntax.name);
-    name.resize(12, ' ');
+    name.resize(17, ' ');  // the longest name and two spaces
     text += Str("  ", name, command.syntax.summary, "\n");
   }
   return text;
