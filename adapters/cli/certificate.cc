@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "adapters/cli/command.h"
-#include "adapters/cli/disclosures_page.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/labels_tables.h"
 #include "adapters/cli/output.h"
+#include "adapters/cli/page_command.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
-#include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
 
@@ -32,7 +31,6 @@ constexpr Texts kPoints = {"osaamispisteet", "kompetenspoäng", "competence poin
 constexpr Texts kSchool = {"oppilaitos", "läroanstalt", "school"};
 constexpr Texts kGiven = {"Päiväys ja allekirjoitus", "Datum och underskrift", "Date and signature"};
 constexpr std::string_view kLine = "____________________";
-constexpr unsigned kPageMode = 0600;  // it names a client
 
 std::string CertificateJson(const audit::Certificate& certificate) {
   std::string list;
@@ -79,27 +77,18 @@ Page MakeCertificate(const audit::Certificate& certificate, const config::v1::Ag
 }
 
 ExitCode RunCertificate(const Args& args, Io& io) {
-  const auto case_id = ParseCaseId(args.operands()[0]);
-  if (!case_id || case_id->is_zero()) return FailUsage(io, "CASE is 32 hexadecimal digits, not all zero");
-  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
-  if (!language) return FailUsage(io, "--lang is fi, sv or en");
-  if (args.json() && args.Has("html")) return FailUsage(io, "--json or --html, not both");
-  const std::string file = args.Get("html");
-  if (file.find(FormatCaseId(*case_id)) != std::string::npos) {
-    return FailUsage(io, "--html: a file's name is seen by many; leave the case's id out of it");
-  }
-  const auto claim = ReadAccessClaim(args);
-  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
-  SectionSet sections;
-  for (const SectionKind kind : {SectionKind::kService, SectionKind::kIdentity, SectionKind::kSocial}) {
-    sections.add(kind);
-  }
+  const auto request = ParsePageRequest(args);
+  if (!request.ok()) return FailUsage(io, ToStd(request.status().message()));
+  const SectionSet sections = OnlySection(SectionKind::kService) |
+                              OnlySection(SectionKind::kIdentity) |
+                              OnlySection(SectionKind::kSocial);
   const auto reading = OpenRecorded(
-      args, *claim, {.command = "certificate", .case_id = *case_id, .sections = sections});
+      args, request->claim,
+      {.command = "certificate", .case_id = request->case_id, .sections = sections});
   if (!reading.ok()) return Fail(io, reading.status());
   audit::CertificateFold fold;
   const absl::Status read =
-      audit::History(*reading->store).Timeline(*case_id, {}, [&](const audit::Event& event) {
+      audit::History(*reading->store).Timeline(request->case_id, {}, [&](const audit::Event& event) {
         fold.Add(event);
         return absl::OkStatus();
       });
@@ -118,15 +107,8 @@ ExitCode RunCertificate(const Args& args, Io& io) {
     io.out << CertificateJson(certificate) << "\n";
     return kExitOk;
   }
-  const Page page = MakeCertificate(certificate, reading->config.agreement, *language);
-  if (!args.Has("html")) {
-    PrintText(page, io.out);
-    return kExitOk;
-  }
-  const absl::Status written = WriteNewFile(file, FormatHtml(page), kPageMode);
-  if (!written.ok()) return Fail(io, written);
-  io.out << file << "\n";
-  return kExitOk;
+  return ShowPage(MakeCertificate(certificate, reading->config.agreement, request->language),
+                  request->html_file, io);
 }
 
 }  // namespace

@@ -2,12 +2,11 @@
 
 #include "absl/time/clock.h"
 #include "adapters/cli/command.h"
-#include "adapters/cli/disclosures_page.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/output.h"
+#include "adapters/cli/page_command.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
-#include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "services/audit/disclosures.h"
 #include "services/audit/event_json.h"
@@ -18,7 +17,6 @@ namespace {
 
 using audit::JsonString;
 
-constexpr unsigned kPageMode = 0600;  // it tells of a client
 
 std::string TimeJson(absl::Time at) { return Str("\"", polku::FormatTime(at), "\""); }
 
@@ -128,45 +126,30 @@ std::string DisclosuresJson(const audit::Disclosures& found) {
 }
 
 ExitCode RunDisclosures(const Args& args, Io& io) {
-  const auto case_id = ParseCaseId(args.operands()[0]);
-  if (!case_id || case_id->is_zero()) return FailUsage(io, "CASE is 32 hexadecimal digits, not all zero");
-  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
-  if (!language) return FailUsage(io, "--lang is fi, sv or en");
-  if (args.json() && args.Has("html")) return FailUsage(io, "--json or --html, not both");
-  const std::string file = args.Get("html");
-  if (file.find(FormatCaseId(*case_id)) != std::string::npos) {
-    return FailUsage(io, "--html: a file's name is seen by many; leave the case's id out of it");
-  }
-  const auto claim = ReadAccessClaim(args);
-  if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
+  const auto request = ParsePageRequest(args);
+  if (!request.ok()) return FailUsage(io, ToStd(request.status().message()));
   const auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
   const auto persons = host::Persons::Read(reading->store->engine());
   if (!persons.ok()) return Fail(io, persons.status());
-  std::vector<CaseId> linked = persons->LinkedTo(*case_id);
+  std::vector<CaseId> linked = persons->LinkedTo(request->case_id);
   // What was done with the case, not what stands in it: no section is opened to the reader, but that another case is
   // of the same person.
   const SectionSet shown = linked.empty() ? SectionSet() : OnlySection(SectionKind::kIdentity);
-  const auto recorded = RecordLook(*reading, args, *claim,
-                                   {.command = "disclosures", .case_id = *case_id, .sections = shown});
+  const auto recorded = RecordLook(*reading, args, request->claim,
+                                   {.command = "disclosures", .case_id = request->case_id, .sections = shown});
   if (!recorded.ok()) return Fail(io, recorded);
   const config::v1::Agreement& agreement = reading->config.agreement;
-  auto found = audit::FindDisclosures(*reading->store, *case_id, agreement);
+  auto found = audit::FindDisclosures(*reading->store, request->case_id, agreement);
   if (!found.ok()) return Fail(io, found.status());
   found->linked = std::move(linked);
   if (args.json()) {
     io.out << DisclosuresJson(*found) << "\n";
     return kExitOk;
   }
-  const Page page = MakePage(*found, agreement, *language, args.Has("all"), absl::Now());
-  if (!args.Has("html")) {
-    PrintText(page, io.out);
-    return kExitOk;
-  }
-  const absl::Status written = WriteNewFile(file, FormatHtml(page), kPageMode);
-  if (!written.ok()) return Fail(io, written);
-  io.out << file << "\n";
-  return kExitOk;
+  return ShowPage(
+      MakePage(*found, agreement, request->language, args.Has("all"), absl::Now()),
+      request->html_file, io);
 }
 
 }  // namespace

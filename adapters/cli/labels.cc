@@ -1,9 +1,11 @@
 #include "adapters/cli/labels.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 
 #include "adapters/cli/labels_tables.h"
+#include "services/core/code_name.h"
 
 namespace polku::cli {
 namespace {
@@ -355,20 +357,8 @@ std::string AgencyLabel(const config::v1::Agreement& agreement, std::string_view
 }
 
 std::string EnumLabel(const google::protobuf::EnumValueDescriptor& value) {
-  // buf naming: the values' common prefix is the enum's name in upper snake case.
-  std::string prefix;
-  for (const char c : value.type()->name()) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    if (upper && !prefix.empty()) prefix.push_back('_');
-    prefix.push_back(upper ? c : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c));
-  }
-  prefix.push_back('_');
-  std::string label = value.name();
-  if (label.rfind(prefix, 0) == 0) label.erase(0, prefix.size());
-  for (char& c : label) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '_') c = ' ';
-  }
+  std::string label = service::CodeName(value);
+  std::replace(label.begin(), label.end(), '_', ' ');
   return label;
 }
 

@@ -40,7 +40,7 @@ namespace attendance = attendance::v1;
 namespace compensation = compensation::v1;
 namespace referral = referral::v1;
 
-// Of the youngest and the oldest client, in years; under 25 are a tenth (README "Shares").
+// Of the youngest and the oldest client, in years; under 25 are about an eighth (README).
 constexpr int kYoungest = 18, kOldest = 62, kYoung = 25;
 constexpr int kCoaches = 30, kSocialWorkers = 15, kInstructors = 12;
 // The share of clients who are there when the services are taken into use: 15,600 of 45,100 (DOMAIN, Volumes).

@@ -12,6 +12,7 @@
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
+#include "services/core/code_name.h"
 #include "services/core/days.h"
 #include "services/core/message_cast.h"
 #include "services/core/periods.h"
@@ -40,23 +41,7 @@ const google::protobuf::EnumValueDescriptor* Code(Enum value) {
   return google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(static_cast<int>(value));
 }
 std::string KeyOf(const google::protobuf::EnumValueDescriptor* code) {
-  if (code == nullptr) return "unknown_code";
-  std::string prefix;
-  for (char letter : code->type()->name()) {
-    if (letter >= 'A' && letter <= 'Z') {
-      if (!prefix.empty()) prefix.push_back('_');
-      prefix.push_back(letter);
-    } else {
-      prefix.push_back(static_cast<char>(letter - 'a' + 'A'));
-    }
-  }
-  prefix.push_back('_');
-  std::string key = code->name();
-  if (key.starts_with(prefix)) key.erase(0, prefix.size());
-  for (char& letter : key) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return key;
+  return code == nullptr ? "unknown_code" : service::CodeName(*code);
 }
 
 struct Exit {
