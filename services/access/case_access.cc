@@ -73,7 +73,9 @@ void CaseAccess::Evolve(const service::Fact& fact, const Policy& policy,
       // Whatever else stands under its id has made no parties.
       access_stream_ = true;
       known_ = false;
+      began_.clear();
       parties_.clear();
+      were_parties_.clear();
       unnamed_first_.clear();
       named_.clear();
       added_.clear();
@@ -115,14 +117,18 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
   const absl::CivilDay day = FinnishDay(fact.recorded_at);
   const std::string& type = fact.body.GetDescriptor()->full_name();
   const auto author_may = [&] { return policy.MayPublish(fact.author_agency, type, day); };
-  // A log says of itself who wrote its entries: whose log it is must be one whose word counts in this case.
+  // A log says of itself who wrote its entries: whose log it is must be one whose word counts in this case. Who may
+  // say by its role who takes part may begin a case that nobody here knows; it makes itself no party of another.
   const auto log_counts = [&] {
-    return SameService(fact.origin, own_origin) || parties_.contains(log_agency) ||
-           policy.MayPublish(log_agency, party_added, day);
+    if (SameService(fact.origin, own_origin)) return true;
+    if (known_) return parties_.contains(log_agency) || began_ == log_agency;
+    return policy.MayPublish(log_agency, party_added, day);
   };
   if (!known_ && log_counts() && (fact.author_agency == log_agency || author_may())) {
     known_ = true;
+    began_ = log_agency;
     parties_.emplace(fact.author_agency);
+    were_parties_.emplace(fact.author_agency);
     unnamed_first_ = std::string(fact.author_agency);
     added_.try_emplace({std::string(fact.origin), fact.id},
                        Added{std::string(fact.author_agency), fact.order});
@@ -143,6 +149,7 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
     if (!said) return;
     if (added->agency() == unnamed_first_) unnamed_first_.clear();
     parties_.insert(added->agency());
+    were_parties_.insert(added->agency());
     added_.insert_or_assign({std::string(fact.origin), fact.id},
                             Added{added->agency(), fact.order});
   } else if (const auto* removed = As<v1::PartyRemoved>(fact.body)) {
@@ -160,6 +167,10 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
     if (names.empty()) return;
     named_[{std::string(ServiceOf(fact.origin)), fact.id}].insert(names.begin(), names.end());
   }
+}
+
+bool CaseAccess::TakesTheWordOf(std::string_view log_agency) const {
+  return !known_ || began_ == log_agency || were_parties_.contains(log_agency);
 }
 
 void CaseAccess::EvolveStream(const service::Fact& fact, std::string_view log_agency) {
@@ -413,6 +424,11 @@ class Decider {
       return NotEntitled("not_a_party",
                          Str(author_, " is no party of this case; a party must offer a "
                              "polku.access.v1.PartyAdded first"));
+    }
+    if (author_ != rules_.own_agency && MovesMoney(type_)) {
+      return NotEntitled("own_agency_only",
+                         Str("this service records the money of ", rules_.own_agency,
+                             "; offer what ", author_, " grants and pays at its own service"));
     }
     if (question_.corrects && question_.corrected_author.empty()) return UnknownCorrected();
     return question_.corrected ? Corrects(*question_.corrected) : std::nullopt;

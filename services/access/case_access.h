@@ -33,8 +33,9 @@ class CaseAccess {
  public:
   // Facts of any type, in merged order. `own_origin` names the service that decides, whatever the epoch of its
   // log. A log says of itself who wrote its entries, so who takes part changes by the own log's facts and by those
-  // of logs whose agency is a party already, or organises: may publish PartyAdded by the agreement on the day of
-  // recording. Of these count PartyAdded and PartyRemoved whose author may publish them that day, or
+  // of logs whose agency is a party already, or in whose log the case began. A case that is not known here begins with
+  // an entry of the own log, or of an agency that organises: may publish PartyAdded by the agreement on the day of
+  // recording. So nobody who has heard of a case id becomes a party by its own log's word. Of these count PartyAdded and PartyRemoved whose author may publish them that day, or
   // (PartyRemoved) is the agency itself, which its own log may say in any case; and the services' own (reason
   // NAMED_IN_EVENT) where the log's agency may have said so: `policy` judges, by its publishings or by the event
   // of the same log that named the agency. What a service carried over (reason CARRIED_OVER) holds for it alone.
@@ -45,6 +46,9 @@ class CaseAccess {
   void Evolve(const service::Fact& fact, const Policy& policy, std::string_view own_origin);
 
   const Parties& parties() const { return parties_; }
+  // Whether what that agency's log says of the case's matter is to be taken in: it is or was a party, or the case
+  // began in its log; all are, as long as the case is not known here. Of the own log do not ask.
+  bool TakesTheWordOf(std::string_view log_agency) const;
   // The first party while no PartyAdded names it; empty when one does.
   const std::string& unnamed_first() const { return unnamed_first_; }
   bool known() const { return known_; }  // the entry that has made its author the first party is on record here
@@ -99,7 +103,8 @@ class CaseAccess {
 
   bool known_ = false;
   bool access_stream_ = false;
-  Parties parties_;
+  std::string began_;  // whose log has the entry that made the first party
+  Parties parties_, were_parties_;  // now, and ever
   std::string unnamed_first_;
   // By an event of a service, whatever the epoch, as the party rules have it.
   std::map<std::pair<std::string, EventId>, Parties> named_;
@@ -141,7 +146,8 @@ bool TakesThePlaceOf(std::string_view type, std::string_view corrected);
 //   not_in_agreement   no line lets this author publish this type today            (not entitled)
 //   not_a_party        the case is known here and the author is not a party of it  (not entitled)
 //   not_offered        the service alone says this (Disclosed; PartyAdded with NAMED_IN_EVENT or CARRIED_OVER)
-//   own_agency_only, key_may_not, official_not_bound, same_official   reads and erasures (not entitled)
+//   own_agency_only    reads and erasures, and what moves money (MovesMoney): at the author's own service (not entitled)
+//   key_may_not, official_not_bound, same_official   reads and erasures (not entitled)
 //   not_the_author     of the entry that a CorrectionDecided is about             (not entitled)
 //   not_its_correction  the entry to be corrected is another agency's, or of a type that this one cannot
 //                      take the place of; the log's agency may correct any author's    (not entitled)

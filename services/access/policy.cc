@@ -54,6 +54,26 @@ bool Holds(const std::string& from, const std::string& until, absl::CivilDay day
   return true;
 }
 
+// Of the domains: what a service says by itself although a line may let people say it, too.
+constexpr std::string_view kAlsoSaidByServices[] = {
+    "polku.attendance.v1.DayCorrected",    // after an approved proposal
+    "polku.compensation.v1.TravelGranted",
+    "polku.compensation.v1.TravelReversed",
+    "polku.compensation.v1.PerkGiven",
+};
+
+// Of the domain: what moves an agency's money.
+constexpr std::string_view kMoney[] = {
+    "polku.compensation.v1.Allowance*",
+    "polku.compensation.v1.TravelGranted",
+    "polku.compensation.v1.TravelReversed",
+    "polku.compensation.v1.Payment*",
+};
+
+bool IsOf(std::string_view type, std::string_view service) {
+  return type.starts_with(Str("polku.", service, "."));
+}
+
 std::string LineName(std::string_view list, int index, const std::string& id) {
   return id.empty() ? Str(list, "[", index, "]") : id;
 }
@@ -66,6 +86,11 @@ bool TypeMatches(std::string_view pattern, std::string_view type) {
     return type.starts_with(pattern);
   }
   return pattern == type;
+}
+
+bool MovesMoney(std::string_view type) {
+  return std::any_of(std::begin(kMoney), std::end(kMoney),
+                     [&](std::string_view pattern) { return TypeMatches(pattern, type); });
 }
 
 bool MatchesAnyType(std::string_view pattern) {
@@ -81,10 +106,14 @@ Policy::Policy(const Agreement& agreement) : agreement_(agreement) {
     for (int role : agency.roles()) roles.insert(static_cast<AgencyRole>(role));
   }
   std::set<absl::CivilDay> changes;
-  for (const auto& sharing : agreement.sharings()) {
-    if (const auto first = ParseDay(sharing.valid_from())) changes.insert(*first);
-    if (const auto last = ParseDay(sharing.valid_until())) changes.insert(*last + 1);
-  }
+  const auto note = [&](const auto& lines) {
+    for (const auto& line : lines) {
+      if (const auto first = ParseDay(line.valid_from())) changes.insert(*first);
+      if (const auto last = ParseDay(line.valid_until())) changes.insert(*last + 1);
+    }
+  };
+  note(agreement.sharings());
+  note(agreement.publishings());
   changes_.assign(changes.begin(), changes.end());
   for (const auto& rule : agreement.party_rules()) {
     naming_fields_[rule.type()].push_back(rule.field());
@@ -121,11 +150,40 @@ bool Policy::MayPublish(std::string_view author, std::string_view type, absl::Ci
       });
 }
 
+bool Policy::PublishedAtAll(std::string_view type) const {
+  return std::any_of(agreement_.publishings().begin(), agreement_.publishings().end(),
+                     [&](const auto& line) { return AnyMatches(line.types(), type); });
+}
+
+bool Policy::Counts(std::string_view origin, std::string_view author, std::string_view type,
+                    absl::CivilDay day) const {
+  if (IsOf(type, "access")) return true;
+  const std::string key = Str(origin, " ", author, " ", type, " ", EraOf(day));
+  if (const auto found = counts_.find(key); found != counts_.end()) return found->second;
+  const auto counts = [&] {
+    const auto name = OriginName::Parse(origin);
+    if (!name.ok() || !IsOf(type, name->service())) return false;
+    const bool own = author == name->agency();
+    if (!Knows(author)) return own;  // it has left the agreement: what it said stands
+    if (!own && MovesMoney(type)) return false;
+    if (!PublishedAtAll(type)) return own;
+    if (MayPublish(author, type, day)) return true;
+    return own && std::find(std::begin(kAlsoSaidByServices), std::end(kAlsoSaidByServices), type) !=
+                      std::end(kAlsoSaidByServices);
+  };
+  if (counts_.size() >= kMaxCached) counts_.clear();
+  return counts_[key] = counts();
+}
+
+size_t Policy::EraOf(absl::CivilDay day) const {
+  return static_cast<size_t>(std::upper_bound(changes_.begin(), changes_.end(), day) -
+                             changes_.begin());
+}
+
 const std::vector<Policy::Receiver>& Policy::ReceiversOf(std::string_view author,
                                                          std::string_view type,
                                                          absl::CivilDay day) const {
-  const auto era = std::upper_bound(changes_.begin(), changes_.end(), day) - changes_.begin();
-  const std::string key = Str(author, " ", type, " ", era);
+  const std::string key = Str(author, " ", type, " ", EraOf(day));
   if (const auto found = cache_.find(key); found != cache_.end()) return found->second;
 
   std::map<std::string_view, Receiver> receivers;  // ordered: grants ascend by receiver

@@ -42,6 +42,8 @@ struct Explanation {
 
 // `pattern`: a full type name, or its beginning and a "*".
 bool TypeMatches(std::string_view pattern, std::string_view type);
+// What is accrued, granted, taken back and paid: each agency says it of its own money, at its own service alone.
+bool MovesMoney(std::string_view type);
 // Of the event types that this program knows.
 bool MatchesAnyType(std::string_view pattern);
 
@@ -56,6 +58,19 @@ class Policy {
 
   // Some line lets `author` publish `type` on that day.
   bool MayPublish(std::string_view author, std::string_view type, absl::CivilDay day) const;
+
+  // Whether a reader may take for said what another agency's log `origin` holds of a case's matter, in `author`'s name,
+  // recorded on `day`. Each log judges its own entries, and its host may write what it likes: so nothing counts
+  //   - of a type of another service than the log's own (a log of attendance decides nobody's benefit);
+  //   - of a type that a line publishes and no line lets that author publish on that day, but for what the service
+  //     of the log's agency says by itself (TravelGranted, PerkGiven, …);
+  //   - of a type that no line publishes (duties), or that moves money, in another name than the log's agency's.
+  // An agency that the agreement no more lists counts in its own log as ever; a line is ended (valid_until) and never
+  // taken away, or what was said under it counts no more.
+  // Types of polku.access count here: who takes part CaseAccess judges. What does not count stays in the history.
+  // The own log is not to be asked about: its service has judged.
+  bool Counts(std::string_view origin, std::string_view author, std::string_view type,
+              absl::CivilDay day) const;
 
   // Who gets an event of `author` that the log of `log_agency` records on `day`, ascending by receiver; the
   // log's own agency among them when a sharing names it, for its other services follow the log. Only parties,
@@ -101,9 +116,13 @@ class Policy {
   const config::v1::Agreement& agreement_;
   absl::flat_hash_map<std::string, std::set<config::v1::AgencyRole>> roles_;
   absl::flat_hash_map<std::string, std::vector<std::string>> naming_fields_;  // of party rules, by type
-  std::vector<absl::CivilDay> changes_;  // days from which other sharings hold, ascending
+  bool PublishedAtAll(std::string_view type) const;
+  size_t EraOf(absl::CivilDay day) const;  // between which two changes it lies
+
+  std::vector<absl::CivilDay> changes_;  // days from which other lines hold, ascending
   // By author, type and the time between two changes. Filled as asked: Grants is on the path of every append.
   mutable absl::flat_hash_map<std::string, std::vector<Receiver>> cache_;
+  mutable absl::flat_hash_map<std::string, bool> counts_;  // by origin, author, type and that time
 };
 
 // What is wrong with an agreement, naming the line and the remedy; none: nothing. Every name well-formed and

@@ -6,20 +6,22 @@
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/message_cast.h"
+#include "services/host/epochs.h"
 
 namespace polku::audit {
 
 void CertificateFold::Add(const Event& event) {
-  if (event.control() || event.body == nullptr) return;
+  if (event.control() || event.body == nullptr || !event.counts) return;
   if (const auto corrected = EventId::FromBytes(event.header.corrects())) {
-    corrected_.insert(*corrected);
+    corrected_.emplace(host::EpochsOf(event.origin), *corrected);
   }
   if (const auto* client = service::As<referral::v1::ClientIdentified>(*event.body)) {
     if (!client->given_names().empty()) names_.given_names = client->given_names();
     if (!client->family_name().empty()) names_.family_name = client->family_name();
   } else if (const auto* said = service::As<assessment::v1::CompetenceRecognised>(*event.body)) {
+    const Entry entry(host::EpochsOf(event.origin), event.id);
     const bool again = std::any_of(recognised_.begin(), recognised_.end(),
-                                   [&](const auto& known) { return known.first == event.id; });
+                                   [&](const auto& known) { return known.first == entry; });
     if (again) return;  // in a later epoch
     Recognised recognised;
     recognised.sealed = event.sealed.has(SectionKind::kSocial);
@@ -28,14 +30,14 @@ void CertificateFold::Add(const Event& event) {
                              said->qualification_code(),
                              said->competence_points(),
                              {said->competences().begin(), said->competences().end()}};
-    recognised_.emplace_back(event.id, std::move(recognised));
+    recognised_.emplace_back(entry, std::move(recognised));
   }
 }
 
 Certificate CertificateFold::Finish() const {
   Certificate certificate = names_;
-  for (const auto& [id, recognised] : recognised_) {
-    if (corrected_.contains(id)) continue;
+  for (const auto& [entry, recognised] : recognised_) {
+    if (corrected_.contains(entry)) continue;
     if (recognised.sealed) {
       ++certificate.sealed;
     } else {

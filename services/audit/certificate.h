@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eventstore/base/ids.h"
@@ -40,9 +41,11 @@ class CertificateFold {
     RecognisedCompetence competence;
     bool sealed = false;
   };
+  using Entry = std::pair<std::string, EventId>;  // log without its epoch: an event corrects one of its own log
+
   Certificate names_;
-  std::vector<std::pair<EventId, Recognised>> recognised_;
-  std::set<EventId> corrected_;
+  std::vector<std::pair<Entry, Recognised>> recognised_;
+  std::set<Entry> corrected_;
 };
 
 }  // namespace polku::audit

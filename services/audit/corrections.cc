@@ -5,12 +5,19 @@
 #include <utility>
 
 #include "services/core/message_cast.h"
+#include "services/host/epochs.h"
 
 namespace polku::audit {
 
 void CorrectionsFold::Add(const Event& event) {
   if (const auto corrected = EventId::FromBytes(event.header.corrects())) {
-    std::erase_if(open_, [&](const auto& one) { return one.second.second.corrected == *corrected; });
+    // An id names an entry of its own log only: another log may hold the same id, by mischief.
+    const std::string_view log = host::EpochsOf(event.origin);
+    std::erase_if(open_, [&](const auto& one) {
+      const OpenCorrection& open = one.second.second;
+      return open.corrected == *corrected &&
+             (log == host::EpochsOf(open.corrected_origin) || log == host::EpochsOf(open.origin));
+    });
   }
   if (event.body == nullptr) return;
   const auto* decided = service::As<access::v1::CorrectionDecided>(*event.body);
@@ -34,6 +41,7 @@ void CorrectionsFold::Add(const Event& event) {
   open_[*request] = {event.order(),
                      {.request = *request,
                       .corrected = correction.corrected,
+                      .corrected_origin = correction.origin,
                       .agency = event.header.author_agency(),
                       .origin = std::string(event.origin),
                       .position = event.position,

@@ -19,6 +19,7 @@ namespace polku::audit {
 struct OpenCorrection {
   EventId request;    // the CorrectionRequested
   EventId corrected;  // the entry that is to be put right
+  std::string corrected_origin;  // where that stands
   std::string agency;  // that approved
   std::string origin;  // where the approval stands
   Position position;
@@ -37,7 +38,7 @@ class CorrectionsFold {
   const access::CaseAccess& access() const { return access_; }
 
   // In merged order of the approvals. Carried out is what the approval itself names a correcting event of, or whose
-  // entry an event of after the approval corrects.
+  // entry an event of after the approval corrects, in the log of that entry or of the approval.
   std::vector<OpenCorrection> Open() const;
 
  private:

@@ -9,6 +9,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
+#include "services/host/epochs.h"
 #include "services/host/erased.h"
 
 namespace polku::audit {
@@ -135,6 +136,11 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
               .body = nullptr,
               .bytes = {},
               .knowledge = knowledge};
+  if (filter.policy != nullptr && !event.control() &&
+      host::EpochsOf(origin) != host::EpochsOf(store_.own_origin())) {
+    event.counts = filter.policy->Counts(origin, entry.header->author_agency(), entry.header->type(),
+                                         FinnishDay(event.recorded_at()));
+  }
   host::OpenedEvent opened;
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> body = nullptr;
   if (event.control()) {

@@ -15,6 +15,7 @@
 #include "eventstore/base/ids.h"
 #include "google/protobuf/message.h"
 #include "polku/event/v1/event.pb.h"
+#include "services/access/policy.h"
 #include "services/audit/decoder.h"
 #include "services/audit/knowledge.h"
 #include "services/audit/store.h"
@@ -38,6 +39,9 @@ struct Event {
   std::string_view bytes;  // what `body` was decoded from
   const Knowledge* knowledge = nullptr;  // of its author; Timeline only
   const struct ErasureNote* erasure = nullptr;  // with `erased`: the entry that says so
+  // By the filter's policy (Policy::Counts): false for what another agency's log may not say. It is on record and is
+  // shown; who computes from the history what the services compute passes it over, as they do.
+  bool counts = true;
 
   bool control() const { return case_id.is_zero(); }
   Order order() const { return Order(header.order()); }
@@ -78,6 +82,8 @@ struct Filter {
   // that opened it, in a Timeline; Replay does not look ahead for those.
   const KnownTo* known_to = nullptr;
   std::string type;                        // see TypeMatches; empty: all
+  // Borrowed: by which each event is judged (Event::counts). Null: as in a place where all is believed.
+  const access::Policy* policy = nullptr;
 };
 
 // `pattern` is a full name ("polku.attendance.v1.DayRecorded"), a last part ("DayRecorded"), or the

@@ -92,7 +92,7 @@ PlacesFold::PlacesFold(const std::vector<log::HeldLog>& logs) {
 PlacesFold::~PlacesFold() = default;
 
 void PlacesFold::Add(const Event& event) {
-  if (event.control() || event.body == nullptr) return;
+  if (event.control() || event.body == nullptr || !event.counts) return;
   if (event.body->GetDescriptor()->file()->package() != "polku.referral.v1") return;
   if (service::IsAboutAPlace(*event.body)) {
     // A second time out of another epoch says the same.

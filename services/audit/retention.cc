@@ -12,7 +12,7 @@ namespace polku::audit {
 
 void RetentionFold::Add(const Event& event) {
   const std::string_view type = event.header.type();
-  if (event.control() || access::IsAboutTheRecord(type)) return;
+  if (event.control() || !event.counts || access::IsAboutTheRecord(type)) return;
   cases_[event.case_id].Add(type, event.body, event.recorded_at());
 }
 

@@ -183,7 +183,7 @@ void SummaryFold::Add(const Event& event) {
     }
   }
   // The record of reads and erasures is no case of its own.
-  if (event.control() || access::BelongsInAccessStream(event.header.type())) return;
+  if (event.control() || !event.counts || access::BelongsInAccessStream(event.header.type())) return;
   CaseFold*& fold = by_case_[event.case_id];
   if (fold == nullptr) {
     cases_.push_back(std::make_unique<CaseFold>());

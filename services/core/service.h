@@ -85,8 +85,8 @@ class Service {
 
   virtual std::unique_ptr<CaseState> NewState(CaseId case_id) const = 0;
 
-  // Folds one fact. Total: whatever peers recorded is taken in, a fact that contradicts the state
-  // is kept as a flagged breach, never dropped. Facts come in merged order (order, origin,
+  // Folds one fact. Total: whatever peers recorded and may say (access::Policy::Counts, the host asks) is taken in, a
+  // fact that contradicts the state is kept as a flagged breach, never dropped. Facts come in merged order (order, origin,
   // position) and each once; the host refolds from the start when a late one arrives.
   virtual void Evolve(CaseState& state, const Fact& fact) const = 0;
 

@@ -30,9 +30,16 @@ CaseFolds::CaseFolds(const service::Service& service, const access::Policy& poli
 void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact) const {
   fold.access.Evolve(fact, policy_, own_.text());
   const auto& type = *fact.body.GetDescriptor();
-  fold.retention.Add(type.full_name(), &fact.body, fact.recorded_at);
   // A type this program does not know belongs to no service it runs; the history keeps it.
-  if (IsAccessEvent(type) || &type == google::protobuf::Empty::descriptor()) return;
+  const bool known = &type != google::protobuf::Empty::descriptor();
+  if (known && EpochsOf(fact.origin) != EpochsOf(own_.text()) &&
+      (!fold.access.TakesTheWordOf(AgencyOfName(fact.origin)) ||
+       !policy_.Counts(fact.origin, fact.author_agency, type.full_name(),
+                       FinnishDay(fact.recorded_at)))) {
+    return;
+  }
+  fold.retention.Add(type.full_name(), &fact.body, fact.recorded_at);
+  if (IsAccessEvent(type) || !known) return;
   if (fold.state == nullptr) fold.state = service_.NewState(fact.case_id);
   service_.Evolve(*fold.state, fact);
 }

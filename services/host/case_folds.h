@@ -81,7 +81,8 @@ class CaseFolds {
   // Takes in an entry that has just been stored and concerns `own` by its header. Not cached, late or beyond the horizon: the case is
   // forgotten, and Get folds it anew.
   absl::Status Take(const log::EntryView& entry, const CaseId& case_id, Order horizon);
-  // Folds a fact that is not stored yet.
+  // Folds a fact, stored or not yet. What does not count (Policy::Counts) changes nothing but what the case's access
+  // makes of it.
   void Evolve(CaseFold& fold, const service::Fact& fact) const;
   void Forget(const CaseId& case_id);
   void ForgetAll();

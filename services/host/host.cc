@@ -1103,10 +1103,14 @@ class Host {
   std::unique_ptr<Scrub> scrub_;  // last: its thread ends before anything else does
 };
 
-void PrintHelp(std::string_view program) {
+void PrintHelp(std::string_view program, bool takes_events) {
+  const char* does =
+      takes_events ? "Takes events from authors, decides, appends them to its own log,\n"
+                     "and exchanges logs with its peers."
+                   : "Follows its peers, verifies and holds what is disclosed to its agency;\n"
+                     "its own log has who read what. It takes no events of a domain.";
   std::printf(
-      "%.*s: a Polku service. Takes events from authors, decides, appends them to its own log,\n"
-      "and exchanges logs with its peers.\n\n"
+      "%.*s: a Polku service. %s\n\n"
       "  --config FILE    the service's configuration (polku.config.v1.ServiceConfig, text format)\n"
       "  --check-config   validate the configuration and all it names, then exit\n"
       "  --version        print the version and exit\n"
@@ -1118,7 +1122,7 @@ void PrintHelp(std::string_view program) {
       "  %.*s --config service.textproto\n\n"
       "Exit codes: 0 stopped or valid, 1 failed, 2 usage, 3 configuration or directories not valid,\n"
       "4 port or directory in use or disk full, 5 stored data does not verify or the log is an old copy.\n",
-      static_cast<int>(program.size()), program.data(), static_cast<int>(program.size()),
+      static_cast<int>(program.size()), program.data(), does, static_cast<int>(program.size()),
       program.data(), static_cast<int>(program.size()), program.data());
 }
 
@@ -1157,7 +1161,7 @@ int RunService(int argc, char** argv, const service::Service& service) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view arg = argv[i];
     if (arg == "--help") {
-      PrintHelp(program);
+      PrintHelp(program, !service.event_types().empty());
       return kExitOk;
     }
     if (arg == "--version") {
@@ -1193,6 +1197,10 @@ int RunService(int argc, char** argv, const service::Service& service) {
   if (check_only) {
     std::printf("%s is valid: %s, %zu peers, %zu principals\n", config_path.c_str(),
                 config->origin.text().c_str(), config->peers.size(), config->principals.size());
+    if (config->agreement.sharings().empty()) {
+      std::printf("note: the agreement has no sharings, so no agency gets anything of another's but who the parties "
+                  "are; join deploy/agreements/jako-rooleittain.textproto or write your own\n");
+    }
     return kExitOk;
   }
 

@@ -1,6 +1,7 @@
 #include "services/host/persons.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/hash.h"
@@ -10,6 +11,7 @@
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/finnish_ids.h"
 #include "services/host/case_folds.h"
+#include "services/host/epochs.h"
 
 namespace polku::host {
 namespace {
@@ -42,17 +44,27 @@ absl::Status Malformed() {
   return absl::DataLossError("index of persons: malformed entry; stop the service and run `polku reindex`");
 }
 
-// Visits every person entry of the index.
-absl::Status ForEachEntry(log::Engine& engine, const std::function<void(PersonEntry)>& visit) {
-  const auto cursor = engine.IndexScan("p");
-  for (;;) {
-    POLKU_ASSIGN_OR_RETURN(const auto next, cursor->NextView());
-    if (!next) return absl::OkStatus();
-    auto entry = PersonEntry::Parse(next->value);
-    if (!entry) return Malformed();
-    visit(*std::move(entry));
+// Which cases are joined, by what was found so far.
+class Joined {
+ public:
+  // One of the cases that this one is joined with, the same for all of them.
+  CaseId Of(const CaseId& case_id) {
+    CaseId root = case_id;
+    for (auto up = up_.find(root); up != up_.end(); up = up_.find(root)) root = up->second;
+    for (CaseId at = case_id; at != root;) at = std::exchange(up_[at], root);
+    return root;
   }
-}
+  // False: they were joined before.
+  bool Join(const CaseId& a, const CaseId& b) {
+    const CaseId root_a = Of(a), root_b = Of(b);
+    if (root_a == root_b) return false;
+    up_.insert_or_assign(std::max(root_a, root_b), std::min(root_a, root_b));
+    return true;
+  }
+
+ private:
+  std::map<CaseId, CaseId> up_;  // none: it is the one
+};
 
 }  // namespace
 
@@ -105,19 +117,29 @@ std::optional<PersonEntry> PersonEntry::Parse(std::string_view value) {
 
 absl::StatusOr<Persons> Persons::Read(log::Engine& engine) {
   std::vector<PersonEntry> entries;
-  POLKU_RETURN_IF_ERROR(ForEachEntry(
-      engine, [&](PersonEntry entry) { entries.push_back(std::move(entry)); }));
+  POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(engine));
+  for (const log::HeldLog& held : logs) {
+    const auto cursor = engine.IndexScan(log::LogIndexPrefix('p', held.number));
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto next, cursor->NextView());
+      if (!next) break;
+      auto entry = PersonEntry::Parse(next->value);
+      if (!entry) return Malformed();
+      entry->service = EpochsOf(held.head.origin);
+      entries.push_back(*std::move(entry));
+    }
+  }
   return Persons(entries);
 }
 
 Persons::Persons(const std::vector<PersonEntry>& entries) {
-  std::set<std::pair<CaseId, EventId>> corrected;
+  std::set<std::tuple<std::string_view, CaseId, EventId>> corrected;
   for (const PersonEntry& entry : entries) {
-    if (!entry.corrects.is_zero()) corrected.emplace(entry.case_id, entry.corrects);
+    if (!entry.corrects.is_zero()) corrected.emplace(entry.service, entry.case_id, entry.corrects);
   }
   std::map<Pair, std::pair<Order, bool>> said;  // by the case that says it: of the newest word
   for (const PersonEntry& entry : entries) {
-    if (corrected.contains({entry.case_id, entry.event})) continue;
+    if (corrected.contains({entry.service, entry.case_id, entry.event})) continue;
     if (entry.kind == PersonEntry::Kind::kIdentified) {
       for (const Hash& blind : entry.blinds) by_blind_[blind].insert(entry.case_id);
       continue;
@@ -148,15 +170,16 @@ std::vector<CaseId> Persons::LinkedTo(const CaseId& case_id) const {
 }
 
 std::vector<Persons::Pair> Persons::OpenPairs() const {
-  std::set<Pair> open;
+  Joined joined;
+  for (const Pair& pair : linked_) joined.Join(pair.first, pair.second);
+  std::vector<Pair> open;
   for (const auto& [blind, cases] : by_blind_) {
-    for (auto a = cases.begin(); a != cases.end(); ++a) {
-      for (auto b = std::next(a); b != cases.end(); ++b) {
-        if (!linked_.contains({*a, *b})) open.emplace(*a, *b);
-      }
+    for (const CaseId& other : cases) {
+      if (joined.Join(*cases.begin(), other)) open.emplace_back(*cases.begin(), other);
     }
   }
-  return {open.begin(), open.end()};
+  std::sort(open.begin(), open.end());
+  return open;
 }
 
 absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine) {
@@ -224,6 +247,16 @@ absl::StatusOr<bool> PersonIndex::CatchUp(uint64_t most) {
     for (;;) {
       POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
       if (!entry || entry->position >= end) break;
+      // What was opened to this agency later, as far as it has come; the rest comes by Refill.
+      if (entry->header->later().receiver() == options_.own.agency()) {
+        for (const auto& opened : entry->header->later().entries()) {
+          const Position position(opened.position());
+          POLKU_ASSIGN_OR_RETURN(const auto wanted, options_.engine.IndexGet(
+                                                        log::WantedIndexKey(held.number, position)));
+          if (wanted || position >= entry->position) continue;
+          passed_over.Update(Take(held.number, held.head.origin, position, puts));
+        }
+      }
       if (!KindOf(entry->header->type()) ||
           !Concerns(*entry->header, held.head.origin, options_.own)) {
         continue;

@@ -38,12 +38,14 @@ struct PersonEntry {
   Order order;
   std::vector<Hash> blinds;  // of kIdentified
   CaseId other;              // of the others
+  std::string service;       // whose log says it, whatever the epoch (EpochsOf): of the key, not in the value
   std::string Serialize() const;
   static std::optional<PersonEntry> Parse(std::string_view value);
   friend bool operator==(const PersonEntry&, const PersonEntry&) = default;
 };
 
-// What the index says. Every code that a case ever had counts, but for those of entries that were corrected.
+// What the index says. Every code that a case ever had counts, but for those of entries that were corrected by the
+// service that recorded them.
 class Persons {
  public:
   using Pair = std::pair<CaseId, CaseId>;  // the lesser id first
@@ -56,7 +58,8 @@ class Persons {
   std::vector<CaseId> Cases(const Hash& blind) const;
   // Cases that one of the two says are of the same person as this one, ascending.
   std::vector<CaseId> LinkedTo(const CaseId& case_id) const;
-  // Cases with a code in common that neither says are linked, ascending.
+  // The links that are missing between cases with a code in common, ascending: with these every two of them are
+  // joined, be it by way of others. As many as it takes and no more: n cases of one code are n - 1 pairs.
   std::vector<Pair> OpenPairs() const;
 
  private:

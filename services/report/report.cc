@@ -269,7 +269,7 @@ Fold::~Fold() = default;
 
 void Fold::Add(const audit::Event& event) {
   summary_.Add(event);
-  if (event.control() || event.body == nullptr) return;
+  if (event.control() || event.body == nullptr || !event.counts) return;
   const std::string& package = event.body->GetDescriptor()->file()->package();
   if (package == "polku.access.v1") return;
   Case*& one = by_case_[event.case_id];

@@ -1,5 +1,6 @@
 #include "services/access/policy.h"
 
+#include "eventstore/base/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "polku/referral/v1/referral.pb.h"
@@ -175,6 +176,39 @@ TEST(Policy, PublishingIsClosedUntilALineOpensItForTheAgencyOrItsRoleOnThatDay) 
   EXPECT_FALSE(policy.MayPublish("FI/ORG/1234567-1/muu", kDayRecorded, kDay));
   EXPECT_TRUE(policy.MayPublish(kOulu, "polku.referral.v1.CaseClosed", kDay));
   EXPECT_FALSE(policy.MayPublish(kWellbeing, "polku.referral.v1.CaseClosed", kDay));
+}
+
+TEST(Policy, AnotherLogsWordCountsForItsServicesTypesOfAuthorsThatMayAndForNobodyElsesMoney) {
+  const auto agreement = With(R"(
+    publishings { author_roles: AGENCY_ROLE_PROVIDER types: "polku.attendance.v1.Day*" legal_basis: "x"
+                  valid_until: "2025-06-30" }
+    publishings { author_roles: AGENCY_ROLE_SOCIAL_SERVICES types: "polku.compensation.v1.*"
+                  types: "polku.referral.v1.DecisionMade" legal_basis: "x" })");
+  const Policy policy(agreement);
+  const std::string days = Str(kProvider, "/attendance/1"), money = Str(kKela, "/compensation/2"),
+                    path = Str(kOulu, "/referral/1");
+  EXPECT_TRUE(policy.Counts(days, kProvider, kDayRecorded, CivilDay(2025, 6, 30)));
+  EXPECT_FALSE(policy.Counts(days, kProvider, kDayRecorded, CivilDay(2025, 7, 1)));
+  // Said at another agency's service by one that may; by one that may not; of another service's matter.
+  EXPECT_TRUE(policy.Counts(path, kWellbeing, "polku.referral.v1.DecisionMade", kDay));
+  EXPECT_FALSE(policy.Counts(path, kOulu, "polku.referral.v1.DecisionMade", kDay));
+  EXPECT_FALSE(policy.Counts(days, kWellbeing, "polku.referral.v1.DecisionMade", kDay));
+  // Duties: the log's own agency alone, though no line names the type.
+  EXPECT_TRUE(policy.Counts(days, kProvider, "polku.attendance.v1.RuleBreachFlagged", kDay));
+  EXPECT_FALSE(policy.Counts(days, kKela, "polku.attendance.v1.RuleBreachFlagged", kDay));
+  EXPECT_FALSE(policy.Counts(path, kOulu, "polku.attendance.v1.RuleBreachFlagged", kDay));
+  // Money, be it of one that may publish it: at its own service alone, or by that service itself.
+  EXPECT_FALSE(policy.Counts(money, kWellbeing, "polku.compensation.v1.PaymentPaid", kDay));
+  EXPECT_FALSE(policy.Counts(money, kWellbeing, "polku.compensation.v1.TravelGranted", kDay));
+  EXPECT_FALSE(policy.Counts(money, kWellbeing, "polku.compensation.v1.AllowanceAccrued", kDay));
+  EXPECT_TRUE(policy.Counts(money, kWellbeing, "polku.compensation.v1.TravelClaimed", kDay));
+  EXPECT_FALSE(policy.Counts(money, kKela, "polku.compensation.v1.PaymentPaid", kDay));
+  EXPECT_TRUE(policy.Counts(money, kKela, "polku.compensation.v1.TravelGranted", kDay));
+  // Nobody's log; who has left the agreement, in its own log and in another's; who takes part is judged elsewhere.
+  EXPECT_FALSE(policy.Counts("oulu", kOulu, "polku.referral.v1.DecisionMade", kDay));
+  EXPECT_TRUE(policy.Counts("FI/ORG/1234567-1/muu/attendance/1", "FI/ORG/1234567-1/muu", kDayRecorded, kDay));
+  EXPECT_FALSE(policy.Counts(days, "FI/ORG/1234567-1/muu", kDayRecorded, kDay));
+  EXPECT_TRUE(policy.Counts(days, kKela, kPartyAdded, kDay));
 }
 
 TEST(Policy, NamesTheAgenciesOfThePartyRulesFieldsOnceAndOnlyThoseOfTheAgreement) {

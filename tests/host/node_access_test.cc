@@ -547,6 +547,48 @@ TEST(FirstPartyTest, WhereTwoAgenciesBeginACaseAtOnceBothGetTheirParts) {
   for (TestNode* node : {&oulu, &county}) EXPECT_EQ((*node)->health(), "ok");
 }
 
+// It may say who takes part, by its role; the case is not its own, whatever its own log says.
+TEST_F(AccessTest, AnOrganiserThatKnowsACaseIdMakesItselfNoPartyByItsOwnLog) {
+  const std::string all = R"(
+    sharings { publishers: "*" receivers: "FI/MUN/0187690-1/oulu" receivers: "FI/MUN/9999991-7/hyvinvointi"
+               receivers: "FI/GOV/0246246-0/kela" types: "polku.*" sections: SECTION_KIND_SERVICE
+               sections: SECTION_KIND_SOCIAL legal_basis: "1" every_case: false })";
+  const std::string told = R"(
+    sharings { publishers: "*" receivers: "FI/MUN/0187690-1/oulu" receivers: "FI/GOV/0246246-0/kela" types: "polku.*"
+               sections: SECTION_KIND_SERVICE legal_basis: "1" every_case: true })";
+  for (TestNode* node : {&oulu_, &kela_}) node->config.agreement = Agreed(all);
+  county_.config.agreement = Agreed(told);  // its own, so that its word reaches the others
+  oulu_.Follow(county_);
+  county_.Follow(oulu_);
+  kela_.Follow(oulu_);
+  kela_.Follow(county_);
+  for (TestNode* node : {&oulu_, &county_, &kela_}) node->Open();
+  ASSERT_THAT(oulu_.Offer(kOulu, {Need("n"), Add(kKela, "k")}), IsAccepted());
+  Replicate(oulu_, kela_, 0);
+  county_.now += absl::Seconds(1);
+  ASSERT_THAT(county_.Offer(kWellbeing, {Add(kWellbeing, "self"), Remove(kKela, "out")}), IsAccepted());
+  for (int round = 0; round < 3; ++round) {
+    for (TestNode* node : {&oulu_, &county_, &kela_}) node->WorkAll();
+    Replicate(county_, oulu_, 0);
+    Replicate(county_, kela_, 1);
+    Replicate(oulu_, county_, 0);
+    Replicate(oulu_, kela_, 0);
+  }
+  const auto disclosed = [&](std::string_view to) {
+    const auto entries = oulu_.Entries();
+    return std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {
+      return entry.header.later().receiver() == to || ToldOf(entry.header).contains(std::string(to));
+    });
+  };
+  EXPECT_EQ(disclosed(kWellbeing), 0);
+  // Kela is a party still, and the wellbeing services become one by a party's word.
+  const uint64_t next = At(oulu_.Offer(kOulu, {Need("n2")}));
+  EXPECT_TRUE(ToldOf(oulu_.Entries()[next].header).contains(std::string(kKela)));
+  ASSERT_THAT(oulu_.Offer(kOulu, {Add(kWellbeing, "w")}), IsAccepted());
+  oulu_.WorkAll();
+  EXPECT_GT(disclosed(kWellbeing), 0);
+}
+
 TEST_F(AccessTest, AFormerPartyKeepsWhatItHasAndGetsNothingNewUntilItIsOneAgain) {
   Open(kNeedsToKela, {&kela_});
   const uint64_t first = At(oulu_.Offer(kOulu, {Need("n1")}));

@@ -112,6 +112,28 @@ TEST_F(ExchangeTest, CausesNameTheNewestFoldedEntryOfOtherOriginsAndAreLeftOutWh
   EXPECT_THAT(CauseTexts(offer("f4", "2025-03-07")), IsEmpty());
 }
 
+TEST_F(ExchangeTest, WhatAPeersHostLetsSomebodySayWhoMayNotIsKeptAndChangesNothing) {
+  // By the host's own agreement Oulu is of social services, too, which may say that a service has begun; not by ours.
+  for (auto& agency : *oulu_.config.agreement.mutable_agencies()) {
+    if (agency.name() == kOulu) agency.add_roles(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
+  }
+  oulu_.Reopen();
+  for (auto& said : ClientPath(1, 0, 1, 7)) {
+    const bool start = said.event.type() == "polku.referral.v1.ServiceStarted";
+    const auto answer = oulu_.Offer(start ? std::string(kOulu) : said.agency, {said.event});
+    ASSERT_FALSE(answer.has_refusal()) << said.event.type() << answer.ShortDebugString();
+  }
+  Publish(oulu_, 2);  // as the agreement has it
+  Replicate(oulu_, assessment_, 0);
+  assessment_.WorkAll();
+  std::set<std::string> due;
+  for (const auto& entry : assessment_.Entries()) {
+    if (entry.header.type() == "polku.assessment.v1.AssessmentDue") due.insert(entry.header.case_id());
+  }
+  EXPECT_THAT(due, ElementsAre(std::string(NumberedCase(2).view())));
+  EXPECT_EQ(assessment_->health(), "ok");
+}
+
 TEST_F(ExchangeTest, AnOwnEntryComesAfterItsCausesWhenThePeersClockIsAheadWithinTolerance) {
   oulu_.now = assessment_.now + absl::Seconds(50);
   Publish(oulu_, 1);
