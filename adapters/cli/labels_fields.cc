@@ -256,6 +256,7 @@ constexpr LabelRow kFields[] = {
     // ---- Money ----
     {"amount_cents", {"määrä", "belopp", "amount"}},
     {"claimed_cents", {"haettu määrä", "sökt belopp", "claimed"}},
+    {"claimed_on", {"haettu", "sökt den", "claimed on"}},
     {"total_cents", {"yhteensä", "totalt", "total"}},
     {"chosen_from", {"valittu alkaen", "valt från", "chosen from"}},
     {"travelled_from", {"matkat alkaen", "resor från", ""}},

@@ -145,8 +145,24 @@ class Duties {
     Add(Str("period_closed/", period.id), said.closings + 1, std::move(event));
   }
 
-  // The last day on which attendance counted and the event that ended it; nullopt while it counts.
+  // The last day on which attendance counted here and the event that ended it; nullopt while it counts.
   std::optional<std::pair<absl::CivilDay, EventId>> ClosedOn(const Period& period) const {
+    auto closed = Over(period);
+    // What ended when the period had gone to another provider ended there: here with its going, or with the
+    // interruption in which it went.
+    while (closed && period.starts_on <= closed->first) {
+      const auto& stretch = period.On(closed->first);
+      if (!Mine(period, closed->first) && stretch.from > period.starts_on) {
+        closed = {stretch.from - 1, stretch.cause};
+      } else if (const auto* interruption = period.InterruptedOn(closed->first)) {
+        closed = {interruption->from - 1, interruption->cause};
+      } else {
+        break;
+      }
+    }
+    return closed;
+  }
+  std::optional<std::pair<absl::CivilDay, EventId>> Over(const Period& period) const {
     const absl::CivilDay now_or_end = period.ended_on ? std::min(today_, *period.ended_on) : today_;
     if (const auto* interruption = period.InterruptedOn(now_or_end)) {
       return std::pair(interruption->from - 1, interruption->cause);

@@ -9,6 +9,7 @@
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
 #include "services/core/message_cast.h"
+#include "services/core/money_limits.h"
 
 namespace polku::audit {
 namespace {
@@ -136,6 +137,8 @@ void PaymentTrailFold::Explain(LineTrail& line, const TrailStep& said, const std
   if (accrued != nullptr) {
     line.statement = Newest<ref::PayerStatementGiven>(said, [&](const auto& event) {
       return (event.period_id().empty() || event.period_id() == period_id) &&
+             (event.payer_agency().empty() ||
+              ledger_.successors().IsOrSucceeds(said.author, event.payer_agency())) &&
              Holds(event.effective_from(), event.effective_until(), date);
     });
     line.benefit = Newest<ref::BenefitRecorded>(said, [&](const auto& event) {
@@ -177,11 +180,11 @@ LineTrail PaymentTrailFold::Line(const EventId& id) const {
   };
   if (const auto* reversal = As<com::AllowanceReversed>(*said->body)) {
     line.date = reversal->date();
-    line.cents = -reversal->amount_cents();
+    line.cents = -service::Worth(reversal->amount_cents());
     reverses(*reversal);
   } else if (const auto* taken = As<com::TravelReversed>(*said->body)) {
     line.date = taken->covers_from();
-    line.cents = -taken->amount_cents();
+    line.cents = -service::Worth(taken->amount_cents());
     reverses(*taken);
   }
   if (said == nullptr) {
@@ -191,14 +194,14 @@ LineTrail PaymentTrailFold::Line(const EventId& id) const {
   if (const auto* accrued = As<com::AllowanceAccrued>(*said->body)) {
     if (line.reversed == nullptr) {
       line.date = accrued->date();
-      line.cents = accrued->amount_cents();
+      line.cents = service::Worth(accrued->amount_cents());
     }
     line.rule = accrued->rule();
     Explain(line, *said, accrued->period_id(), accrued->date(), accrued->date());
   } else if (const auto* granted = As<com::TravelGranted>(*said->body)) {
     if (line.reversed == nullptr) {
       line.date = granted->covers_from();
-      line.cents = granted->amount_cents();
+      line.cents = service::Worth(granted->amount_cents());
     }
     line.rule = granted->rule();
     if (!granted->claim_id().empty()) {

@@ -25,10 +25,8 @@ std::optional<PaymentDraft> DraftPayment(const service::Ledger& ledger, std::str
   if (open.empty()) return std::nullopt;
   std::stable_sort(open.begin(), open.end(),
                    [](const Posting* a, const Posting* b) { return a->date < b->date; });
-  const auto total = service::Sum(open);
-  if (!total) return std::nullopt;  // no payable sum
+  draft.total_cents = service::Sum(open);
   draft.lines = std::move(open);
-  draft.total_cents = *total;
   return draft;
 }
 

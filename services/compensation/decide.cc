@@ -11,6 +11,7 @@
 #include "services/core/dated_rules.h"
 #include "services/core/finnish_ids.h"
 #include "services/core/message_cast.h"
+#include "services/core/money_limits.h"
 #include "services/core/offer_checks.h"
 
 namespace polku::compensation {
@@ -79,12 +80,7 @@ class Decision {
     if (event.total_cents() != payment->total_cents) {
       return Refuse("total_mismatch", "total_cents is not the proposed sum");
     }
-    if (service::Sum(Unsettled(payment->from, payment->until)) != 0) {
-      return Refuse("accruals_changed",
-                    "days of this payment have changed since it was proposed; reject it and "
-                    "propose it anew");
-    }
-    return std::nullopt;
+    return Unchanged(*payment);
   }
 
   Answer On(const v1::PaymentPaid& event) {
@@ -98,7 +94,7 @@ class Decision {
     if (event.total_cents() != payment->total_cents) {
       return Refuse("total_mismatch", "total_cents is not the approved sum");
     }
-    return std::nullopt;
+    return Unchanged(*payment);
   }
 
   Answer On(const v1::PaymentRejected& event) {
@@ -116,14 +112,21 @@ class Decision {
     const Payment* payment = nullptr;
     if (Answer no = Known(event.payment_id(), payment)) return no;
     if (payment->status != PaymentStatus::kPaid) return Illegal("paid");
+    // What was paid by two comes back by two: else who proposed it could, alone, have its days proposed again.
+    if (payment->proposer == offer_.author_official) {
+      return Refuse("same_official",
+                    "the official who proposed a payment may not reverse it; another one does");
+    }
     if (Answer no = Happened(event.reversed_on(), "reversed_on")) return no;
+    if (payment->paid_on && *ParseDate(event.reversed_on()) < *payment->paid_on) {
+      return Refuse("bad_range", "reversed_on is before the payment was paid (paid_on)");
+    }
     if (Answer no = Reason(event.reason())) return no;
     if (event.amount_cents() <= 0) return Refuse("missing_amount", "give amount_cents above 0");
     const int64_t left = payment->total_cents - payment->reversed_cents;
     if (event.amount_cents() == left) return std::nullopt;
-    const auto taken_away = service::Sum(Unsettled(payment->from, payment->until));
-    if (event.amount_cents() < left && taken_away && *taken_away < 0 &&
-        event.amount_cents() == -*taken_away) {
+    const int64_t taken_away = service::Sum(Unsettled(payment->from, payment->until));
+    if (event.amount_cents() < left && taken_away < 0 && event.amount_cents() == -taken_away) {
       return std::nullopt;
     }
     return Refuse("amount_mismatch",
@@ -159,9 +162,13 @@ class Decision {
                           "back in metres (distance_metres)"
                         : "the distance matters by the kilometre alone; leave it out");
     }
+    if (event.distance_metres() > service::kMaxDayMetres) {
+      return Refuse("amount_out_of_range",
+                    Str("distance_metres is of one day, there and back: at most ",
+                        service::kMaxDayMetres));
+    }
     return std::nullopt;
   }
-
 
   Answer On(const v1::TravelClaimed& event) {
     const bool may = Has(config::v1::AGENCY_ROLE_SOCIAL_SERVICES) ||
@@ -193,10 +200,24 @@ class Decision {
     if (rule == nullptr || terms.cents) {
       return Refuse("claims_not_used", "this region does not pay travel by claims on those days");
     }
+    absl::CivilDay claimed_on = today_;
+    if (!event.claimed_on().empty()) {
+      if (Answer no = Happened(event.claimed_on(), "claimed_on")) return no;
+      claimed_on = *ParseDate(event.claimed_on());
+      if (claimed_on < *until) {
+        return Refuse("bad_range", "claimed_on is before travelled_until: claim journeys that have "
+                                   "been made");
+      }
+    }
     if (rule->claim_within_days() != 0 &&
-        today_ - *until > static_cast<int64_t>(rule->claim_within_days())) {
+        claimed_on - *until > static_cast<int64_t>(rule->claim_within_days())) {
       return Refuse("claim_too_late",
-                    Str("a claim is due within ", rule->claim_within_days(), " days"));
+                    Str("a claim is due within ", rule->claim_within_days(),
+                        " days of its last journey (travelled_until), counted to ",
+                        event.claimed_on().empty() ? "today; where the client claimed earlier, give "
+                                                     "that day (claimed_on)"
+                                                   : "claimed_on; leave out the journeys that are "
+                                                     "older"));
     }
     if (event.claimed_cents() <= 0) {
       return Refuse("missing_amount", "give claimed_cents above 0 (payment section)");
@@ -260,9 +281,20 @@ class Decision {
       }
     }
     const auto days = state_.days.Days(periods_, rules_.profile);
-    const bool attended = std::any_of(days.begin(), days.end(), [&](const service::Day& day) {
-      return day.period == period && *from <= day.date && day.date <= *until && Counts(state_, day);
-    });
+    const auto claimed = ClaimedDates(state_, days);
+    bool attended = false;
+    for (const service::Day& day : days) {
+      if (day.period != period || day.date < *from || *until < day.date || !Counts(state_, day)) {
+        continue;
+      }
+      attended = true;
+      if (claimed.contains(day.date) || GrantedUnasked(day.date)) {
+        return Refuse("days_already_granted",
+                      Str("the journey of ", service::FormatDate(day.date),
+                          " has been granted; grant the days before or after it, or reverse that "
+                          "grant, or reject this claim"));
+      }
+    }
     if (!attended) {
       return Refuse("no_attended_day", "no attended day that counts is recorded in that time");
     }
@@ -273,9 +305,11 @@ class Decision {
     if (Answer no = Social()) return no;
     const auto grant = std::find_if(
         state_.ledger.grants().begin(), state_.ledger.grants().end(),
-        [&](const Grant& known) { return known.id.view() == event.reversed_event_id(); });
+        [&](const Grant& known) {
+          return known.id.view() == event.reversed_event_id() && Settles(known.author);
+        });
     if (grant == state_.ledger.grants().end() ||
-        !state_.periods.successors().ActsFor(offer_.author_agency, grant->author, today_)) {
+        !Settles(grant->author)) {
       return Refuse("unknown_grant", "reversed_event_id is no TravelGranted of this agency");
     }
     // What the service granted, it takes back when the days change; by hand it would grant it
@@ -326,7 +360,7 @@ class Decision {
     }
     bool ever = false;
     for (const Perk& perk : state_.perks) {
-      if (perk.period_id != event.period_id() || perk.kind != event.kind()) continue;
+      if (perk.kind != event.kind() || !SharesPerk(perk, periods_, *period)) continue;
       ever = true;
       if (!perk.withdrawn && (!perk.valid_until || given_on <= *perk.valid_until)) {
         return Refuse("perk_already_given", "the client has this perk; withdraw it first");
@@ -423,6 +457,22 @@ class Decision {
     return state_.ledger.Unsettled(offer_.author_agency, from, until, today_);
   }
 
+  // What was proposed is still what its days give: asked again of the approved, which days may leave until it is paid.
+  Answer Unchanged(const Payment& payment) const {
+    if (service::Sum(Unsettled(payment.from, payment.until)) == 0) return std::nullopt;
+    return Refuse("accruals_changed",
+                  "days of this payment have changed since it was proposed; reject it and "
+                  "propose it anew");
+  }
+
+  // A grant without a claim stands that covers the day: its own journey, or a card that is good on it.
+  bool GrantedUnasked(absl::CivilDay day) const {
+    const auto& grants = state_.ledger.grants();
+    return std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) {
+      return grant.claim_id.empty() && !grant.reversed && grant.from <= day && day <= grant.until;
+    });
+  }
+
   Answer Happened(const std::string& date, std::string_view field) const {
     const auto day = ParseDate(date);
     if (!day) return Refuse("missing_date", Str("give the day as YYYY-MM-DD (field ", field, ")"));
@@ -471,7 +521,10 @@ class Decision {
       return Refuse("no_lines", "list the events that the payment settles");
     std::map<std::string_view, const Posting*> postings;
     for (const Posting& posting : state_.ledger.postings()) {
-      if (Settles(posting.author)) postings[posting.id.view()] = &posting;
+      if (!Settles(posting.author)) continue;
+      const auto [known, first] = postings.try_emplace(posting.id.view(), &posting);
+      // Its own goes before one of the same id that a predecessor left.
+      if (!first && posting.author == offer_.author_agency) known->second = &posting;
     }
     std::set<const Posting*> open;
     for (const Posting* posting : Unsettled(from, until)) open.insert(posting);
@@ -548,8 +601,8 @@ std::optional<Refusal> DecideOffer(const State& state, const service::Offer& off
   Decision decision(state, offer, rules, today);
   Answer answer;
   if (AskAny<v1::PaymentProposed, v1::PaymentApproved, v1::PaymentPaid, v1::PaymentRejected,
-             v1::PaymentReversed, v1::TravelMeansChosen, v1::TravelClaimed, v1::TravelClaimRejected, v1::TravelGranted,
-             v1::TravelReversed, v1::PerkGiven, v1::PerkWithdrawn>(decision, offer, answer)) {
+             v1::PaymentReversed, v1::TravelMeansChosen, v1::TravelClaimed,
+             v1::TravelClaimRejected, v1::TravelGranted, v1::TravelReversed, v1::PerkGiven, v1::PerkWithdrawn>(decision, offer, answer)) {
     return answer;
   }
   if (offer.body.GetDescriptor()->file()->package() == "polku.compensation.v1") {

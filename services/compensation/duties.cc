@@ -3,8 +3,10 @@
 // often this is asked, or whether the process died in between.
 //
 // Keys (dates and period ids are the case's own); the generation is the how-manieth of its key:
-//   allowance/<date>, allowance_reversed/<date>      one allowance a day, whatever the period or
-//   kind travel/<period>/<from>/<until>, travel_reversed/… perk/<kind>/<period>
+//   allowance/<date>, allowance_reversed/<date>      one allowance a day, whatever the period or kind
+//   travel/<period>/<from>/<until>, travel_reversed/…
+//   claim_reversed/<id of the grant>
+//   perk/<kind>/<period>
 //
 // An absent section is "not known here", not "not so": what cannot be read (any more) neither
 // accrues nor reverses anything.
@@ -16,6 +18,7 @@
 #include "services/compensation/state.h"
 #include "services/core/calendar.h"
 #include "services/core/dated_rules.h"
+#include "services/core/money_limits.h"
 
 namespace polku::compensation {
 namespace {
@@ -41,6 +44,7 @@ struct Verdict {
 // The benefit that decides a day's allowance.
 struct BenefitVerdict {
   Verdict::Kind kind = Verdict::kUnknown;
+  EventId cause;                     // the benefit, or the statement that refuses another one
   const Benefit* benefit = nullptr;  // null with kPay: the profile asks for none
   event::v1::AllowanceKind allowance = event::v1::ALLOWANCE_KIND_UNSPECIFIED;
 };
@@ -60,6 +64,7 @@ class Duties {
     if (is_payer_ || is_social_) Allowances();
     if (is_social_) {
       Travel();
+      ClaimsOfNoDay();
       Perks();
     }
     return std::move(duties_);
@@ -171,20 +176,16 @@ class Duties {
     if (!Counts(state_, day)) return nothing(WhyNotCounted(day));
     const BenefitVerdict benefit = BenefitOn(day);
     if (benefit.kind == Verdict::kUnknown) return {};
-    if (benefit.kind == Verdict::kNothing) return nothing(benefit.benefit->id);
+    if (benefit.kind == Verdict::kNothing) return nothing(benefit.cause);
     const bool expense = benefit.allowance == event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE;
     if (benefit.benefit == nullptr) {
       const bool ours = expense ? OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER) == rules_.own_agency
                                 : is_social_ && Responsible(day.period->id, day.date);
       if (!ours) return nothing(record);
     } else if (PayerOf(*benefit.benefit, day.date) != rules_.own_agency) {
-      return nothing(benefit.benefit->id);
+      return nothing(benefit.cause);
     }
     if (expense && !is_payer_) return {};
-    if (const Statement* statement = StatementOn(day);
-        expense && statement && !statement->entitled) {
-      return nothing(statement->id);
-    }
     if (!expense) {
       // "Never both on one day" (DOMAIN, Rules): activity money gives way to what another payer
       // accrued for the day.
@@ -197,7 +198,10 @@ class Duties {
     const auto* rate =
         service::FindRule(rules_.profile.rates(), day.date, day.period->first_started_on,
                           [&](const auto& rule) { return rule.kind() == benefit.allowance; });
-    if (rate == nullptr || rate->cents_per_day() <= 0) return {};
+    if (rate == nullptr || rate->cents_per_day() == 0 ||
+        rate->cents_per_day() != service::Worth(rate->cents_per_day())) {
+      return {};  // of a slip in the profile nothing is said: the ledger would fold another sum
+    }
     return Verdict{Verdict::kPay, record, rate, day.period->id};
   }
 
@@ -219,11 +223,11 @@ class Duties {
   // The flag that the provider's service raised, or else the newest record of that week up to the
   // day.
   EventId WhyNotCounted(const Day& day) const {
-    for (const auto code : {attendance::v1::BREACH_CODE_TOO_MANY_DAYS_IN_WEEK,
-                            attendance::v1::BREACH_CODE_OUTCOME_MISMATCH}) {
-      const auto flag = state_.breaches.find({std::string(day.period_id()), day.date, code});
-      if (flag != state_.breaches.end()) return flag->second;
+    if (const EventId* flag =
+            Flag(state_, day, attendance::v1::BREACH_CODE_TOO_MANY_DAYS_IN_WEEK)) {
+      return *flag;
     }
+    if (const EventId* flag = UnpaidFlag(state_, day)) return *flag;
     const Day* newest = &day;
     for (const Day& other : days_) {
       if (service::MondayOf(other.date) == service::MondayOf(day.date) && other.date <= day.date &&
@@ -237,7 +241,8 @@ class Duties {
   // A BenefitRecorded says what holds for its kind from valid_from on (from ever, without one),
   // until a newer one of that kind says otherwise; days before valid_from keep what was said of
   // them, so a new grant does not undo the time before it. NONE ends every kind. Of several
-  // benefits that give an allowance the expense allowance goes first, then the newest.
+  // benefits that give an allowance the expense allowance goes first, then the newest. Whom the employment
+  // authority refuses the expense allowance of that day and who lives on social assistance, too, has the activity money.
   BenefitVerdict BenefitOn(const Day& day) const {
     std::map<event::v1::BenefitKind, const Benefit*> holding;
     const Benefit* newest = nullptr;
@@ -255,27 +260,35 @@ class Duties {
       }
       holding[benefit.kind] = &benefit;
     }
-    BenefitVerdict best;
+    // Both in benefits, so the later one is the newer.
+    std::map<event::v1::AllowanceKind, const Benefit*> newest_giving;
     for (const auto& [kind, benefit] : holding) {
       if (benefit->until && *benefit->until < day.date) continue;
       const auto* rule =
           service::FindRule(rules_.profile.benefits(), day.date, day.period->first_started_on,
                             [&, held = kind](const auto& entry) { return entry.kind() == held; });
       if (rule == nullptr || rule->allowance() == event::v1::ALLOWANCE_KIND_UNSPECIFIED) continue;
-      const bool better = best.benefit == nullptr || rule->allowance() < best.allowance ||
-                          (rule->allowance() == best.allowance &&
-                           best.benefit < benefit);  // both in benefits: newer
-      if (better) best = {Verdict::kPay, benefit, rule->allowance()};
+      const Benefit*& giving = newest_giving[rule->allowance()];
+      if (giving == nullptr || giving < benefit) giving = benefit;
     }
-    if (best.benefit != nullptr) return best;
+    const Statement* refused = nullptr;
+    for (const auto& [allowance, benefit] : newest_giving) {  // the expense allowance first
+      const Statement* no = RefusedBy(allowance, day, PayerOf(*benefit, day.date));
+      if (no == nullptr) {
+        return {Verdict::kPay, refused == nullptr ? benefit->id : refused->id, benefit, allowance};
+      }
+      refused = no;
+    }
     const auto* all = service::FindRule(
         rules_.profile.benefits(), day.date, day.period->first_started_on,
         [](const auto& entry) { return entry.kind() == event::v1::BENEFIT_KIND_UNSPECIFIED; });
     if (all != nullptr && all->allowance() != event::v1::ALLOWANCE_KIND_UNSPECIFIED) {
-      return {Verdict::kPay, nullptr, all->allowance()};
+      refused = RefusedBy(all->allowance(), day, OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER));
+      if (refused == nullptr) return {Verdict::kPay, {}, nullptr, all->allowance()};
     }
-    if (hidden || newest == nullptr) return best;
-    return {Verdict::kNothing, newest, event::v1::ALLOWANCE_KIND_UNSPECIFIED};
+    if (refused != nullptr) return {Verdict::kNothing, refused->id};
+    if (hidden || newest == nullptr) return {};
+    return {Verdict::kNothing, newest->id};
   }
 
   const service::Successors& Successors() const { return state_.periods.successors(); }
@@ -303,9 +316,12 @@ class Duties {
     return only;
   }
 
-  // The newest statement of the employment authority about the day. That there is none is no
-  // obstacle: the payer has its own way of asking.
-  const Statement* StatementOn(const Day& day) const {
+  // The employment authority's newest statement to that payer about the day, where it says that the client is not
+  // entitled; it is about the unemployment benefit, so the expense allowance goes by it alone. That there is none is
+  // no obstacle: the payer has its own way of asking. Null: not refused.
+  const Statement* RefusedBy(event::v1::AllowanceKind allowance, const Day& day,
+                             const std::string& payer) const {
+    if (allowance != event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE) return nullptr;
     const Statement* newest = nullptr;
     for (const Statement& statement : state_.statements) {
       const bool about = statement.period_id.empty() || statement.period_id == day.period->id;
@@ -313,9 +329,14 @@ class Duties {
           (statement.until && *statement.until < day.date)) {
         continue;
       }
+      // Given to whoever pays that day, or to one that it acts for.
+      if (!statement.payer.empty() && statement.payer != payer &&
+          Successors().Settling(Successors().Acting(statement.payer, day.date), today_) != payer) {
+        continue;
+      }
       newest = &statement;
     }
-    return newest;
+    return newest == nullptr || newest->entitled ? nullptr : newest;
   }
 
   // ---- Travel ----
@@ -346,10 +367,12 @@ class Duties {
   // By every record there is, so that a clock that was set back takes nothing away.
   std::map<TravelKey, TravelGrant> WantedTravel() const {
     std::map<TravelKey, TravelGrant> wanted;
+    const std::set<absl::CivilDay> claimed = ClaimedDates(state_, days_);
     absl::CivilDay card_until = absl::CivilDay::min();
     absl::CivilDay paid_day = absl::CivilDay::min();
     for (const Day& day : days_) {
       if (!Counts(state_, day) || !Responsible(day.period->id, day.date)) continue;
+      if (claimed.contains(day.date)) continue;  // that journey is paid by the claim
       const TravelTerms terms = TravelTermsOn(state_, rules_.profile, *day.period, day.date);
       const auto* rule = terms.rule;
       if (rule == nullptr || !terms.cents) continue;
@@ -421,7 +444,7 @@ class Duties {
           continue;
         }
         std::optional<EventId> cause = WhyGone(standing->cause, key.period_id);
-        if (!cause) cause = NewestIn(key);
+        if (!cause) cause = NewestIn(key.from, key.until);
         if (!cause) {  // no record of those days can be read any more
           stands = true;
           continue;
@@ -450,18 +473,42 @@ class Duties {
   }
 
   // The newest record of the days that a grant covers, where one is known.
-  std::optional<EventId> NewestIn(const TravelKey& key) const {
-    const Day* newest = nullptr;
-    for (const Day& day : days_) {
-      if (day.date < key.from || key.until < day.date) continue;
-      if (newest == nullptr || newest->sequence < day.sequence) newest = &day;
+  std::optional<EventId> NewestIn(absl::CivilDay from, absl::CivilDay until) const {
+    const service::DayRecord* newest = state_.days.NewestIn(from, until);
+    return newest == nullptr ? std::nullopt : std::optional(newest->id);
+  }
+
+  // What an official granted for a claim goes when none of its days counts any more, as an official could not have
+  // granted it; the claim is then open again. While one counts, the sum is the official's matter.
+  void ClaimsOfNoDay() {
+    for (const Grant& grant : state_.ledger.grants()) {
+      if (grant.claim_id.empty() || grant.reversed || !Settles(grant.author)) continue;
+      const bool stands = std::any_of(days_.begin(), days_.end(), [&](const Day& day) {
+        if (day.date < grant.from || grant.until < day.date) return false;
+        // A day that cannot be read (any more) may be the one.
+        const bool unknown = day.standing() && day.record->actual_minutes == 0 &&
+                             day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED;
+        return unknown || (day.period_id() == grant.period_id && Counts(state_, day));
+      });
+      if (stands) continue;
+      std::optional<EventId> cause = NewestIn(grant.from, grant.until);
+      if (!cause) continue;  // no record of those days can be read (any more)
+      if (const auto gone = WhyGone(*cause, grant.period_id)) cause = gone;
+      auto event = std::make_unique<v1::TravelReversed>();
+      event->set_period_id(grant.period_id);
+      event->set_covers_from(FormatDate(grant.from));
+      event->set_covers_until(FormatDate(grant.until));
+      event->set_reversed_event_id(Bytes(grant.id));
+      event->set_cause_event_id(Bytes(*cause));
+      event->set_amount_cents(grant.cents);
+      Add(Str("claim_reversed/", FormatEventId(grant.id)), 1, std::move(event));
     }
-    return newest == nullptr ? std::nullopt : std::optional(newest->record->id);
   }
 
   // ---- Perks ----
 
   void Perks() {
+    std::vector<Perk> given = state_.perks;
     for (const Period& period : periods_) {
       if (today_ < period.starts_on || !Responsible(period.id, period.starts_on)) continue;
       if (period.ended_on && *period.ended_on < period.starts_on) continue;
@@ -476,11 +523,10 @@ class Duties {
           continue;
         }
         // Given once, by whomever; one that was withdrawn since is an official's matter.
-        const bool given =
-            std::any_of(state_.perks.begin(), state_.perks.end(), [&](const Perk& perk) {
-              return perk.period_id == period.id && perk.kind == rule.kind();
-            });
-        if (given) continue;
+        const bool shared = std::any_of(given.begin(), given.end(), [&](const Perk& perk) {
+          return perk.kind == rule.kind() && SharesPerk(perk, periods_, period);
+        });
+        if (shared) continue;
         auto event = std::make_unique<v1::PerkGiven>();
         event->set_period_id(period.id);
         event->set_kind(rule.kind());
@@ -493,6 +539,7 @@ class Duties {
         event->set_cause_event_id(Bytes(period.start_cause));
         *event->mutable_rule() = service::RefTo(rule);
         Add(Str("perk/", static_cast<int>(rule.kind()), "/", period.id), 1, std::move(event));
+        given.push_back({{}, "", period.id, rule.kind(), {}, {}, false});
       }
     }
   }

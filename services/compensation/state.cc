@@ -7,6 +7,7 @@
 #include "services/core/calendar.h"
 #include "services/core/dated_rules.h"
 #include "services/core/message_cast.h"
+#include "services/core/money_limits.h"
 
 namespace polku::compensation {
 namespace {
@@ -26,17 +27,19 @@ bool FoldHistory(State& state, const Fact& fact) {
         statement->result() != referral::v1::STATEMENT_RESULT_NOT_ENTITLED) {
       return true;
     }
-    state.statements.push_back({fact.id, statement->period_id(),
+    state.statements.push_back({fact.id, statement->payer_agency(), statement->period_id(),
                                 statement->result() == referral::v1::STATEMENT_RESULT_ENTITLED,
                                 ParseDate(statement->effective_from()),
                                 ParseDate(statement->effective_until())});
   } else if (const auto* flagged = As<attendance::v1::RuleBreachFlagged>(fact.body)) {
     if (const auto date = ParseDate(flagged->date())) {
-      state.breaches[{flagged->period_id(), *date, flagged->breach()}] = fact.id;
+      state.breaches[{flagged->period_id(), *date, flagged->breach()}]
+                    [std::string(fact.author_agency)] = fact.id;
     }
   } else if (const auto* cleared = As<attendance::v1::RuleBreachCleared>(fact.body)) {
     if (const auto date = ParseDate(cleared->date())) {
-      state.breaches.erase({cleared->period_id(), *date, cleared->breach()});
+      const auto flags = state.breaches.find({cleared->period_id(), *date, cleared->breach()});
+      if (flags != state.breaches.end()) flags->second.erase(std::string(fact.author_agency));
     }
   } else {
     return false;
@@ -131,19 +134,70 @@ TravelTerms TravelTermsOn(const State& state, const config::v1::Profile& profile
   }
   if (!ByKilometre(*terms.rule)) {
     terms.cents = terms.rule->cents();
+    // A profile's slip; what the ledger folds as another sum would be granted and taken back for ever.
+    if (*terms.cents != service::Worth(*terms.cents)) return {};
   } else if (choice != nullptr && choice->means == terms.rule->means() &&
              choice->distance_metres > 0) {
     // Both factors fit: 32 bits of metres, and a rate that is a checked profile's.
     terms.cents = static_cast<int64_t>(choice->distance_metres) *
                   std::min<int64_t>(terms.rule->cents_per_kilometre(), 1'000'000) / 1000;
+    if (*terms.cents != service::Worth(*terms.cents)) return {};
   }
   return terms;
 }
 
+const EventId* Flag(const State& state, const service::Day& day, attendance::v1::BreachCode code) {
+  if (day.period == nullptr) return nullptr;
+  const auto flags = state.breaches.find({day.period->id, day.date, code});
+  if (flags == state.breaches.end()) return nullptr;
+  for (const auto& [author, id] : flags->second) {
+    if (day.period->ServedBy(author, day.date)) return &id;
+  }
+  return nullptr;
+}
+
+const EventId* UnpaidFlag(const State& state, const service::Day& day) {
+  if (const EventId* flag = Flag(state, day, attendance::v1::BREACH_CODE_OUTCOME_MISMATCH)) {
+    return flag;
+  }
+  if (day.intensity == nullptr) return nullptr;
+  for (const int code : day.intensity->unpaid_breaches()) {
+    if (const EventId* flag = Flag(state, day, static_cast<attendance::v1::BreachCode>(code))) {
+      return flag;
+    }
+  }
+  return nullptr;
+}
+
 bool Counts(const State& state, const service::Day& day) {
   return day.there && day.in_service && !day.over_weekly_limit() &&
-         !state.breaches.contains({std::string(day.period_id()), day.date,
-                                   attendance::v1::BREACH_CODE_OUTCOME_MISMATCH});
+         UnpaidFlag(state, day) == nullptr;
+}
+
+std::set<absl::CivilDay> ClaimedDates(const State& state, const std::vector<service::Day>& days) {
+  std::set<absl::CivilDay> claimed;
+  for (const service::Grant& grant : state.ledger.grants()) {
+    if (grant.claim_id.empty() || grant.reversed) continue;
+    for (const service::Day& day : days) {
+      if (grant.from <= day.date && day.date <= grant.until && day.period_id() == grant.period_id &&
+          Counts(state, day)) {
+        claimed.insert(day.date);
+      }
+    }
+  }
+  return claimed;
+}
+
+bool SharesPerk(const Perk& perk, const std::vector<service::Period>& periods,
+                const service::Period& period) {
+  if (perk.period_id == period.id) return true;
+  const auto ends_before = [](const service::Period& one, const service::Period& other) {
+    const auto last = one.LastDay();
+    return last && *last < other.starts_on;
+  };
+  return std::any_of(periods.begin(), periods.end(), [&](const service::Period& other) {
+    return other.id == perk.period_id && !ends_before(other, period) && !ends_before(period, other);
+  });
 }
 
 }  // namespace polku::compensation

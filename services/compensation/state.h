@@ -34,6 +34,7 @@ struct Benefit {
 // The employment authority's statement to the payer.
 struct Statement {
   EventId id;
+  std::string payer;      // whom it was given to; empty: every payer
   std::string period_id;  // empty: every period
   bool entitled = false;
   std::optional<absl::CivilDay> from;
@@ -75,7 +76,10 @@ struct State : service::CaseState {
   service::DayBook days;
   std::vector<Benefit> benefits;  // in merged order, as all below
   std::vector<Statement> statements;
-  std::map<std::tuple<std::string, absl::CivilDay, attendance::v1::BreachCode>, EventId> breaches;
+  // The standing flags by period, day and code, each by its author.
+  std::map<std::tuple<std::string, absl::CivilDay, attendance::v1::BreachCode>,
+           std::map<std::string, EventId>>
+      breaches;
   service::Ledger ledger;
   std::vector<Perk> perks;
   std::vector<Claim> claims;
@@ -86,7 +90,7 @@ void Fold(State& state, const service::Fact& fact);
 
 // How travel is paid on a day.
 struct TravelTerms {
-  const config::v1::TravelRule* rule = nullptr;  // null: not at all, or not known
+  const config::v1::TravelRule* rule = nullptr;  // null: not at all, not known, or its amount is out of range
   // What a day, or a card, gives; nullopt: no amount can be known without a claim (actual costs, or kilometres of which
   // nobody told the distance).
   std::optional<int64_t> cents;
@@ -101,9 +105,21 @@ std::vector<const config::v1::TravelRule*> TravelRulesOn(const config::v1::Profi
                                                          absl::CivilDay day);
 bool ByKilometre(const config::v1::TravelRule& rule);
 
-// The day counts for money and travel: there, in service, within the weekly maximum, and its record
-// is not flagged as contradicting itself.
+// The day's provider flagged that breach of it, and the flag stands. Null: no. Borrowed.
+const EventId* Flag(const State& state, const service::Day& day, attendance::v1::BreachCode code);
+// The standing flag that keeps the day's money away: its record contradicts itself, or the breach is one of
+// IntensityRule.unpaid_breaches. Null: none. Borrowed.
+const EventId* UnpaidFlag(const State& state, const service::Day& day);
+// The day counts for money and travel: there, in service, within the weekly maximum, and without such a flag.
 bool Counts(const State& state, const service::Day& day);
+
+// The dates of `days` whose journey a standing grant for a claim pays: in its period and range the client was there.
+std::set<absl::CivilDay> ClaimedDates(const State& state, const std::vector<service::Day>& days);
+
+// The perk was given for that period, or for another one of `periods`: periods that run at one time share what comes
+// at a start.
+bool SharesPerk(const Perk& perk, const std::vector<service::Period>& periods,
+                const service::Period& period);
 
 std::optional<service::Refusal> DecideOffer(const State& state, const service::Offer& offer,
                                             const service::Rules& rules, absl::CivilDay today);

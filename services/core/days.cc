@@ -69,6 +69,13 @@ const DayRecord* DayBook::Find(const EventId& id) const {
   return found == records_.end() ? nullptr : &*found;
 }
 
+const DayRecord* DayBook::NewestIn(absl::CivilDay from, absl::CivilDay until) const {
+  const auto found = std::find_if(records_.rbegin(), records_.rend(), [&](const DayRecord& record) {
+    return from <= record.date && record.date <= until;
+  });
+  return found == records_.rend() ? nullptr : &*found;
+}
+
 std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
                                const config::v1::Profile& profile) const {
   // Keyed by the period's place, or by the name where no such period is known.

@@ -75,6 +75,8 @@ class DayBook {
   bool empty() const { return records_.empty(); }
   // The record that this event made, also one that says nothing any more; null: not known here. Borrowed.
   const DayRecord* Find(const EventId& id) const;
+  // The newest record about these days, also one that says nothing any more; null: none is known here. Borrowed.
+  const DayRecord* NewestIn(absl::CivilDay from, absl::CivilDay until) const;
   // How many records were taken in; a Day whose `sequence` is at least that came later.
   size_t records() const { return records_.size(); }
 

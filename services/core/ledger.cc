@@ -1,11 +1,12 @@
 #include "services/core/ledger.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
-#include "eventstore/base/money.h"
 #include "services/core/calendar.h"
 #include "services/core/message_cast.h"
+#include "services/core/money_limits.h"
 
 namespace polku::service {
 namespace {
@@ -14,13 +15,15 @@ namespace v1 = compensation::v1;
 
 EventId IdFrom(const std::string& bytes) { return EventId::FromBytes(bytes).value_or(EventId()); }
 
-// Amounts are positive (compensation.proto); a peer's negative one is worth nothing, and no sum of
-// what is left can be made to overflow by changing its sign.
-int64_t Positive(int64_t cents) { return std::max<int64_t>(0, cents); }
-
-template <typename List>
-auto Find(List& list, const EventId& id) {
-  return std::find_if(list.begin(), list.end(), [&](const auto& item) { return item.id == id; });
+// The event of that id whose money is `author`'s to take back and that still stands. Another agency's event of the
+// same id is another event.
+template <typename Item>
+Item* ToReverse(std::vector<Item>& list, const EventId& id, std::string_view author,
+                const Successors& successors) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Item& item) {
+    return item.id == id && !item.reversed && successors.IsOrInherits(author, item.author);
+  });
+  return found == list.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -33,14 +36,12 @@ bool Ledger::Fold(const Fact& fact) {
     if (!date) return true;
     accruals_.push_back({fact.id, author, accrued->period_id(), *date,
                          IdFrom(accrued->cause_event_id()), accrued->kind(),
-                         Positive(accrued->amount_cents()), false});
-    postings_.push_back({fact.id, author, *date, Positive(accrued->amount_cents())});
+                         Worth(accrued->amount_cents()), false});
+    postings_.push_back({fact.id, author, *date, Worth(accrued->amount_cents())});
   } else if (const auto* reversed = As<v1::AllowanceReversed>(fact.body)) {
-    const auto accrual = Find(accruals_, IdFrom(reversed->reversed_event_id()));
-    if (accrual == accruals_.end() || accrual->reversed ||
-        !successors_.IsOrInherits(author, accrual->author)) {
-      return true;
-    }
+    Accrual* accrual =
+        ToReverse(accruals_, IdFrom(reversed->reversed_event_id()), author, successors_);
+    if (accrual == nullptr) return true;
     accrual->reversed = true;
     postings_.push_back({fact.id, author, accrual->date, -accrual->cents});
   } else if (const auto* granted = As<v1::TravelGranted>(fact.body)) {
@@ -49,14 +50,11 @@ bool Ledger::Fold(const Fact& fact) {
     if (!from || !until) return true;
     grants_.push_back({fact.id, author, granted->period_id(), granted->claim_id(), *from, *until,
                        IdFrom(granted->cause_event_id()), granted->mode(), granted->means(),
-                       Positive(granted->amount_cents()), false});
-    postings_.push_back({fact.id, author, *from, Positive(granted->amount_cents())});
+                       Worth(granted->amount_cents()), false});
+    postings_.push_back({fact.id, author, *from, Worth(granted->amount_cents())});
   } else if (const auto* taken = As<v1::TravelReversed>(fact.body)) {
-    const auto grant = Find(grants_, IdFrom(taken->reversed_event_id()));
-    if (grant == grants_.end() || grant->reversed ||
-        !successors_.IsOrSucceeds(author, grant->author)) {
-      return true;
-    }
+    Grant* grant = ToReverse(grants_, IdFrom(taken->reversed_event_id()), author, successors_);
+    if (grant == nullptr) return true;
     grant->reversed = true;
     postings_.push_back({fact.id, author, grant->from, -grant->cents});
   } else {
@@ -85,7 +83,7 @@ bool Ledger::FoldPayment(const Fact& fact) {
     payment.batch_id = proposed->batch_id();
     payment.from = ParseDate(proposed->covers_from());
     payment.until = ParseDate(proposed->covers_until());
-    payment.total_cents = Positive(proposed->total_cents());
+    payment.total_cents = Worth(proposed->total_cents());
     for (const auto& line : proposed->lines()) payment.lines.push_back(IdFrom(line.event_id()));
     payments_.try_emplace({payment.agency, proposed->payment_id()}, std::move(payment));
   } else if (const auto* approved = As<v1::PaymentApproved>(fact.body)) {
@@ -96,6 +94,7 @@ bool Ledger::FoldPayment(const Fact& fact) {
   } else if (const auto* paid = As<v1::PaymentPaid>(fact.body)) {
     if (auto* payment = PaymentIn(fact, paid->payment_id(), {PaymentStatus::kApproved})) {
       payment->status = PaymentStatus::kPaid;
+      payment->paid_on = ParseDate(paid->paid_on());
     }
   } else if (const auto* rejected = As<v1::PaymentRejected>(fact.body)) {
     if (auto* payment = PaymentIn(fact, rejected->payment_id(),
@@ -115,7 +114,7 @@ bool Ledger::FoldPayment(const Fact& fact) {
     for (const Posting* posting :
          Unsettled(fact.author_agency, payment->from, payment->until,
                    ParseDate(reversed->reversed_on()).value_or(absl::CivilDay::max()))) {
-      payment->recovered.push_back(posting->id);
+      payment->recovered.emplace_back(posting->author, posting->id);
     }
     payment->reversed_cents += reversed->amount_cents();
   } else {
@@ -137,30 +136,35 @@ std::vector<const Posting*> Ledger::Unsettled(std::string_view agency,
                                               std::optional<absl::CivilDay> from,
                                               std::optional<absl::CivilDay> until,
                                               absl::CivilDay on) const {
-  std::set<EventId> settled;
+  std::map<EventId, std::set<std::string_view>> lined;  // by which payers
+  std::set<std::pair<std::string_view, EventId>> recovered;
   for (const auto& [key, payment] : payments_) {
     if (payment.status == PaymentStatus::kRejected || payment.status == PaymentStatus::kReversed) {
       continue;
     }
-    settled.insert(payment.lines.begin(), payment.lines.end());
-    settled.insert(payment.recovered.begin(), payment.recovered.end());
+    for (const EventId& line : payment.lines) lined[line].insert(payment.agency);
+    recovered.insert(payment.recovered.begin(), payment.recovered.end());
   }
+  const auto settled = [&](const Posting& posting) {
+    if (recovered.contains({posting.author, posting.id})) return true;
+    const auto payers = lined.find(posting.id);
+    return payers != lined.end() &&
+           std::any_of(payers->second.begin(), payers->second.end(), [&](std::string_view payer) {
+             return successors_.IsOrInherits(payer, posting.author);
+           });
+  };
   std::vector<const Posting*> open;
   for (const Posting& posting : postings_) {
-    if (successors_.Settling(posting.author, on) != agency || settled.contains(posting.id)) continue;
+    if (successors_.Settling(posting.author, on) != agency || settled(posting)) continue;
     if ((from && posting.date < *from) || (until && *until < posting.date)) continue;
     open.push_back(&posting);
   }
   return open;
 }
 
-std::optional<int64_t> Sum(const std::vector<const Posting*>& postings) {
-  std::optional<Cents> sum = Cents(0);
-  for (const Posting* posting : postings) {
-    sum = sum->Plus(Cents(posting->cents));
-    if (!sum) return std::nullopt;
-  }
-  return sum->value();
+int64_t Sum(const std::vector<const Posting*>& postings) {
+  return std::accumulate(postings.begin(), postings.end(), int64_t{0},
+                         [](int64_t sum, const Posting* posting) { return sum + posting->cents; });
 }
 
 }  // namespace polku::service

@@ -50,7 +50,7 @@ struct Grant {
 
 // What a payment can have a line about: an accrual or grant, or (negative) its reversal.
 struct Posting {
-  EventId id;
+  EventId id;  // unique for its author alone: a peer may say an event under any id
   std::string author;
   absl::CivilDay date;
   int64_t cents = 0;
@@ -66,10 +66,11 @@ struct Payment {
   std::optional<absl::CivilDay> from;
   std::optional<absl::CivilDay> until;
   std::optional<absl::CivilDay> approved_on;
+  std::optional<absl::CivilDay> paid_on;
   int64_t total_cents = 0;
   int64_t reversed_cents = 0;  // taken back in part so far
-  std::vector<EventId> lines;
-  std::vector<EventId> recovered;  // postings that were settled by taking money back
+  std::vector<EventId> lines;  // postings of `agency`, or of one whose money it inherited
+  std::vector<std::pair<std::string, EventId>> recovered;  // author, id: settled by taking money back
   PaymentStatus status = PaymentStatus::kProposed;
 };
 
@@ -79,8 +80,8 @@ using PaymentKey = std::pair<std::string, std::string>;  // agency, payment_id
 class Ledger {
  public:
   // Takes in the compensation events that move money; ignores every other message. A transition that a
-  // payment's status does not allow, or another agency's word on it (unless it succeeds the one that granted travel, or
-  // inherits its money: successors.h), changes nothing. False: not of these types.
+  // payment's status does not allow, or another agency's word on it (unless it inherits the money: successors.h),
+  // changes nothing. An amount that money_limits.h gives no worth is folded as 0. False: not of these types.
   bool Fold(const Fact& fact);
 
   // In merged order.
@@ -94,8 +95,8 @@ class Ledger {
   // The agency's own payment of that label, else one of an organisation whose money it inherited. Null: there is none here.
   const Payment* FindPayment(std::string_view agency, std::string_view payment_id) const;
 
-  // Postings that are `agency`'s to settle on `on` (Successors::Settling) and that no live payment has a line about, with
-  // from <= date <= until.
+  // Postings that are `agency`'s to settle on `on` (Successors::Settling) and that no live payment of their author, or
+  // of who inherited its money, has a line about, with from <= date <= until. Another agency's payment settles nothing.
   std::vector<const Posting*> Unsettled(std::string_view agency,
                                         std::optional<absl::CivilDay> from,
                                         std::optional<absl::CivilDay> until,
@@ -113,8 +114,8 @@ class Ledger {
   Successors successors_;
 };
 
-// The sum; nullopt when it does not fit.
-std::optional<int64_t> Sum(const std::vector<const Posting*>& postings);
+// It fits: money_limits.h.
+int64_t Sum(const std::vector<const Posting*>& postings);
 
 }  // namespace polku::service
 

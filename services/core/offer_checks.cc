@@ -10,6 +10,7 @@
 #include "services/core/calendar.h"
 #include "services/core/codec.h"
 #include "services/core/finnish_ids.h"
+#include "services/core/money_limits.h"
 
 namespace polku::service {
 namespace {
@@ -117,6 +118,24 @@ std::optional<Refusal> CheckBytes(const FieldDescriptor& field, const std::strin
   return Refusal{"bad_event_id", Str("field ", name, ": an event id is 16 bytes")};
 }
 
+std::optional<Refusal> CheckCents(const FieldDescriptor& field, int64_t cents) {
+  const std::string_view name = field.name();
+  if (!name.ends_with("_cents") || (-kMaxAmountCents <= cents && cents <= kMaxAmountCents)) {
+    return std::nullopt;
+  }
+  return Refusal{"amount_out_of_range",
+                 Str("field ", name, ": at most ", kMaxAmountCents,
+                     " cents in one event; check the amount, it is whole cents, and divide what is "
+                     "truly more")};
+}
+
+std::optional<Refusal> CheckNumber(const FieldDescriptor& field, uint32_t number) {
+  if (field.name() != "distance_metres" || number <= kMaxClaimMetres) return std::nullopt;
+  return Refusal{"amount_out_of_range",
+                 Str("field ", field.name(), ": at most ", kMaxClaimMetres,
+                     " metres in one event; check the distance, it is whole metres")};
+}
+
 // `section` is that of the top-level field; unset at the top.
 std::optional<Refusal> CheckMessage(const Message& message, std::optional<SectionKind> outer) {
   const Reflection& reflection = *message.GetReflection();
@@ -143,6 +162,16 @@ std::optional<Refusal> CheckMessage(const Message& message, std::optional<Sectio
           refusal = CheckEnum(*field, field->is_repeated()
                                           ? reflection.GetRepeatedEnumValue(message, field, i)
                                           : reflection.GetEnumValue(message, field));
+          break;
+        case FieldDescriptor::CPPTYPE_INT64:
+          refusal = CheckCents(*field, field->is_repeated()
+                                           ? reflection.GetRepeatedInt64(message, field, i)
+                                           : reflection.GetInt64(message, field));
+          break;
+        case FieldDescriptor::CPPTYPE_UINT32:
+          refusal = CheckNumber(*field, field->is_repeated()
+                                            ? reflection.GetRepeatedUInt32(message, field, i)
+                                            : reflection.GetUInt32(message, field));
           break;
         case FieldDescriptor::CPPTYPE_MESSAGE:
           refusal = CheckMessage(field->is_repeated()

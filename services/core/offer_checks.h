@@ -27,6 +27,7 @@ bool IsOfficialLabel(std::string_view text);
 //   bad_event_id             not 16 bytes
 //   bad_code                 place_code, group_code, decision_number: over 64 bytes, or with white space
 //   bad_value                an enum number this version does not know, or a list with an empty value
+//   amount_out_of_range      *_cents or distance_metres beyond money_limits.h
 //   identity_code_misplaced  a personal identity code outside the identity section (DOMAIN "Data")
 // Messages name the field and what to write, and never repeat what was in it.
 std::optional<Refusal> CheckConventions(const google::protobuf::Message& event);

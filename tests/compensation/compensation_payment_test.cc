@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "services/compensation/state.h"
 #include "tests/compensation/compensation_lab.h"
 
@@ -227,6 +229,78 @@ TEST_F(PaymentTest, ADayThatChangedAfterTheProposalStopsTheApproval) {
   EXPECT_EQ(Approve("b", 900, "m2"), "");
 }
 
+TEST_F(PaymentTest, ADayThatChangedAfterTheApprovalStopsThePayment) {
+  EXPECT_EQ(Propose(March()), "");
+  EXPECT_EQ(Approve(), "");
+  Withdraw("2025-03-04");
+  lab_.Run(today_);
+  EXPECT_EQ(Pay(), "accruals_changed");
+  EXPECT_EQ(Reject(), "");
+  EXPECT_EQ(Propose(Proposal("m2", "2025-03-01", "2025-03-31")), "");
+  EXPECT_EQ(Approve("b", 900, "m2"), "");
+  EXPECT_EQ(Pay(900, "m2"), "");
+}
+
+TEST_F(PaymentTest, APaidPaymentIsReversedByAnotherOfficialAndNotBeforeItWasPaid) {
+  EXPECT_EQ(Propose(March()), "");
+  EXPECT_EQ(Approve(), "");
+  EXPECT_EQ(Pay(), "");
+  const auto reverse = [&](const std::string& on, std::string_view official) {
+    return Offer<cv::PaymentReversed>("payment_id: 'm1' reason: REJECTION_REASON_WRONG_AMOUNT "
+                                      "amount_cents: 1800 reversed_on: '" + on + "'",
+                                      kKela, official);
+  };
+  EXPECT_EQ(reverse("2025-06-03", "a"), "same_official");
+  EXPECT_EQ(reverse("2025-06-01", "b"), "bad_range");
+  EXPECT_EQ(reverse("2025-06-02", "b"), "");
+}
+
+TEST_F(PaymentTest, APeersPaymentSettlesNothingOfThisAgencys) {
+  // Under its own honest name, with Kela's accruals as its lines.
+  auto theirs = March();
+  lab_.Tell(kFund, theirs);
+  lab_.Tell(kFund, Text<cv::PaymentApproved>("payment_id: 'm1' approved_on: '2025-06-01' total_cents: 1800"));
+  lab_.Tell(kFund, Text<cv::PaymentPaid>("payment_id: 'm1' paid_on: '2025-06-01' total_cents: 1800"));
+  EXPECT_EQ(Propose(March()), "");
+  EXPECT_EQ(Approve(), "");
+  EXPECT_EQ(Pay(), "");
+}
+
+TEST_F(PaymentTest, APeersEventsUnderAnIdOfOursAreOtherEvents) {
+  const auto accrued = *lab_.IdOfLast<cv::AllowanceAccrued>();
+  const auto* ours = lab_.All<cv::AllowanceAccrued>().back();
+  auto absurd = *ours;
+  absurd.set_amount_cents(9'000'000);
+  lab_.TellAt(1, kFund, absurd, accrued);  // comes first in merged order
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+  EXPECT_EQ(Propose(March()), "");
+  Withdraw("2025-04-01");
+  EXPECT_EQ(lab_.Run(today_).size(), 1u) << "ours is taken back, and once";
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+  const auto state = lab_.Fold();
+  const auto& ledger = dynamic_cast<const compensation::State&>(*state).ledger;
+  EXPECT_EQ(service::Sum(ledger.Unsettled(kKela, D("2025-04-01"), std::nullopt, today_)), 0);
+}
+
+TEST_F(PaymentTest, AnAbsurdSumIsRefusedAndHidesNoneOfTheClientsMoney) {
+  auto proposal = March();
+  proposal.set_total_cents(9'000'000'000'000'000'000);
+  EXPECT_EQ(Propose(proposal), "amount_out_of_range");
+  proposal = March();
+  proposal.mutable_lines(0)->set_amount_cents(std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(Propose(proposal), "amount_out_of_range");
+  // What stands in a log already is worth nothing, and the rest is paid.
+  for (const int64_t cents : {int64_t{9'000'000'000'000'000'000}, std::numeric_limits<int64_t>::min()}) {
+    cv::AllowanceAccrued absurd;
+    absurd.set_date("2025-03-20");
+    absurd.set_amount_cents(cents);
+    for (int i = 0; i < 3; ++i) lab_.Tell(kKela, absurd);
+  }
+  const auto state = lab_.Fold();
+  const auto& ledger = dynamic_cast<const compensation::State&>(*state).ledger;
+  EXPECT_EQ(service::Sum(ledger.Unsettled(kKela, std::nullopt, std::nullopt, today_)), 2700);
+}
+
 TEST_F(PaymentTest, AReversalAfterPaymentIsSettledByTheNextPayment) {
   EXPECT_EQ(Propose(March()), "");
   EXPECT_EQ(Approve(), "");
@@ -309,6 +383,13 @@ class ClaimTest : public CompensationLab {
            "mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS " +
            more;
   }
+  bool Standing(std::string_view claim_id) const {
+    const auto state = lab_.Fold();
+    const auto& grants = dynamic_cast<const compensation::State&>(*state).ledger.grants();
+    return std::any_of(grants.begin(), grants.end(), [&](const service::Grant& grant) {
+      return grant.claim_id == claim_id && !grant.reversed;
+    });
+  }
 };
 
 TEST_F(ClaimTest, AClaimIsFiledGrantedReversedAndGrantedAnew) {
@@ -356,12 +437,18 @@ TEST_F(ClaimTest, ABadClaimIsRefused) {
   EXPECT_EQ(claim("travelled_from: '2025-05-04'"), "outside_period");
   EXPECT_EQ(claim("claimed_cents: 0"), "missing_amount");
   EXPECT_EQ(claim("claimed_cents: -5"), "missing_amount");
+  EXPECT_EQ(claim("claimed_cents: 10000001"), "amount_out_of_range");
+  EXPECT_EQ(claim("distance_metres: 4294967295"), "amount_out_of_range");
+  EXPECT_EQ(claim("claimed_on: '2025-05-30'"), "bad_range");
+  EXPECT_EQ(claim("claimed_on: '2025-07-01'"), "future_day");
   EXPECT_EQ(claim(""), "");
   EXPECT_EQ(claim(""), "claim_exists");
   today_ = D("2025-07-31");
   EXPECT_EQ(claim("claim_id: 'c2'"), "claim_too_late");  // 61 days
+  EXPECT_EQ(claim("claim_id: 'c2' claimed_on: '2025-07-31'"), "claim_too_late");
+  EXPECT_EQ(claim("claim_id: 'c2' claimed_on: '2025-07-30'"), "") << "on paper, recorded later";
   lab_.profile().mutable_travel(0)->set_mode(event::v1::TRAVEL_MODE_MONTHLY_BUS_CARD);
-  EXPECT_EQ(claim("claim_id: 'c2'"), "claims_not_used");
+  EXPECT_EQ(claim("claim_id: 'c3'"), "claims_not_used");
 }
 
 TEST_F(ClaimTest, ABadGrantIsRefused) {
@@ -397,7 +484,8 @@ TEST_F(ClaimTest, FaresAreGrantedByReceiptAlone) {
   EXPECT_EQ(Claim<cv::TravelGranted>(GrantText("amount_cents: 4200 "), "claim_id: 'c2'", kSocial), "");
 }
 
-TEST_F(ClaimTest, ASuccessorTakesBackWhatItsPredecessorGranted) {
+// As with every other money: a predecessor that goes on takes back its own, of one that has ended its successor does.
+TEST_F(ClaimTest, ASuccessorTakesBackWhatAPredecessorThatHasEndedGranted) {
   constexpr char kCounty[] = "FI/MUN/3221331-8/pohde";
   auto* county = lab_.agreement().add_agencies();
   county->set_name(kCounty);
@@ -410,8 +498,17 @@ TEST_F(ClaimTest, ASuccessorTakesBackWhatItsPredecessorGranted) {
   EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "unknown_grant");
   lab_.Tell(kSocial, Text<ref::OrganiserTransferred>("from_agency: 'FI/MUN/0187690-1/hyvinvointi' "
                                                      "to_agency: 'FI/MUN/3221331-8/pohde' "
-                                                     "effective_on: '2025-06-01'"));
+                                                     "effective_on: '2025-06-01' "
+                                                     "reason: TRANSFER_REASON_REORGANISED"));
+  EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "unknown_grant");
+  lab_.Tell(kCounty, reversed);
+  EXPECT_TRUE(Standing("c1")) << "its word on another's money changes nothing";
+  lab_.Tell(kSocial, Text<ref::OrganiserTransferred>("from_agency: 'FI/MUN/0187690-1/hyvinvointi' "
+                                                     "to_agency: 'FI/MUN/3221331-8/pohde' "
+                                                     "effective_on: '2025-06-10' "
+                                                     "reason: TRANSFER_REASON_PREDECESSOR_ENDED"));
   EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "");
+  EXPECT_FALSE(Standing("c1"));
   EXPECT_EQ(lab_.Offer(kCounty, "o", reversed, today_), "already_reversed");
 }
 

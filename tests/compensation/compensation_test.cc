@@ -247,17 +247,68 @@ TEST_F(AllowanceTest, ADayWhoseRecordIsFlaggedAsContradictoryIsNotPaidUntilClear
   EXPECT_EQ(Allowance().size(), 1u);
 }
 
-TEST_F(AllowanceTest, AFlaggedLongOrShortDayOrHolidayIsStillAnAttendedDay) {
+// "The breach is flagged and not paid" (DOMAIN, Rules), code by code as the profile lists them.
+struct BreachCase {
+  const char* code;
+  bool paid;
+};
+class BreachTest : public CompensationLab, public ::testing::WithParamInterface<BreachCase> {
+ protected:
+  template <typename Event>
+  EventId Say(std::string_view author, const std::string& date = "2025-05-01") {
+    return lab_.Tell(author, Text<Event>("period_id: 'p1' date: '" + date + "' breach: BREACH_CODE_" +
+                                         GetParam().code));
+  }
+};
+
+TEST_P(BreachTest, TakesTheDaysMoneyAwayWhileItsFlagStands) {
   Start();
   Benefit();
   Day("2025-05-01");  // vappu
-  for (const char* code : {"DAY_TOO_LONG", "DAY_TOO_SHORT", "WEEK_TOO_LONG", "PUBLIC_HOLIDAY"}) {
-    lab_.Tell(kPaja, Text<av::RuleBreachFlagged>("period_id: 'p1' date: '2025-05-01' "
-                                                 "breach: BREACH_CODE_" +
-                                                 std::string(code)));
-  }
+  EXPECT_EQ(Allowance().size(), 1u);
+  Say<av::RuleBreachFlagged>(kOther);  // not the provider of that day
+  EXPECT_EQ(Allowance().size(), 1u);
+  const EventId flag = Say<av::RuleBreachFlagged>(kPaja);
+  EXPECT_EQ(Allowance().size(), GetParam().paid ? 1u : 0u);
+  if (GetParam().paid) return;
+  EXPECT_EQ(lab_.All<cv::AllowanceReversed>().at(0)->cause_event_id(), flag.view());
+  Say<av::RuleBreachCleared>(kOther);
+  EXPECT_EQ(Allowance().size(), 0u) << "another agency clears nothing";
+  Say<av::RuleBreachCleared>(kPaja);
   EXPECT_EQ(Allowance().size(), 1u);
 }
+
+TEST_P(BreachTest, IsPaidWhereTheProfileOfThatDaySaysSo) {
+  // From May on the profile lists none.
+  auto& rules = *lab_.profile().mutable_intensities();
+  auto& later = *lab_.profile().add_intensities();
+  later = rules[rules.size() - 2];
+  rules[rules.size() - 2].set_valid_until("2025-04-30");
+  later.set_version("3");
+  later.set_valid_from("2025-05-01");
+  later.clear_unpaid_breaches();
+  Start();
+  Benefit();
+  for (const char* day : {"2025-04-30", "2025-05-02"}) {
+    Day(day);
+    Say<av::RuleBreachFlagged>(kPaja, day);
+  }
+  const bool always = std::string(GetParam().code) == "OUTCOME_MISMATCH";
+  EXPECT_EQ(Allowance().contains("2025-04-30"), GetParam().paid);
+  EXPECT_EQ(Allowance().contains("2025-05-02"), !always);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, BreachTest,
+                         ::testing::Values(BreachCase{"DAY_TOO_LONG", false},
+                                           BreachCase{"DAY_TOO_SHORT", false},
+                                           BreachCase{"WEEK_TOO_LONG", false},
+                                           BreachCase{"PUBLIC_HOLIDAY", false},
+                                           BreachCase{"OUTCOME_MISMATCH", false},
+                                           // Of an absence or of nothing that a day is paid for.
+                                           BreachCase{"ABSENCE_UNPROVEN", true},
+                                           BreachCase{"ABSENCE_TOO_LONG", true},
+                                           BreachCase{"RECORDED_LATE", true}),
+                         [](const auto& breach) { return breach.param.code; });
 
 TEST_F(AllowanceTest, TheSumAndVersionAreThoseOfTheEventDay) {
   auto& rates = *lab_.profile().mutable_rates();
@@ -437,6 +488,53 @@ TEST_F(AllowanceTest, AStatementThatTheClientIsNotEntitledStopsIt) {
   lab_.Tell(kSocial, Text<ref::PayerStatementGiven>("period_id: 'p1' effective_from: '2025-05-01' "
                                                     "result: STATEMENT_RESULT_ENTITLED"));
   EXPECT_EQ(Allowance().size(), 2u);
+}
+
+TEST_F(AllowanceTest, AStatementToAnotherPayerStopsNothingHere) {
+  Start();
+  Benefit();
+  Day("2025-03-03");
+  const auto statement = [&](const std::string& payer) {
+    return Text<ref::PayerStatementGiven>("period_id: 'p1' effective_from: '2025-03-01' "
+                                          "result: STATEMENT_RESULT_NOT_ENTITLED payer_agency: '" +
+                                          payer + "'");
+  };
+  lab_.Tell(kSocial, statement(kFund));
+  EXPECT_EQ(Allowance().size(), 1u);
+  lab_.Tell(kSocial, statement(kKela));
+  EXPECT_THAT(Allowance(), IsEmpty());
+  // A newer one to another payer does not lift it.
+  lab_.Tell(kSocial, Text<ref::PayerStatementGiven>("period_id: 'p1' effective_from: '2025-03-01' "
+                                                    "result: STATEMENT_RESULT_ENTITLED "
+                                                    "payer_agency: 'FI/COM/0246246-0/kassa'"));
+  EXPECT_THAT(Allowance(), IsEmpty());
+}
+
+TEST_F(AllowanceTest, AStatementToAPayerIsOneToWhoeverActsForIt) {
+  Start();
+  Benefit("payer_agency: 'FI/COM/0246246-0/kassa' kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY "
+          "valid_from: '2025-01-01'");
+  lab_.Tell(kFund, Text<ref::OrganiserTransferred>(
+                       "from_agency: 'FI/COM/0246246-0/kassa' to_agency: 'FI/GOV/0246246-0/kela' "
+                       "effective_on: '2025-03-07' reason: TRANSFER_REASON_REORGANISED"));
+  Day("2025-03-10");
+  EXPECT_EQ(Allowance().size(), 1u);
+  lab_.Tell(kSocial, Text<ref::PayerStatementGiven>("effective_from: '2025-03-01' "
+                                                    "result: STATEMENT_RESULT_NOT_ENTITLED "
+                                                    "payer_agency: 'FI/COM/0246246-0/kassa'"));
+  EXPECT_THAT(Allowance(), IsEmpty());
+}
+
+TEST_F(AllowanceTest, ASumOutOfRangeInTheProfileIsNeverSaid) {
+  for (const int64_t cents : {int64_t{-900}, int64_t{10'000'001}, int64_t{9'000'000'000'000'000'000}}) {
+    lab_.profile().mutable_rates(0)->set_cents_per_day(cents);
+    if (lab_.entries().empty()) {
+      Start();
+      Benefit();
+      Day("2025-03-03");
+    }
+    EXPECT_THAT(lab_.Run(today_), IsEmpty()) << cents;
+  }
 }
 
 TEST_F(AllowanceTest, WhatCanNoLongerBeReadReversesNothing) {
@@ -679,6 +777,15 @@ class MeansTest : public SocialTest {
   std::string Choose(const std::string& text, std::string_view author = kSocial) {
     return Offer<cv::TravelMeansChosen>("period_id: 'p1' " + text, author);
   }
+  // The newest grant for a claim.
+  EventId ClaimGrant() const {
+    EventId found;
+    for (const auto& entry : lab_.entries()) {
+      const auto* granted = service::As<cv::TravelGranted>(*entry.body);
+      if (granted != nullptr && !granted->claim_id().empty()) found = entry.id;
+    }
+    return found;
+  }
   // "day cents" of what stands.
   std::vector<std::string> Paid() {
     lab_.Run(today_);
@@ -750,6 +857,114 @@ TEST_F(MeansTest, ABadChoiceIsRefused) {
             "claims_not_used");
 }
 
+// Days that an official granted by a claim, beside the ways that are granted unasked.
+class ClaimedDaysTest : public MeansTest {
+ protected:
+  ClaimedDaysTest() {
+    lab_.profile().clear_perks();
+    *lab_.profile().add_travel() = Text<config::v1::TravelRule>(
+        "id: 'train' version: '1' mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS means: TRAVEL_MEANS_TRAIN");
+    EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_TRAIN"), "");
+    Day("2025-03-04");
+    Day("2025-03-05");
+  }
+  std::string Claim(const std::string& id, const std::string& from, const std::string& until) {
+    return Offer<cv::TravelClaimed>("claim_id: '" + id + "' travelled_from: '" + from +
+                                        "' travelled_until: '" + until +
+                                        "' means: TRAVEL_MEANS_TRAIN claimed_cents: 6500 receipts: 4",
+                                    kPaja);
+  }
+  std::string Grant(const std::string& id, const std::string& from, const std::string& until) {
+    return Offer<cv::TravelGranted>("period_id: 'p1' claim_id: '" + id + "' covers_from: '" + from +
+                                        "' covers_until: '" + until +
+                                        "' mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS amount_cents: 6500",
+                                    kSocial);
+  }
+  std::string ClaimAndGrant(const std::string& id, const std::string& from, const std::string& until) {
+    const std::string code = Claim(id, from, until);
+    return code.empty() ? Grant(id, from, until) : code;
+  }
+};
+
+TEST_F(ClaimedDaysTest, TheSameJourneysAreNotGrantedByASecondClaim) {
+  EXPECT_EQ(ClaimAndGrant("c1", "2025-03-03", "2025-03-31"), "");
+  EXPECT_EQ(ClaimAndGrant("c2", "2025-03-03", "2025-03-31"), "days_already_granted");
+  EXPECT_EQ(ClaimAndGrant("c3", "2025-03-05", "2025-03-05"), "days_already_granted");
+  Day("2025-04-01");
+  EXPECT_EQ(ClaimAndGrant("c4", "2025-03-31", "2025-04-01"), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 6500", "2025-03-31 6500"));
+}
+
+TEST_F(ClaimedDaysTest, AWayChosenBackOverClaimedDaysGivesThemNothingMore) {
+  EXPECT_EQ(ClaimAndGrant("c1", "2025-03-03", "2025-03-31"), "");
+  Day("2025-04-01");
+  EXPECT_EQ(Choose("chosen_from: '2025-03-03' means: TRAVEL_MEANS_BICYCLE"), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 6500", "2025-04-01 100"));
+  // The grant reversed, the days are the chosen way's.
+  cv::TravelReversed reversed;
+  reversed.set_reversed_event_id(std::string(ClaimGrant().view()));
+  reversed.set_covers_from("2025-03-03");
+  reversed.set_amount_cents(6500);
+  EXPECT_EQ(lab_.Offer(kSocial, "o", reversed, today_), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-04 100", "2025-03-05 100", "2025-04-01 100"));
+}
+
+TEST_F(ClaimedDaysTest, AClaimOfDaysThatAreGrantedUnaskedIsNotGranted) {
+  EXPECT_EQ(Choose("chosen_from: '2025-03-05' means: TRAVEL_MEANS_BICYCLE"), "");
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-05 100"));
+  EXPECT_EQ(ClaimAndGrant("c1", "2025-03-03", "2025-03-31"), "days_already_granted");
+  EXPECT_EQ(Grant("c1", "2025-03-03", "2025-03-04"), "") << "the days before the bicycle";
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 6500", "2025-03-05 100"));
+}
+
+TEST_F(ClaimedDaysTest, AGrantOfWhoseDaysNoneIsLeftIsTakenBack) {
+  EXPECT_EQ(ClaimAndGrant("c1", "2025-03-03", "2025-03-31"), "");
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  EXPECT_THAT(Paid(), ElementsAre("2025-03-03 6500")) << "of the other day it stands";
+  const EventId last = Correct("2025-03-05", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  EXPECT_THAT(Paid(), IsEmpty());
+  ASSERT_EQ(lab_.All<cv::TravelReversed>().size(), 1u);
+  EXPECT_EQ(lab_.All<cv::TravelReversed>().at(0)->cause_event_id(), last.view());
+  Correct("2025-03-05", event::v1::DAY_OUTCOME_ATTENDED);
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+  EXPECT_EQ(Grant("c1", "2025-03-03", "2025-03-31"), "") << "open again, for an official";
+}
+
+TEST_F(ClaimedDaysTest, AGrantOfAPeriodThatWasMovedOffItsDaysIsTakenBack) {
+  EXPECT_EQ(ClaimAndGrant("c1", "2025-03-03", "2025-03-31"), "");
+  Start("");
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+  lab_.Tell(kSocial,
+            Text<ref::ServiceStarted>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' "
+                                      "starts_on: '2025-04-07' ends_on: '2025-06-02'"));
+  const EventId moved = *lab_.IdOfLast<ref::ServiceStarted>();
+  EXPECT_THAT(Paid(), IsEmpty());
+  EXPECT_EQ(lab_.All<cv::TravelReversed>().at(0)->cause_event_id(), moved.view());
+}
+
+TEST_F(ClaimedDaysTest, DaysThatCanNoLongerBeReadTakeNoGrantBack) {
+  EXPECT_EQ(ClaimAndGrant("c1", "2025-03-03", "2025-03-31"), "");
+  for (const auto& entry : lab_.entries()) {
+    if (auto* day = dynamic_cast<av::DayRecorded*>(entry.body.get())) {
+      day->clear_outcome();
+      day->clear_actual_minutes();
+    }
+  }
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+}
+
+TEST_F(SocialTest, TravelOfASumOutOfRangeInTheProfileIsNeverSaid) {
+  for (const char* rule : {"mode: TRAVEL_MODE_PER_DAY cents: -640",
+                           "mode: TRAVEL_MODE_PER_DAY cents: 9000000000000000000",
+                           "mode: TRAVEL_MODE_MONTHLY_BUS_CARD cents: 10000001"}) {
+    UseTravel(rule);
+    lab_.profile().clear_perks();
+    if (lab_.entries().empty()) Start();
+    Day("2025-03-03");
+    EXPECT_THAT(lab_.Run(today_), IsEmpty()) << rule;
+  }
+}
+
 TEST_F(SocialTest, AnAreaHasItsOwnWayOfTravelling) {
   UseTravel("mode: TRAVEL_MODE_PER_DAY cents: 300");
   *lab_.profile().add_travel() = Text<config::v1::TravelRule>(
@@ -789,6 +1004,27 @@ TEST_F(SocialTest, PerksOfTheProfileAreGivenOnceAtTheStart) {
   EXPECT_EQ(given[0]->valid_until(), "2025-06-02");
   EXPECT_EQ(given[0]->rule().id(), "sports_pass");
   EXPECT_THAT(lab_.Run(D("2025-05-03")), IsEmpty());
+}
+
+TEST_F(SocialTest, PeriodsThatRunAtOneTimeShareWhatIsGivenAtTheStart) {
+  Start();
+  lab_.Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p2' "
+                                               "provider_agency: 'FI/ASS/0187690-1/toinen' "
+                                               "starts_on: '2025-04-01' ends_on: '2025-07-31'"));
+  const std::string pass = "kind: PERK_KIND_SPORTS_PASS period_id: 'p2' ";
+  EXPECT_EQ(lab_.Run(today_).size(), 2u);  // sports pass and Kaiku card, once
+  EXPECT_EQ(Offer<cv::PerkGiven>(pass + "given_on: '2025-04-02'", kSocial), "perk_already_given");
+  // One that begins when the first is over has its own.
+  lab_.Tell(kSocial, Text<ref::ServiceEnded>("period_id: 'p2' ended_on: '2025-06-01'"));
+  lab_.Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p3' "
+                                               "provider_agency: 'FI/ASS/0187690-1/toinen' "
+                                               "starts_on: '2025-06-03' ends_on: '2025-07-31'"));
+  EXPECT_EQ(lab_.Run(today_).size(), 2u);
+  // A withdrawn one of a period that goes on beside is an official's matter.
+  EXPECT_EQ(Offer<cv::PerkWithdrawn>("kind: PERK_KIND_SPORTS_PASS period_id: 'p1' "
+                                     "withdrawn_on: '2025-05-03'", kSocial), "");
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+  EXPECT_EQ(Offer<cv::PerkGiven>(pass + "given_on: '2025-05-04'", kSocial), "");
 }
 
 TEST_F(SocialTest, APerkOfCertainPlacesIsNotGivenElsewhere) {
@@ -858,6 +1094,41 @@ TEST_F(SocialTest, ActivityMoneyGivesWayToTheExpenseAllowance) {
   EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-04", 900)));
   Benefit();
   EXPECT_THAT(Allowance(), IsEmpty());
+}
+
+// A client who lives on social assistance beside an unemployment benefit and is refused that one has the activity money.
+TEST_F(SocialTest, ActivityMoneyIsPaidWhereTheExpenseAllowanceIsRefused) {
+  ServiceLab kela(MakeCompensationService(), OuluProfile(), OuluAgreement(), kKela);
+  const auto tell = [&](std::string_view author, const google::protobuf::Message& body) {
+    lab_.Tell(author, body);
+    kela.Tell(author, body);
+  };
+  const auto paid = [&] {
+    kela.Run(today_);
+    int64_t sum = 0;
+    for (const auto* accrued : kela.All<cv::AllowanceAccrued>()) sum += accrued->amount_cents();
+    for (const auto* reversed : kela.All<cv::AllowanceReversed>()) sum -= reversed->amount_cents();
+    return sum;
+  };
+  tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' "
+                                          "starts_on: '2025-03-03' ends_on: '2025-06-02'"));
+  tell(kKela, Text<ref::BenefitRecorded>("payer_agency: 'FI/GOV/0246246-0/kela' "
+                                         "kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY"));
+  tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/MUN/0187690-1/hyvinvointi' "
+                                           "kind: BENEFIT_KIND_SOCIAL_ASSISTANCE"));
+  tell(kPaja, Text<av::DayRecorded>("date: '2025-03-04' outcome: DAY_OUTCOME_ATTENDED actual_minutes: 300"));
+  EXPECT_THAT(Allowance(), IsEmpty());
+  EXPECT_EQ(paid(), 900);
+  tell(kSocial, Text<ref::PayerStatementGiven>("payer_agency: 'FI/GOV/0246246-0/kela' "
+                                               "result: STATEMENT_RESULT_NOT_ENTITLED"));
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-04", 900)));
+  EXPECT_EQ(paid(), 0);
+  EXPECT_EQ(kela.All<cv::AllowanceReversed>().at(0)->cause_event_id(),
+            kela.IdOfLast<ref::PayerStatementGiven>()->view());
+  tell(kSocial, Text<ref::PayerStatementGiven>("payer_agency: 'FI/GOV/0246246-0/kela' "
+                                               "result: STATEMENT_RESULT_ENTITLED"));
+  EXPECT_THAT(Allowance(), IsEmpty());
+  EXPECT_EQ(paid(), 900);
 }
 
 }  // namespace

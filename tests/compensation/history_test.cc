@@ -1,6 +1,7 @@
 // Random but legal histories: five services of five agencies, each with its own log, through their own
 // decide and due, with deliveries that come late and bundled and with the sections that each may open.
-// Whatever happened, the money at the end is what one who reads the finished history day by day computes
+// Among them days that break the limits, journeys claimed beside journeys granted unasked, and statements to one payer
+// of several. Whatever happened, the money at the end is what one who reads the finished history day by day computes
 // (Expected below asks each day by itself; nothing of the services' own folds is used).
 #include <algorithm>
 #include <functional>
@@ -180,15 +181,24 @@ struct Expected {
   std::map<std::string, std::map<absl::CivilDay, int64_t>> allowance;  // by payer
   std::map<absl::CivilDay, int64_t> travel;                            // by what it covers from
   std::set<absl::CivilDay> counted;
+  size_t claimed_days = 0;
+};
+
+// A grant for a claim that stands.
+struct ClaimedRange {
+  std::string period_id;
+  absl::CivilDay from;
+  absl::CivilDay until;
 };
 
 class Reader {
  public:
-  Reader(std::vector<Entry> all, const config::v1::Profile& profile)
-      : all_(std::move(all)), profile_(profile) {
+  Reader(std::vector<Entry> all, std::vector<ClaimedRange> claims, const config::v1::Profile& profile)
+      : all_(std::move(all)), claims_(std::move(claims)), profile_(profile) {
     std::erase_if(all_, [](const Entry& entry) {
       const std::string& package = entry.body->GetDescriptor()->file()->package();
-      return package == "polku.compensation.v1" ||
+      return (package == "polku.compensation.v1" &&
+              As<cv::TravelMeansChosen>(*entry.body) == nullptr) ||
              (package == "polku.attendance.v1" && As<av::DayRecorded>(*entry.body) == nullptr &&
               As<av::DayCorrected>(*entry.body) == nullptr);
     });
@@ -206,14 +216,28 @@ class Reader {
         if (!Attended(other).empty()) ++before;
       }
       if (before >= 4) continue;
+      const auto paid = Unbroken(day, attended);
+      if (paid.empty()) continue;
       expected.counted.insert(day);
-      if (const std::string payer = PayerOn(day, attended); !payer.empty()) {
+      if (const std::string payer = PayerOn(day, paid); !payer.empty()) {
         expected.allowance[payer][day] = 900;
       }
+      size_t claimed = 0;
+      for (const ClaimedRange& claim : claims_) {
+        if (day < claim.from || claim.until < day) continue;
+        for (const Period& period : paid) claimed += period.id == claim.period_id ? 1 : 0;
+      }
+      EXPECT_LE(claimed, 1u) << FormatDate(day) << ": one journey is granted by two claims";
+      expected.claimed_days += claimed;
+      if (claimed > 0) continue;
+      const bool chosen = std::any_of(paid.begin(), paid.end(), [&](const Period& period) {
+        return ChosenMeans(day, period.id) == profile_.travel(0).means();
+      });
+      if (profile_.travel_size() > 1 && !chosen) continue;
       const auto& rule = profile_.travel(0);
       if (rule.mode() == event::v1::TRAVEL_MODE_MONTHLY_BUS_CARD) {
         if (day > card_until) {
-          const absl::CivilDay start = attended.front().from;
+          const absl::CivilDay start = paid.front().from;
           const absl::CivilDay from = start + (day - start) / 30 * 30;
           expected.travel[from] = rule.cents();
           card_until = from + 29;
@@ -231,6 +255,7 @@ class Reader {
     std::string provider;  // on the day that was asked for
     bool spans = false;    // not over
     bool runs = false;     // not interrupted either
+    int64_t minutes = 0;   // of the day that was asked for, where the client was there
     friend bool operator<(const Period& a, const Period& b) {
       return std::tie(a.from, a.id) < std::tie(b.from, b.id);
     }
@@ -245,7 +270,7 @@ class Reader {
       if (day < from) continue;
       const absl::CivilDay until = LastDayOf(*start);
       found.push_back({from, start->period_id(), ProviderOn(start->period_id(), day), day <= until,
-                       day <= until && !Interrupted(start->period_id(), day)});
+                       day <= until && !Interrupted(start->period_id(), day), 0});
     }
     std::sort(found.begin(), found.end());
     return found;
@@ -324,24 +349,56 @@ class Reader {
   std::vector<Period> FindAttended(absl::CivilDay day) const {
     const auto begun = BegunBy(day);
     std::vector<Period> attended;
-    for (const Period& period : begun) {
+    for (Period period : begun) {
       if (!period.runs) continue;
-      bool there = false;
+      int64_t& minutes = period.minutes;
       for (const Entry& entry : all_) {
         if (entry.author != period.provider) continue;
         if (const auto* record = As<av::DayRecorded>(*entry.body)) {
           if (OnDay(record->date()) == day && Means(*record, entry.author, begun) == period.id) {
-            there = record->actual_minutes() > 0;
+            minutes = record->actual_minutes();
           }
         } else if (const auto* correction = As<av::DayCorrected>(*entry.body)) {
           if (OnDay(correction->date()) == day && Means(*correction, entry.author, begun) == period.id) {
-            there = !correction->withdrawn() && correction->actual_minutes() > 0;
+            minutes = correction->withdrawn() ? 0 : correction->actual_minutes();
           }
         }
       }
-      if (there) attended.push_back(period);
+      if (minutes > 0) attended.push_back(period);
     }
     return attended;
+  }
+
+  // Of the periods attended on that day those whose day is within the limits: 4 to 8 hours, no public holiday, and not
+  // the day on which that provider's week goes over 32 hours.
+  std::vector<Period> Unbroken(absl::CivilDay day, const std::vector<Period>& attended) const {
+    static const std::set<std::string> kHolidays = {"2025-04-18", "2025-04-20", "2025-04-21", "2025-05-01",
+                                                    "2025-05-29", "2025-06-08", "2025-06-21"};
+    if (kHolidays.contains(FormatDate(day))) return {};
+    std::map<std::string, int64_t> week;  // minutes by provider, before this day
+    for (absl::CivilDay other = day - static_cast<int>(absl::GetWeekday(day)); other < day; ++other) {
+      for (const Period& period : Attended(other)) week[period.provider] += period.minutes;
+    }
+    std::vector<Period> unbroken;
+    for (const Period& period : attended) {
+      int64_t& minutes = week[period.provider];
+      const bool crosses = minutes <= 1920 && minutes + period.minutes > 1920;
+      minutes += period.minutes;
+      if (!crosses && 240 <= period.minutes && period.minutes <= 480) unbroken.push_back(period);
+    }
+    return unbroken;
+  }
+
+  event::v1::TravelMeans ChosenMeans(absl::CivilDay day, const std::string& period_id) const {
+    const cv::TravelMeansChosen* newest = nullptr;
+    for (const Entry& entry : all_) {
+      const auto* chosen = As<cv::TravelMeansChosen>(*entry.body);
+      if (chosen == nullptr || chosen->period_id() != period_id || day < OnDay(chosen->chosen_from())) {
+        continue;
+      }
+      if (newest == nullptr || newest->chosen_from() <= chosen->chosen_from()) newest = chosen;
+    }
+    return newest == nullptr ? event::v1::TRAVEL_MEANS_UNSPECIFIED : newest->means();
   }
 
   // A record that names no period is of the latest begun of its author's periods that have not ended by then.
@@ -357,8 +414,7 @@ class Reader {
 
   // Whose allowance the day is; empty: nobody's.
   std::string PayerOn(absl::CivilDay day, const std::vector<Period>& attended) const {
-    std::string payer;
-    int best_rank = 0;  // expense allowance 2, activity money 1
+    std::string expense, activity;
     for (size_t i = 0; i < all_.size(); ++i) {
       const auto* benefit = As<rv::BenefitRecorded>(*all_[i].body);
       if (benefit == nullptr || benefit->kind() == event::v1::BENEFIT_KIND_NONE) continue;
@@ -376,21 +432,19 @@ class Reader {
       }
       if (!holds) continue;
       const bool assistance = benefit->kind() == event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE;
-      const int rank = assistance ? 1 : 2;
-      if (rank < best_rank) continue;
-      best_rank = rank;
-      payer = benefit->payer_agency();
+      (assistance ? activity : expense) = benefit->payer_agency();
     }
     const bool entitled = std::any_of(attended.begin(), attended.end(), [&](const Period& period) {
-      return Entitled(day, period.id);
+      return Entitled(day, period.id, expense);
     });
-    return best_rank == 2 && !entitled ? "" : payer;
+    return entitled && !expense.empty() ? expense : activity;
   }
-  bool Entitled(absl::CivilDay day, const std::string& period_id) const {
+  bool Entitled(absl::CivilDay day, const std::string& period_id, const std::string& payer) const {
     bool entitled = true;  // nobody said otherwise
     for (const Entry& entry : all_) {
       const auto* statement = As<rv::PayerStatementGiven>(*entry.body);
       if (statement == nullptr || statement->period_id() != period_id) continue;
+      if (statement->payer_agency() != payer) continue;
       if (day < OnDay(statement->effective_from())) continue;
       if (!statement->effective_until().empty() && OnDay(statement->effective_until()) < day) {
         continue;
@@ -401,6 +455,7 @@ class Reader {
   }
 
   std::vector<Entry> all_;
+  const std::vector<ClaimedRange> claims_;
   const config::v1::Profile& profile_;
   mutable std::map<absl::CivilDay, std::vector<Period>> attended_;  // asked before
 };
@@ -409,13 +464,22 @@ class Reader {
 
 class World {
  public:
-  explicit World(uint64_t seed) : random_(seed) {
+  static constexpr int kWaysOfTravelling = 6;
+  World(uint64_t seed, int way_of_travelling) : random_(seed) {
     profile_ = testing::OuluProfile();
+    profile_.mutable_travel()->Reserve(2);
     auto& travel = *profile_.mutable_travel(0);
     constexpr event::v1::TravelMode kModes[] = {
         event::v1::TRAVEL_MODE_MONTHLY_BUS_CARD, event::v1::TRAVEL_MODE_PER_DAY,
         event::v1::TRAVEL_MODE_AUTOMATIC, event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS};
-    travel.set_mode(kModes[random_.Below(4)]);
+    travel.set_mode(kModes[std::min(way_of_travelling, 3)]);
+    if (way_of_travelling >= 4) {  // both ways at once: by bicycle unasked, by fares claimed
+      travel.set_mode(event::v1::TRAVEL_MODE_PER_DAY);
+      travel.set_means(event::v1::TRAVEL_MEANS_BICYCLE);
+      *profile_.add_travel() = testing::Text<config::v1::TravelRule>(
+          "id: 'fares' version: '1' mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS "
+          "means: TRAVEL_MEANS_SINGLE_TICKET");
+    }
     travel.set_cents(travel.mode() == event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS
                          ? 0
                          : 100 * static_cast<int>(random_.Below(60)));
@@ -456,8 +520,14 @@ class World {
   void Check() {
     std::vector<Entry> all;
     for (const auto& site : sites_) all.insert(all.end(), site->log.begin(), site->log.end());
-    const Reader reader(all, profile_);
+    const Reader reader(all, StandingClaims(), profile_);
     const Expected expected = reader.Read(first_ - 7, last_);
+    claimed_days_ = expected.claimed_days;
+    for (const ClaimedRange& claim : StandingClaims()) {
+      EXPECT_TRUE(std::any_of(expected.counted.begin(), expected.counted.end(),
+                              [&](absl::CivilDay day) { return claim.from <= day && day <= claim.until; }))
+          << "a claim is granted of no day: " << FormatDate(claim.from);
+    }
     std::map<absl::CivilDay, int64_t> of_all_payers;
     for (Site* site : payers()) {
       std::map<absl::CivilDay, int64_t> allowance, travel;
@@ -539,8 +609,26 @@ class World {
     return counts;
   }
   const std::map<std::string, int>& refused() const { return refused_; }
+  // Attended days whose journey is paid by a claim at the end.
+  size_t claimed_days() const { return claimed_days_; }
 
  private:
+  // What was granted for claims and not taken back, read from the organiser's log alone.
+  std::vector<ClaimedRange> StandingClaims() {
+    std::map<std::string_view, ClaimedRange> standing;
+    for (const Entry& entry : payers().back()->log) {
+      if (const auto* granted = As<cv::TravelGranted>(*entry.body)) {
+        if (granted->claim_id().empty()) continue;
+        standing[entry.id.view()] = {granted->period_id(), OnDay(granted->covers_from()),
+                                     OnDay(granted->covers_until())};
+      } else if (const auto* taken = As<cv::TravelReversed>(*entry.body)) {
+        standing.erase(taken->reversed_event_id());
+      }
+    }
+    std::vector<ClaimedRange> ranges;
+    for (const auto& [id, range] : standing) ranges.push_back(range);
+    return ranges;
+  }
   void Add(std::string_view agency, std::unique_ptr<service::Service> service,
            std::set<SectionKind> opens) {
     sites_.push_back(
@@ -564,7 +652,7 @@ class World {
   }
 
   void ActOnce() {
-    switch (random_.Below(12)) {
+    switch (random_.Below(14)) {
       case 0:
       case 1:
       case 2:
@@ -578,6 +666,8 @@ class World {
       case 7:
         return ChangeBenefit();
       case 8:
+      case 9:
+      case 10:
         return Claim();
       default:
         return MovePayment(*payers()[random_.Below(3)]);
@@ -597,7 +687,9 @@ class World {
     const auto& [attendance_class, outcome] = kClasses[random_.Below(6)];
     day.set_attendance_class(attendance_class);
     day.set_outcome(outcome);
-    if (outcome == event::v1::DAY_OUTCOME_ATTENDED) day.set_actual_minutes(300);
+    if (outcome == event::v1::DAY_OUTCOME_ATTENDED) {
+      day.set_actual_minutes(Pick({300u, 300u, 300u, 300u, 480u, 480u, 600u, 120u}));
+    }
   }
   Site& AProvider() { return *sites_[1 + random_.Below(2)]; }
 
@@ -712,7 +804,7 @@ class World {
     if (random_.Below(2) == 0) {
       rv::PayerStatementGiven event;
       event.set_period_id(second_started_ ? "p-2" : "p-1");
-      event.set_payer_agency(std::string(kKela));
+      event.set_payer_agency(std::string(Pick({kKela, std::string_view(kKela), kFund})));
       event.set_given_on(FormatDate(today_));
       event.set_effective_from(FormatDate(Around(20, 5)));
       if (random_.Below(2) == 0) event.set_effective_until(FormatDate(today_ + 6));
@@ -744,21 +836,35 @@ class World {
 
   void Claim() {
     Site& site = *sites_[5];
-    if (profile_.travel(0).mode() != event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS) return;
     const auto& claims = site.money().claims;
+    if (profile_.travel_size() > 1 && random_.Below(3) == 0) {
+      cv::TravelMeansChosen event;
+      event.set_period_id(second_started_ && random_.Below(3) != 0 ? "p-2" : "p-1");
+      event.set_chosen_from(FormatDate(Around(20, 5)));
+      event.set_means(Pick({event::v1::TRAVEL_MEANS_BICYCLE, event::v1::TRAVEL_MEANS_SINGLE_TICKET}));
+      return Try(site, kPohde, event);
+    }
+    if (profile_.travel(profile_.travel_size() - 1).mode() !=
+        event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS) {
+      return;
+    }
     if (claims.empty() || random_.Below(3) == 0) {
       cv::TravelClaimed event;
       event.set_claim_id("c" + std::to_string(claims.size()));
-      const absl::CivilDay from = Around(14, 0);
+      // Now and then the days of an earlier claim once more.
+      const absl::CivilDay from =
+          !claims.empty() && random_.Below(3) == 0 ? claims.back().from : Around(14, 0);
       event.set_travelled_from(FormatDate(from));
-      event.set_travelled_until(FormatDate(std::min(today_, from + 6)));
+      event.set_travelled_until(FormatDate(std::min(today_, from + 9)));
+      if (random_.Below(2) == 0) event.set_claimed_on(FormatDate(today_));
       event.set_claimed_cents(1 + static_cast<int64_t>(random_.Below(3000)));
       event.set_receipts(1);
       event.set_means(event::v1::TRAVEL_MEANS_SINGLE_TICKET);
       return Try(site, kVerstas, event);
     }
-    const auto& claim = claims[random_.Below(claims.size())];
-    if (random_.Below(4) == 0) {
+    // Mostly of the newest ones, whose days are those of the period now.
+    const auto& claim = claims[claims.size() - 1 - random_.Below(std::min<size_t>(claims.size(), 4))];
+    if (random_.Below(8) == 0) {
       cv::TravelReversed event;
       for (const auto& grant : site.money().ledger.grants()) {
         if (grant.claim_id != claim.claim_id || grant.reversed) continue;
@@ -845,7 +951,7 @@ class World {
         const int64_t left = payment.total_cents - payment.reversed_cents;
         const auto gone = service::Sum(site.money().ledger.Unsettled(
             site.agency, payment.from, payment.until, today_));
-        event.set_amount_cents(gone && *gone < 0 && random_.Below(4) != 0 ? -*gone : left);
+        event.set_amount_cents(gone < 0 && random_.Below(4) != 0 ? -gone : left);
         return Try(site, site.agency, event, official);
       }
       case 2:
@@ -855,6 +961,7 @@ class World {
         event.set_approved_on(FormatDate(today_));
         event.set_total_cents(payment.total_cents);
         Try(site, site.agency, event, official);
+        if (random_.Below(2) == 0) return;  // to be paid another day
         [[fallthrough]];
       }
       default: {
@@ -1017,8 +1124,13 @@ class World {
     std::shuffle(arrival.begin(), arrival.end(), random_);
     for (const Entry& entry : arrival) again.Receive(entry);
     for (const absl::CivilDay day : {first_ + 30, last_, today_}) {
-      EXPECT_TRUE(site.service->Due(*replayed, site.rules(), day).empty()) << site.origin;
-      EXPECT_TRUE(again.service->Due(again.state(), again.rules(), day).empty()) << site.origin;
+      for (const service::CaseState* state :
+           std::initializer_list<const service::CaseState*>{replayed.get(), &again.state()}) {
+        for (const auto& duty : site.service->Due(*state, site.rules(), day)) {
+          ADD_FAILURE() << site.origin << " on " << FormatDate(day) << ": " << duty.key << "#"
+                        << duty.generation << " " << duty.event->ShortDebugString();
+        }
+      }
     }
     if (site.service->name() != "compensation") return;
     const auto told = [&](const service::CaseState& state) {
@@ -1056,19 +1168,22 @@ class World {
   absl::CivilDay today_ = first_;
   bool second_started_ = false;
   std::map<std::string, int> refused_;
+  size_t claimed_days_ = 0;
 };
 
 TEST(CompensationHistoryTest, TheMoneyIsWhatTheFinishedHistoryGivesDayByDay) {
   const uint64_t seed = testing::TestSeed();
   std::map<std::string, int> said, refused;
-  for (int round = 0; round < 10; ++round) {
+  size_t claimed_days = 0;
+  for (int round = 0; round < 3 * World::kWaysOfTravelling; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
-    World world(seed + static_cast<uint64_t>(round));
+    World world(seed + static_cast<uint64_t>(round), round % World::kWaysOfTravelling);
     world.Play();
     if (!::testing::Test::HasFailure()) world.Check();
     if (::testing::Test::HasFailure()) break;
     for (const auto& [type, count] : world.CountTypes()) said[type] += count;
     for (const auto& [code, count] : world.refused()) refused[code] += count;
+    claimed_days += world.claimed_days();
   }
   if (std::getenv("POLKU_TEST_VERBOSE") != nullptr) {
     for (const auto& [type, count] : said) std::cout << type << " " << count << "\n";
@@ -1080,9 +1195,15 @@ TEST(CompensationHistoryTest, TheMoneyIsWhatTheFinishedHistoryGivesDayByDay) {
        {"AllowanceAccrued", "AllowanceReversed", "TravelClaimed", "TravelGranted", "TravelReversed",
         "PaymentProposed", "PaymentApproved", "PaymentPaid", "PaymentRejected", "PaymentReversed",
         "DayRecorded", "DayCorrected", "ServiceInterrupted", "ServiceResumed", "ServiceChanged",
-        "ServiceExtended", "ServiceEnded", "BenefitRecorded", "PayerStatementGiven"}) {
+        "ServiceExtended", "ServiceEnded", "BenefitRecorded", "PayerStatementGiven",
+        "TravelMeansChosen", "RuleBreachFlagged", "RuleBreachCleared"}) {
     EXPECT_GT(said[type], 0) << type;
   }
+  for (const char* refusal : {"TravelGranted days_already_granted", "PaymentReversed same_official",
+                              "PaymentPaid accruals_changed"}) {
+    EXPECT_GT(refused[refusal], 0) << refusal;
+  }
+  EXPECT_GT(claimed_days, 0u);
 }
 
 }  // namespace
