@@ -90,18 +90,18 @@ void Fold(State& state, const Fact& fact) {
 std::vector<const config::v1::TravelRule*> TravelRulesOn(const config::v1::Profile& profile,
                                                          const service::Period& period,
                                                          absl::CivilDay day) {
-  std::vector<const config::v1::TravelRule*> own_area, region;
-  for (const auto& rule : profile.travel()) {
-    if (!service::RuleHolds(rule, day, period.first_started_on)) continue;
-    const auto& codes = rule.municipality_codes();
-    if (codes.empty()) {
-      region.push_back(&rule);
-    } else if (!period.municipality_code.empty() &&
-               std::find(codes.begin(), codes.end(), period.municipality_code) != codes.end()) {
-      own_area.push_back(&rule);
-    }
+  std::vector<const config::v1::TravelRule*> found = service::FindRules(
+      profile.travel(), day, period.first_started_on, [&](const auto& rule) {
+        const auto& codes = rule.municipality_codes();
+        return codes.empty() ||
+               (!period.municipality_code.empty() &&
+                std::find(codes.begin(), codes.end(), period.municipality_code) != codes.end());
+      });
+  const auto of_area = [](const auto* rule) { return !rule->municipality_codes().empty(); };
+  if (std::any_of(found.begin(), found.end(), of_area)) {
+    std::erase_if(found, [&](const auto* rule) { return !of_area(rule); });
   }
-  return own_area.empty() ? region : own_area;
+  return found;
 }
 
 bool ByKilometre(const config::v1::TravelRule& rule) {
@@ -142,8 +142,9 @@ TravelTerms TravelTermsOn(const State& state, const config::v1::Profile& profile
 
 bool Counts(const State& state, const service::Day& day) {
   return day.there && day.in_service && !day.over_weekly_limit() &&
-         !state.breaches.contains({std::string(day.period_id()), day.date,
-                                   attendance::v1::BREACH_CODE_OUTCOME_MISMATCH});
+         (state.breaches.empty() ||
+          !state.breaches.contains({std::string(day.period_id()), day.date,
+                                    attendance::v1::BREACH_CODE_OUTCOME_MISMATCH}));
 }
 
 }  // namespace polku::compensation
