@@ -204,7 +204,6 @@ class Agent {
     POLKU_ASSIGN_OR_RETURN(host::BlindKey key, host::EnsureBlindKey(config_.keys_directory, SystemRandom()));
     host::PersonIndex index({.engine = *engine_,
                              .opener = node_->opener(),
-                             .own = config_.origin,
                              .key = std::move(key)});
     for (;;) {
       POLKU_ASSIGN_OR_RETURN(const bool all, index.CatchUp(kIndexedAtOnce));

@@ -179,7 +179,9 @@ TEST_F(GenerateTest, EveryStoreHasItsIndexOfPersons) {
       ASSERT_TRUE(blind.has_value());
       found += persons.Cases(*blind).size();
     }
-    if (&instance == &Instances()[kReader]) EXPECT_GE(found, 8u);
+    if (&instance == &Instances()[kReader]) {
+      EXPECT_GE(found, 8u);
+    }
   }
 }
 
