@@ -104,34 +104,55 @@ class KeyCache {
 
   // Valid until the next call; nullptr when the key is not here.
   const CaseKey* Find(const KeyName& name) {
-    const auto found = index_.find(name);
+    const auto found = index_.find(IndexOf(name));
     if (found == index_.end()) return nullptr;
-    recent_.splice(recent_.begin(), recent_, found->second);
+    // Who was asked for last matters only where somebody must go.
+    if (index_.size() == capacity_) recent_.splice(recent_.begin(), recent_, found->second);
     return &found->second->second;
   }
 
   void Insert(const KeyName& name, const CaseKey& key) {
-    if (capacity_ == 0 || index_.contains(name)) return;
+    const Index index = IndexOf(name);
+    if (capacity_ == 0 || index_.contains(index)) return;
     if (index_.size() == capacity_) {
       index_.erase(recent_.back().first);
       recent_.pop_back();
     }
-    recent_.emplace_front(name, key);
-    index_.emplace(name, recent_.begin());
+    recent_.emplace_front(index, key);
+    index_.emplace(index, recent_.begin());
   }
 
   void Erase(const KeyName& name) {
-    const auto found = index_.find(name);
+    const auto found = index_.find(IndexOf(name));
     if (found == index_.end()) return;
     recent_.erase(found->second);
     index_.erase(found);
   }
 
  private:
-  using List = std::list<std::pair<KeyName, CaseKey>>;
+  // A service follows few logs, so their names are kept once: a key is asked for with every section that comes or goes.
+  struct Index {
+    CaseId case_id;
+    SectionKind kind;
+    size_t origin;  // its place in origins_
+    friend bool operator==(const Index&, const Index&) = default;
+    template <typename H>
+    friend H AbslHashValue(H hash, const Index& index) {
+      return H::combine(std::move(hash), index.case_id, static_cast<uint8_t>(index.kind), index.origin);
+    }
+  };
+  Index IndexOf(const KeyName& name) {
+    size_t origin = 0;
+    while (origin < origins_.size() && origins_[origin] != name.origin) ++origin;
+    if (origin == origins_.size()) origins_.push_back(name.origin);
+    return {name.case_id, name.kind, origin};
+  }
+
+  using List = std::list<std::pair<Index, CaseKey>>;
   const size_t capacity_;
-  List recent_;  // the most recent first
-  absl::flat_hash_map<KeyName, List::iterator, KeyNameHash> index_;
+  std::vector<std::string> origins_;
+  List recent_;  // the most recent first, since it was full
+  absl::flat_hash_map<Index, List::iterator> index_;
 };
 
 class SealedKeyStore final : public KeyStore {

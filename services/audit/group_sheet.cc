@@ -5,16 +5,6 @@
 #include "services/core/calendar.h"
 
 namespace polku::audit {
-namespace {
-
-bool IsWorkingDay(absl::CivilDay day) {
-  const absl::Weekday weekday = absl::GetWeekday(day);
-  return weekday != absl::Weekday::saturday && weekday != absl::Weekday::sunday &&
-         !service::PublicHoliday(day);
-}
-
-}  // namespace
-
 void GroupSheetFold::Add(const Event& event) {
   if (event.body == nullptr || event.control() || !event.counts) return;
   const service::Fact fact = event.fact();
@@ -39,7 +29,7 @@ std::vector<GroupMember> GroupSheetFold::Members(std::string_view agency,
       if (expected.empty()) {
         for (absl::CivilDay day = from; day <= until; ++day) {
           // Only where nothing says which days they are: an agreed weekday that a plan took away stays away.
-          if (!IsWorkingDay(day) || !period.Covers(day)) continue;
+          if (!service::IsWorkingDay(day) || !period.Covers(day)) continue;
           const event::v1::Schedule& schedule = period.On(day).schedule;
           if (schedule.weekdays().empty()) expected[day] = schedule.minutes_per_day();
         }

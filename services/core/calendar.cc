@@ -67,8 +67,18 @@ std::optional<std::string_view> PublicHoliday(absl::CivilDay day) {
   }
 }
 
+bool IsWorkingDay(absl::CivilDay day) {
+  return absl::GetWeekday(day) < absl::Weekday::saturday && !PublicHoliday(day);
+}
+
+absl::CivilDay WorkingDayFrom(absl::CivilDay day) {
+  while (!IsWorkingDay(day)) ++day;
+  return day;
+}
+
 absl::CivilDay MondayOf(absl::CivilDay day) {
-  return absl::PrevWeekday(day + 1, absl::Weekday::monday);
+  static_assert(static_cast<int>(absl::Weekday::monday) == 0);
+  return day - static_cast<int>(absl::GetWeekday(day));
 }
 
 std::optional<absl::CivilDay> ParseIsoWeek(std::string_view text) {

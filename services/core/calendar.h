@@ -30,6 +30,11 @@ absl::CivilDay EasterSunday(absl::civil_year_t year);
 // Midsummer and Christmas are customary days off but not public holidays.
 std::optional<std::string_view> PublicHoliday(absl::CivilDay day);
 
+// Monday to Friday and no public holiday (arkipäivä).
+bool IsWorkingDay(absl::CivilDay day);
+// The day itself or, where it is none, the next working day.
+absl::CivilDay WorkingDayFrom(absl::CivilDay day);
+
 // ISO 8601: weeks begin on Monday; week 1 holds the year's first Thursday.
 struct IsoWeek {
   absl::civil_year_t year = 0;

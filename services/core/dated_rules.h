@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/civil_time.h"
 #include "polku/event/v1/common.pb.h"
@@ -46,6 +47,20 @@ auto FindRule(const RuleList& rules, absl::CivilDay day,
     if (fits(rule) && internal::RuleHolds(rule, day_text, started_text)) return &rule;
   }
   return nullptr;
+}
+
+// All entries of `rules` that hold and that `fits` accepts, in their order.
+template <typename RuleList, typename Fits>
+auto FindRules(const RuleList& rules, absl::CivilDay day,
+               std::optional<absl::CivilDay> first_started, Fits fits)
+    -> std::vector<decltype(&*rules.begin())> {
+  std::vector<decltype(&*rules.begin())> found;
+  const std::string day_text = FormatDate(day);
+  const std::string started_text = first_started ? FormatDate(*first_started) : std::string();
+  for (const auto& rule : rules) {
+    if (fits(rule) && internal::RuleHolds(rule, day_text, started_text)) found.push_back(&rule);
+  }
+  return found;
 }
 
 template <typename Rule>

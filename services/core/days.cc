@@ -53,14 +53,18 @@ const config::v1::AbsenceClassRule* ClassRule(const config::v1::Profile& profile
 }
 
 void DayBook::Fold(const Fact& fact) {
+  std::optional<DayRecord> record;
   if (const auto* recorded = As<attendance::v1::DayRecorded>(fact.body)) {
-    if (auto record = RecordFrom(fact, *recorded)) records_.push_back(*std::move(record));
+    record = RecordFrom(fact, *recorded);
   } else if (const auto* corrected = As<attendance::v1::DayCorrected>(fact.body)) {
-    if (auto record = RecordFrom(fact, *corrected)) {
-      record->withdrawn = corrected->withdrawn();
-      records_.push_back(*std::move(record));
-    }
+    record = RecordFrom(fact, *corrected);
+    if (record) record->withdrawn = corrected->withdrawn();
   }
+  if (!record) return;
+  const auto author = std::find(authors_.begin(), authors_.end(), record->author);
+  author_of_.push_back(static_cast<size_t>(author - authors_.begin()));
+  if (author == authors_.end()) authors_.push_back(record->author);
+  records_.push_back(*std::move(record));
 }
 
 const DayRecord* DayBook::Find(const EventId& id) const {
@@ -78,29 +82,59 @@ const DayRecord* DayBook::NewestIn(absl::CivilDay from, absl::CivilDay until) co
 
 std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
                                const config::v1::Profile& profile) const {
-  // Keyed by the period's place, or by the name where no such period is known.
-  std::map<std::tuple<absl::CivilDay, size_t, std::string_view>, Day> newest;
+  // By the period's place, or by the name where no such period is known.
+  struct Told {
+    absl::CivilDay date;
+    size_t place;
+    std::string_view name;
+    size_t sequence;
+    auto key() const { return std::tie(date, place, name); }
+  };
+  // A case has few authors and few stretches, and each is asked about once: comparing names for each record of a long
+  // case is what evaluating it would cost most.
+  struct Asked {
+    const Period::Stretch* stretch;
+    size_t author;
+    bool serves;
+  };
+  std::vector<Asked> asked;
+  const auto served = [&](const Period& period, size_t i) {
+    const Period::Stretch* stretch = &period.On(records_[i].date);
+    for (const Asked& one : asked) {
+      if (one.stretch == stretch && one.author == author_of_[i]) return one.serves;
+    }
+    asked.push_back({stretch, author_of_[i], period.ServedBy(records_[i].author, records_[i].date)});
+    return asked.back().serves;
+  };
+  std::vector<Told> told;
+  told.reserve(records_.size());
   for (size_t i = 0; i < records_.size(); ++i) {
     const DayRecord& record = records_[i];
     const Period* period = PeriodFor(periods, record.author, record.period_id, record.date);
-    if (period != nullptr && !period->ServedBy(record.author, record.date)) continue;
-    const size_t place =
-        period == nullptr ? periods.size() : static_cast<size_t>(period - periods.data());
-    Day& day =
-        newest[{record.date, place,
-                period == nullptr ? std::string_view(record.period_id) : std::string_view()}];
-    day.date = record.date;
-    day.period = period;
-    day.record = &record;
-    day.sequence = i;
+    if (period == nullptr) {
+      told.push_back({record.date, periods.size(), record.period_id, i});
+    } else if (served(*period, i)) {
+      told.push_back({record.date, static_cast<size_t>(period - periods.data()), "", i});
+    }
+  }
+  // Most records come day by day.
+  const auto before = [](const Told& a, const Told& b) { return a.key() < b.key(); };
+  if (!std::is_sorted(told.begin(), told.end(), before)) {
+    std::stable_sort(told.begin(), told.end(), before);
   }
 
   std::vector<Day> days;
-  days.reserve(newest.size());
-  IsoWeek week;
+  days.reserve(told.size());
+  absl::CivilDay week = absl::CivilDay::min();  // its Monday
   std::optional<absl::CivilDay> counted;
   uint32_t ordinal = 0;
-  for (auto& [key, day] : newest) {
+  for (size_t i = 0; i < told.size(); ++i) {
+    if (i + 1 < told.size() && told[i].key() == told[i + 1].key()) continue;  // a newer one follows
+    Day& day = days.emplace_back();
+    day.date = told[i].date;
+    day.period = told[i].place == periods.size() ? nullptr : &periods[told[i].place];
+    day.record = &records_[told[i].sequence];
+    day.sequence = told[i].sequence;
     day.outcome = OutcomeOf(*day.record, day.period, profile);
     day.there = day.standing() && (day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED
                                        ? day.record->actual_minutes > 0
@@ -111,16 +145,23 @@ std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
                                [](const auto&) { return true; });
     }
     if (day.there && day.in_service) {
-      const IsoWeek this_week = IsoWeekOf(day.date);
+      const absl::CivilDay this_week = MondayOf(day.date);
       if (this_week != week) ordinal = 0;
       if (this_week != week || counted != day.date) ++ordinal;
       week = this_week;
       counted = day.date;
       day.week_ordinal = ordinal;
     }
-    days.push_back(day);
   }
   return days;
+}
+
+std::optional<absl::CivilDay> DayBook::FirstAfter(absl::CivilDay day) const {
+  std::optional<absl::CivilDay> first;
+  for (const DayRecord& record : records_) {
+    if (record.date > day && (!first || record.date < *first)) first = record.date;
+  }
+  return first;
 }
 
 void PlanBook::Fold(const Fact& fact) {

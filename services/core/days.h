@@ -72,6 +72,8 @@ class DayBook {
   // names for that day says nothing. Borrows from this book, `periods` and `profile`.
   std::vector<Day> Days(const std::vector<Period>& periods,
                         const config::v1::Profile& profile) const;
+  // The earliest day after `day` that any record is about, also one that says nothing.
+  std::optional<absl::CivilDay> FirstAfter(absl::CivilDay day) const;
   bool empty() const { return records_.empty(); }
   // The record that this event made, also one that says nothing any more; null: not known here. Borrowed.
   const DayRecord* Find(const EventId& id) const;
@@ -82,6 +84,8 @@ class DayBook {
 
  private:
   std::vector<DayRecord> records_;
+  std::vector<std::string> authors_;    // each once
+  std::vector<size_t> author_of_;       // of each record, its place in authors_
 };
 
 // On which days a client is expected: as DaysPlanned says and, for dates that no plan names, on the

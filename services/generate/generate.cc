@@ -4,12 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <functional>
 #include <future>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -22,35 +25,32 @@
 #include "eventstore/replica/publisher.h"
 #include "eventstore/replica/subscriber.h"
 #include "eventstore/rocksdb/rocksdb_engine.h"
-#include "polku/compensation/v1/compensation.pb.h"
 #include "services/assessment/assessment.h"
 #include "services/attendance/attendance.h"
 #include "services/audit/audit.h"
 #include "services/compensation/compensation.h"
 #include "services/core/calendar.h"
 #include "services/core/codec.h"
-#include "services/core/message_cast.h"
+#include "services/generate/payer.h"
 #include "services/generate/region.h"
 #include "services/generate/story.h"
 #include "services/host/config.h"
 #include "services/host/high_water.h"
 #include "services/host/keys.h"
 #include "services/host/node.h"
+#include "services/host/persons.h"
 #include "services/referral/referral.h"
 
 namespace polku::generate {
 namespace {
-
-namespace compensation = compensation::v1;
 
 constexpr size_t kMaxFileBytes = 4 << 20;
 constexpr size_t kBatchBytes = 1 << 20;
 constexpr size_t kCacheBytes = 16 << 20;
 constexpr size_t kWriteBufferBytes = 32 << 20;
 // A day's duties call for others at other services; more rounds than this means that they never end.
-constexpr int kMaxRounds = 16;
-// Of each month; the days before are corrected until then.
-constexpr int kPaymentWorkDay = 5;
+constexpr size_t kMaxRounds = 16;
+constexpr uint64_t kIndexedAtOnce = 1'000'000;
 
 std::unique_ptr<service::Service> MakeService(std::string_view name) {
   if (name == "referral") return referral::MakeReferralService();
@@ -178,13 +178,64 @@ class Agent {
     return Error(absl::StatusCode::kInternal, instance_.name, ": its work is never done");
   }
 
-  // Pulls what it may have of the others' logs up to `ends`, verified, and what was opened to it later.
-  absl::Status Pull(const std::vector<std::unique_ptr<Agent>>& agents, const std::vector<Position>& ends) {
-    for (size_t peer = 0; peer < instance_.follows.size(); ++peer) {
-      const size_t other = instance_.follows[peer];
-      POLKU_RETURN_IF_ERROR(PullFrom(*agents[other], peer, ends[other]));
+  // Pulls what it may have of `from`'s log up to `end`, verified, and what was opened to it later. `peer`: its place in
+  // follows. `from` may have its turn in another thread meanwhile.
+  absl::Status Pull(Agent& from, size_t peer, Position end) {
+    POLKU_ASSIGN_OR_RETURN(replica::Subscriber* const subscriber, Subscriber(from, peer));
+    const replica::SectionSecretFn secret = SecretsOf(from);
+    Position next = node_->replica(peer).size();
+    while (next < end) {
+      POLKU_ASSIGN_OR_RETURN(auto cut,
+                             replica::CutBatch(*from.engine_, from.config_.origin.text(),
+                                               config_.origin.agency(), next, end, kBatchBytes, secret));
+      cut.batch.set_session(sessions_[peer]);
+      next = Position(cut.batch.first_position() + cut.batch.count());
+      POLKU_RETURN_IF_ERROR(
+          Apply(from, peer, subscriber->OnBatch(cut.batch, cut.entries, cut.blobs, now_)));
+    }
+    if (node_->replica(peer).size() != end) {
+      return Error(absl::StatusCode::kInternal, instance_.name, " did not get all of ", from.instance_.name);
     }
     return absl::OkStatus();
+  }
+
+  // As its service keeps it while it runs, of all that it holds by now.
+  absl::Status IndexPersons() {
+    POLKU_ASSIGN_OR_RETURN(host::BlindKey key, host::EnsureBlindKey(config_.keys_directory, SystemRandom()));
+    host::PersonIndex index({.engine = *engine_,
+                             .opener = node_->opener(),
+                             .key = std::move(key)});
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const bool all, index.CatchUp(kIndexedAtOnce));
+      if (all) return absl::OkStatus();
+    }
+  }
+
+  // The events of its own log that it says itself or was told, from `next` on, which moves to the end.
+  absl::Status ReadOwn(Position& next, const std::function<void(const service::Fact&)>& take) {
+    const std::string origin = config_.origin.text();
+    POLKU_ASSIGN_OR_RETURN(auto reader, log::EntryReader::Make(*engine_, kOwnLog, next, /*with_blobs=*/true));
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
+      if (!entry) return absl::OkStatus();
+      next = entry->position.next();
+      const event::v1::Header& header = *entry->header;
+      const auto* type = service::FindEventType(header.type());
+      const auto id = EventId::FromBytes(header.event_id());
+      const auto case_id = CaseId::FromBytes(header.case_id());
+      if (type == nullptr || !id || !case_id) continue;  // a control entry
+      POLKU_ASSIGN_OR_RETURN(const auto opened, node_->opener().Open(*entry, origin));
+      POLKU_ASSIGN_OR_RETURN(const auto body, service::ParseRecordedEvent(*type, opened.bytes));
+      take({.id = *id,
+            .case_id = *case_id,
+            .origin = origin,
+            .position = entry->position,
+            .order = Order(header.order()),
+            .recorded_at = absl::FromUnixMicros(header.recorded_at_us()),
+            .author_agency = header.author_agency(),
+            .author_official = header.author_official(),
+            .body = *body});
+    }
   }
 
   // As the service writes it beside its keys.
@@ -236,25 +287,6 @@ class Agent {
     return subscriber.get();
   }
 
-  absl::Status PullFrom(Agent& from, size_t peer, Position end) {
-    POLKU_ASSIGN_OR_RETURN(replica::Subscriber* const subscriber, Subscriber(from, peer));
-    const replica::SectionSecretFn secret = SecretsOf(from);
-    Position next = node_->replica(peer).size();
-    while (next < end) {
-      POLKU_ASSIGN_OR_RETURN(auto cut,
-                             replica::CutBatch(*from.engine_, from.config_.origin.text(),
-                                               config_.origin.agency(), next, end, kBatchBytes, secret));
-      cut.batch.set_session(sessions_[peer]);
-      next = Position(cut.batch.first_position() + cut.batch.count());
-      POLKU_RETURN_IF_ERROR(
-          Apply(from, peer, subscriber->OnBatch(cut.batch, cut.entries, cut.blobs, now_)));
-    }
-    if (node_->replica(peer).size() != end) {
-      return Error(absl::StatusCode::kInternal, instance_.name, " did not get all of ", from.instance_.name);
-    }
-    return absl::OkStatus();
-  }
-
   static replica::SectionSecretFn SecretsOf(Agent& from) {
     return [&from](const event::v1::Header& header, SectionKind kind) {
       return from.node_->opener().OwnSecret(header, kind);
@@ -304,134 +336,32 @@ class Agent {
   std::map<size_t, uint64_t> sessions_;
 };
 
-// What a payer owes: the events of its log that no payment has settled, by client.
-class Ledger {
- public:
-  Ledger(size_t instance, std::string_view agency) : instance_(instance), agency_(agency) {}
-
-  // Takes in what the service has said since the last call.
-  absl::Status Read(Agent& agent) {
-    POLKU_ASSIGN_OR_RETURN(auto reader, log::EntryReader::Make(agent.engine(), kOwnLog, next_, /*with_blobs=*/true));
-    for (;;) {
-      POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
-      if (!entry) return absl::OkStatus();
-      next_ = entry->position.next();
-      const auto* type = service::FindEventType(entry->header->type());
-      if (type != compensation::AllowanceAccrued::descriptor() &&
-          type != compensation::AllowanceReversed::descriptor() &&
-          type != compensation::TravelGranted::descriptor() &&
-          type != compensation::TravelReversed::descriptor()) {
-        continue;
-      }
-      POLKU_ASSIGN_OR_RETURN(const auto opened,
-                             agent.node().opener().Open(*entry, agent.config().origin.text()));
-      POLKU_ASSIGN_OR_RETURN(const auto body, service::ParseRecordedEvent(*type, opened.bytes));
-      const auto id = EventId::FromBytes(entry->header->event_id());
-      const auto case_id = CaseId::FromBytes(entry->header->case_id());
-      if (!id || !case_id) return absl::InternalError("an own entry without ids");
-      Line line{*id, "", 0};
-      if (const auto* accrued = service::As<compensation::AllowanceAccrued>(*body)) {
-        line.date = accrued->date();
-        line.cents = accrued->amount_cents();
-      } else if (const auto* reversed = service::As<compensation::AllowanceReversed>(*body)) {
-        line.date = reversed->date();
-        line.cents = -reversed->amount_cents();
-      } else if (const auto* granted = service::As<compensation::TravelGranted>(*body)) {
-        line.date = granted->covers_from();
-        line.cents = granted->amount_cents();
-      } else if (const auto* taken = service::As<compensation::TravelReversed>(*body)) {
-        line.date = taken->covers_from();
-        line.cents = -taken->amount_cents();
-      }
-      if (line.cents != 0) open_[*case_id].push_back(std::move(line));
-    }
-  }
-
-  // Proposed, approved by somebody else and paid: all that is open of days up to `until`. `ibans` by case.
-  std::vector<Act> Pay(absl::CivilDay today, absl::CivilDay until, const std::map<CaseId, std::string>& ibans,
-                       uint64_t seed) {
-    std::vector<Act> acts;
-    const std::string last = service::FormatDate(until);
-    const std::string payment_id = Str("k-", last.substr(0, 7));
-    for (auto& [case_id, lines] : open_) {
-      const auto later = std::stable_partition(lines.begin(), lines.end(),
-                                               [&](const Line& line) { return line.date <= last; });
-      int64_t total = 0;
-      std::string first = last;
-      compensation::PaymentProposed proposed;
-      for (auto line = lines.begin(); line != later; ++line) {
-        total += line->cents;
-        first = std::min(first, line->date);
-        auto* listed = proposed.add_lines();
-        listed->set_event_id(std::string(line->id.view()));
-        listed->set_date(line->date);
-        listed->set_amount_cents(line->cents);
-      }
-      if (total <= 0) continue;  // nothing to pay yet; a reversal waits for the next days
-      lines.erase(lines.begin(), later);
-      proposed.set_payment_id(payment_id);
-      proposed.set_covers_from(first);
-      proposed.set_covers_until(last);
-      proposed.set_total_cents(total);
-      proposed.set_iban(ibans.at(case_id));
-      compensation::PaymentApproved approved;
-      approved.set_payment_id(payment_id);
-      approved.set_approved_on(service::FormatDate(today));
-      approved.set_total_cents(total);
-      compensation::PaymentPaid paid;
-      paid.set_payment_id(payment_id);
-      paid.set_paid_on(service::FormatDate(today));
-      paid.set_total_cents(total);
-      for (const auto& [message, official] :
-           {std::pair<const google::protobuf::Message*, std::string_view>{&proposed, "maksatus-1"},
-            {&approved, "maksatus-2"},
-            {&paid, "maksatus-1"}}) {
-        Act& act = acts.emplace_back();
-        act.day = today;
-        act.instance = instance_;
-        act.agency = agency_;
-        act.official = std::string(official);
-        act.case_id = case_id;
-        act.type = message->GetDescriptor()->full_name();
-        act.id = DerivedEventId(Str("polku/generate/payment/v1 ", seed, " ", agency_, " ", FormatCaseId(case_id), " ",
-                                    payment_id, " ", act.type));
-        act.body = message->SerializeAsString();
-      }
-    }
-    return acts;
-  }
-
- private:
-  struct Line {
-    EventId id;
-    std::string date;
-    int64_t cents = 0;
-  };
-  const size_t instance_;
-  const std::string_view agency_;
-  Position next_;
-  std::map<CaseId, std::vector<Line>> open_;
-};
-
 class Player {
  public:
-  explicit Player(const Options& options) : options_(options) {}
+  explicit Player(const Options& options)
+      : options_(options), days_(static_cast<size_t>(options.until - options.from) + 1) {}
 
   absl::StatusOr<Made> Play() {
     POLKU_RETURN_IF_ERROR(PersonsAreKnown());
     POLKU_RETURN_IF_ERROR(Open());
     MakeStories();
-    auto act = acts_.cbegin();
-    for (absl::CivilDay day = options_.from; day <= options_.until; ++day) {
-      const auto end = std::find_if(act, acts_.cend(), [&](const Act& later) { return later.day > day; });
-      POLKU_RETURN_IF_ERROR(PlayDay(day, {act, end}));
-      act = end;
-      if (options_.progress) options_.progress(day, made_.offered);
-    }
+    POLKU_RETURN_IF_ERROR(PlayRounds(days_));
     return Finish();
   }
 
  private:
+  // One instance. The thread that has its turn uses all of it, others read its log.
+  struct Seat {
+    std::unique_ptr<Agent> agent;
+    std::vector<std::vector<Act>> acts;  // by day
+    std::optional<Payer> payer;          // of a compensation service
+    Position read;                       // how far the payer knows the log
+    // Guarded by mutex_:
+    bool busy = false;
+    std::vector<Position> sizes;  // of its log: before its first turn, and after each
+    size_t turns() const { return sizes.size() - 1; }
+  };
+
   // Before anything is made. A region that only counts its visitors has no clients to make up.
   absl::Status PersonsAreKnown() const {
     POLKU_ASSIGN_OR_RETURN(const auto profile, host::LoadProfile(options_.profiles));
@@ -457,22 +387,36 @@ class Player {
       POLKU_ASSIGN_OR_RETURN(auto config,
                              host::LoadConfig(ConfigPath(options_.directory, instance), instance.service));
       // No case is folded twice.
-      config.cached_cases = std::max(config.cached_cases, options_.clients + 1);
+      config.cached_cases = std::max(config.cached_cases, 2 * options_.clients + std::size(kProviders) * kPlacesOfProvider);
       POLKU_ASSIGN_OR_RETURN(auto keys, host::LoadServiceKeys(config.keys_directory, instance.origin()));
-      agents_.push_back(std::make_unique<Agent>(instance, std::move(config), std::move(keys)));
-      POLKU_RETURN_IF_ERROR(agents_.back()->Open(TimeOf(options_.from, 8)));
+      Seat& seat = seats_.emplace_back();
+      seat.agent = std::make_unique<Agent>(instance, std::move(config), std::move(keys));
+      POLKU_RETURN_IF_ERROR(seat.agent->Open(TimeOf(options_.from, 8)));
+      seat.sizes.push_back(seat.agent->node().size());
+      seat.acts.resize(days_);
     }
+    seats_[kKelaCompensation].payer.emplace(kKelaCompensation, kKela, options_.seed);
+    seats_[kSocialCompensation].payer.emplace(kSocialCompensation, kWellbeing, options_.seed);
     return absl::OkStatus();
   }
 
   void MakeStories() {
     const Frame frame{options_.seed, options_.clients, options_.from, options_.until};
+    const config::v1::Profile& profile = seats_[kReferral].agent->config().profile;
+    const auto take = [&](std::vector<Act> story) {
+      for (Act& act : story) {
+        auto& day = seats_[act.instance].acts[static_cast<size_t>(act.day - options_.from)];
+        day.push_back(std::move(act));
+      }
+    };
+    take(MakePlaces(frame, profile));
     for (size_t client = 0; client < options_.clients; ++client) {
-      std::vector<Act> story = MakeStory(frame, agents_[0]->config().profile, client);
-      if (!story.empty()) ibans_[story.front().case_id] = MakeIban(client);
-      std::move(story.begin(), story.end(), std::back_inserter(acts_));
+      std::vector<Act> story = MakeStory(frame, profile, client);
+      for (Seat& seat : seats_) {
+        if (seat.payer && !story.empty()) seat.payer->AddClient(story.front().case_id, client);
+      }
+      take(std::move(story));
     }
-    std::stable_sort(acts_.begin(), acts_.end(), [](const Act& a, const Act& b) { return a.day < b.day; });
   }
 
   // The hour in Finland by winter time: the civil day is the same all year round.
@@ -480,86 +424,147 @@ class Player {
     return absl::FromCivil(absl::CivilSecond(day) + (hour - 2) * 3'600, absl::UTCTimeZone());
   }
 
+  // ---- Turns ----
+
   // Each service has its turn once a day: it is told what those before it said today and those after it yesterday,
   // takes what its people record and does what follows. So nothing comes late in the merged order, as in services that
-  // are always connected. The reader's turn is beside the next day's others: nobody follows it.
-  absl::Status PlayDay(absl::CivilDay day, std::span<const Act> acts) {
-    made_.offered += acts.size();
-    std::vector<std::vector<Act>> by_agent(agents_.size());
-    for (const Act& act : acts) by_agent[act.instance].push_back(act);
-    POLKU_RETURN_IF_ERROR(Payments(day, by_agent));
-    for (size_t i = 0; i < kReader; ++i) POLKU_RETURN_IF_ERROR(Turn(i, day, Sizes(), by_agent[i]));
-    POLKU_RETURN_IF_ERROR(JoinReader());
-    reader_ = std::async(std::launch::async,
-                         [this, day, sizes = Sizes()] { return Turn(kReader, day, sizes, {}); });
-    return absl::OkStatus();
+  // are always connected. A round is a day; those beyond the last day are for what is left to be said.
+  //
+  // A turn can be taken when the turns that it hears of are over, each service by itself, in as many threads as there
+  // are processors; what a service hears in a turn does not depend on which others are over already.
+  absl::Status PlayRounds(size_t end) {
+    const size_t threads = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, seats_.size());
+    std::vector<std::future<void>> others;
+    for (size_t i = 1; i < threads; ++i) {
+      others.push_back(std::async(std::launch::async, [&] { TakeTurns(end); }));
+    }
+    TakeTurns(end);
+    for (auto& other : others) other.wait();
+    const std::lock_guard lock(mutex_);
+    return failed_;
   }
 
-  absl::Status Turn(size_t i, absl::CivilDay day, const std::vector<Position>& sizes, std::span<const Act> acts) {
-    Agent& agent = *agents_[i];
-    agent.SetTime(TimeOf(day, 9 + static_cast<int>(i)));
-    POLKU_RETURN_IF_ERROR(agent.Pull(agents_, sizes));
-    if (!acts.empty()) POLKU_RETURN_IF_ERROR(agent.Offer(acts));
-    return agent.Work();
-  }
-
-  std::vector<Position> Sizes() const {
-    std::vector<Position> sizes;
-    for (const auto& agent : agents_) sizes.push_back(agent->node().size());
-    return sizes;
-  }
-
-  absl::Status JoinReader() { return reader_.valid() ? reader_.get() : absl::OkStatus(); }
-
-  // What the payers decide on that day, behind what others record at their services.
-  absl::Status Payments(absl::CivilDay day, std::vector<std::vector<Act>>& by_agent) {
-    int work_days = 0;
-    for (absl::CivilDay d(day.year(), day.month(), 1); d <= day; ++d) {
-      const bool off = absl::GetWeekday(d) == absl::Weekday::saturday ||
-                       absl::GetWeekday(d) == absl::Weekday::sunday || service::PublicHoliday(d);
-      if (!off) {
-        ++work_days;
-      } else if (d == day) {
-        return absl::OkStatus();
+  void TakeTurns(size_t end) {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      Seat* const seat = NextSeat(end);
+      if (seat == nullptr) {
+        const bool over = !failed_.ok() || std::all_of(seats_.begin(), seats_.end(), [&](const Seat& one) {
+          return one.turns() >= end;
+        });
+        if (over) return;
+        changed_.wait(lock);
+        continue;
       }
+      seat->busy = true;
+      const size_t place = static_cast<size_t>(seat - seats_.data());
+      const size_t round = seat->turns();
+      const std::vector<Position> hears = Hears(place, round);
+      lock.unlock();
+      std::vector<Act> acts;
+      if (round < days_) acts = std::move(seat->acts[round]);
+      const auto status = Turn(place, round, hears, acts);
+      const Position size = seat->agent->node().size();
+      lock.lock();
+      seat->busy = false;
+      if (status.ok()) {
+        seat->sizes.push_back(size);
+        made_.offered += acts.size();
+        if (place == kReader && round < days_ && options_.progress) {
+          options_.progress(DayOf(round), made_.offered);
+        }
+      } else {
+        failed_.Update(status);
+      }
+      changed_.notify_all();
     }
-    if (work_days != kPaymentWorkDay) return absl::OkStatus();
-    const absl::CivilDay until = absl::CivilDay(day.year(), day.month(), 1) - 1;
-    for (auto& [ledger, instance] :
-         {std::pair(&kela_, kKelaCompensation), std::pair(&social_, kSocialCompensation)}) {
-      POLKU_RETURN_IF_ERROR(ledger->Read(*agents_[instance]));
-      std::vector<Act> acts = ledger->Pay(day, until, ibans_, options_.seed);
-      made_.offered += acts.size();
-      // Before anything new: what they settle is what was on record this morning.
-      std::move(by_agent[instance].begin(), by_agent[instance].end(), std::back_inserter(acts));
-      by_agent[instance] = std::move(acts);
-    }
-    return absl::OkStatus();
   }
+
+  // Of those that can have a turn, the one that is furthest behind: what it reads is in memory still. Null: none now.
+  Seat* NextSeat(size_t end) {
+    if (!failed_.ok()) return nullptr;
+    Seat* next = nullptr;
+    for (size_t i = 0; i < seats_.size(); ++i) {
+      Seat& seat = seats_[i];
+      if (seat.busy || seat.turns() >= end || (next != nullptr && next->turns() <= seat.turns())) continue;
+      const auto& follows = Instances()[i].follows;
+      const bool told = std::all_of(follows.begin(), follows.end(), [&](size_t other) {
+        return seats_[other].turns() >= TurnsHeard(i, seat.turns(), other);
+      });
+      if (told) next = &seat;
+    }
+    return next;
+  }
+
+  // How many of the other's turns the service has heard of in its turn of that round.
+  size_t TurnsHeard(size_t place, size_t round, size_t other) const {
+    const size_t heard = other < place ? round + 1 : round;
+    const size_t every = options_.payers_hear_every;
+    if (!seats_[place].payer || every <= 1 || round >= days_) return heard;
+    const size_t late = (heard + other) % every;
+    return heard - std::min(heard, late);
+  }
+
+  // The ends of the logs that the service follows, as it hears of them in that round.
+  std::vector<Position> Hears(size_t place, size_t round) const {
+    std::vector<Position> ends;
+    for (size_t other : Instances()[place].follows) {
+      ends.push_back(seats_[other].sizes[TurnsHeard(place, round, other)]);
+    }
+    return ends;
+  }
+
+  absl::CivilDay DayOf(size_t round) const {
+    return options_.from + static_cast<int>(std::min(round, days_ - 1));
+  }
+
+  absl::Status Turn(size_t place, size_t round, const std::vector<Position>& hears, std::vector<Act>& acts) {
+    Seat& seat = seats_[place];
+    const absl::CivilDay day = DayOf(round);
+    seat.agent->SetTime(TimeOf(day, 9 + static_cast<int>(place)));
+    // Before anything new: what they settle is what was on record this morning.
+    if (seat.payer && round < days_ && Payer::Decides(day)) {
+      POLKU_RETURN_IF_ERROR(seat.agent->ReadOwn(seat.read, [&](const service::Fact& fact) { seat.payer->Fold(fact); }));
+      std::vector<Act> decided = seat.payer->ActsOn(day);
+      std::move(acts.begin(), acts.end(), std::back_inserter(decided));
+      acts = std::move(decided);
+    }
+    const auto& follows = Instances()[place].follows;
+    for (size_t peer = 0; peer < follows.size(); ++peer) {
+      POLKU_RETURN_IF_ERROR(seat.agent->Pull(*seats_[follows[peer]].agent, peer, hears[peer]));
+    }
+    if (!acts.empty()) POLKU_RETURN_IF_ERROR(seat.agent->Offer(acts));
+    return seat.agent->Work();
+  }
+
+  // ---- The end ----
 
   uint64_t OwnEntries() const {
     uint64_t entries = 0;
-    for (const auto& agent : agents_) entries += agent->node().size().value();
+    for (const Seat& seat : seats_) entries += seat.agent->node().size().value();
     return entries;
   }
 
   absl::StatusOr<Made> Finish() {
-    POLKU_RETURN_IF_ERROR(JoinReader());
     // What the last day calls for at others, until nobody has more to say.
-    for (int round = 1;; ++round) {
+    for (size_t round = 1;; ++round) {
       const uint64_t before = OwnEntries();
-      for (size_t i = 0; i < agents_.size(); ++i) {
-        POLKU_RETURN_IF_ERROR(Turn(i, options_.until, Sizes(), {}));
-      }
+      POLKU_RETURN_IF_ERROR(PlayRounds(days_ + round));
       if (OwnEntries() == before) break;
       if (round == kMaxRounds) return absl::InternalError("the services never stop telling each other more");
     }
-    for (const auto& agent : agents_) {
-      POLKU_RETURN_IF_ERROR(agent->WriteHighWater());
-      POLKU_ASSIGN_OR_RETURN(made_.logs.emplace_back(), agent->Count());
+    std::vector<std::future<absl::Status>> indexed;
+    for (Seat& seat : seats_) {
+      indexed.push_back(std::async(std::launch::async, [&agent = *seat.agent] { return agent.IndexPersons(); }));
+    }
+    for (auto& one : indexed) failed_.Update(one.get());
+    POLKU_RETURN_IF_ERROR(failed_);
+    for (Seat& seat : seats_) {
+      POLKU_RETURN_IF_ERROR(seat.agent->WriteHighWater());
+      POLKU_ASSIGN_OR_RETURN(made_.logs.emplace_back(), seat.agent->Count());
       made_.entries += made_.logs.back().entries;
     }
-    agents_.clear();
+    seats_.clear();
     POLKU_RETURN_IF_ERROR(SyncFileSystem());
     return std::move(made_);
   }
@@ -574,13 +579,12 @@ class Player {
   }
 
   const Options& options_;
-  std::vector<std::unique_ptr<Agent>> agents_;  // as Instances()
-  std::vector<Act> acts_;                       // by day
-  std::map<CaseId, std::string> ibans_;
-  Ledger kela_{kKelaCompensation, kKela};
-  Ledger social_{kSocialCompensation, kWellbeing};
-  Made made_;
-  std::future<absl::Status> reader_;  // last: ends before what it uses goes
+  const size_t days_;
+  std::vector<Seat> seats_;  // as Instances()
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  absl::Status failed_;  // guarded by mutex_ while turns are taken
+  Made made_;            // the same
 };
 
 }  // namespace

@@ -24,7 +24,11 @@ struct Options {
   absl::CivilDay from;   // first and last day, both inclusive
   absl::CivilDay until;
   uint16_t first_port = 0;
-  // After each day, e.g. to show progress. May be empty.
+  // The payers' services hear of each log they follow only every so many days, each on another day, and of all in the
+  // end: 1: every day. What they come to must not depend on it.
+  size_t payers_hear_every = 1;
+  // After each day, e.g. to show progress; by the events recorded so far. From whichever thread, never from two at once.
+  // May be empty.
   std::function<void(absl::CivilDay day, uint64_t events)> progress;
 };
 

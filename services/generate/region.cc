@@ -262,13 +262,20 @@ Agreement RegionalAgreement(std::string_view region) {
   looks->set_every_case(true);
   auto* group = AddSharing(
       agreement, "tuottajat",
-      {"referral.v1.ClientIdentified", "referral.v1.Referral*", "referral.v1.Place*",
+      {"referral.v1.ClientIdentified", "referral.v1.Referral*", "referral.v1.PlaceAnswered",
        "referral.v1.IntroductoryVisit*", "referral.v1.NetworkMeeting*", "referral.v1.CommitmentConfirmed",
        "referral.v1.AgreementMade", "referral.v1.DecisionMade", "referral.v1.ServiceStarted",
        "referral.v1.ServiceExtended", "referral.v1.ServiceChanged", "referral.v1.ServiceInterrupted",
        "referral.v1.ServiceResumed", "referral.v1.ServiceEnded",
-       "referral.v1.CaseManagerNamed", "assessment.v1.*"},
+       "referral.v1.CaseManagerNamed", "referral.v1.OrganiserTransferred", "assessment.v1.*"},
       {kService, kIdentity, kSocial}, "laki kuntouttavasta työtoiminnasta 189/2001; ostopalvelusopimus");
+  auto* places = AddSharing(agreement, "paikat", {"referral.v1.PlaceListed", "referral.v1.PlaceWithdrawn"},
+                            {kService, kSocial}, "ei henkilötietoja");
+  for (AgencyRole role : {config::v1::AGENCY_ROLE_EMPLOYMENT_SERVICES, config::v1::AGENCY_ROLE_EMPLOYMENT_AUTHORITY,
+                          config::v1::AGENCY_ROLE_SOCIAL_SERVICES, config::v1::AGENCY_ROLE_PROVIDER}) {
+    places->add_receiver_roles(role);
+  }
+  places->set_every_case(true);
   auto* payer = AddSharing(agreement, "tuottajat-maksaja", {"referral.v1.BenefitRecorded"}, {kService}, kBenefit);
   for (std::string_view provider : kProviders) {
     group->add_receivers(std::string(provider));
@@ -279,7 +286,7 @@ Agreement RegionalAgreement(std::string_view region) {
               "referral.v1.AuthorityNotified", "referral.v1.PayerStatementGiven", "referral.v1.ServiceStarted",
               "referral.v1.ServiceExtended", "referral.v1.ServiceChanged", "referral.v1.ServiceInterrupted",
               "referral.v1.ServiceResumed", "referral.v1.ServiceEnded", "referral.v1.BenefitRecorded",
-              "attendance.v1.*"},
+              "referral.v1.OrganiserTransferred", "attendance.v1.*"},
              {kService, kIdentity, kPayment}, kBenefit)
       ->add_receivers(std::string(kKela));
   return agreement;

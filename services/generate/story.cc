@@ -33,6 +33,7 @@ using service::AddMonths;
 using service::FindRule;
 using service::FormatDate;
 using service::RuleHolds;
+using service::WorkingDayFrom;
 
 namespace access = access::v1;
 namespace assessment = assessment::v1;
@@ -46,6 +47,13 @@ constexpr int kCoaches = 30, kSocialWorkers = 15, kInstructors = 12;
 // The share of clients who are there when the services are taken into use: 15,600 of 45,100 (DOMAIN, Volumes).
 constexpr int kThereAtStartPercent = 35;
 constexpr int kTakingIntoUseDays = 14;
+// Of the months, by provider: a provider's own way of working shows (assumption).
+constexpr int kConfirmsPercent[] = {95, 88, 75};
+// Of the clients, those of whom another agency opens a case of its own, and those whose identity code changes
+// (assumptions; the issue names both).
+constexpr int kOpenedTwicePermille = 15, kChangedCodePermille = 3;
+// Of the cases of one person, those that are found and linked (assumption).
+constexpr int kLinkedPercent = 80;
 
 constexpr std::string_view kFamilyNames[] = {
     "Ahomäki", "Harjukangas", "Hietalampi", "Järventausta", "Kallioniemi", "Kivisalmi", "Koskenvuo", "Kuusivaara",
@@ -77,12 +85,39 @@ struct Helper {
   std::string_view agency;
 };
 
-CivilDay WorkDay(CivilDay day) {
-  while (absl::GetWeekday(day) == absl::Weekday::saturday || absl::GetWeekday(day) == absl::Weekday::sunday ||
-         service::PublicHoliday(day)) {
-    ++day;
-  }
-  return day;
+struct Place {
+  std::string code;
+  event::v1::ServiceVariant variant = event::v1::SERVICE_VARIANT_UNSPECIFIED;
+  event::v1::ServiceForm form = event::v1::SERVICE_FORM_UNSPECIFIED;
+  event::v1::Provision provision = event::v1::PROVISION_UNSPECIFIED;
+};
+
+// A provider's place of that number, from 0, with what the profile offers to those who begin on that day.
+Place PlaceOf(const config::v1::Profile& profile, size_t provider, size_t number, CivilDay day, CivilDay first_start) {
+  Place place;
+  place.code = Str("paikka-", provider + 1, "-", number + 1);
+  const auto* rule = FindRule(profile.variants(), day, first_start, [](const auto&) { return true; });
+  if (rule == nullptr) return place;
+  // Each kind that there is has its places, with every other kind of the others.
+  size_t turn = number;
+  const auto next_of = [&](const auto& list) {
+    if (list.empty()) return 0;
+    const auto size = static_cast<size_t>(list.size());
+    const size_t at = turn % size;
+    turn = turn / size + provider;
+    return static_cast<int>(list.Get(static_cast<int>(at)));
+  };
+  place.variant = static_cast<event::v1::ServiceVariant>(next_of(rule->variants()));
+  place.form = static_cast<event::v1::ServiceForm>(next_of(rule->forms()));
+  place.provision = static_cast<event::v1::Provision>(next_of(rule->provisions()));
+  return place;
+}
+
+// A group's own sheet goes by it.
+std::string GroupCodeOf(std::string_view place_code) { return Str("ryhma-", place_code); }
+
+CaseId NamedCase(std::string_view name) {
+  return *CaseId::FromBytes(Sha256(name).view().substr(0, CaseId::kBytes));
 }
 
 CivilDay NextMonday(CivilDay day) {
@@ -106,15 +141,14 @@ class Writer {
         profile_(profile),
         client_(client),
         dice_(frame.seed, Str("client ", client)),
-        case_id_(*CaseId::FromBytes(
-            Sha256(Str("polku/generate/case/v1 ", frame.seed, " ", client)).view().substr(0, CaseId::kBytes))),
+        case_id_(NamedCase(Str("polku/generate/case/v1 ", frame.seed, " ", client))),
         coach_(Str("oma-", dice_.Between(1, kCoaches))),
         worker_(Str("so-", dice_.Between(1, kSocialWorkers))) {}
 
   std::vector<Act> Write() {
     const int days = static_cast<int>(frame_.until - frame_.from);
     const bool there = dice_.Percent(kThereAtStartPercent);
-    CivilDay day = WorkDay(frame_.from + dice_.Between(0, there ? std::min(kTakingIntoUseDays, days) : days));
+    CivilDay day = WorkingDayFrom(frame_.from + dice_.Between(0, there ? std::min(kTakingIntoUseDays, days) : days));
     // Who is there already has had the paper path; it is recorded in a few days.
     slow_ = !there;
     day = Need(day);
@@ -164,7 +198,7 @@ class Writer {
   }
 
   CivilDay After(CivilDay day, int low, int high) {
-    return WorkDay(day + (slow_ ? dice_.Between(low, high) : dice_.Between(0, 1)));
+    return WorkingDayFrom(day + (slow_ ? dice_.Between(low, high) : dice_.Between(0, 1)));
   }
   template <typename List>
   int AnyOf(const List& list) {
@@ -214,6 +248,8 @@ class Writer {
     Benefits(day);
     CaseManager(day, event::v1::CASE_MANAGER_SIDE_ORGANISER, kEmployment, coach_);
 
+    OpenedTwice(day, client);
+
     const CivilDay assessed = After(day, 3, 20);
     referral::ServiceNeedAssessed found;
     found.set_assessed_on(FormatDate(assessed));
@@ -230,6 +266,58 @@ class Writer {
     return assessed;
   }
 
+  // Another agency meets the same person, or the person comes back under another code: a second case, until somebody
+  // finds it (`polku persons duplicates`). Two cases are linked, never merged.
+  void OpenedTwice(CivilDay day, referral::ClientIdentified client) {
+    const int chance = dice_.Between(1, 1'000);
+    if (chance > kOpenedTwicePermille + kChangedCodePermille) return;
+    const bool changed = chance > kOpenedTwicePermille;
+    const CivilDay opened = WorkingDayFrom(day + dice_.Between(10, 90));
+    const CivilDay found = WorkingDayFrom(opened + dice_.Between(5, 60));
+    const CaseId first = case_id_;
+    const CaseId second = NamedCase(Str("polku/generate/second-case/v1 ", frame_.seed, " ", client_));
+    case_id_ = second;
+    referral::NeedIdentified need;
+    need.set_identified_on(FormatDate(opened));
+    need.set_source(referral::NEED_SOURCE_SOCIAL_SERVICES);
+    need.set_municipality_code(municipality_);
+    Social(opened, need);
+    if (changed) {
+      client.add_earlier_identity_codes(client.identity_code());
+      client.set_identity_code(ChangedCode(client.identity_code()));
+    }
+    Social(opened, client);
+    access::PartyAdded party;
+    party.set_agency(std::string(kEmployment));
+    party.set_added_on(FormatDate(opened));
+    party.set_reason(access::PARTY_REASON_AUTHORITY);
+    Social(opened, party);
+    const bool linked = dice_.Percent(kLinkedPercent);
+    for (const auto& [here, other] : {std::pair(second, first), std::pair(first, second)}) {
+      if (!linked) break;
+      case_id_ = here;
+      referral::CasesLinked link;
+      link.set_other_case_id(std::string(other.view()));
+      link.set_reason(changed ? referral::LINK_REASON_CHANGED_CODE : referral::LINK_REASON_SAME_CODE);
+      link.set_linked_on(FormatDate(found));
+      Social(found, link);
+    }
+    case_id_ = second;
+    if (linked) {  // what is left to do is done in the first one
+      referral::CaseClosed closed;
+      closed.set_closed_on(FormatDate(found));
+      Social(found, closed);
+    }
+    case_id_ = first;
+  }
+
+  // The same day of birth and number behind another sign of the century: since 2023 both are given (DOMAIN, Data [p]).
+  static std::string ChangedCode(std::string code) {
+    constexpr size_t kSign = 6;
+    code[kSign] = code[kSign] == '-' ? 'Y' : 'B';
+    return code;
+  }
+
   void Benefits(CivilDay day) {
     // A quarter live on social assistance (assumption); the others on what the profile knows of at that time.
     std::vector<const config::v1::BenefitRule*> others;
@@ -244,9 +332,9 @@ class Writer {
         others.push_back(&rule);
       }
     }
-    const bool assisted = assistance != nullptr && (others.empty() || dice_.Percent(25));
-    if (!assisted && others.empty()) return;
-    const auto& rule = assisted              ? *assistance
+    assisted_ = assistance != nullptr && (others.empty() || dice_.Percent(25));
+    if (!assisted_ && others.empty()) return;
+    const auto& rule = assisted_             ? *assistance
                        : dice_.Percent(75) ? *others[0]
                                              : *others[dice_.Below(others.size())];
     Benefit(day, day - 30, rule.kind());
@@ -256,7 +344,7 @@ class Writer {
     for (const auto& next : profile_.benefits()) {
       if (next.kind() != event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE &&
           service::ParseDate(next.valid_from()) == *until + 1) {
-        changed_benefit_ = {WorkDay(*until + 1), next.kind()};
+        changed_benefit_ = {WorkingDayFrom(*until + 1), next.kind()};
       }
     }
   }
@@ -354,13 +442,6 @@ class Writer {
 
   // ---- Steps 4-8 ----
 
-  struct Place {
-    std::string code;
-    event::v1::ServiceVariant variant = event::v1::SERVICE_VARIANT_UNSPECIFIED;
-    event::v1::ServiceForm form = event::v1::SERVICE_FORM_UNSPECIFIED;
-    event::v1::Provision provision = event::v1::PROVISION_UNSPECIFIED;
-  };
-
   event::v1::Schedule MakeSchedule(CivilDay day) {
     const auto* rule = RuleOn(profile_.intensities(), day);
     int most = rule == nullptr || rule->max_days_per_week() == 0 ? 4 : static_cast<int>(rule->max_days_per_week());
@@ -399,13 +480,9 @@ class Writer {
     instructor_ = Str("ohjaaja-", dice_.Between(1, kInstructors));
 
     // Step 4. One provider has no room now and then; the next one is asked.
-    Place place;
     CivilDay day = After(ready, 1, 10);
-    if (const auto* rule = RuleOn(profile_.variants(), day)) {
-      place.variant = static_cast<event::v1::ServiceVariant>(AnyOf(rule->variants()));
-      place.form = static_cast<event::v1::ServiceForm>(AnyOf(rule->forms()));
-      place.provision = static_cast<event::v1::Provision>(AnyOf(rule->provisions()));
-    }
+    const size_t number_of_place = dice_.Below(kPlacesOfProvider);
+    Place place = PlaceOf(profile_, provider_, number_of_place, day, first_start_.value_or(day));
     const bool by_coach = dice_.Percent(70);
     const auto refer = [&](const std::string& id, const event::v1::Schedule& wanted) {
       referral::ReferralMade made;
@@ -441,9 +518,9 @@ class Writer {
       Provider(day, rejected);
       provider_ = (provider_ + 1) % std::size(kProviders);
       day = After(day, 1, 5);
+      place = PlaceOf(profile_, provider_, number_of_place, day, first_start_.value_or(day));
     }
     refer(referral_id, schedule);
-    place.code = Str("paikka-", provider_ + 1, "-", dice_.Between(1, 8));
     day = After(day, 2, 10);
     if (slow_ && dice_.Percent(10)) {
       referral::PlaceAnswered waits;
@@ -451,8 +528,18 @@ class Writer {
       waits.set_answer(referral::PLACE_ANSWER_WAITLIST);
       waits.set_answered_on(FormatDate(day));
       waits.set_place_code(place.code);
+      const CivilDay free = After(day, 15, 50);
+      waits.set_available_from(FormatDate(free));
       Provider(day, waits);
-      day = After(day, 15, 50);
+      day = free;
+    } else if (slow_ && dice_.Percent(3)) {
+      referral::PlaceAnswered asks;
+      asks.set_referral_id(referral_id);
+      asks.set_answer(referral::PLACE_ANSWER_ADDITIONAL_ASSESSMENT_REQUIRED);
+      asks.set_answered_on(FormatDate(day));
+      asks.set_needed_assessment("terveydenhuollon arvio tehtävien sopivuudesta");
+      Provider(day, asks);
+      day = After(day, 10, 30);
     }
     referral::PlaceAnswered answer;
     answer.set_referral_id(referral_id);
@@ -463,7 +550,7 @@ class Writer {
     Provider(day, Status(referral_id, day, referral::REFERRAL_STATUS_ACCEPTED));
     Visit(referral_id, place, day);
     if (slow_ && dice_.Percent(4)) {  // the client chose otherwise
-      day = WorkDay(day + 1);
+      day = WorkingDayFrom(day + 1);
       auto cancelled = Status(referral_id, day, referral::REFERRAL_STATUS_CANCELLED);
       cancelled.set_reason(referral::STATUS_REASON_CLIENT_DECLINED);
       Provider(day, cancelled);
@@ -472,7 +559,7 @@ class Writer {
 
     // Steps 6-8.
     const CivilDay agreed = After(day, 1, 6);
-    const CivilDay starts = WorkDay(slow_ ? NextMonday(agreed + dice_.Between(1, 14)) : agreed + 1);
+    const CivilDay starts = WorkingDayFrom(slow_ ? NextMonday(agreed + dice_.Between(1, 14)) : agreed + 1);
     if (starts > frame_.until) return std::nullopt;  // beyond what is told
     if (!first_start_) first_start_ = starts;
     const auto* length = RuleOn(profile_.agreements(), starts);
@@ -518,12 +605,13 @@ class Writer {
     // One in seven breaks off before the agreed end.
     const bool early = dice_.Percent(14);
     const CivilDay ended =
-        early ? WorkDay(starts + dice_.Between(10, std::max(11, static_cast<int>(ends_agreed.back() - starts) - 10)))
+        early ? WorkingDayFrom(starts + dice_.Between(10, std::max(11, static_cast<int>(ends_agreed.back() - starts) - 10)))
               : ends_agreed.back();
     for (size_t i = 1; i < ends_agreed.size(); ++i) {
       Extend(period_id, ends_agreed[i - 1], ends_agreed[i], ended, i, length != nullptr);
     }
     const std::optional<std::pair<CivilDay, CivilDay>> pause = Interrupt(period_id, starts, ended);
+    if (place.form == event::v1::SERVICE_FORM_GROUP) Group(place, starts, ended);
     Days(period_id, place, schedule, starts, std::min(ended, frame_.until), pause);
     ClaimTravel(period_id);
     Assessments(period_id, starts, ended);
@@ -534,7 +622,7 @@ class Writer {
   void Visit(const std::string& referral_id, const Place& place, CivilDay& day) {
     if (!slow_ || dice_.Percent(30)) return;
     referral::IntroductoryVisitArranged arranged;
-    const CivilDay visit = WorkDay(day + dice_.Between(2, 9));
+    const CivilDay visit = WorkingDayFrom(day + dice_.Between(2, 9));
     arranged.set_referral_id(referral_id);
     arranged.set_visit_on(FormatDate(visit));
     arranged.set_place_code(place.code);
@@ -587,8 +675,10 @@ class Writer {
     notified.set_notified_on(FormatDate(agreed));
     notified.set_effective_on(FormatDate(starts));
     Social(agreed, notified);
+    // Kela has nothing to do with who lives on social assistance alone.
+    if (assisted_) return;
     referral::PayerStatementGiven statement;
-    const CivilDay given = std::min(starts, WorkDay(agreed + 1));
+    const CivilDay given = std::min(starts, WorkingDayFrom(agreed + 1));
     statement.set_period_id(period_id);
     statement.set_payer_agency(std::string(kKela));
     statement.set_given_on(FormatDate(given));
@@ -602,7 +692,7 @@ class Writer {
 
   void Extend(const std::string& period_id, CivilDay end, CivilDay until, CivilDay ended, size_t number,
               bool decided) {
-    const CivilDay day = WorkDay(end - dice_.Between(7, 20));
+    const CivilDay day = WorkingDayFrom(end - dice_.Between(7, 20));
     if (day >= ended) return;  // it broke off before anybody thought of it
     const std::string decision_number = Str("KT-", day.year(), "-", client_ + 1, "-", period_id, "-j", number);
     if (decided) {
@@ -627,8 +717,8 @@ class Writer {
   std::optional<std::pair<CivilDay, CivilDay>> Interrupt(const std::string& period_id, CivilDay starts,
                                                          CivilDay ended) {
     if (!dice_.Percent(5) || ended - starts < 45) return std::nullopt;
-    const CivilDay from = WorkDay(starts + dice_.Between(15, 25));
-    const CivilDay back = WorkDay(from + dice_.Between(7, 15));
+    const CivilDay from = WorkingDayFrom(starts + dice_.Between(15, 25));
+    const CivilDay back = WorkingDayFrom(from + dice_.Between(7, 15));
     referral::ServiceInterrupted interrupted;
     interrupted.set_period_id(period_id);
     interrupted.set_interrupted_from(FormatDate(from));
@@ -654,6 +744,7 @@ class Writer {
     bool certificate = false;
     std::set<CivilDay> taken;  // swapped to
     attended_.clear();
+    std::vector<Record> records;
     for (CivilDay day = starts; day <= last; ++day) {
       if (!Lists(schedule, day) || taken.contains(day)) continue;
       if (pause && pause->first <= day && day <= pause->second) continue;
@@ -681,7 +772,7 @@ class Writer {
         } else if (throw_of <= 127) {
           // To another day of the same week on which nothing was planned.
           const CivilDay other = day + 1;
-          if (!Lists(schedule, other) && other == WorkDay(other) && other <= last &&
+          if (!Lists(schedule, other) && other == WorkingDayFrom(other) && other <= last &&
               service::MondayOf(other) == service::MondayOf(day) &&
               !(pause && pause->first <= other && other <= pause->second)) {
             kind = event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP;
@@ -693,10 +784,142 @@ class Writer {
       if (ClassOn(on, kind) == nullptr) kind = event::v1::ATTENDANCE_CLASS_ATTENDED;
       const auto* rule = ClassOn(on, kind);
       if (rule == nullptr) continue;  // a region that keeps no such record
-      Record(period_id, place, schedule, on, day, *rule,
-             kind == event::v1::ATTENDANCE_CLASS_OWN_ILLNESS && certificate, last);
+      records.push_back(WriteDown(on, day, rule, place.form == event::v1::SERVICE_FORM_GROUP));
+      records.back().certificate = kind == event::v1::ATTENDANCE_CLASS_OWN_ILLNESS && certificate;
+      if (There(*rule)) attended_[absl::CivilMonth(on)].push_back(on);
     }
+    const std::map<absl::CivilMonth, CivilDay> confirmed = MonthsConfirmed(records, last);
+    for (const Record& record : records) Say(record, period_id, place, schedule, confirmed);
+    for (const auto& [month, day] : confirmed) Confirm(period_id, month, day, records);
+    for (const Record& record : records) SayCorrection(record, period_id, place, schedule, confirmed, true);
   }
+
+  // A day of the client as the provider writes it down, and what it turns out to have been.
+  struct Record {
+    CivilDay on, planned, written;
+    const config::v1::AbsenceClassRule* rule = nullptr;
+    bool certificate = false;
+    const config::v1::AbsenceClassRule* truth = nullptr;  // null: it was right
+    CivilDay corrected;                                   // with `truth`
+  };
+
+  static bool There(const config::v1::AbsenceClassRule& rule) {
+    return rule.outcome() == event::v1::DAY_OUTCOME_ATTENDED;
+  }
+
+  Record WriteDown(CivilDay on, CivilDay planned, const config::v1::AbsenceClassRule* rule, bool group) {
+    // A group's sheet is copied when the week is over, and so do some others; most write it the same day.
+    const CivilDay friday = service::MondayOf(on) + 4;
+    Record record{on, planned, group || !dice_.Percent(80) ? std::max(on, friday) : on, rule};
+    // One in sixty turns out to be wrong (the demo has 2 of about 600), three in ten of these only when the day may
+    // have been paid.
+    if (on != planned || !dice_.Permille(16) || service::PublicHoliday(on)) return record;
+    record.truth = ClassOn(on, There(*rule) ? event::v1::ATTENDANCE_CLASS_OWN_ILLNESS
+                                            : event::v1::ATTENDANCE_CLASS_ATTENDED);
+    record.corrected =
+        WorkingDayFrom(record.written + (dice_.Percent(30) ? dice_.Between(20, 60) : dice_.Between(1, 6)));
+    return record;
+  }
+
+  // On which days the provider confirms the months of its records, `last` being the last one of the period: when the month
+  // is over and written down.
+  std::map<absl::CivilMonth, CivilDay> MonthsConfirmed(const std::vector<Record>& records, CivilDay last) {
+    std::map<absl::CivilMonth, CivilDay> written;
+    for (const Record& record : records) {
+      CivilDay& newest = written.try_emplace(absl::CivilMonth(record.planned), record.written).first->second;
+      newest = std::max(newest, record.written);
+    }
+    std::map<absl::CivilMonth, CivilDay> confirmed;
+    for (const auto& [month, newest] : written) {
+      const CivilDay over = std::min(service::LastDayOf(month), last) + 1;
+      const CivilDay day = std::max(newest, WorkingDayFrom(over + dice_.Between(0, 3)));
+      if (dice_.Percent(kConfirmsPercent[provider_]) && day <= frame_.until) confirmed[month] = day;
+    }
+    return confirmed;
+  }
+
+  void Confirm(const std::string& period_id, absl::CivilMonth month, CivilDay day,
+               const std::vector<Record>& records) {
+    attendance::MonthConfirmed confirmed;
+    confirmed.set_period_id(period_id);
+    confirmed.set_month(service::FormatMonth(month));
+    confirmed.set_confirmed_on(FormatDate(day));
+    for (const Record& record : records) {
+      if (absl::CivilMonth(record.on) != month || record.written > day) continue;
+      const bool right = record.truth == nullptr || record.corrected > day;
+      if (There(right ? *record.rule : *record.truth)) {
+        confirmed.set_attended_days(confirmed.attended_days() + 1);
+      }
+    }
+    Put(day, kFirstAttendance + provider_, kProviders[provider_], instructor_, confirmed);
+  }
+
+  void Say(const Record& record, const std::string& period_id, const Place& place,
+           const event::v1::Schedule& schedule, const std::map<absl::CivilMonth, CivilDay>& confirmed) {
+    attendance::DayRecorded recorded;
+    FillDay(record, *record.rule, period_id, place, schedule, recorded);
+    if (record.on != record.planned) recorded.set_swapped_from(FormatDate(record.planned));
+    recorded.set_certificate_seen(record.certificate);
+    Put(record.written, kFirstAttendance + provider_, kProviders[provider_], instructor_, recorded);
+    SayCorrection(record, period_id, place, schedule, confirmed, false);
+  }
+
+  template <typename Message>
+  void FillDay(const Record& record, const config::v1::AbsenceClassRule& rule, const std::string& period_id,
+               const Place& place, const event::v1::Schedule& schedule, Message& message) const {
+    message.set_date(FormatDate(record.on));
+    message.set_period_id(period_id);
+    message.set_planned_minutes(schedule.minutes_per_day());
+    message.set_actual_minutes(There(rule) ? schedule.minutes_per_day() : 0);
+    message.set_place_code(place.code);
+    message.set_outcome(rule.outcome());
+    message.set_attendance_class(rule.attendance_class());
+  }
+
+  // In a month that was confirmed before, it is proposed, and another official decides.
+  void SayCorrection(const Record& record, const std::string& period_id, const Place& place,
+                     const event::v1::Schedule& schedule,
+                     const std::map<absl::CivilMonth, CivilDay>& confirmed, bool of_confirmed_month) {
+    if (record.truth == nullptr) return;
+    const auto month = confirmed.find(absl::CivilMonth(record.on));
+    if (of_confirmed_month != (month != confirmed.end() && month->second < record.corrected)) return;
+    const size_t instance = kFirstAttendance + provider_;
+    const std::string_view provider = kProviders[provider_];
+    if (!of_confirmed_month) {
+      attendance::DayCorrected correction;
+      FillDay(record, *record.truth, period_id, place, schedule, correction);
+      correction.set_reason(attendance::CORRECTION_REASON_WRONG_CLASS);
+      Put(record.corrected, instance, provider, instructor_, correction);
+      return;
+    }
+    attendance::DayCorrectionProposed proposal;
+    FillDay(record, *record.truth, period_id, place, schedule, proposal);
+    proposal.set_reason(attendance::CORRECTION_REASON_WRONG_CLASS);
+    Put(record.corrected, instance, provider, instructor_, proposal);
+    if (record.corrected > frame_.until) return;
+    attendance::DayCorrectionDecided decided;
+    decided.set_proposal_event_id(std::string(acts_.back().id.view()));
+    const CivilDay day = WorkingDayFrom(record.corrected + dice_.Between(1, 4));
+    decided.set_decided_on(FormatDate(day));
+    decided.set_approved(dice_.Percent(90));
+    if (!decided.approved()) decided.set_reason("merkintä oli oikein");
+    Put(day, instance, provider, "esihenkilo-1", decided);
+  }
+
+  // From the first day to the last one, on the sheet that the group shares.
+  void Group(const Place& place, CivilDay starts, CivilDay ended) {
+    attendance::GroupJoined joined;
+    joined.set_group_code(GroupCodeOf(place.code));
+    joined.set_place_code(place.code);
+    joined.set_joined_from(FormatDate(starts));
+    Put(starts, kFirstAttendance + provider_, kProviders[provider_], instructor_, joined);
+    if (ended > frame_.until) return;
+    attendance::GroupLeft left;
+    left.set_group_code(joined.group_code());
+    left.set_member_until(FormatDate(ended));
+    Put(WorkingDayFrom(ended), kFirstAttendance + provider_, kProviders[provider_], instructor_, left);
+  }
+
 
   // Actual costs are applied for (seed 000, Lempäälä), here a month at a time, and decided on some days later.
   void ClaimTravel(const std::string& period_id) {
@@ -706,9 +929,9 @@ class Writer {
       });
       // A claim about few days could lose its last one by a correction.
       if (rule == nullptr || days.size() < 3 || !dice_.Percent(70)) continue;
-      const CivilDay claimed_on = WorkDay(CivilDay(absl::CivilMonth(days.front()) + 1) + dice_.Between(2, 9));
+      const CivilDay claimed_on = WorkingDayFrom(CivilDay(absl::CivilMonth(days.front()) + 1) + dice_.Between(2, 9));
       compensation::TravelClaimed claimed;
-      claimed.set_claim_id(absl::StrFormat("m-%s-%04d-%02d", period_id, month.first, month.second));
+      claimed.set_claim_id(Str("m-", period_id, "-", service::FormatMonth(month)));
       claimed.set_travelled_from(FormatDate(days.front()));
       claimed.set_travelled_until(FormatDate(days.back()));
       claimed.set_means(rule->means() == event::v1::TRAVEL_MEANS_UNSPECIFIED ? event::v1::TRAVEL_MEANS_SINGLE_TICKET
@@ -717,7 +940,7 @@ class Writer {
       claimed.set_claimed_cents(static_cast<int64_t>(days.size()) * dice_.Between(300, 900));
       claimed.set_receipts(static_cast<uint32_t>(days.size()));
       Put(claimed_on, kSocialCompensation, kProviders[provider_], instructor_, claimed);
-      const CivilDay decided = WorkDay(claimed_on + dice_.Between(3, 12));
+      const CivilDay decided = WorkingDayFrom(claimed_on + dice_.Between(3, 12));
       if (dice_.Percent(6)) {
         compensation::TravelClaimRejected rejected;
         rejected.set_claim_id(claimed.claim_id());
@@ -744,44 +967,6 @@ class Writer {
            (day.month() == 6 && absl::GetWeekday(day) == absl::Weekday::friday && day.day() >= 19 && day.day() <= 25);
   }
 
-  void Record(const std::string& period_id, const Place& place, const event::v1::Schedule& schedule, CivilDay on,
-              CivilDay planned, const config::v1::AbsenceClassRule& rule, bool certificate, CivilDay last) {
-    const size_t instance = kFirstAttendance + provider_;
-    attendance::DayRecorded record;
-    record.set_date(FormatDate(on));
-    record.set_period_id(period_id);
-    record.set_planned_minutes(schedule.minutes_per_day());
-    const bool there = rule.outcome() == event::v1::DAY_OUTCOME_ATTENDED;
-    record.set_actual_minutes(there ? schedule.minutes_per_day() : 0);
-    if (on != planned) record.set_swapped_from(FormatDate(planned));
-    record.set_place_code(place.code);
-    record.set_outcome(rule.outcome());
-    record.set_attendance_class(rule.attendance_class());
-    record.set_certificate_seen(certificate);
-    // Most write it the same day, some when the week is over.
-    const CivilDay friday = service::MondayOf(on) + 4;
-    const CivilDay written = dice_.Percent(80) ? on : std::max(on, friday);
-    Put(written, instance, kProviders[provider_], instructor_, record);
-    if (there) attended_[{on.year(), on.month()}].push_back(on);
-    // One in sixty turns out to be wrong (assumption; the demo has 2 of about 600).
-    if (on != planned || !dice_.Permille(16)) return;
-    const auto* other = ClassOn(on, there ? event::v1::ATTENDANCE_CLASS_OWN_ILLNESS
-                                          : event::v1::ATTENDANCE_CLASS_ATTENDED);
-    if (other == nullptr || service::PublicHoliday(on)) return;
-    const CivilDay corrected = WorkDay(written + dice_.Between(1, 6));
-    if (corrected > last) return;
-    attendance::DayCorrected correction;
-    correction.set_date(record.date());
-    correction.set_period_id(period_id);
-    correction.set_planned_minutes(record.planned_minutes());
-    correction.set_actual_minutes(there ? 0 : record.planned_minutes());
-    correction.set_place_code(record.place_code());
-    correction.set_outcome(other->outcome());
-    correction.set_attendance_class(other->attendance_class());
-    correction.set_reason(attendance::CORRECTION_REASON_WRONG_CLASS);
-    Put(corrected, instance, kProviders[provider_], instructor_, correction);
-  }
-
   // ---- Steps 8, 10-12 ----
 
   void Assessments(const std::string& period_id, CivilDay starts, CivilDay ended) {
@@ -793,8 +978,8 @@ class Writer {
       for (uint32_t months : rule.months()) {
         ++round;
         // Some are late, some never come (seed 004: not all have what they should).
-        const CivilDay day = std::max(WorkDay(previous + 1),
-                                      WorkDay(AddMonths(starts, static_cast<int>(months)) + dice_.Between(0, 18)));
+        const CivilDay day = std::max(WorkingDayFrom(previous + 1),
+                                      WorkingDayFrom(AddMonths(starts, static_cast<int>(months)) + dice_.Between(0, 18)));
         if (!dice_.Percent(85) || day > ended) continue;
         previous = day;
         if (rule.kind() == event::v1::ASSESSMENT_KIND_KYKYVIISARI) Kykyviisari(period_id, round, day);
@@ -803,7 +988,7 @@ class Writer {
       }
       interim = interim || rule.kind() == event::v1::ASSESSMENT_KIND_INTERIM_EVALUATION;
       if (rule.kind() == event::v1::ASSESSMENT_KIND_WORK_ABILITY && dice_.Percent(15)) {
-        const CivilDay day = WorkDay(starts + 70);
+        const CivilDay day = WorkingDayFrom(starts + 70);
         if (day > ended) continue;
         assessment::WorkAbilityAssessed assessed;
         assessed.set_period_id(period_id);
@@ -813,7 +998,7 @@ class Writer {
         Assess(day, kWellbeing, worker_, assessed);
       }
     }
-    const CivilDay day = WorkDay(starts + 45);
+    const CivilDay day = WorkingDayFrom(starts + 45);
     if (!interim && day <= ended && dice_.Percent(60)) Interim(period_id, 1, day);
   }
 
@@ -904,7 +1089,7 @@ class Writer {
   std::optional<CivilDay> End(const std::string& period_id, const std::string& referral_id, CivilDay starts,
                               CivilDay ended, bool early, int number) {
     ExitCode exit = Exit(ended);
-    const CivilDay said = WorkDay(ended);
+    const CivilDay said = WorkingDayFrom(ended);
     std::string follow_on;
     if (!early && dice_.Percent(55)) {
       follow_on = Str("j", number);
@@ -927,10 +1112,10 @@ class Writer {
     const auto* rule = FindRule(profile_.assessments(), ended, first_start_, [](const auto& r) {
       return r.kind() == event::v1::ASSESSMENT_KIND_FOLLOW_UP;
     });
-    CivilDay closing = WorkDay(ended + 200);
+    CivilDay closing = WorkingDayFrom(ended + 200);
     if (rule != nullptr) {
       for (uint32_t months : rule->months()) {
-        const CivilDay asked = WorkDay(AddMonths(ended, static_cast<int>(months)) + dice_.Between(0, 25));
+        const CivilDay asked = WorkingDayFrom(AddMonths(ended, static_cast<int>(months)) + dice_.Between(0, 25));
         closing = std::max(closing, asked + 10);
         if (!dice_.Percent(80)) continue;
         referral::FollowUpRecorded told;
@@ -946,10 +1131,10 @@ class Writer {
         Coach(asked, told);
       }
     }
-    if (again) return WorkDay(ended + 1);
+    if (again) return WorkingDayFrom(ended + 1);
     referral::CaseClosed closed;
-    closed.set_closed_on(FormatDate(WorkDay(closing)));
-    Social(WorkDay(closing), closed);
+    closed.set_closed_on(FormatDate(WorkingDayFrom(closing)));
+    Social(WorkingDayFrom(closing), closed);
     return std::nullopt;
   }
 
@@ -974,7 +1159,7 @@ class Writer {
     // closing feedback).
     constexpr int kEvaluates[] = {90, 80, 65};
     constexpr int kAnswers[] = {95, 80, 60};
-    const CivilDay day = WorkDay(ended + dice_.Between(0, 20));
+    const CivilDay day = WorkingDayFrom(ended + dice_.Between(0, 20));
     if (dice_.Percent(kEvaluates[provider_])) {
       assessment::FinalEvaluationMade made;
       made.set_period_id(period_id);
@@ -1019,19 +1204,69 @@ class Writer {
   const config::v1::Profile& profile_;
   const size_t client_;
   Dice dice_;
-  const CaseId case_id_;
+  CaseId case_id_;  // that is told of
   const std::string coach_, worker_;
   bool slow_ = true;  // steps take days; not of who is there already when the services are taken into use
   std::string municipality_;
   size_t provider_ = 0;
   std::string instructor_ = "ohjaaja-1";
   std::optional<CivilDay> first_start_;
+  bool assisted_ = false;  // lives on social assistance
   std::optional<std::pair<CivilDay, event::v1::BenefitKind>> changed_benefit_;
-  std::map<std::pair<absl::civil_year_t, int>, std::vector<CivilDay>> attended_;  // of the period, by month
+  std::map<absl::CivilMonth, std::vector<CivilDay>> attended_;  // of the period, as first recorded
   std::vector<Act> acts_;
 };
 
+constexpr std::string_view kLanguages[] = {"fi", "sv", "en"};
+constexpr std::string_view kPlaceWords[] = {"Paikka", "Plats", "Place"};
+
 }  // namespace
+
+std::vector<Act> MakePlaces(const Frame& frame, const config::v1::Profile& profile) {
+  std::vector<Act> acts;
+  const CivilDay half = WorkingDayFrom(frame.from + static_cast<int>(frame.until - frame.from) / 2);
+  // A third more than who is there at one time, if all came evenly (assumption).
+  const size_t at_once = frame.clients * kThereAtStartPercent / 100;
+  const auto capacity = static_cast<uint32_t>(2 + at_once * 4 / 3 / (std::size(kProviders) * kPlacesOfProvider));
+  for (size_t provider = 0; provider < std::size(kProviders); ++provider) {
+    for (size_t number = 0; number < kPlacesOfProvider; ++number) {
+      const Place place = PlaceOf(profile, provider, number, frame.from, frame.from);
+      referral::PlaceListed listed;
+      listed.set_provider_agency(std::string(kProviders[provider]));
+      listed.set_place_code(place.code);
+      for (size_t i = 0; i < std::size(kLanguages); ++i) {
+        auto* name = listed.add_names();
+        name->set_language(std::string(kLanguages[i]));
+        name->set_text(Str(kPlaceWords[i], " ", provider + 1, "/", number + 1));
+      }
+      const auto& municipalities = profile.municipality_codes();
+      if (!municipalities.empty()) {
+        listed.set_municipality_code(municipalities[static_cast<int>(number) % municipalities.size()]);
+      }
+      listed.set_variant(place.variant);
+      listed.set_form(place.form);
+      listed.set_provision(place.provision);
+      listed.set_capacity(capacity);
+      listed.set_valid_from(FormatDate(frame.from));
+      // The first one of each provider grows by two (assumption).
+      for (const CivilDay day : {frame.from, half}) {
+        if (day > frame.until || (day == half && (number > 0 || half == frame.from))) continue;
+        if (day == half) listed.set_capacity(capacity + 2);
+        Act& act = acts.emplace_back();
+        act.day = day;
+        act.instance = kReferral;
+        act.agency = kProviders[provider];
+        act.official = "ohjaaja-1";
+        act.case_id = NamedCase(Str("polku/generate/place/v1 ", frame.seed, " ", place.code));
+        act.id = DerivedEventId(
+            Str("polku/generate/place-event/v1 ", frame.seed, " ", place.code, " ", FormatDate(day)));
+        act.type = referral::PlaceListed::descriptor()->full_name();
+        act.body = listed.SerializeAsString();
+      }
+    }
+  }
+  return acts;
+}
 
 std::vector<Act> MakeStory(const Frame& frame, const config::v1::Profile& profile, size_t client) {
   return Writer(frame, profile, client).Write();
@@ -1054,12 +1289,12 @@ Person MakePerson(uint64_t seed, size_t client, CivilDay on) {
   return person;
 }
 
-std::string MakeIban(size_t client) {
+std::string MakeIban(size_t client, uint32_t account) {
   // Bank number 000 is nobody's. Check digits after ISO 13616: the country's letters and 00 behind the account.
-  const std::string account = absl::StrFormat("000000%08d", client + 1);
+  const std::string number = absl::StrFormat("000%03d%08d", account % 1'000, client + 1);
   int remainder = 0;
-  for (char digit : account + "151800") remainder = (remainder * 10 + (digit - '0')) % 97;
-  return Str("FI", absl::StrFormat("%02d", 98 - remainder), account);
+  for (char digit : number + "151800") remainder = (remainder * 10 + (digit - '0')) % 97;
+  return Str("FI", absl::StrFormat("%02d", 98 - remainder), number);
 }
 
 }  // namespace polku::generate

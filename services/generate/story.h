@@ -38,6 +38,11 @@ struct Frame {
 // `client`: from 0 to frame.clients - 1.
 std::vector<Act> MakeStory(const Frame& frame, const config::v1::Profile& profile, size_t client);
 
+// The catalogue of places (`polku places`), each in a case of its own: how many a provider has, and what is listed of
+// them on the first day and when one grows.
+inline constexpr size_t kPlacesOfProvider = 8;
+std::vector<Act> MakePlaces(const Frame& frame, const config::v1::Profile& profile);
+
 // What a made-up client is called and can be told by; for tests.
 struct Person {
   std::string identity_code;  // individual number 900-999: never a real person's
@@ -47,8 +52,9 @@ struct Person {
 // Codes of the first 36,500 clients differ: 100 test numbers on 365 days of a year. `on`: the day of the need.
 Person MakePerson(uint64_t seed, size_t client, absl::CivilDay on);
 
-// A Finnish IBAN with valid check digits for the account of a made-up client: the bank's number does not exist.
-std::string MakeIban(size_t client);
+// A Finnish IBAN with valid check digits for an account of a made-up client: the bank's number does not exist.
+// `account`: the how-manieth, from 0.
+std::string MakeIban(size_t client, uint32_t account = 0);
 
 }  // namespace polku::generate
 

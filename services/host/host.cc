@@ -120,7 +120,6 @@ class Host {
                            EnsureBlindKey(config_.keys_directory, SystemRandom()));
     persons_.emplace(PersonIndex::Options{.engine = engine_,
                                           .opener = node_->opener(),
-                                          .own = config_.origin,
                                           .key = std::move(blind_key)});
     POLKU_ASSIGN_OR_RETURN(cosigned_, Cosigned::Open(config_.keys_directory));
     POLKU_ASSIGN_OR_RETURN(witnessing_,

@@ -10,7 +10,6 @@
 #include "eventstore/log/reader.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/finnish_ids.h"
-#include "services/host/case_folds.h"
 #include "services/host/epochs.h"
 
 namespace polku::host {
@@ -247,20 +246,9 @@ absl::StatusOr<bool> PersonIndex::CatchUp(uint64_t most) {
     for (;;) {
       POLKU_ASSIGN_OR_RETURN(const auto entry, reader->Next());
       if (!entry || entry->position >= end) break;
-      // What was opened to this agency later, as far as it has come; the rest comes by Refill.
-      if (entry->header->later().receiver() == options_.own.agency()) {
-        for (const auto& opened : entry->header->later().entries()) {
-          const Position position(opened.position());
-          POLKU_ASSIGN_OR_RETURN(const auto wanted, options_.engine.IndexGet(
-                                                        log::WantedIndexKey(held.number, position)));
-          if (wanted || position >= entry->position) continue;
-          passed_over.Update(Take(held.number, held.head.origin, position, puts));
-        }
-      }
-      if (!KindOf(entry->header->type()) ||
-          !Concerns(*entry->header, held.head.origin, options_.own)) {
-        continue;
-      }
+      // Also what its header does not disclose to this agency: it may have been opened later. What a mirror holds for its
+      // origin alone does not open.
+      if (!KindOf(entry->header->type())) continue;
       if (auto taken = Take(held.number, held.head.origin, entry->position, puts); !taken.ok()) {
         passed_over.Update(taken);
       }

@@ -76,7 +76,6 @@ class PersonIndex {
   struct Options {
     log::Engine& engine;  // borrowed, outlive the index
     Opener& opener;
-    const OriginName& own;
     BlindKey key;
   };
   explicit PersonIndex(Options options);

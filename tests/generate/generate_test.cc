@@ -18,6 +18,7 @@
 #include "services/generate/story.h"
 #include "services/host/config.h"
 #include "services/host/keys.h"
+#include "services/host/persons.h"
 #include "tests/rocksdb/temp_directory.h"
 #include "tests/support/status_matchers.h"
 
@@ -41,6 +42,7 @@ Options RegionOptions(const std::string& directory, uint64_t seed, std::string_v
           .from = absl::CivilDay(2025, 1, 1),
           .until = absl::CivilDay(2025, 12, 31),
           .first_port = 7600,
+          .payers_hear_every = 1,
           .progress = {}};
 }
 
@@ -138,8 +140,12 @@ TEST_F(GenerateTest, TheReaderHoldsAndOpensEverythingThatTheOthersRecorded) {
 }
 
 TEST_F(GenerateTest, WhatHappensOnThePathHappens) {
+  const std::string path = directory_->path() + "/many";
+  Options options = OuluOptions(path, 1);
+  options.clients = 60;
+  ASSERT_OK(Generate(options));
   std::map<std::string, int> types;
-  for (const std::string& event : EventsOf(Path(), Instances()[kReader])) {
+  for (const std::string& event : EventsOf(path, Instances()[kReader])) {
     const size_t at = event.find(" polku.") + 1;
     ++types[event.substr(at, event.find(' ', at) - at)];
   }
@@ -148,9 +154,34 @@ TEST_F(GenerateTest, WhatHappensOnThePathHappens) {
         "referral.v1.FollowUpRecorded", "attendance.v1.DayRecorded", "attendance.v1.DayCorrected",
         "attendance.v1.AbsenceNoticeSent", "attendance.v1.PeriodClosed", "compensation.v1.AllowanceAccrued",
         "compensation.v1.AllowanceReversed", "compensation.v1.TravelGranted", "compensation.v1.PerkGiven",
-        "compensation.v1.PaymentPaid", "assessment.v1.AssessmentDue", "assessment.v1.KykyviisariRecorded",
+        "compensation.v1.PaymentPaid", "compensation.v1.PaymentRejected", "referral.v1.PlaceListed",
+        "referral.v1.PlaceAnswered", "referral.v1.CasesLinked", "attendance.v1.GroupJoined", "attendance.v1.GroupLeft",
+        "attendance.v1.MonthConfirmed", "attendance.v1.DayCorrectionProposed", "attendance.v1.DayCorrectionDecided",
+        "assessment.v1.AssessmentDue", "assessment.v1.KykyviisariRecorded",
         "assessment.v1.FeedbackGiven", "access.v1.Disclosed"}) {
     EXPECT_GT(types[Str("polku.", type)], 0) << type;
+  }
+}
+
+// As a running service leaves it: whoever reads while it is stopped finds all.
+TEST_F(GenerateTest, EveryStoreHasItsIndexOfPersons) {
+  for (const Instance& instance : Instances()) {
+    SCOPED_TRACE(instance.name);
+    ASSERT_OK_AND_ASSIGN(const auto config, ConfigOf(Path(), instance));
+    ASSERT_OK_AND_ASSIGN(const auto key, host::LoadBlindKey(config.keys_directory));
+    ASSERT_OK_AND_ASSIGN(const auto store, audit::Store::Open(config));
+    ASSERT_OK_AND_ASSIGN(const uint64_t missing, host::EntriesNotIndexed(store->engine()));
+    EXPECT_EQ(missing, 0u);
+    ASSERT_OK_AND_ASSIGN(const auto persons, host::Persons::Read(store->engine()));
+    size_t found = 0;
+    for (size_t client = 0; client < 8; ++client) {
+      const auto blind = host::BlindCode(key, MakePerson(1, client, absl::CivilDay(2025, 6, 1)).identity_code);
+      ASSERT_TRUE(blind.has_value());
+      found += persons.Cases(*blind).size();
+    }
+    if (&instance == &Instances()[kReader]) {
+      EXPECT_GE(found, 8u);
+    }
   }
 }
 

@@ -160,7 +160,6 @@ class PersonIndexTest : public ::testing::Test {
   PersonIndex Index(char key = 'k') {
     return PersonIndex({.engine = oulu_.engine,
                         .opener = oulu_->opener(),
-                        .own = oulu_.config.origin,
                         .key = Key(key)});
   }
   size_t Pairs() {
