@@ -11,7 +11,9 @@
 #include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/report_labels.h"
+#include "adapters/csv/table.h"
 #include "eventstore/base/clock.h"
+#include "eventstore/base/file.h"
 #include "eventstore/base/money.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
@@ -28,6 +30,7 @@ using report::Row;
 using report::Unit;
 
 constexpr std::string_view kHidden = "..";
+constexpr unsigned kFileMode = 0600;
 
 constexpr Texts kRecordedBy = {"kirjattu viimeistään", "antecknat senast", "on record by"};
 constexpr Texts kTrueBy = {"tapahtunut viimeistään", "inträffat senast", "true in the world by"};
@@ -73,11 +76,19 @@ std::vector<std::string> HiddenNames(const Report& report, const Row& row) {
 }
 std::optional<int64_t> NumberIn(const Cell& cell) { return cell.shown() ? std::optional(cell.value) : std::nullopt; }
 
-// For people: hidden is not unknown, and that is blank.
-std::string CellText(const Cell& cell, Unit unit, Language language) {
+// For people: hidden is not unknown, and that is blank; marks are told by their average.
+std::string CellText(const Cell& cell) {
   if (cell.state == Cell::State::kHidden) return std::string(kHidden);
-  if (!cell.shown()) return "";
-  return unit == Unit::kCents ? MoneyText(Cents(cell.value), language) : std::to_string(cell.value);
+  return cell.shown() ? std::to_string(cell.value) : "";
+}
+std::string ValueText(const Report& report, const Row& row, size_t at, Language language) {
+  const Cell& cell = row.values[at];
+  const Column& column = report.columns[at];
+  if (!cell.shown()) return CellText(cell);
+  if (column.unit == Unit::kCents) return MoneyText(Cents(cell.value), language);
+  if (column.unit != Unit::kMarks) return CellText(cell);
+  const int64_t marks = row.values[static_cast<size_t>(column.part_of)].value;
+  return marks == 0 ? "" : MoneyText(Cents((100 * cell.value + marks / 2) / marks), language);
 }
 
 std::string EndText(const std::string& end, Language language) {
@@ -98,13 +109,6 @@ std::string QuestionText(const ShownReports& shown) {
              Plain(AgencyLabel(shown.agreement, shown.agency, language)));
 }
 
-std::string CsvCell(std::string text) {
-  if (text.find_first_of(";\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
 }  // namespace
 
 void PrintReportTables(const ShownReports& shown, Io& io) {
@@ -118,10 +122,8 @@ void PrintReportTables(const ShownReports& shown, Io& io) {
     for (const Row* row : RowsOf(report)) {
       std::vector<std::string> cells = {ReportGroupLabel(row->group, language),
                                         ReportKeyLabel(*row, shown.agreement, language),
-                                        CellText(row->persons, Unit::kCount, language)};
-      for (size_t i = 0; i < report.columns.size(); ++i) {
-        cells.push_back(CellText(row->values[i], report.columns[i].unit, language));
-      }
+                                        CellText(row->persons)};
+      for (size_t i = 0; i < report.columns.size(); ++i) cells.push_back(ValueText(report, *row, i, language));
       any_hidden = any_hidden || !HiddenNames(report, *row).empty();
       table.Add(std::move(cells));
     }
@@ -144,8 +146,8 @@ void PrintReportCsv(const ShownReports& shown, Io& io) {
   const auto& question = shown.question;
   const std::string asked =
       Str(";", FormatDay(question.from), ";", FormatDay(question.until), ";", FormatDay(question.known_on), ";",
-          CsvCell(shown.as_of), ";", CsvCell(shown.valid_on), ";", CsvCell(question.municipality), ";",
-          shown.suppressed ? "hidden" : "shown", ";", CsvCell(shown.agency), ";");
+          csv::FormatCell(shown.as_of), ";", csv::FormatCell(shown.valid_on), ";", csv::FormatCell(question.municipality), ";",
+          shown.suppressed ? "hidden" : "shown", ";", csv::FormatCell(shown.agency), ";");
   for (const Report& report : shown.reports) {
     std::string gaps;
     for (const auto& gap : report.gaps) {
@@ -155,15 +157,15 @@ void PrintReportCsv(const ShownReports& shown, Io& io) {
     for (const std::string& name : MachineNames(report)) io.out << ";" << name;
     io.out << ";from;until;known_on;as_of;valid_on;municipality;small_numbers;agency;not_held\n";
     for (const Row* row : RowsOf(report)) {
-      io.out << report.name << ";" << row->group << ";" << CsvCell(Plain(row->key)) << ";"
-             << CsvCell(ReportGroupLabel(row->group, shown.language)) << ";"
-             << CsvCell(ReportKeyLabel(*row, shown.agreement, shown.language));
+      io.out << report.name << ";" << row->group << ";" << csv::FormatCell(Plain(row->key)) << ";"
+             << csv::FormatCell(ReportGroupLabel(row->group, shown.language)) << ";"
+             << csv::FormatCell(ReportKeyLabel(*row, shown.agreement, shown.language));
       for (const Cell* cell : CellsOf(*row)) {
         io.out << ";" << (cell->state == Cell::State::kHidden ? std::string(kHidden)
                           : cell->shown()                     ? std::to_string(cell->value)
                                                               : std::string());
       }
-      io.out << asked << CsvCell(gaps) << "\n";
+      io.out << asked << csv::FormatCell(gaps) << "\n";
     }
   }
 }
@@ -219,7 +221,7 @@ class Database {
  public:
   static absl::StatusOr<std::unique_ptr<Database>> Make(const std::string& path) {
     auto database = std::make_unique<Database>();
-    if (sqlite3_open_v2(path.c_str(), &database->handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) !=
+    if (sqlite3_open_v2(path.c_str(), &database->handle_, SQLITE_OPEN_READWRITE, nullptr) !=
         SQLITE_OK) {
       return Error(absl::StatusCode::kPermissionDenied, path, ": ", sqlite3_errmsg(database->handle_),
                    "; name a file in a directory that you may write to");
@@ -327,6 +329,8 @@ absl::Status CheckReportFile(const std::string& path) {
 
 absl::Status WriteReportSqlite(const ShownReports& shown, const std::string& path) {
   POLKU_RETURN_IF_ERROR(CheckReportFile(path));
+  // For its owner alone, as all that may tell of persons.
+  POLKU_RETURN_IF_ERROR(WriteNewFile(path, "", kFileMode));
   POLKU_ASSIGN_OR_RETURN(auto database, Database::Make(path));
   const absl::Status written = WriteAll(shown, *database);
   database.reset();

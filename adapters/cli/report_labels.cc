@@ -28,7 +28,7 @@ constexpr std::array kColumns = {
     LabelRow{"with_client_feedback", {"asiakkaan palaute", "klientens respons", "client's feedback"}},
     LabelRow{"satisfaction_answers", {"tyytyväisyysvastauksia", "svar om nöjdhet", "answers on satisfaction"}},
     LabelRow{"satisfaction_sum",
-             {"tyytyväisyys (1–4), summa", "nöjdhet (1–4), summa", "satisfaction (1–4), sum"}},
+             {"tyytyväisyys (1–4), keskiarvo", "nöjdhet (1–4), medeltal", "satisfaction (1–4), average"}},
     LabelRow{"given_in_kind", {"annettu ilman hintaa", "givet utan pris", "given in kind"}},
     LabelRow{"accrued", {"kertynyt €", "intjänat €", "accrued €"}},
     LabelRow{"reversed", {"peruttu €", "återfört €", "reversed €"}},
@@ -50,7 +50,14 @@ constexpr std::array kGroups = {
     LabelRow{"signatures", {"allekirjoitukset", "underskrifter", "signatures"}},
     LabelRow{"outcome", {"päivän tulos", "dagens utfall", "outcome of the day"}},
     LabelRow{"class", {"läsnäolon laji", "slag av närvaro", "attendance"}},
+    LabelRow{"class_of_attended", {"läsnä: laji", "närvarande: slag", "attended: class"}},
+    LabelRow{"class_of_absent_accepted",
+             {"hyväksyttävä poissaolo: laji", "godtagbar frånvaro: slag", "accepted absence: class"}},
+    LabelRow{"class_of_absent_other", {"muu poissaolo: laji", "annan frånvaro: slag", "other absence: class"}},
+    LabelRow{"class_of_not_held", {"palvelua ei järjestetty: laji", "servicen ordnades inte: slag", "not held: class"}},
+    LabelRow{"class_of_not_known", {"ei tiedossa: laji", "inte känt: slag", "not known: class"}},
     LabelRow{"length", {"kesto", "längd", "length"}},
+    LabelRow{"agencies", {"viranomaiselta toiselle", "från en myndighet till en annan", "from agency to agency"}},
     LabelRow{"step", {"vaiheesta vaiheeseen", "från steg till steg", "from step to step"}},
     LabelRow{"what", {"mikä puuttuu", "vad som saknas", "what is missing"}},
     LabelRow{"provider", {"palveluntuottaja", "serviceproducent", "provider"}},
@@ -129,6 +136,8 @@ constexpr std::array kGaps = {
     LabelRow{"travel", {"matkakorvaukset", "reseersättningar", "travel"}},
     LabelRow{"payments", {"maksut", "betalningar", "payments"}},
     LabelRow{"perks", {"edut", "förmåner utöver pengar", "perks"}},
+    LabelRow{"sums_out_of_range",
+             {"summia, joihin luku ei mahdu", "summor som inte ryms i ett tal", "sums that no number here can hold"}},
 };
 
 std::string TextOf(std::span<const LabelRow> rows, std::string_view name, Language language) {
@@ -153,16 +162,20 @@ std::string ReportGroupLabel(std::string_view group, Language language) { return
 
 std::string ReportKeyLabel(const report::Row& row, const config::v1::Agreement& agreement, Language language) {
   std::string_view key = row.key;
-  std::string label;
-  if (!row.agency.empty()) {
-    label = Plain(AgencyLabel(agreement, row.agency, language));
-    if (key == row.agency) return label;
-    key.remove_suffix(row.agency.size() + 1);  // "travel FI/…"
-    label = Str(", ", label);
+  std::string agencies;
+  for (const std::string& agency : row.agencies) {
+    agencies += Str(agencies.empty() ? "" : " → ", Plain(AgencyLabel(agreement, agency, language)));
+    const size_t end = key.rfind(agency);  // "travel FI/…"
+    if (end != std::string_view::npos && &agency == &row.agencies.front()) key = key.substr(0, end);
   }
-  if (row.code == nullptr) return Str(ParseDay(key) ? DayText(key, language) : TextOf(kKeys, key, language), label);
+  if (!row.agencies.empty()) {
+    if (key.empty()) return agencies;
+    key.remove_suffix(1);
+    agencies = Str(", ", agencies);
+  }
+  if (row.code == nullptr) return Str(ParseDay(key) ? DayText(key, language) : TextOf(kKeys, key, language), agencies);
   const std::string code = CodeLabel(*row.code, language);
-  return Str(key.starts_with(kFeedbackOf) ? Str(TextOf(kKeys, kFeedbackOf, language), ": ", code) : code, label);
+  return Str(key.starts_with(kFeedbackOf) ? Str(TextOf(kKeys, kFeedbackOf, language), ": ", code) : code, agencies);
 }
 
 std::string ReportGapLabel(const report::Gap& gap, const config::v1::Agreement& agreement, Language language) {

@@ -52,7 +52,7 @@ std::string KeyOf(const EnumValueDescriptor* code) {
 struct RowName {
   std::string group, key;
   const EnumValueDescriptor* code = nullptr;
-  std::string agency = {};
+  std::vector<std::string> agencies = {};
 };
 
 // The row of a code, "EXIT_CODE_STUDY" of ExitCode → "study"; of none, what is not known.
@@ -72,13 +72,20 @@ struct FollowUp {
   Exit exit;
 };
 
+// A step of the path, and whose it was.
+struct Step {
+  Date on;
+  std::string by;
+};
+
 struct Plan {
   event::v1::PlanKind kind = event::v1::PLAN_KIND_UNSPECIFIED;
   referral::RehabilitativeWorkInPlan work = referral::REHABILITATIVE_WORK_IN_PLAN_UNSPECIFIED;
   Date drafted_on, review_on;
+  std::string drafted_by;
   uint32_t revision = 0;
   std::set<int> needed, signed_by;
-  Date last_signed;
+  Step last_signed;
   bool Signed() const {
     return !needed.empty() && std::includes(signed_by.begin(), signed_by.end(), needed.begin(), needed.end());
   }
@@ -104,6 +111,8 @@ class Table {
     if (!report_.total) report_.total = NewRow({"all", "all"});
     Into(*report_.total, kTotalPlace, person, values);
   }
+  // A sum did not fit; what stands in its place is no number.
+  bool out_of_range() const { return out_of_range_; }
   // A row that is there also when nobody is in it.
   Row& RowOf(const RowName& name) { return report_.rows[PlaceOf(name)]; }
   // A row without numbers: nobody gave this reader what it would be counted from.
@@ -141,7 +150,7 @@ class Table {
     return it->second;
   }
   Row NewRow(const RowName& name) const {
-    return {name.group, name.key, name.code, name.agency, {}, std::vector<Cell>(report_.columns.size())};
+    return {name.group, name.key, name.code, name.agencies, {}, std::vector<Cell>(report_.columns.size())};
   }
   void Into(Row& row, size_t place, const void* person, const std::vector<Number>& values) {
     for (size_t i = 0; i < values.size(); ++i) {
@@ -152,7 +161,7 @@ class Table {
       }
       cell.state = Cell::State::kShown;
       persons_[{place, i + 1}];  // a number is known, also where it is zero
-      cell.value += *values[i];
+      if (__builtin_add_overflow(cell.value, *values[i], &cell.value)) out_of_range_ = true;
       if (*values[i] != 0 && persons_[{place, i + 1}].insert(person).second) ++cell.tellers;
     }
     if (persons_[{place, 0}].insert(person).second) {
@@ -164,6 +173,7 @@ class Table {
   Report& report_;
   std::map<std::pair<std::string, std::string>, size_t> places_;
   std::map<std::pair<size_t, size_t>, std::set<const void*>> persons_;  // by row and, from 1 on, column
+  bool out_of_range_ = false;
 };
 
 bool Within(Date day, const Question& question) {
@@ -189,7 +199,8 @@ struct Fold::Case {
   std::string municipality;
   uint32_t birth_year = 0;
   referral::Sex sex = referral::SEX_UNSPECIFIED;
-  Date need, assessed, referred, accepted;
+  Step need, assessed, referred, accepted;
+  std::set<CaseId> linked;  // cases of the same person, as this one says
   std::map<std::string, Plan> plans;
   std::map<std::string, event::v1::ServiceVariant> variants;    // by period
   std::map<EventId, Exit> exits;                                // of each end that was recorded
@@ -219,17 +230,22 @@ struct Fold::Case {
 
 void Fold::Case::AddReferral(const audit::Event& event) {
   const auto& body = *event.body;
-  const auto earliest = [](Date& known, const std::string& text) {
+  const std::string& author = event.header.author_agency();
+  const auto earliest = [&](Step& known, const std::string& text) {
     const Date day = ParseDate(text);
-    if (day && (!known || *day < *known)) known = day;
+    if (day && (!known.on || *day < *known.on)) known = {day, author};
+  };
+  // Whatever a peer wrote, only a code gets into a table (common.proto, conventions).
+  const auto is_code = [](const std::string& text) {
+    return text.size() == 3 && text.find_first_not_of("0123456789") == std::string::npos;
   };
   if (const auto* client = As<referral::ClientIdentified>(body)) {
-    if (!client->municipality_code().empty()) municipality = client->municipality_code();
+    if (is_code(client->municipality_code())) municipality = client->municipality_code();
     if (client->birth_year() != 0) birth_year = client->birth_year();
     if (client->sex() != referral::SEX_UNSPECIFIED) sex = client->sex();
   } else if (const auto* need_found = As<referral::NeedIdentified>(body)) {
     earliest(need, need_found->identified_on());
-    if (municipality.empty()) municipality = need_found->municipality_code();
+    if (municipality.empty() && is_code(need_found->municipality_code())) municipality = need_found->municipality_code();
   } else if (const auto* assessment_made = As<referral::ServiceNeedAssessed>(body)) {
     earliest(assessed, assessment_made->assessed_on());
   } else if (const auto* drafted = As<referral::PlanDrafted>(body)) {
@@ -238,6 +254,7 @@ void Fold::Case::AddReferral(const audit::Event& event) {
     plan.kind = drafted->kind();
     plan.work = drafted->rehabilitative_work();
     plan.drafted_on = ParseDate(drafted->drafted_on());
+    plan.drafted_by = author;
     plan.review_on = ParseDate(drafted->review_on());
     plan.needed.insert(drafted->signers_needed().begin(), drafted->signers_needed().end());
     plans[drafted->plan_id()] = std::move(plan);
@@ -246,7 +263,8 @@ void Fold::Case::AddReferral(const audit::Event& event) {
     if (plan == plans.end() || plan->second.revision != signature->revision()) return;
     plan->second.signed_by.insert(signature->signer());
     const Date day = ParseDate(signature->signed_on());
-    if (day && (!plan->second.last_signed || *plan->second.last_signed < *day)) plan->second.last_signed = day;
+    Step& last = plan->second.last_signed;
+    if (day && (!last.on || *last.on < *day)) last = {day, author};
   } else if (const auto* made = As<referral::ReferralMade>(body)) {
     earliest(referred, made->made_on());
   } else if (const auto* changed = As<referral::ReferralStatusChanged>(body)) {
@@ -255,6 +273,10 @@ void Fold::Case::AddReferral(const audit::Event& event) {
     variants[started->period_id()] = started->variant();
   } else if (const auto* ended = As<referral::ServiceEnded>(body)) {
     exits[event.id] = {ended->exit_group(), ended->exit_code()};
+  } else if (const auto* link = As<referral::CasesLinked>(body)) {
+    if (const auto other = CaseId::FromBytes(link->other_case_id())) linked.insert(*other);
+  } else if (const auto* unlink = As<referral::CasesUnlinked>(body)) {
+    if (const auto other = CaseId::FromBytes(unlink->other_case_id())) linked.erase(*other);
   } else if (const auto* follow_up = As<referral::FollowUpRecorded>(body)) {
     FollowUp& told = follow_ups[{follow_up->period_id(), follow_up->months()}];
     // Who was asked again and reached tells; who was reached before stays so.
@@ -397,9 +419,10 @@ const Definition* FindDefinition(std::string_view name) {
   return nullptr;
 }
 
-// A client with what was resolved of it.
+// A case with what was resolved of it.
 struct Fold::Facts {
   const Case* client;
+  const Case* person;  // one case of those that are the same person's
   std::vector<service::Period> periods;
 
   bool RunsWithin(const Question& question) const {
@@ -416,10 +439,16 @@ class Fold::Maker {
   Maker(const Fold& fold, const Question& question, bool others, Report& report)
       : fold_(fold), question_(question), report_(report), table_(report) {
     for (const auto& one : fold.cases_) {
+      for (const CaseId& id : one->linked) {
+        const auto other = fold.by_case_.find(id);
+        if (other != fold.by_case_.end()) same_[PersonOf(one.get())] = PersonOf(other->second);
+      }
+    }
+    for (const auto& one : fold.cases_) {
       const bool fits = question.municipality.empty() || one->municipality == question.municipality;
       if (fits == others) continue;
       asked_for_.insert(one->id);
-      clients_.push_back({one.get(), one->book.Periods()});
+      clients_.push_back({one.get(), PersonOf(one.get()), one->book.Periods()});
     }
   }
   void Make(std::string_view name) {
@@ -431,6 +460,7 @@ class Fold::Maker {
     for (const auto& [report, make] : kMakers) {
       if (report == name) (this->*make)();
     }
+    if (table_.out_of_range()) report_.gaps.push_back({"sums_out_of_range", {}, false});
   }
 
  private:
@@ -458,6 +488,13 @@ class Fold::Maker {
   bool EndsHeld() {
     const bool starts = StartsHeld();
     return Ask<referral::ServiceEnded>("ends") != Known::kNot && starts;
+  }
+
+  const Case* PersonOf(const Case* one) const {
+    for (auto next = same_.find(one); next != same_.end() && next->second != one; next = same_.find(one)) {
+      one = next->second;
+    }
+    return one;
   }
 
   void Columns(std::vector<Column> columns) { report_.columns = std::move(columns); }
@@ -490,10 +527,10 @@ class Fold::Maker {
         name = RowFor(group, exit.group);
         name.key = Str("group_", name.key);
       }
-      table_.Add(one.client, name, {1});
+      table_.Add(one.person, name, {1});
     };
     ForEachEnded([&](const Facts& one, const service::Period& period) {
-      table_.Total(one.client, {1});
+      table_.Total(one.person, {1});
       const auto exit = one.client->exits.find(period.end_cause);  // of several ends, the one that holds
       add(one, "at_end", exit == one.client->exits.end() ? Exit() : exit->second);
       if (asked == Known::kNot) return;
@@ -502,12 +539,12 @@ class Fold::Maker {
         if (told == one.client->follow_ups.end()) {
           // Where some who may ask do not tell us, that nobody asked is not known.
           const bool due = AddMonths(*period.ended_on, months) <= question_.until;
-          table_.Add(one.client,
+          table_.Add(one.person,
                      {group, !due ? "not_due_yet" : asked == Known::kPart ? std::string(kNotKnown) : "not_asked"}, {1});
         } else if (told->second.reached) {
           add(one, group, told->second.exit);
         } else {
-          table_.Add(one.client, {group, "not_reached"}, {1});
+          table_.Add(one.person, {group, "not_reached"}, {1});
         }
       }
     });
@@ -531,17 +568,17 @@ class Fold::Maker {
     for (const Facts& one : clients_) {
       if (!one.RunsWithin(question_)) continue;
       const Case& client = *one.client;
-      table_.Total(&client, {});
+      table_.Total(one.person, {});
       if (details) {
         const auto age = question_.until.year() - static_cast<int64_t>(client.birth_year);
-        table_.Add(&client,
+        table_.Add(one.person,
                    {"age", client.birth_year == 0 ? std::string(kNotKnown)
                            : age < kYoungUnder    ? "under_25"
                                                   : "25_and_over"},
                    {});
-        table_.Add(&client, RowFor("sex", client.sex), {});
+        table_.Add(one.person, RowFor("sex", client.sex), {});
       }
-      table_.Add(&client, {"municipality", client.municipality.empty() ? std::string(kNotKnown) : client.municipality},
+      table_.Add(one.person, {"municipality", client.municipality.empty() ? std::string(kNotKnown) : client.municipality},
                  {});
       // The newest period's: a client is in one row.
       auto variant = event::v1::SERVICE_VARIANT_UNSPECIFIED;
@@ -549,7 +586,7 @@ class Fold::Maker {
         const auto known = client.variants.find(period.id);
         if (period.starts_on <= question_.until && known != client.variants.end()) variant = known->second;
       }
-      table_.Add(&client, RowFor("variant", variant), {});
+      table_.Add(one.person, RowFor("variant", variant), {});
     }
     table_.Sort();
   }
@@ -569,7 +606,7 @@ class Fold::Maker {
       for (const Facts& one : clients_) {
         const bool there = std::any_of(one.periods.begin(), one.periods.end(),
                                        [&](const auto& period) { return period.Spans(last); });
-        if (there) table_.Add(one.client, name, {});
+        if (there) table_.Add(one.person, name, {});
       }
     }
   }
@@ -586,11 +623,11 @@ class Fold::Maker {
     for (const Facts& one : clients_) {
       for (const auto& [id, plan] : one.client->plans) {
         if (!held || !InTime(plan.drafted_on)) continue;
-        table_.Total(one.client, {1});
-        table_.Add(one.client, RowFor("rehabilitative_work", plan.work), {1});
-        table_.Add(one.client, RowFor("kind", plan.kind), {1});
+        table_.Total(one.person, {1});
+        table_.Add(one.person, RowFor("rehabilitative_work", plan.work), {1});
+        table_.Add(one.person, RowFor("kind", plan.kind), {1});
         if (signatures == Known::kNot) continue;
-        table_.Add(one.client,
+        table_.Add(one.person,
                    {"signatures", plan.needed.empty()                ? "not_asked_for"
                                   : plan.Signed()                    ? "signed"
                                   : signatures == Known::kPart       ? std::string(kNotKnown)
@@ -622,13 +659,17 @@ class Fold::Maker {
     for (const Facts& one : clients_) {
       for (const auto& day : one.client->days.Days(one.periods, fold_.profile_)) {
         if (!held || !day.standing() || !InTime(day.date)) continue;
-        table_.Total(one.client, {1});
+        table_.Total(one.person, {1});
         // Without the outcome, the minutes tell who was there.
         const auto outcome = (!outcomes || day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED) && day.there
                                  ? event::v1::DAY_OUTCOME_ATTENDED
                                  : day.outcome;
-        table_.Add(one.client, RowFor("outcome", outcome), {1});
-        if (classes) table_.Add(one.client, RowFor("class", day.record->attendance_class), {1});
+        const RowName name = RowFor("outcome", outcome);
+        table_.Add(one.person, name, {1});
+        if (!classes) continue;
+        const std::string group = Str("class_of_", name.key);
+        report_.finer[group] = {name.group, name.key};
+        table_.Add(one.person, RowFor(group, day.record->attendance_class), {1});
       }
     }
     table_.Sort();
@@ -654,16 +695,16 @@ class Fold::Maker {
         }
       }
       const int64_t days = after - period.starts_on;
-      table_.Add(one.client, {"length", key}, {1, days});
-      table_.Total(one.client, {1, days});
+      table_.Add(one.person, {"length", key}, {1, days});
+      table_.Total(one.person, {1, days});
     });
   }
 
   void Handovers() {
     Columns({{"median_days", Unit::kDaysOfOne}, {"nine_of_ten_within_days", Unit::kDaysOfOne}});
-    report_.loose = {"step"};
+    report_.loose = {"step", "agencies"};
     const bool starts = StartsHeld();
-    // What each end of a step is read from; the last is the start.
+    // What each point of the path is read from; the last is the start.
     const bool held[] = {Ask<referral::NeedIdentified>("needs") != Known::kNot,
                          Ask<referral::ServiceNeedAssessed>("need_assessments") != Known::kNot,
                          Ask<referral::PlanDrafted>("plans") != Known::kNot,
@@ -671,44 +712,56 @@ class Fold::Maker {
                          Ask<referral::ReferralMade>("referrals") != Known::kNot,
                          Ask<referral::ReferralStatusChanged>("referral_answers") != Known::kNot,
                          starts};
-    struct Step {
+    struct Stage {
       const char* key;
       size_t from, to;
       std::vector<int64_t> days = {};
     };
-    std::vector<Step> steps = {{"need_to_assessment", 0, 1},    {"assessment_to_plan", 1, 2},
-                               {"plan_to_last_signature", 2, 3}, {"signature_to_referral", 3, 4},
-                               {"referral_to_accepted", 4, 5},  {"accepted_to_start", 5, 6},
-                               {"need_to_start", 0, 6}};
-    for (const Step& step : steps) {
-      if (starts && held[step.from] && held[step.to]) {
-        table_.RowOf({"step", step.key});
+    std::vector<Stage> stages = {{"need_to_assessment", 0, 1},    {"assessment_to_plan", 1, 2},
+                                 {"plan_to_last_signature", 2, 3}, {"signature_to_referral", 3, 4},
+                                 {"referral_to_accepted", 4, 5},  {"accepted_to_start", 5, 6},
+                                 {"need_to_start", 0, 6}};
+    const size_t whole = stages.size() - 1;  // not a step by itself
+    for (const Stage& stage : stages) {
+      if (starts && held[stage.from] && held[stage.to]) {
+        table_.RowOf({"step", stage.key});
       } else {
-        table_.NotHeld(RowName{"step", step.key});
+        table_.NotHeld(RowName{"step", stage.key});
       }
     }
+    std::map<std::pair<std::string, std::string>, std::vector<int64_t>> between;  // agencies
+    const auto row_of = [](const std::string& from, const std::string& to) {
+      return RowName{"agencies", Str(from, " ", to), nullptr, {from, to}};
+    };
     for (const Facts& one : clients_) {
       if (!starts || one.periods.empty() || !InTime(one.periods.front().starts_on)) continue;
       const Case& client = *one.client;
-      const CivilDay start = one.periods.front().starts_on;
-      Date drafted, signed_on;
+      const Step start{one.periods.front().starts_on, one.periods.front().stretches.front().provider_agency};
+      Step drafted, last_signed;
       for (const auto& [id, plan] : client.plans) {
-        if (plan.drafted_on && *plan.drafted_on <= start && (!drafted || *plan.drafted_on < *drafted)) {
-          drafted = plan.drafted_on;
-          signed_on = plan.Signed() ? plan.last_signed : std::nullopt;
+        if (plan.drafted_on && *plan.drafted_on <= *start.on && (!drafted.on || *plan.drafted_on < *drafted.on)) {
+          drafted = {plan.drafted_on, plan.drafted_by};
+          last_signed = plan.Signed() ? plan.last_signed : Step();
         }
       }
-      const Date days[] = {client.need, client.assessed, drafted, signed_on, client.referred, client.accepted, start};
-      for (Step& step : steps) {
-        const Date from = days[step.from], to = days[step.to];
+      const Step points[] = {client.need, client.assessed, drafted, last_signed, client.referred, client.accepted, start};
+      for (size_t i = 0; i < stages.size(); ++i) {
+        Stage& stage = stages[i];
+        const Step &from = points[stage.from], &to = points[stage.to];
         // What is not known, or was recorded in another order, tells no time.
-        if (!held[step.from] || !held[step.to] || !from || !to || *to < *from) continue;
-        step.days.push_back(*to - *from);
-        table_.Add(one.client, {"step", step.key}, {});
+        if (!held[stage.from] || !held[stage.to] || !from.on || !to.on || *to.on < *from.on) continue;
+        stage.days.push_back(*to.on - *from.on);
+        table_.Add(one.person, {"step", stage.key}, {});
+        if (i == whole || from.by == to.by || !ValidateAgencyName(to.by).ok()) continue;
+        between[{from.by, to.by}].push_back(stage.days.back());
+        table_.Add(one.person, row_of(from.by, to.by), {});
       }
     }
-    for (const Step& step : steps) {
-      table_.RowOf({"step", step.key}).values = {Quantile(step.days, 5), Quantile(step.days, 9)};
+    for (const Stage& stage : stages) {
+      table_.RowOf({"step", stage.key}).values = {Quantile(stage.days, 5), Quantile(stage.days, 9)};
+    }
+    for (const auto& [agencies, days] : between) {
+      table_.RowOf(row_of(agencies.first, agencies.second)).values = {Quantile(days, 5), Quantile(days, 9)};
     }
   }
 
@@ -768,7 +821,7 @@ class Fold::Maker {
     const std::string until = service::FormatDate(question_.until);
     for (const auto& summary : fold_.summary_.Finish().cases) {
       if (!asked_for_.contains(summary.case_id)) continue;
-      const Case* client = fold_.by_case_.at(summary.case_id);
+      const Case* person = PersonOf(fold_.by_case_.at(summary.case_id));
       for (const auto& due : summary.due) {
         if (due.due_on >= until) continue;
         const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
@@ -777,7 +830,7 @@ class Fold::Maker {
         RowName name = feedback ? RowFor("what", due.giver) : RowFor("what", due.kind);
         if (feedback) name.key = Str("feedback_of_", name.key);
         if (held->second) {
-          table_.Add(client, name, {1});
+          table_.Add(person, name, {1});
         } else {
           table_.NotHeld(name);  // what would answer it is not given here
         }
@@ -795,7 +848,7 @@ class Fold::Maker {
           review_on = plan.review_on;
         }
       }
-      if (review_on && *review_on < question_.until) table_.Add(one.client, review, {1});
+      if (review_on && *review_on < question_.until) table_.Add(one.person, review, {1});
     }
     table_.Sort();
   }
@@ -844,9 +897,10 @@ class Fold::Maker {
                                           if_held(given, said.by_client),
                                           if_held(marked, said.satisfaction != 0),
                                           if_held(marked, said.satisfaction)};
-      table_.Add(one.client,
-                 {"provider", provider.empty() ? std::string(kNotKnown) : provider, nullptr, provider}, values);
-      table_.Total(one.client, values);
+      RowName name{"provider", std::string(kNotKnown)};
+      if (ValidateAgencyName(provider).ok()) name = {"provider", provider, nullptr, {provider}};
+      table_.Add(one.person, name, values);
+      table_.Total(one.person, values);
     });
     table_.Sort();
   }
@@ -871,45 +925,45 @@ class Fold::Maker {
     if (!allowances && !travel) table_.GroupNotHeld("kind_and_payer");
     if (!payments) table_.GroupNotHeld("paid");
     if (!travel && !perks) table_.GroupNotHeld("in_kind");
-    const auto add = [&](const Case* client, RowName name, int64_t cents, bool reversed) {
+    const auto add = [&](const Case* person, RowName name, int64_t cents, bool reversed) {
       const int64_t back = reversed ? cents : 0;
       const std::vector<Number> values = {std::nullopt, cents, back, cents - back};
-      name.key = Str(name.key, " ", name.agency);
-      table_.Add(client, name, values);
-      table_.Total(client, values);
+      name.key = Str(name.key, " ", name.agencies.front());
+      table_.Add(person, name, values);
+      table_.Total(person, values);
     };
-    const auto in_kind = [&](const Case* client, RowName name) {
-      name.key = Str(name.key, " ", name.agency);
-      table_.Add(client, name, {1, std::nullopt, std::nullopt, std::nullopt});
+    const auto in_kind = [&](const Case* person, RowName name) {
+      name.key = Str(name.key, " ", name.agencies.front());
+      table_.Add(person, name, {1, std::nullopt, std::nullopt, std::nullopt});
     };
     for (const Facts& one : clients_) {
       const service::Ledger& ledger = one.client->ledger;
       for (const auto& accrual : ledger.accruals()) {
         if (!InTime(accrual.date)) continue;
         RowName name = RowFor("kind_and_payer", accrual.kind);
-        name.agency = accrual.author;
-        add(one.client, name, accrual.cents, accrual.reversed);
+        name.agencies = {accrual.author};
+        add(one.person, name, accrual.cents, accrual.reversed);
       }
       for (const auto& grant : ledger.grants()) {
         if (!InTime(grant.from)) continue;
         if (grant.cents != 0) {
-          add(one.client, {"kind_and_payer", "travel", nullptr, grant.author}, grant.cents, grant.reversed);
+          add(one.person, {"kind_and_payer", "travel", nullptr, {grant.author}}, grant.cents, grant.reversed);
         } else if (!grant.reversed) {
-          in_kind(one.client, {"in_kind", "travel", nullptr, grant.author});
+          in_kind(one.person, {"in_kind", "travel", nullptr, {grant.author}});
         }
       }
       for (const auto& perk : one.client->perks) {
         if (perk.withdrawn || !InTime(perk.given_on)) continue;
         RowName name = RowFor("in_kind", perk.kind);
-        name.agency = perk.agency;
-        in_kind(one.client, name);
+        name.agencies = {perk.agency};
+        in_kind(one.person, name);
       }
       for (const auto& [key, paid_by] : one.client->paid) {
         if (!InTime(paid_by.on)) continue;
         const service::Payment& payment = *ledger.FindPayment(key.first, key.second);
         const int64_t back = payment.status == service::PaymentStatus::kReversed ? payment.total_cents
                                                                                 : payment.reversed_cents;
-        table_.Add(one.client, {"paid", paid_by.agency, nullptr, paid_by.agency},
+        table_.Add(one.person, {"paid", paid_by.agency, nullptr, {paid_by.agency}},
                    {std::nullopt, payment.total_cents, back, payment.total_cents - back});
       }
     }
@@ -922,6 +976,7 @@ class Fold::Maker {
   Table table_;
   std::vector<Facts> clients_;
   std::set<CaseId> asked_for_;
+  std::map<const Case*, const Case*> same_;  // to another case of that person; itself: the last
 };
 
 Report Fold::Make(std::string_view name, const Question& question, bool others) const {

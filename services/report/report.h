@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/time/civil_time.h"
@@ -55,9 +56,9 @@ struct Cell {
 
 struct Row {
   std::string group;  // rows of one group that are not total are parts of it: nobody, or a period, is counted twice
-  std::string key;    // lower_snake, "2025-03-31", a municipality or an agency; "… <agency>" where both are told
+  std::string key;    // lower_snake, "2025-03-31", a municipality or agencies; "… <agency>" where both are told
   const google::protobuf::EnumValueDescriptor* code = nullptr;  // what `key` stands for, where it is a code
-  std::string agency;                                           // the one that `key` names
+  std::vector<std::string> agencies;                            // those that `key` ends with
   Cell persons;               // different clients behind the numbers
   std::vector<Cell> values;   // as many as the report's columns
 };
@@ -69,6 +70,8 @@ struct Report {
   std::vector<Row> rows;
   std::optional<Row> total;          // of which every group but those in `loose` is made up
   std::vector<std::string> loose;    // groups that make up no total: points in time, steps
+  // Groups that make up a row of another group, by its group and key, in the place of the total.
+  std::map<std::string, std::pair<std::string, std::string>> finer;
   std::vector<Gap> gaps;             // what of all this does not reach the reader
 };
 

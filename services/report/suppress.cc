@@ -18,7 +18,10 @@ class Suppression {
   Suppression(Report& report, const Report* others, int64_t small) : report_(report), small_(small) {
     for (Row& row : report_.rows) {
       const bool loose = std::find(report.loose.begin(), report.loose.end(), row.group) != report.loose.end();
-      (loose ? loose_[row.group] : groups_[row.group]).push_back(&row);
+      (loose                               ? loose_
+       : report.finer.contains(row.group) ? finer_
+                                           : groups_)[row.group]
+          .push_back(&row);
     }
     // A group of which nothing is held tells nothing of the total.
     std::erase_if(groups_, [](const auto& group) {
@@ -63,14 +66,29 @@ class Suppression {
     for (Row& row : report_.rows) {
       if (OfFew(row)) Hide(row);
     }
+    // From the finest on: what a group cannot keep to itself is hidden in the row that it makes up, too.
+    for (auto& [name, rows] : finer_) {
+      if (!HideInGroup(rows)) Hide(*WholeOf(name));
+    }
     bool total = report_.total && OfFew(*report_.total);
     for (auto& [name, rows] : groups_) total = !HideInGroup(rows) || total;
-    if (!total || !report_.total) return;
-    Hide(*report_.total);
-    // A group that is shown whole tells the total.
-    for (auto& [name, rows] : groups_) {
+    if (total && report_.total) {
+      Hide(*report_.total);
+      // A group that is shown whole tells the total.
+      for (auto& [name, rows] : groups_) {
+        for (Row* row : rows) Hide(*row);
+      }
+    }
+    for (auto& [name, rows] : finer_) {
+      if (!Hidden(*WholeOf(name))) continue;
       for (Row* row : rows) Hide(*row);
     }
+  }
+  // The row that a finer group makes up.
+  Row* WholeOf(const std::string& finer) {
+    const auto& [group, key] = report_.finer.at(finer);
+    return &*std::find_if(report_.rows.begin(), report_.rows.end(),
+                          [&](const Row& row) { return row.group == group && row.key == key; });
   }
 
   // Which rows are hidden besides the small ones follows from where they stand, never from how large they are, and
@@ -134,7 +152,9 @@ class Suppression {
       }
     }
     bool clash = report_.total && MustHide(*report_.total, at);
-    for (auto& [name, rows] : groups_) {
+    std::map<std::string, Rows> all = groups_;
+    all.insert(finer_.begin(), finer_.end());
+    for (auto& [name, rows] : all) {
       std::vector<Cell> left(report_.columns.size());  // what the hidden rows come to
       for (Row* row : rows) {
         if (Hidden(*row)) {
@@ -151,8 +171,8 @@ class Suppression {
     }
     if (!clash || !report_.total) return;
     report_.total->values[at].Hide();
-    if (groups_.size() < 2) return;
-    for (auto& [name, rows] : groups_) {
+    if (all.size() < 2) return;
+    for (auto& [name, rows] : all) {
       for (Row* row : rows) row->values[at].Hide();
     }
   }
@@ -181,14 +201,16 @@ class Suppression {
     }
     if (!clash) return;
     report_.total->persons.Hide();
-    for (auto& [name, rows] : groups_) {
-      for (Row* row : rows) row->persons.Hide();
+    for (auto* groups : {&groups_, &finer_}) {
+      for (auto& [name, rows] : *groups) {
+        for (Row* row : rows) row->persons.Hide();
+      }
     }
   }
 
   Report& report_;
   const int64_t small_;
-  std::map<std::string, Rows> groups_, loose_;
+  std::map<std::string, Rows> groups_, finer_, loose_;
   std::map<std::pair<std::string, std::string>, const Row*> others_;
   const Row* others_total_ = nullptr;
   std::set<const Row*> hidden_;

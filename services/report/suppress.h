@@ -17,7 +17,8 @@ inline constexpr int64_t kSmall = 5;
 // nobody are hidden too, and as many of those that follow the last hidden one, in their order and from the end to the
 // beginning, as it takes until the hidden ones are at least two, at least `small` persons together, and not all of
 // one or of `small` - 1. A total of few, or of hardly more than one for each row of a group that is hidden whole, is
-// hidden with all groups that make it up.
+// hidden with all groups that make it up. A group that makes up a row of another group is to that row as others are to
+// the total; with a row that is hidden, all that make it up are.
 //
 // Cells. A number is hidden when few clients tell it, when it counts few things, when what it is a part of is hidden or
 // exceeds it by few, or when marks are few from all best or all worst. Where that is so in a row, in the total, or

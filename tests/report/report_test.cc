@@ -327,7 +327,7 @@ TEST_F(ReportTest, DaysStandAsCorrectedAndEachOnce) {
     }
   }
   EXPECT_EQ(Numbers(report, "outcome", "attended").at(1), attended);
-  EXPECT_EQ(Numbers(report, "class", "own_illness").at(1), ill);
+  EXPECT_EQ(Numbers(report, "class_of_absent_accepted", "own_illness").at(1), ill);
   EXPECT_EQ(report.total->values.at(0).value, attended + ill);
 }
 

@@ -328,6 +328,44 @@ TEST(SuppressWholeRowsTest, NeitherWherePersonsAreCountedAlone) {
   lookalikes.Expect();
 }
 
+TEST(SuppressWholeRowsTest, WhatARowIsMadeUpOfIsNotToldByIt) {
+  // Two rows of the total, each made up of two rows of a group of its own.
+  std::map<std::vector<int64_t>, std::pair<std::vector<int64_t>, bool>> alike;  // what all of them say; not at the edge
+  constexpr int64_t kEdge = 7;
+  const auto table = [](const std::vector<int64_t>& parts) {
+    Report report;
+    for (size_t i = 0; i < 2; ++i) report.rows.push_back(RowOf(0, i, parts[2 * i] + parts[2 * i + 1], {}));
+    for (size_t i = 0; i < 4; ++i) report.rows.push_back(RowOf(1 + i / 2, i, parts[i], {}));
+    for (size_t i = 0; i < 2; ++i) report.finer[report.rows[2 + 2 * i].group] = {"group 0", report.rows[i].key};
+    report.total = RowOf(3, 0, std::accumulate(parts.begin(), parts.end(), int64_t{0}), {});
+    return report;
+  };
+  for (int64_t number = 0; number < (kEdge + 1) * (kEdge + 1) * (kEdge + 1) * (kEdge + 1); ++number) {
+    std::vector<int64_t> parts;
+    for (int64_t left = number; parts.size() < 4; left /= kEdge + 1) parts.push_back(left % (kEdge + 1));
+    Report report = table(parts);
+    std::vector<int64_t> told;
+    for (const Row& row : report.rows) told.push_back(row.persons.value);
+    told.push_back(report.total->persons.value);
+    Suppress(report, nullptr, kFew);
+    std::vector<int64_t> seen;
+    for (const Row& row : report.rows) seen.push_back(row.persons.shown() ? row.persons.value : -1);
+    seen.push_back(report.total->persons.shown() ? report.total->persons.value : -1);
+    auto [at, first] = alike.try_emplace(seen, std::pair(told, false));
+    for (size_t i = 0; i < told.size(); ++i) {
+      if (at->second.first[i] != told[i]) at->second.first[i] = -1;
+    }
+    if (*std::max_element(parts.begin(), parts.end()) <= kEdge - kFew) at->second.second = true;
+  }
+  EXPECT_GT(alike.size(), 10u);
+  for (const auto& [seen, what] : alike) {
+    if (!what.second) continue;
+    for (const int64_t number : what.first) {
+      EXPECT_FALSE(0 < number && number < kFew) << ::testing::PrintToString(seen);
+    }
+  }
+}
+
 TEST(SuppressWholeRowsTest, NeitherInThreeRows) {
   const auto all = CountsWithoutParts(6, 2 * kFew - 1);
   Lookalikes lookalikes;
