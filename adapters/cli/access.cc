@@ -8,9 +8,9 @@
 #include "adapters/cli/network.h"
 #include "eventstore/base/random.h"
 #include "eventstore/base/status.h"
-#include "eventstore/log/entry.h"
 #include "services/access/case_access.h"
 #include "services/core/finnish_ids.h"
+#include "services/core/offer_checks.h"
 #include "services/host/key_changes.h"
 #include "services/host/keys.h"
 #include "services/host/offline.h"
@@ -41,13 +41,13 @@ constexpr size_t kMaxBasisBytes = 512;
 constexpr absl::Duration kPatience = absl::Seconds(15);
 constexpr absl::Duration kConnect = absl::Seconds(3);
 
-absl::Status CheckText(std::string_view flag, const std::string& text, size_t max_bytes) {
-  if (text.size() > max_bytes) {
-    return Error(absl::StatusCode::kInvalidArgument, "--", flag, " is longer than ", max_bytes, " bytes");
+absl::Status CheckBasis(const std::string& text) {
+  if (text.size() > kMaxBasisBytes) {
+    return Error(absl::StatusCode::kInvalidArgument, "--basis is longer than ", kMaxBasisBytes, " bytes");
   }
   if (service::ContainsPersonalIdentityCode(text)) {
-    return Error(absl::StatusCode::kInvalidArgument, "--", flag,
-                 " holds a personal identity code; the record of reads names nobody but the official, by "
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "--basis holds a personal identity code; the record of reads names nobody but the official, by "
                  "pseudonym");
   }
   return absl::OkStatus();
@@ -126,8 +126,12 @@ absl::StatusOr<AccessClaim> ReadAccessClaim(const Args& args) {
   AccessClaim claim{
       .official = args.Get("official"), .purpose = *purpose, .legal_basis = args.Get("basis"),
       .stopped = args.Has("stopped")};
-  POLKU_RETURN_IF_ERROR(CheckText("official", claim.official, log::kMaxNameBytes));
-  POLKU_RETURN_IF_ERROR(CheckText("basis", claim.legal_basis, kMaxBasisBytes));
+  if (!service::IsOfficialLabel(claim.official)) {
+    return Error(absl::StatusCode::kInvalidArgument,
+                 "--official is the agency's pseudonym of the worker: at most 64 of A-Z a-z 0-9 . _ -, and never a "
+                 "personal identity code");
+  }
+  POLKU_RETURN_IF_ERROR(CheckBasis(claim.legal_basis));
   return claim;
 }
 

@@ -1,19 +1,17 @@
 #include "services/report/report.h"
 
-#include <sqlite3.h>
-
 #include <algorithm>
-#include <filesystem>
-#include <memory>
+#include <set>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
+#include "adapters/cli/report_forms.h"
 #include "eventstore/base/clock.h"
-#include "eventstore/base/money.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
 #include "services/core/calendar.h"
@@ -23,231 +21,76 @@ namespace polku::cli {
 namespace {
 
 using audit::JsonString;
-using report::Column;
 using report::Report;
-using report::Row;
-using report::Unit;
 
-constexpr std::string_view kHidden = "..";
-
-struct Shown {
-  std::vector<Report> reports;
-  report::Question question;
-  std::string as_of, valid_on, agency;
-  bool suppressed = true;
-};
-
-// The total as one more row, where there is one.
-std::vector<const Row*> RowsOf(const Report& report) {
-  std::vector<const Row*> rows;
-  for (const Row& row : report.rows) rows.push_back(&row);
-  if (report.total) rows.push_back(&*report.total);
-  return rows;
-}
-
-std::string CellText(const Row& row, const Column& column, int64_t value) {
-  if (row.hidden) return std::string(kHidden);
-  return column.unit == Unit::kCents ? FormatEuros(Cents(value)) : std::to_string(value);
-}
-
-void PrintTable(const Shown& shown, Language language, Io& io) {
-  const auto word = static_cast<size_t>(language);
-  for (const Report& report : shown.reports) {
-    io.out << report.title[word] << " (" << report.name << "), " << FormatDay(shown.question.from) << " - "
-           << FormatDay(shown.question.until) << "\n";
-    std::vector<std::string> header = {"", "", "persons"};
-    for (const Column& column : report.columns) header.push_back(column.name);
-    TextTable table(header);
-    for (const Row* row : RowsOf(report)) {
-      std::vector<std::string> cells = {Plain(row->group),
-                                        row->code != nullptr ? CodeLabel(*row->code, language) : Plain(row->key),
-                                        row->hidden ? std::string(kHidden) : std::to_string(row->persons)};
-      for (size_t i = 0; i < report.columns.size(); ++i) {
-        cells.push_back(CellText(*row, report.columns[i], row->values[i]));
-      }
-      table.Add(std::move(cells));
-    }
-    table.Print(io.out);
-    io.out << "\n";
-  }
-  if (shown.suppressed) io.out << kHidden << ": fewer than " << report::kSmall << ", or it would tell such a number\n";
-}
-
-// Fields are set apart by semicolons, as in the sheets of adapters/csv.
-void PrintCsv(const Shown& shown, Io& io) {
-  for (const Report& report : shown.reports) {
-    io.out << "report;group;key;persons";
-    for (const Column& column : report.columns) {
-      io.out << ";" << column.name << (column.unit == Unit::kCents ? "_cents" : "");
-    }
-    io.out << "\n";
-    for (const Row* row : RowsOf(report)) {
-      io.out << report.name << ";" << row->group << ";" << row->key << ";";
-      if (row->hidden) {
-        io.out << kHidden;
-      } else {
-        io.out << row->persons;
-      }
-      for (int64_t value : row->values) {
-        io.out << ";";
-        if (row->hidden) {
-          io.out << kHidden;
-        } else {
-          io.out << value;
-        }
-      }
-      io.out << "\n";
-    }
-  }
-}
-
-void PrintJson(const Shown& shown, Io& io) {
-  io.out << "{\"agency\":" << JsonString(shown.agency) << ",\"from\":\"" << FormatDay(shown.question.from)
-         << "\",\"until\":\"" << FormatDay(shown.question.until) << "\",\"municipality\":"
-         << JsonString(shown.question.municipality) << ",\"as_of\":" << JsonString(shown.as_of)
-         << ",\"valid_on\":" << JsonString(shown.valid_on) << ",\"small_counts_hidden\":"
-         << (shown.suppressed ? "true" : "false") << ",\"reports\":[";
-  for (size_t r = 0; r < shown.reports.size(); ++r) {
-    const Report& report = shown.reports[r];
-    io.out << (r > 0 ? "," : "") << "{\"name\":\"" << report.name << "\",\"rows\":[";
-    const auto rows = RowsOf(report);
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const Row& row = *rows[i];
-      const auto number = [&](int64_t value) { return row.hidden ? std::string("null") : std::to_string(value); };
-      io.out << (i > 0 ? "," : "") << "{\"group\":" << JsonString(row.group) << ",\"key\":" << JsonString(row.key)
-             << ",\"persons\":" << number(row.persons);
-      for (size_t c = 0; c < report.columns.size(); ++c) {
-        const Column& column = report.columns[c];
-        io.out << ",\"" << column.name << (column.unit == Unit::kCents ? "_cents" : "")
-               << "\":" << number(row.values[c]);
-      }
-      io.out << "}";
-    }
-    io.out << "]}";
-  }
-  io.out << "]}\n";
-}
-
-// ---- SQLite: a table a report, and `about` ----
-
-class Database {
- public:
-  static absl::StatusOr<std::unique_ptr<Database>> Make(const std::string& path) {
-    if (std::filesystem::exists(path)) {
-      return Error(absl::StatusCode::kAlreadyExists, path, " is there already; name a file that is to be made");
-    }
-    auto database = std::make_unique<Database>();
-    if (sqlite3_open_v2(path.c_str(), &database->handle_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) !=
-        SQLITE_OK) {
-      return Error(absl::StatusCode::kPermissionDenied, path, ": ", sqlite3_errmsg(database->handle_),
-                   "; name a file in a directory that you may write to");
-    }
-    return database;
-  }
-  Database() = default;
-  ~Database() { sqlite3_close(handle_); }
-  Database(const Database&) = delete;
-
-  // `numbers`: bound behind the texts; none of a hidden row.
-  absl::Status Run(const std::string& sql, const std::vector<std::string>& texts = {},
-                   const std::vector<std::optional<int64_t>>& numbers = {}) {
-    sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v2(handle_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) return Failed();
-    int place = 0;
-    for (const std::string& text : texts) {
-      sqlite3_bind_text(statement, ++place, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
-    }
-    for (const auto& number : numbers) {
-      ++place;
-      if (number) {
-        sqlite3_bind_int64(statement, place, *number);
-      } else {
-        sqlite3_bind_null(statement, place);
-      }
-    }
-    const int done = sqlite3_step(statement);
-    sqlite3_finalize(statement);
-    return done == SQLITE_DONE ? absl::OkStatus() : Failed();
-  }
-
- private:
-  absl::Status Failed() const {
-    return Error(absl::StatusCode::kUnavailable, "the SQLite file could not be written: ", sqlite3_errmsg(handle_));
-  }
-  sqlite3* handle_ = nullptr;
-};
-
-absl::Status WriteSqlite(const Shown& shown, const std::string& path) {
-  POLKU_ASSIGN_OR_RETURN(const auto database, Database::Make(path));
-  POLKU_RETURN_IF_ERROR(database->Run("BEGIN"));
-  POLKU_RETURN_IF_ERROR(database->Run(
-      "CREATE TABLE about (report TEXT, title_fi TEXT, title_sv TEXT, title_en TEXT, what TEXT, agency TEXT, "
-      "from_day TEXT, until_day TEXT, municipality TEXT, as_of TEXT, valid_on TEXT, small_counts_hidden INTEGER)"));
-  for (const Report& report : shown.reports) {
-    std::string create = Str("CREATE TABLE ", report.name, " (group_name TEXT, key TEXT, persons INTEGER");
-    std::string insert = Str("INSERT INTO ", report.name, " VALUES (?, ?, ?");
-    for (const Column& column : report.columns) {
-      create += Str(", ", column.name, column.unit == Unit::kCents ? "_cents" : "", " INTEGER");
-      insert += ", ?";
-    }
-    POLKU_RETURN_IF_ERROR(database->Run(create + ")"));
-    for (const Row* row : RowsOf(report)) {
-      std::vector<std::optional<int64_t>> numbers = {row->persons};
-      numbers.insert(numbers.end(), row->values.begin(), row->values.end());
-      if (row->hidden) std::fill(numbers.begin(), numbers.end(), std::nullopt);
-      POLKU_RETURN_IF_ERROR(database->Run(insert + ")", {row->group, row->key}, numbers));
-    }
-    POLKU_RETURN_IF_ERROR(database->Run(
-        "INSERT INTO about VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        {std::string(report.name), std::string(report.title[0]), std::string(report.title[1]),
-         std::string(report.title[2]), std::string(report::FindDefinition(report.name)->what), shown.agency,
-         FormatDay(shown.question.from), FormatDay(shown.question.until), shown.question.municipality, shown.as_of,
-         shown.valid_on},
-        {shown.suppressed ? 1 : 0}));
-  }
-  return database->Run("COMMIT");
-}
-
-// ---- The command ----
+constexpr Texts kReportWord = {"raportti", "rapport", "report"};
 
 ExitCode List(Language language, bool json, Io& io) {
+  const auto at = static_cast<size_t>(language);
   if (json) {
     io.out << "[";
     for (const auto& definition : report::Definitions()) {
       io.out << (&definition == &report::Definitions().front() ? "" : ",") << "{\"name\":\"" << definition.name
-             << "\",\"what\":" << JsonString(definition.what) << "}";
+             << "\",\"title\":" << JsonString(definition.title[at]) << ",\"what\":" << JsonString(definition.what[at])
+             << "}";
     }
     io.out << "]\n";
     return kExitOk;
   }
-  TextTable table({"report", "", ""});
+  TextTable table({Say(kReportWord, language), "", ""});
   for (const auto& definition : report::Definitions()) {
-    table.Add({std::string(definition.name), std::string(definition.title[static_cast<size_t>(language)]),
-               std::string(definition.what)});
+    table.Add({std::string(definition.name), std::string(definition.title[at]), std::string(definition.what[at])});
   }
   table.Print(io.out);
   return kExitOk;
 }
 
-// The time asked for: --from, --until; else the year that ends with what is known.
-absl::StatusOr<report::Question> ReadQuestion(const Args& args, const audit::Filter& filter) {
+absl::Status BadQuestion(const std::string& what) { return absl::InvalidArgumentError(what); }
+
+// The time asked for: --from, --until; else the year that ends with what is known. What had not happened, or was not on
+// record, by the last day cannot be counted as not being so.
+absl::StatusOr<report::Question> ReadQuestion(const Args& args, const audit::Filter& filter, absl::CivilDay today) {
   report::Question question;
   question.municipality = args.Get("municipality");
-  question.until = FinnishDay(SystemClock()());
-  if (filter.as_of) question.until = std::min(question.until, FinnishDay(*filter.as_of - absl::Microseconds(1)));
-  if (filter.valid_on) question.until = std::min(question.until, *filter.valid_on);
+  if (args.Has("municipality") && (question.municipality.size() != 3 ||
+                                   question.municipality.find_first_not_of("0123456789") != std::string::npos)) {
+    return BadQuestion("--municipality is a code of three digits, 564 or 049");
+  }
+  question.known_on = today;
+  std::string_view bound = "today";
+  if (filter.as_of) {
+    const absl::CivilDay as_of = FinnishDay(*filter.as_of - absl::Microseconds(1));
+    if (as_of < today) {
+      question.known_on = as_of;
+      bound = "--as-of";
+    }
+  }
+  absl::CivilDay last = question.known_on;
+  if (filter.valid_on && *filter.valid_on < last) {
+    last = *filter.valid_on;
+    bound = "--valid-on";
+  }
+  question.until = last;
   if (args.Has("until")) {
     const auto until = ParseDay(args.Get("until"));
-    if (!until) return absl::InvalidArgumentError("--until is a day of the form 2025-12-31");
+    if (!until) return BadQuestion("--until is a day of the form 2025-12-31");
+    if (last < *until) {
+      return BadQuestion(Str("--until ", FormatDay(*until), " is after ", bound, ", ", FormatDay(last),
+                             ": what came later is not known, and a report would state it; give --until ",
+                             FormatDay(last), " or leave it out"));
+    }
     question.until = *until;
   }
   question.from = service::AddMonths(question.until + 1, -12);
   if (args.Has("from")) {
     const auto from = ParseDay(args.Get("from"));
-    if (!from) return absl::InvalidArgumentError("--from is a day of the form 2025-01-01");
+    if (!from) return BadQuestion("--from is a day of the form 2025-01-01");
     question.from = *from;
+    if (question.until < question.from) {
+      return BadQuestion(Str("--from ", FormatDay(question.from), " is after the last day, ", FormatDay(question.until),
+                             "; give an earlier --from", args.Has("until") ? " or a later --until" : ""));
+    }
   }
-  if (question.until < question.from) return absl::InvalidArgumentError("--until is before --from");
   return question;
 }
 
@@ -273,8 +116,6 @@ ExitCode RunReport(const Args& args, Io& io) {
     filter.valid_on = ParseDay(args.Get("valid-on"));
     if (!filter.valid_on) return FailUsage(io, "--valid-on is a day of the form 2025-03-31");
   }
-  const auto question = ReadQuestion(args, filter);
-  if (!question.ok()) return FailUsage(io, ToStd(question.status().message()));
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
   const bool open = args.Has("no-suppression");
@@ -284,11 +125,21 @@ ExitCode RunReport(const Args& args, Io& io) {
     return FailUsage(io, "--no-suppression shows numbers in which persons can be recognised; it goes with --purpose "
                          "supervision, payment or case-handling, and is put on record");
   }
-  const std::string command = Str("report ", name, open ? " no-suppression" : "");
-  const auto reading = OpenRecorded(args, *claim, {.command = command, .sections = AllSections()});
+  // What is asked wrongly is told before it is on record as a read.
+  if (args.Has("sqlite")) {
+    if (const auto file = CheckReportFile(args.Get("sqlite")); !file.ok()) return Fail(io, file);
+  }
+  const auto reading = OpenReading(args);
   if (!reading.ok()) return Fail(io, reading.status());
+  const auto question = ReadQuestion(args, filter, JudgedOn(reading->config));
+  if (!question.ok()) return FailUsage(io, ToStd(question.status().message()));
+  const std::string command = Str("report ", name, open ? " no-suppression" : "");
+  if (const auto recorded = RecordLook(*reading, args, *claim, {.command = command, .sections = AllSections()});
+      !recorded.ok()) {
+    return Fail(io, recorded);
+  }
   audit::History history(*reading->store);
-  report::Fold fold(reading->config.profile, reading->store->logs());
+  report::Fold fold(reading->config.profile, reading->config.agreement, reading->store->logs());
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
   const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
@@ -298,32 +149,40 @@ ExitCode RunReport(const Args& args, Io& io) {
   });
   progress.Clear();
   if (!read.ok()) return Fail(io, read);
-  Shown shown{.reports = {},
-              .question = *question,
-              .as_of = args.Get("as-of"),
-              .valid_on = args.Get("valid-on"),
-              .agency = std::string(reading->config.origin.agency()),
-              .suppressed = !open};
+  const bool part = !question->municipality.empty();
+  if (const auto known = fold.Municipalities(); part && !known.contains(question->municipality)) {
+    std::string codes;
+    for (const std::string& code : known) codes += Str(codes.empty() ? "" : ", ", Plain(code));
+    return FailUsage(io, Str("--municipality ", question->municipality, ": no client of that municipality is held here; ",
+                             codes.empty() ? "of none is one known" : Str("there are clients of ", codes)));
+  }
+  ShownReports shown{.reports = {},
+                     .question = *question,
+                     .as_of = args.Get("as-of"),
+                     .valid_on = args.Get("valid-on"),
+                     .agency = std::string(reading->config.origin.agency()),
+                     .suppressed = !open,
+                     .agreement = reading->config.agreement,
+                     .language = *language};
   for (const auto& definition : report::Definitions()) {
     if (name != "all" && name != definition.name) continue;
     Report report = fold.Make(definition.name, *question);
     if (!open) {
-      const bool part = !question->municipality.empty();
       const Report others = part ? fold.Make(definition.name, *question, /*others=*/true) : Report();
       report::Suppress(report, part ? &others : nullptr);
     }
     shown.reports.push_back(std::move(report));
   }
   if (args.Has("sqlite")) {
-    if (const auto written = WriteSqlite(shown, args.Get("sqlite")); !written.ok()) return Fail(io, written);
+    if (const auto written = WriteReportSqlite(shown, args.Get("sqlite")); !written.ok()) return Fail(io, written);
     if (!args.Has("format") && !args.json()) return kExitOk;
   }
   if (format == "json") {
-    PrintJson(shown, io);
+    PrintReportJson(shown, io);
   } else if (format == "csv") {
-    PrintCsv(shown, io);
+    PrintReportCsv(shown, io);
   } else {
-    PrintTable(shown, *language, io);
+    PrintReportTables(shown, io);
   }
   return kExitOk;
 }
@@ -339,18 +198,19 @@ Command ReportCommand() {
        .max_operands = 1,
        .flags = RecordedReadingFlags(
            {{"from", "DAY", "the first day of the time; a year before its last"},
-            {"until", "DAY", "the last day; that of --valid-on or --as-of, else today"},
+            {"until", "DAY", "the last day, not after that of --valid-on, --as-of and today, which it is without"},
             {"as-of", "TIME", "what was on record by the end of that day or by that time"},
             {"valid-on", "DAY", "what had become true in the world by the end of that day"},
-            {"municipality", "CODE", "clients of that municipality alone"},
+            {"municipality", "CODE", "clients of that municipality alone, three digits"},
             {"format", "table|csv|json", "table; --json is the same as --format json"},
-            {"sqlite", "FILE", "also make an SQLite file: a table a report, and about"},
+            {"sqlite", "FILE", "make an SQLite file instead: a table a report, about and not_held; with --format also print"},
             {"no-suppression", "", "show small numbers too; put on record, for supervision, payment or case-handling"},
-            {"lang", "fi|sv|en", "language of headings and codes of the table; fi"},
+            {"lang", "fi|sv|en", "language of the table and of labels; fi"},
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details = "Numbers below five are hidden (..), and so are as many others as it takes that no difference tells\n"
-                  "them. Only what this agency may read counts. What each report counts, of whom, and what it cannot\n"
-                  "know: services/report/README.md. The read is on record as one of every case.",
+                  "them. Only what this agency may read counts; what it does not hold is blank, and named. What each\n"
+                  "report counts, of whom, and what it cannot know: services/report/README.md. The read is on record as\n"
+                  "one of every case.",
        .examples =
            "polku report list\n"
            "polku report outcomes --config hyvinvointi.textproto --until 2025-12-31 --official so-1 --purpose statistics "

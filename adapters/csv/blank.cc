@@ -3,22 +3,13 @@
 #include <algorithm>
 #include <string_view>
 
+#include "adapters/csv/table.h"
 #include "eventstore/base/status.h"
 
 namespace polku::csv {
 namespace {
 
 constexpr char kSeparator = ';';
-
-std::string Quoted(std::string_view text) {
-  if (text.find_first_of(";,\t\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted.push_back('"');
-    quoted.push_back(c);
-  }
-  return quoted + "\"";
-}
 
 // "6" or "5:30"
 std::string Hours(uint32_t minutes) {
@@ -50,9 +41,9 @@ std::string FormatBlankSheet(const std::vector<BlankRow>& rows,
   for (const absl::CivilDay day : days) cell(DayHeading(day, language));
   sheet.push_back('\n');
   for (const BlankRow& row : rows) {
-    sheet += Quoted(row.client);
+    sheet += FormatCell(row.client);
     cell(row.period_id);
-    if (places) cell(Quoted(row.place_code));
+    if (places) cell(FormatCell(row.place_code));
     if (planned) cell(row.planned_minutes > 0 ? Hours(row.planned_minutes) : std::string());
     sheet.append(days.size(), kSeparator);
     sheet.push_back('\n');

@@ -267,4 +267,17 @@ Table ParseTable(std::string_view bytes, const TableOptions& options,
   return table;
 }
 
+std::string FormatCell(std::string_view text) {
+  const bool formula = !text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos;
+  std::string cell = formula ? "'" : "";
+  cell += text;
+  if (cell.find_first_of(";,\t\"\r\n") == std::string::npos) return cell;
+  std::string quoted = "\"";
+  for (const char c : cell) {
+    if (c == '"') quoted.push_back('"');
+    quoted.push_back(c);
+  }
+  return quoted + "\"";
+}
+
 }  // namespace polku::csv

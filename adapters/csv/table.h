@@ -48,6 +48,10 @@ struct TableOptions {
 Table ParseTable(std::string_view bytes, const TableOptions& options,
                  std::vector<Problem>& problems);
 
+// One cell as it is written: quoted where it holds a separator, a quote or a line break. What a spreadsheet program would
+// take for a formula (= + - @ in front, as a peer's text may have) stands behind an apostrophe.
+std::string FormatCell(std::string_view text);
+
 }  // namespace polku::csv
 
 #endif  // POLKU_ADAPTERS_CSV_TABLE_H_

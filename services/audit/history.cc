@@ -9,6 +9,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
+#include "polku/referral/v1/referral.pb.h"
 #include "services/host/epochs.h"
 #include "services/host/erased.h"
 
@@ -163,7 +164,9 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
   }
   if (!body.ok()) return Annotate(body.status(), Place(origin, entry.position));
   event.body = body->get();
-  if (filter.valid_on) {
+  // Who somebody is, is so on every day.
+  const bool timeless = event.header.type() == referral::v1::ClientIdentified::descriptor()->full_name();
+  if (filter.valid_on && !timeless) {
     std::optional<absl::CivilDay> day;
     if (event.body != nullptr && !event.control()) day = ValidDay(*event.body);
     if (day.value_or(FinnishDay(event.recorded_at())) > *filter.valid_on) return absl::OkStatus();

@@ -76,7 +76,7 @@ struct Filter {
   std::optional<absl::Time> until_time;    // recorded, exclusive
   std::optional<absl::Time> as_of;         // recorded before it: what was on record then
   // What had become true in the world by the end of that day, as far as recorded: the other time axis.
-  // An event without a day of its own, or whose day is sealed, counts by its day of recording.
+  // An event without a day of its own, or whose day is sealed, counts by its day of recording; ClientIdentified always.
   std::optional<absl::CivilDay> valid_on;
   // Borrowed: only what that agency had, its sections alone. What was opened to it later counts from the entry on
   // that opened it, in a Timeline; Replay does not look ahead for those.

@@ -8,6 +8,7 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "services/access/case_access.h"
 #include "services/core/days.h"
+#include "services/core/form_parts.h"
 #include "services/core/message_cast.h"
 #include "services/core/periods.h"
 #include "services/referral/state.h"
@@ -338,24 +339,12 @@ void SummaryFold::CaseFold::AddAssessment(const Event& event) {
   }
 }
 
-// The four parts of the form (seed 003).
 template <typename Evaluation>
 SummaryFold::CaseFold::Form SummaryFold::CaseFold::FormOf(const Event& event,
                                                           const Evaluation& evaluation,
                                                           bool closing) {
-  Form form{evaluation.period_id(), event.header.author_agency(), 0, 0, closing, true};
-  const auto part = [&](SectionKind section, bool filled) {
-    if (event.sealed.has(section)) {
-      ++form.sealed;
-    } else if (filled) {
-      ++form.filled;
-    }
-  };
-  part(SectionKind::kSocial, !evaluation.background().empty());
-  part(SectionKind::kSocial, evaluation.goals_size() > 0);
-  part(SectionKind::kSocial, !evaluation.self_assessment().empty());
-  part(SectionKind::kHealth, !evaluation.work_ability().empty());
-  return form;
+  const service::FormParts parts = service::PartsOf(evaluation, event.sealed);
+  return {evaluation.period_id(), event.header.author_agency(), parts.filled, parts.sealed, closing, true};
 }
 
 // Of the newest period with scores; a scale that one round alone has is told without a comparison.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
+#include <tuple>
 #include <utility>
 
 #include "eventstore/base/ids.h"
@@ -14,6 +14,8 @@
 #include "services/core/calendar.h"
 #include "services/core/code_name.h"
 #include "services/core/days.h"
+#include "services/core/form_parts.h"
+#include "services/core/ledger.h"
 #include "services/core/message_cast.h"
 #include "services/core/periods.h"
 
@@ -21,27 +23,43 @@ namespace polku::report {
 namespace {
 
 using absl::CivilDay;
+using google::protobuf::EnumValueDescriptor;
 using service::AddMonths;
 using service::As;
 using service::ParseDate;
 
 namespace assessment = assessment::v1;
+namespace attendance = attendance::v1;
 namespace compensation = compensation::v1;
 namespace referral = referral::v1;
 
 using Date = std::optional<CivilDay>;
+using Number = std::optional<int64_t>;  // none: not known here
 
 constexpr int kFollowUps[] = {3, 6};  // months after the end (DOMAIN step 15)
 constexpr int kYoungUnder = 25;
-constexpr int kFormParts = 4;  // background, goals, work ability, self-assessment (seed 003)
+constexpr std::string_view kNotKnown = "not_known";
 
-// A code as its row has it: "EXIT_CODE_STUDY" of ExitCode → "study".
 template <typename Enum>
-const google::protobuf::EnumValueDescriptor* Code(Enum value) {
+const EnumValueDescriptor* Code(Enum value) {
   return google::protobuf::GetEnumDescriptor<Enum>()->FindValueByNumber(static_cast<int>(value));
 }
-std::string KeyOf(const google::protobuf::EnumValueDescriptor* code) {
+std::string KeyOf(const EnumValueDescriptor* code) {
   return code == nullptr ? "unknown_code" : service::CodeName(*code);
+}
+
+// Which row of a group, and what it stands for.
+struct RowName {
+  std::string group, key;
+  const EnumValueDescriptor* code = nullptr;
+  std::vector<std::string> agencies = {};
+};
+
+// The row of a code, "EXIT_CODE_STUDY" of ExitCode → "study"; of none, what is not known.
+template <typename Enum>
+RowName RowFor(std::string group, Enum value) {
+  if (static_cast<int>(value) == 0) return {std::move(group), std::string(kNotKnown)};
+  return {std::move(group), KeyOf(Code(value)), Code(value)};
 }
 
 struct Exit {
@@ -54,86 +72,121 @@ struct FollowUp {
   Exit exit;
 };
 
+// A step of the path, and whose it was.
+struct Step {
+  Date on;
+  std::string by;
+};
+
 struct Plan {
   event::v1::PlanKind kind = event::v1::PLAN_KIND_UNSPECIFIED;
   referral::RehabilitativeWorkInPlan work = referral::REHABILITATIVE_WORK_IN_PLAN_UNSPECIFIED;
   Date drafted_on, review_on;
+  std::string drafted_by;
+  uint32_t revision = 0;
   std::set<int> needed, signed_by;
-  Date last_signed;
+  Step last_signed;
   bool Signed() const {
     return !needed.empty() && std::includes(signed_by.begin(), signed_by.end(), needed.begin(), needed.end());
   }
 };
 
-struct Posting {
-  std::string kind;  // "expense_allowance", "activity_money", "travel"
-  std::string agency;
-  Date date;
-  int64_t cents = 0;  // negative: reversed
-};
-
 struct Said {  // of one period, at its end
   bool evaluated = false;
-  int parts = 0;
+  service::FormParts parts;
   bool by_provider = false, by_client = false;
   uint32_t satisfaction = 0;
 };
 
-// Rows that are filled client by client. Numbers add up; persons are counted once a row.
+// Rows that are filled client by client. Numbers add up; persons are counted once a row and, where their own number is
+// not zero, once a cell.
 class Table {
  public:
   explicit Table(Report& report) : report_(report) {}
-  void Add(const void* person, const std::string& group, const std::string& key,
-           const std::vector<int64_t>& values, const google::protobuf::EnumValueDescriptor* code = nullptr) {
-    Row& row = RowOf(group, key, code);
-    for (size_t i = 0; i < values.size(); ++i) row.values[i] += values[i];
-    if (persons_[{group, key}].insert(person).second) ++row.persons;
+  void Add(const void* person, const RowName& name, const std::vector<Number>& values) {
+    const size_t place = PlaceOf(name);
+    Into(report_.rows[place], place, person, values);
   }
-  void Total(const void* person, const std::vector<int64_t>& values) {
-    if (!report_.total) report_.total = Row{"all", "all", nullptr, 0, std::vector<int64_t>(report_.columns.size())};
-    for (size_t i = 0; i < values.size(); ++i) report_.total->values[i] += values[i];
-    if (everybody_.insert(person).second) ++report_.total->persons;
+  void Total(const void* person, const std::vector<Number>& values) {
+    if (!report_.total) report_.total = NewRow({"all", "all"});
+    Into(*report_.total, kTotalPlace, person, values);
   }
+  // A sum did not fit; what stands in its place is no number.
+  bool out_of_range() const { return out_of_range_; }
   // A row that is there also when nobody is in it.
-  Row& RowOf(const std::string& group, const std::string& key,
-             const google::protobuf::EnumValueDescriptor* code = nullptr) {
-    const auto [it, added] = places_.try_emplace({group, key}, report_.rows.size());
-    if (added) {
-      report_.rows.push_back({group, key, code, 0, std::vector<int64_t>(report_.columns.size())});
-    }
-    return report_.rows[it->second];
+  Row& RowOf(const RowName& name) { return report_.rows[PlaceOf(name)]; }
+  // A row without numbers: nobody gave this reader what it would be counted from.
+  void NotHeld(const RowName& name) {
+    Row& row = RowOf(name);
+    row.persons.state = Cell::State::kUnknown;
+    for (Cell& cell : row.values) cell.state = Cell::State::kUnknown;
   }
-  // Groups stay in the order of their first row, rows of a group by what comes first.
-  void Sort(const std::function<bool(const Row&, const Row&)>& before) {
+  void GroupNotHeld(const std::string& group) { NotHeld(RowName{group, std::string(kNotHeld)}); }
+
+  // Groups stay in the order of their first row. Rows of a group stand by what they are called, never by how many
+  // they count: of hidden ones that would tell which is larger.
+  void Sort() {
     std::vector<std::string> groups;
     for (const Row& row : report_.rows) {
       if (std::find(groups.begin(), groups.end(), row.group) == groups.end()) groups.push_back(row.group);
     }
-    const auto place = [&](const Row& row) { return std::find(groups.begin(), groups.end(), row.group); };
-    std::stable_sort(report_.rows.begin(), report_.rows.end(), [&](const Row& a, const Row& b) {
-      return place(a) != place(b) ? place(a) < place(b) : before(a, b);
-    });
+    const auto place = [&](const Row& row) {
+      const auto group = std::find(groups.begin(), groups.end(), row.group) - groups.begin();
+      if (row.code == nullptr) return std::tuple(group, true, std::string_view(), 0, std::string_view(row.key));
+      return std::tuple(group, false, std::string_view(row.code->type()->full_name()), row.code->number(),
+                        std::string_view(row.key));
+    };
+    std::sort(report_.rows.begin(), report_.rows.end(),
+              [&](const Row& a, const Row& b) { return place(a) < place(b); });
+    places_.clear();  // the rows have moved
   }
 
  private:
+  static constexpr size_t kTotalPlace = ~size_t{0};
+
+  size_t PlaceOf(const RowName& name) {
+    const auto [it, added] = places_.try_emplace({name.group, name.key}, report_.rows.size());
+    if (added) report_.rows.push_back(NewRow(name));
+    return it->second;
+  }
+  Row NewRow(const RowName& name) const {
+    return {name.group, name.key, name.code, name.agencies, {}, std::vector<Cell>(report_.columns.size())};
+  }
+  void Into(Row& row, size_t place, const void* person, const std::vector<Number>& values) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      Cell& cell = row.values[i];
+      if (!values[i]) {
+        if (!persons_.contains({place, i + 1})) cell.state = Cell::State::kUnknown;
+        continue;
+      }
+      cell.state = Cell::State::kShown;
+      persons_[{place, i + 1}];  // a number is known, also where it is zero
+      if (__builtin_add_overflow(cell.value, *values[i], &cell.value)) out_of_range_ = true;
+      if (*values[i] != 0 && persons_[{place, i + 1}].insert(person).second) ++cell.tellers;
+    }
+    if (persons_[{place, 0}].insert(person).second) {
+      ++row.persons.value;
+      ++row.persons.tellers;
+    }
+  }
+
   Report& report_;
   std::map<std::pair<std::string, std::string>, size_t> places_;
-  std::map<std::pair<std::string, std::string>, std::set<const void*>> persons_;
-  std::set<const void*> everybody_;
+  std::map<std::pair<size_t, size_t>, std::set<const void*>> persons_;  // by row and, from 1 on, column
+  bool out_of_range_ = false;
 };
-
-bool ByKey(const Row& a, const Row& b) { return a.key < b.key; }
-bool Larger(const Row& a, const Row& b) { return a.persons > b.persons; }
 
 bool Within(Date day, const Question& question) {
   return day && question.from <= *day && *day <= question.until;
 }
 
-// The middle one, or the one that nine of ten do not exceed; 0 of none.
-int64_t Quantile(std::vector<int64_t> numbers, size_t of_ten) {
-  if (numbers.empty()) return 0;
+// The middle one, or the one that nine of ten do not exceed. What lies beyond it on its smaller side, itself included,
+// tells of that many.
+Cell Quantile(std::vector<int64_t> numbers, size_t of_ten) {
+  if (numbers.empty()) return {0, 0, Cell::State::kUnknown};
   std::sort(numbers.begin(), numbers.end());
-  return numbers[std::min(numbers.size() - 1, (numbers.size() * of_ten + 9) / 10 - 1)];
+  const size_t place = std::min(numbers.size() - 1, (numbers.size() * of_ten + 9) / 10 - 1);
+  return {numbers[place], static_cast<int64_t>(std::min(place + 1, numbers.size() - place))};
 }
 
 }  // namespace
@@ -146,56 +199,72 @@ struct Fold::Case {
   std::string municipality;
   uint32_t birth_year = 0;
   referral::Sex sex = referral::SEX_UNSPECIFIED;
-  Date need, assessed, referred, accepted;
+  Step need, assessed, referred, accepted;
+  std::set<CaseId> linked;  // cases of the same person, as this one says
   std::map<std::string, Plan> plans;
   std::map<std::string, event::v1::ServiceVariant> variants;    // by period
-  std::map<std::string, Exit> exits;                            // the newest by period
+  std::map<EventId, Exit> exits;                                // of each end that was recorded
   std::map<std::pair<std::string, uint32_t>, FollowUp> follow_ups;  // by period and months
   std::map<std::string, Said> said;                             // by period
-  std::vector<Posting> postings;
-  std::map<EventId, std::string> kinds;                         // of accruals
-  struct Payment {
-    Date paid_on;
+  service::Ledger ledger;
+  struct Paid {
+    CivilDay on;
     std::string agency;
-    int64_t cents = 0, taken_back = 0;
   };
-  std::map<std::pair<std::string, std::string>, Payment> payments;  // by agency and id
+  std::map<service::PaymentKey, Paid> paid;
+  struct Perk {
+    EventId id;
+    event::v1::PerkKind kind;
+    std::string agency;
+    Date given_on;
+    bool withdrawn = false;
+  };
+  std::vector<Perk> perks;
   bool closed = false;
 
   void Add(const audit::Event& event);
-  void AddReferral(const google::protobuf::Message& body);
+  void AddReferral(const audit::Event& event);
   void AddMoney(const audit::Event& event);
-  void AddAssessment(const google::protobuf::Message& body);
+  void AddAssessment(const audit::Event& event);
 };
 
-void Fold::Case::AddReferral(const google::protobuf::Message& body) {
-  const auto earliest = [](Date& known, const std::string& text) {
+void Fold::Case::AddReferral(const audit::Event& event) {
+  const auto& body = *event.body;
+  const std::string& author = event.header.author_agency();
+  const auto earliest = [&](Step& known, const std::string& text) {
     const Date day = ParseDate(text);
-    if (day && (!known || *day < *known)) known = day;
+    if (day && (!known.on || *day < *known.on)) known = {day, author};
+  };
+  // Whatever a peer wrote, only a code gets into a table (common.proto, conventions).
+  const auto is_code = [](const std::string& text) {
+    return text.size() == 3 && text.find_first_not_of("0123456789") == std::string::npos;
   };
   if (const auto* client = As<referral::ClientIdentified>(body)) {
-    if (!client->municipality_code().empty()) municipality = client->municipality_code();
+    if (is_code(client->municipality_code())) municipality = client->municipality_code();
     if (client->birth_year() != 0) birth_year = client->birth_year();
     if (client->sex() != referral::SEX_UNSPECIFIED) sex = client->sex();
   } else if (const auto* need_found = As<referral::NeedIdentified>(body)) {
     earliest(need, need_found->identified_on());
-    if (municipality.empty()) municipality = need_found->municipality_code();
+    if (municipality.empty() && is_code(need_found->municipality_code())) municipality = need_found->municipality_code();
   } else if (const auto* assessment_made = As<referral::ServiceNeedAssessed>(body)) {
     earliest(assessed, assessment_made->assessed_on());
   } else if (const auto* drafted = As<referral::PlanDrafted>(body)) {
     Plan plan;  // a new revision is signed anew
+    plan.revision = drafted->revision();
     plan.kind = drafted->kind();
     plan.work = drafted->rehabilitative_work();
     plan.drafted_on = ParseDate(drafted->drafted_on());
+    plan.drafted_by = author;
     plan.review_on = ParseDate(drafted->review_on());
     plan.needed.insert(drafted->signers_needed().begin(), drafted->signers_needed().end());
     plans[drafted->plan_id()] = std::move(plan);
   } else if (const auto* signature = As<referral::PlanSigned>(body)) {
     const auto plan = plans.find(signature->plan_id());
-    if (plan == plans.end()) return;
+    if (plan == plans.end() || plan->second.revision != signature->revision()) return;
     plan->second.signed_by.insert(signature->signer());
     const Date day = ParseDate(signature->signed_on());
-    if (day && (!plan->second.last_signed || *plan->second.last_signed < *day)) plan->second.last_signed = day;
+    Step& last = plan->second.last_signed;
+    if (day && (!last.on || *last.on < *day)) last = {day, author};
   } else if (const auto* made = As<referral::ReferralMade>(body)) {
     earliest(referred, made->made_on());
   } else if (const auto* changed = As<referral::ReferralStatusChanged>(body)) {
@@ -203,7 +272,11 @@ void Fold::Case::AddReferral(const google::protobuf::Message& body) {
   } else if (const auto* started = As<referral::ServiceStarted>(body)) {
     variants[started->period_id()] = started->variant();
   } else if (const auto* ended = As<referral::ServiceEnded>(body)) {
-    exits[ended->period_id()] = {ended->exit_group(), ended->exit_code()};
+    exits[event.id] = {ended->exit_group(), ended->exit_code()};
+  } else if (const auto* link = As<referral::CasesLinked>(body)) {
+    if (const auto other = CaseId::FromBytes(link->other_case_id())) linked.insert(*other);
+  } else if (const auto* unlink = As<referral::CasesUnlinked>(body)) {
+    if (const auto other = CaseId::FromBytes(unlink->other_case_id())) linked.erase(*other);
   } else if (const auto* follow_up = As<referral::FollowUpRecorded>(body)) {
     FollowUp& told = follow_ups[{follow_up->period_id(), follow_up->months()}];
     // Who was asked again and reached tells; who was reached before stays so.
@@ -213,35 +286,29 @@ void Fold::Case::AddReferral(const google::protobuf::Message& body) {
 
 void Fold::Case::AddMoney(const audit::Event& event) {
   const auto& body = *event.body;
-  const std::string agency = event.header.author_agency();
-  if (const auto* accrued = As<compensation::AllowanceAccrued>(body)) {
-    kinds[event.id] = KeyOf(Code(accrued->kind()));
-    postings.push_back({kinds[event.id], agency, ParseDate(accrued->date()), accrued->amount_cents()});
-  } else if (const auto* reversed = As<compensation::AllowanceReversed>(body)) {
-    const auto accrual = EventId::FromBytes(reversed->reversed_event_id());
-    const auto kind = accrual ? kinds.find(*accrual) : kinds.end();
-    postings.push_back({kind == kinds.end() ? KeyOf(Code(reversed->kind())) : kind->second, agency,
-                        ParseDate(reversed->date()), -reversed->amount_cents()});
-  } else if (const auto* granted = As<compensation::TravelGranted>(body)) {
-    postings.push_back({"travel", agency, ParseDate(granted->covers_from()), granted->amount_cents()});
-  } else if (const auto* taken_back = As<compensation::TravelReversed>(body)) {
-    postings.push_back({"travel", agency, ParseDate(taken_back->covers_from()), -taken_back->amount_cents()});
-  } else if (const auto* paid = As<compensation::PaymentPaid>(body)) {
-    if (paid->payment_id().empty()) return;  // sealed
-    Payment& payment = payments[{agency, paid->payment_id()}];
-    payment.paid_on = ParseDate(paid->paid_on());
-    payment.cents = paid->total_cents();
-  } else if (const auto* repaid = As<compensation::PaymentReversed>(body)) {
-    if (!repaid->payment_id().empty()) payments[{agency, repaid->payment_id()}].taken_back += repaid->amount_cents();
+  const std::string& agency = event.header.author_agency();
+  if (const auto* given = As<compensation::PerkGiven>(body)) {
+    perks.push_back({event.id, given->kind(), agency, ParseDate(given->given_on())});
+  } else if (const auto* withdrawn = As<compensation::PerkWithdrawn>(body)) {
+    const auto given_id = EventId::FromBytes(withdrawn->given_event_id());
+    for (Perk& perk : perks) perk.withdrawn = perk.withdrawn || (given_id && perk.id == *given_id);
+  }
+  // An amount that is sealed is not known to be nothing.
+  if (event.sealed.has(SectionKind::kPayment) || !ledger.Fold(event.fact())) return;
+  if (const auto* done = As<compensation::PaymentPaid>(body)) {
+    const service::Payment* payment = ledger.FindPayment(agency, done->payment_id());
+    const Date day = ParseDate(done->paid_on());
+    if (payment == nullptr || payment->status != service::PaymentStatus::kPaid || !day) return;
+    paid.try_emplace({payment->agency, done->payment_id()}, Paid{*day, agency});
   }
 }
 
-void Fold::Case::AddAssessment(const google::protobuf::Message& body) {
+void Fold::Case::AddAssessment(const audit::Event& event) {
+  const auto& body = *event.body;
   if (const auto* evaluation = As<assessment::FinalEvaluationMade>(body)) {
     Said& one = said[evaluation->period_id()];
     one.evaluated = true;
-    one.parts = (evaluation->background().empty() ? 0 : 1) + (evaluation->goals().empty() ? 0 : 1) +
-                (evaluation->work_ability().empty() ? 0 : 1) + (evaluation->self_assessment().empty() ? 0 : 1);
+    one.parts = service::PartsOf(*evaluation, event.sealed);
   } else if (const auto* feedback = As<assessment::FeedbackGiven>(body)) {
     Said& one = said[feedback->period_id()];
     if (feedback->giver() == event::v1::ACTOR_ROLE_PROVIDER) one.by_provider = true;
@@ -258,17 +325,19 @@ void Fold::Case::Add(const audit::Event& event) {
   book.Fold(fact);
   days.Fold(fact);
   closed = As<referral::CaseClosed>(*event.body) != nullptr;  // any later event opens it again
-  AddReferral(*event.body);
+  AddReferral(event);
   AddMoney(event);
-  AddAssessment(*event.body);
+  AddAssessment(event);
 }
 
-Fold::Fold(const config::v1::Profile& profile, const std::vector<log::HeldLog>& logs)
-    : profile_(profile), summary_(profile, logs) {}
+Fold::Fold(const config::v1::Profile& profile, const config::v1::Agreement& agreement,
+           const std::vector<log::HeldLog>& logs)
+    : profile_(profile), summary_(profile, logs), held_(agreement, logs) {}
 Fold::~Fold() = default;
 
 void Fold::Add(const audit::Event& event) {
   summary_.Add(event);
+  held_.Add(event);
   if (event.control() || event.body == nullptr || !event.counts) return;
   const std::string& package = event.body->GetDescriptor()->file()->package();
   if (package == "polku.access.v1") return;
@@ -280,38 +349,65 @@ void Fold::Add(const audit::Event& event) {
   one->Add(event);
 }
 
+std::set<std::string> Fold::Municipalities() const {
+  std::set<std::string> codes;
+  for (const auto& one : cases_) {
+    if (!one->municipality.empty()) codes.insert(one->municipality);
+  }
+  return codes;
+}
+
 const std::vector<Definition>& Definitions() {
   static const auto* const definitions = new std::vector<Definition>{
       {"outcomes",
        {"Mihin asiakkaat siirtyivät", "Vart klienterna gick", "Where clients went"},
-       "service periods that ended in the time, by exit; where these clients were 3 and 6 months later"},
+       {"ajalla päättyneet palvelujaksot: mihin asiakas siirtyi ja missä hän oli 3 ja 6 kuukauden kuluttua",
+        "serviceperioder som slutade under tiden: vart klienten gick och var hen var efter 3 och 6 månader",
+        "service periods that ended in the time, by exit; where these clients were 3 and 6 months later"}},
       {"clients",
        {"Asiakkaat", "Klienter", "Clients"},
-       "clients with a running period in the time, by age, sex, municipality and variant"},
+       {"asiakkaat, joilla oli jakso ajalla: ikä, sukupuoli, kotikunta ja palvelun tavoite",
+        "klienter med en period under tiden: ålder, kön, hemkommun och servicens inriktning",
+        "clients with a running period in the time, by age, sex, municipality and aim of the service"}},
       {"stock",
        {"Asiakkaita kuukauden lopussa", "Klienter vid månadens slut", "Clients at month end"},
-       "clients with a running period on the last day of each month"},
+       {"asiakkaat, joilla oli jakso kunkin kuukauden viimeisenä päivänä",
+        "klienter med en period den sista dagen i varje månad",
+        "clients with a running period on the last day of each month"}},
       {"plans",
        {"Suunnitelmat", "Planer", "Plans"},
-       "plans drafted in the time, by kind, with and without rehabilitative work and why"},
+       {"ajalla laaditut suunnitelmat: kuntouttava työtoiminta tai miksi ei, laji ja allekirjoitukset",
+        "planer som gjordes upp under tiden: arbetsverksamhet i rehabiliteringssyfte eller varför inte, slag och underskrifter",
+        "plans drafted in the time, with and without rehabilitative work and why, by kind, and their signatures"}},
       {"attendance",
        {"Läsnäolo ja poissaolot", "Närvaro och frånvaro", "Attendance and absences"},
-       "recorded days of the time after corrections, by what they lead to and by class"},
+       {"ajan päivämerkinnät oikaisujen jälkeen: päivän tulos ja läsnäolon laji",
+        "dagar under tiden efter rättelser: dagens utfall och slag av närvaro",
+        "recorded days of the time after corrections, by what they lead to and by class"}},
       {"length",
        {"Palvelun kesto", "Servicens längd", "Length of service"},
-       "service periods that ended in the time, by their length"},
+       {"ajalla päättyneet palvelujaksot keston mukaan", "serviceperioder som slutade under tiden, enligt längd",
+        "service periods that ended in the time, by their length"}},
       {"handovers",
        {"Tarpeesta aloitukseen", "Från behov till start", "From need to start"},
-       "days from step to step and agency to agency, of clients whose first period started in the time"},
+       {"päiviä vaiheesta ja viranomaisesta seuraavaan; asiakkaat, joiden ensimmäinen jakso alkoi ajalla",
+        "dagar från steg till steg och från myndighet till myndighet; klienter vars första period började under tiden",
+        "days from step to step and agency to agency, of clients whose first period started in the time"}},
       {"overdue",
        {"Myöhässä", "Försenat", "Overdue"},
-       "plan reviews, evaluations, follow-ups and feedback that were to be there by the last day and are not"},
+       {"suunnitelmien tarkistukset, arvioinnit, seurannat ja palautteet, joiden määräpäivä on ohi eikä merkintää ole",
+        "översyner av planer, bedömningar, uppföljningar och respons vars dag har gått utan anteckning",
+        "plan reviews, evaluations, follow-ups and feedback that were to be there by the last day and are not"}},
       {"feedback",
        {"Palautteen kattavuus", "Responsens täckning", "Completeness of feedback"},
-       "service periods that ended in the time, by provider: evaluation with its four parts, feedback"},
+       {"ajalla päättyneet jaksot palveluntuottajittain: loppuarviointi ja sen neljä osaa, palautteet",
+        "perioder som slutade under tiden, per serviceproducent: slututvärdering och dess fyra delar, respons",
+        "service periods that ended in the time, by provider: evaluation with its four parts, feedback"}},
       {"money",
        {"Rahat", "Pengar", "Money"},
-       "money for days of the time by kind and payer, reversals taken off; and what was paid in the time"},
+       {"ajan päivien korvaukset lajeittain ja maksajittain, perutut vähennettynä; ajalla maksetut; mitä annettiin ilman hintaa",
+        "ersättningar för tidens dagar enligt slag och betalare, återförda avdragna; betalt under tiden; givet utan pris",
+        "money for days of the time by kind and payer, reversals taken off; what was paid in the time; what was given in kind"}},
   };
   return *definitions;
 }
@@ -323,9 +419,10 @@ const Definition* FindDefinition(std::string_view name) {
   return nullptr;
 }
 
-// A client with what was resolved of it.
+// A case with what was resolved of it.
 struct Fold::Facts {
   const Case* client;
+  const Case* person;  // one case of those that are the same person's
   std::vector<service::Period> periods;
 
   bool RunsWithin(const Question& question) const {
@@ -335,126 +432,260 @@ struct Fold::Facts {
   }
 };
 
-Report Fold::Make(std::string_view name, const Question& question, bool others) const {
-  const Definition& definition = *FindDefinition(name);
-  Report report{.name = definition.name};
-  std::copy(std::begin(definition.title), std::end(definition.title), report.title);
-  std::vector<Facts> clients;
-  std::set<CaseId> asked_for;
-  for (const auto& one : cases_) {
-    const bool fits = question.municipality.empty() || one->municipality == question.municipality;
-    if (fits == others) continue;
-    asked_for.insert(one->id);
-    clients.push_back({one.get(), one->book.Periods()});
-  }
-  Table table(report);
-  const auto columns = [&](std::vector<Column> list) { report.columns = std::move(list); };
-  const auto ended = [&](const std::function<void(const Facts&, const service::Period&)>& visit) {
-    for (const Facts& one : clients) {
-      for (const auto& period : one.periods) {
-        if (Within(period.ended_on, question)) visit(one, period);
+// Makes one report. What a number needs is asked for before it is counted; of what is not held, there is a row
+// without numbers, or no number in the column.
+class Fold::Maker {
+ public:
+  Maker(const Fold& fold, const Question& question, bool others, Report& report)
+      : fold_(fold), question_(question), report_(report), table_(report) {
+    for (const auto& one : fold.cases_) {
+      for (const CaseId& id : one->linked) {
+        const auto other = fold.by_case_.find(id);
+        if (other != fold.by_case_.end()) same_[PersonOf(one.get())] = PersonOf(other->second);
       }
     }
-  };
+    for (const auto& one : fold.cases_) {
+      const bool fits = question.municipality.empty() || one->municipality == question.municipality;
+      if (fits == others) continue;
+      asked_for_.insert(one->id);
+      clients_.push_back({one.get(), PersonOf(one.get()), one->book.Periods()});
+    }
+  }
+  void Make(std::string_view name) {
+    static constexpr std::pair<std::string_view, void (Maker::*)()> kMakers[] = {
+        {"outcomes", &Maker::Outcomes},   {"clients", &Maker::Clients},   {"stock", &Maker::Stock},
+        {"plans", &Maker::Plans},         {"attendance", &Maker::Attendance}, {"length", &Maker::Length},
+        {"handovers", &Maker::Handovers}, {"overdue", &Maker::Overdue},   {"feedback", &Maker::Feedback},
+        {"money", &Maker::Money}};
+    for (const auto& [report, make] : kMakers) {
+      if (report == name) (this->*make)();
+    }
+    if (table_.out_of_range()) report_.gaps.push_back({"sums_out_of_range", {}, false});
+  }
 
-  if (name == "outcomes") {
-    columns({{"periods"}});
+ private:
+  enum class Known { kWhole, kPart, kNot };
+  Known Ask(const Need& need, const std::set<std::string>* among = nullptr) {
+    auto gap = fold_.held_.Missing(need, {question_.until, question_.known_on}, among);
+    if (!gap) return Known::kWhole;
+    const auto same = std::find_if(report_.gaps.begin(), report_.gaps.end(),
+                                   [&](const Gap& other) { return other.what == gap->what; });
+    if (same == report_.gaps.end()) {
+      report_.gaps.push_back(*gap);
+    } else {
+      std::set<std::string> agencies(same->agencies.begin(), same->agencies.end());
+      agencies.insert(gap->agencies.begin(), gap->agencies.end());
+      same->agencies.assign(agencies.begin(), agencies.end());
+      same->whole = same->whole && gap->whole;
+    }
+    return gap->whole ? Known::kNot : Known::kPart;
+  }
+  template <typename Event>
+  Known Ask(std::string_view what, SectionKind section = SectionKind::kService) {
+    return Ask({.what = what, .type = Event::descriptor(), .section = section});
+  }
+  bool StartsHeld() { return Ask<referral::ServiceStarted>("starts") != Known::kNot; }
+  bool EndsHeld() {
+    const bool starts = StartsHeld();
+    return Ask<referral::ServiceEnded>("ends") != Known::kNot && starts;
+  }
+
+  const Case* PersonOf(const Case* one) const {
+    for (auto next = same_.find(one); next != same_.end() && next->second != one; next = same_.find(one)) {
+      one = next->second;
+    }
+    return one;
+  }
+
+  void Columns(std::vector<Column> columns) { report_.columns = std::move(columns); }
+  bool InTime(Date day) const { return Within(day, question_); }
+  template <typename Visit>
+  void ForEachEnded(const Visit& visit) {
+    for (const Facts& one : clients_) {
+      for (const auto& period : one.periods) {
+        if (InTime(period.ended_on)) visit(one, period);
+      }
+    }
+  }
+
+  void Outcomes() {
+    Columns({{"periods"}});
+    std::vector<std::pair<int, std::string>> later;
+    for (int months : kFollowUps) later.emplace_back(months, Str("after_", months, "_months"));
+    if (!EndsHeld()) {
+      table_.GroupNotHeld("at_end");
+      for (const auto& [months, group] : later) table_.GroupNotHeld(group);
+      return;
+    }
+    const Known asked = Ask<referral::FollowUpRecorded>("follow_ups");
+    Ask<referral::ServiceEnded>("exit_codes", SectionKind::kHealth);
+    if (asked != Known::kNot) Ask<referral::FollowUpRecorded>("exit_codes", SectionKind::kHealth);
     const auto add = [&](const Facts& one, const std::string& group, const Exit& exit) {
-      // The code is a health matter: a reader without it has the group (common.proto, ExitGroup).
-      const auto* code = exit.code != event::v1::EXIT_CODE_UNSPECIFIED ? Code(exit.code) : Code(exit.group);
-      const std::string key = exit.code != event::v1::EXIT_CODE_UNSPECIFIED ? KeyOf(code) : "group_" + KeyOf(code);
-      table.Add(one.client, group, key, {1}, code);
+      RowName name = RowFor(group, exit.code);
+      if (exit.code == event::v1::EXIT_CODE_UNSPECIFIED && exit.group != event::v1::EXIT_GROUP_UNSPECIFIED) {
+        // The code is a health matter: a reader without it has the group (common.proto, ExitGroup).
+        name = RowFor(group, exit.group);
+        name.key = Str("group_", name.key);
+      }
+      table_.Add(one.person, name, {1});
     };
-    ended([&](const Facts& one, const service::Period& period) {
-      table.Total(one.client, {1});
-      const auto exit = one.client->exits.find(period.id);
+    ForEachEnded([&](const Facts& one, const service::Period& period) {
+      table_.Total(one.person, {1});
+      const auto exit = one.client->exits.find(period.end_cause);  // of several ends, the one that holds
       add(one, "at_end", exit == one.client->exits.end() ? Exit() : exit->second);
-      for (int months : kFollowUps) {
-        const std::string group = Str("after_", months, "_months");
+      if (asked == Known::kNot) return;
+      for (const auto& [months, group] : later) {
         const auto told = one.client->follow_ups.find({period.id, static_cast<uint32_t>(months)});
-        if (told != one.client->follow_ups.end() && told->second.reached) {
+        if (told == one.client->follow_ups.end()) {
+          // Where some who may ask do not tell us, that nobody asked is not known.
+          const bool due = AddMonths(*period.ended_on, months) <= question_.until;
+          table_.Add(one.person,
+                     {group, !due ? "not_due_yet" : asked == Known::kPart ? std::string(kNotKnown) : "not_asked"}, {1});
+        } else if (told->second.reached) {
           add(one, group, told->second.exit);
-        } else if (told != one.client->follow_ups.end()) {
-          table.Add(one.client, group, "not_reached", {1});
         } else {
-          table.Add(one.client, group,
-                    question.until < AddMonths(*period.ended_on, months) ? "not_due_yet" : "not_asked", {1});
+          table_.Add(one.person, {group, "not_reached"}, {1});
         }
       }
     });
-    table.Sort(Larger);
-  } else if (name == "clients") {
-    columns({});
-    for (const Facts& one : clients) {
-      if (!one.RunsWithin(question)) continue;
+    if (asked == Known::kNot) {
+      for (const auto& [months, group] : later) table_.GroupNotHeld(group);
+    }
+    table_.Sort();
+  }
+
+  void Clients() {
+    Columns({});
+    if (!StartsHeld()) {
+      for (const char* group : {"age", "sex", "municipality", "variant"}) table_.GroupNotHeld(group);
+      return;
+    }
+    const bool details = Ask<referral::ClientIdentified>("client_details", SectionKind::kSocial) != Known::kNot;
+    if (!details) {
+      table_.GroupNotHeld("age");
+      table_.GroupNotHeld("sex");
+    }
+    for (const Facts& one : clients_) {
+      if (!one.RunsWithin(question_)) continue;
       const Case& client = *one.client;
-      table.Total(&client, {});
-      const auto age = question.until.year() - static_cast<int64_t>(client.birth_year);
-      table.Add(&client, "age",
-                client.birth_year == 0 ? "not_known" : age < kYoungUnder ? "under_25" : "25_and_over", {});
-      const auto* sex = Code(client.sex);
-      table.Add(&client, "sex", client.sex == referral::SEX_UNSPECIFIED ? "not_known" : KeyOf(sex), {},
-                client.sex == referral::SEX_UNSPECIFIED ? nullptr : sex);
-      table.Add(&client, "municipality", client.municipality.empty() ? "not_known" : client.municipality, {});
+      table_.Total(one.person, {});
+      if (details) {
+        const auto age = question_.until.year() - static_cast<int64_t>(client.birth_year);
+        table_.Add(one.person,
+                   {"age", client.birth_year == 0 ? std::string(kNotKnown)
+                           : age < kYoungUnder    ? "under_25"
+                                                  : "25_and_over"},
+                   {});
+        table_.Add(one.person, RowFor("sex", client.sex), {});
+      }
+      table_.Add(one.person, {"municipality", client.municipality.empty() ? std::string(kNotKnown) : client.municipality},
+                 {});
       // The newest period's: a client is in one row.
       auto variant = event::v1::SERVICE_VARIANT_UNSPECIFIED;
       for (const auto& period : one.periods) {
         const auto known = client.variants.find(period.id);
-        if (period.starts_on <= question.until && known != client.variants.end()) variant = known->second;
+        if (period.starts_on <= question_.until && known != client.variants.end()) variant = known->second;
       }
-      table.Add(&client, "variant",
-                variant == event::v1::SERVICE_VARIANT_UNSPECIFIED ? "not_known" : KeyOf(Code(variant)), {},
-                variant == event::v1::SERVICE_VARIANT_UNSPECIFIED ? nullptr : Code(variant));
+      table_.Add(one.person, RowFor("variant", variant), {});
     }
-    table.Sort(ByKey);
-  } else if (name == "stock") {
-    columns({});
-    report.loose = {"month_end"};
-    for (absl::CivilMonth month(question.from); CivilDay(month + 1) - 1 <= question.until; ++month) {
+    table_.Sort();
+  }
+
+  void Stock() {
+    Columns({});
+    report_.loose = {"month_end"};
+    const bool held = EndsHeld();
+    for (absl::CivilMonth month(question_.from); CivilDay(month + 1) - 1 <= question_.until; ++month) {
       const CivilDay last = CivilDay(month + 1) - 1;
-      const std::string key = service::FormatDate(last);
-      table.RowOf("month_end", key);
-      for (const Facts& one : clients) {
+      const RowName name{"month_end", service::FormatDate(last)};
+      if (!held) {
+        table_.NotHeld(name);
+        continue;
+      }
+      table_.RowOf(name);
+      for (const Facts& one : clients_) {
         const bool there = std::any_of(one.periods.begin(), one.periods.end(),
                                        [&](const auto& period) { return period.Spans(last); });
-        if (there) table.Add(one.client, "month_end", key, {});
+        if (there) table_.Add(one.person, name, {});
       }
     }
-  } else if (name == "plans") {
-    columns({{"plans"}});
-    for (const Facts& one : clients) {
+  }
+
+  void Plans() {
+    Columns({{"plans"}});
+    const bool held = Ask<referral::PlanDrafted>("plans") != Known::kNot;
+    const Known signatures = held ? Ask<referral::PlanSigned>("signatures") : Known::kNot;
+    if (!held) {
+      table_.GroupNotHeld("rehabilitative_work");
+      table_.GroupNotHeld("kind");
+    }
+    if (signatures == Known::kNot) table_.GroupNotHeld("signatures");
+    for (const Facts& one : clients_) {
       for (const auto& [id, plan] : one.client->plans) {
-        if (!Within(plan.drafted_on, question)) continue;
-        table.Total(one.client, {1});
-        table.Add(one.client, "rehabilitative_work", KeyOf(Code(plan.work)), {1}, Code(plan.work));
-        table.Add(one.client, "kind", KeyOf(Code(plan.kind)), {1}, Code(plan.kind));
-        table.Add(one.client, "signatures",
-                  plan.needed.empty() ? "not_asked_for" : plan.Signed() ? "signed" : "missing", {1});
+        if (!held || !InTime(plan.drafted_on)) continue;
+        table_.Total(one.person, {1});
+        table_.Add(one.person, RowFor("rehabilitative_work", plan.work), {1});
+        table_.Add(one.person, RowFor("kind", plan.kind), {1});
+        if (signatures == Known::kNot) continue;
+        table_.Add(one.person,
+                   {"signatures", plan.needed.empty()                ? "not_asked_for"
+                                  : plan.Signed()                    ? "signed"
+                                  : signatures == Known::kPart       ? std::string(kNotKnown)
+                                                                     : "missing"},
+                   {1});
       }
     }
-    table.Sort(Larger);
-  } else if (name == "attendance") {
-    columns({{"days", Unit::kDays}});
-    for (const Facts& one : clients) {
-      for (const auto& day : one.client->days.Days(one.periods, profile_)) {
-        if (!day.standing() || !Within(day.date, question)) continue;
-        table.Total(one.client, {1});
-        const auto outcome = day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED && day.there
+    table_.Sort();
+  }
+
+  void Attendance() {
+    Columns({{"days", Unit::kDays}});
+    std::set<std::string> providers;
+    for (const Facts& one : clients_) {
+      if (!one.RunsWithin(question_)) continue;
+      for (const auto& period : one.periods) {
+        for (const auto& stretch : period.stretches) providers.insert(stretch.provider_agency);
+      }
+    }
+    const auto ask = [&](std::string_view what, SectionKind section) {
+      return Ask({.what = what, .type = attendance::DayRecorded::descriptor(), .section = section, .own_log = true},
+                 &providers);
+    };
+    const bool held = ask("days", SectionKind::kService) != Known::kNot;
+    const bool outcomes = held && ask("day_outcomes", SectionKind::kPayment) != Known::kNot;
+    const bool classes = held && ask("day_classes", SectionKind::kHealth) != Known::kNot;
+    if (!held) table_.GroupNotHeld("outcome");
+    if (!classes) table_.GroupNotHeld("class");
+    for (const Facts& one : clients_) {
+      for (const auto& day : one.client->days.Days(one.periods, fold_.profile_)) {
+        if (!held || !day.standing() || !InTime(day.date)) continue;
+        table_.Total(one.person, {1});
+        // Without the outcome, the minutes tell who was there.
+        const auto outcome = (!outcomes || day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED) && day.there
                                  ? event::v1::DAY_OUTCOME_ATTENDED
                                  : day.outcome;
-        table.Add(one.client, "outcome", KeyOf(Code(outcome)), {1}, Code(outcome));
-        const auto kind = day.record->attendance_class;
-        table.Add(one.client, "class", KeyOf(Code(kind)), {1}, Code(kind));
+        const RowName name = RowFor("outcome", outcome);
+        table_.Add(one.person, name, {1});
+        if (!classes) continue;
+        const std::string group = Str("class_of_", name.key);
+        report_.finer[group] = {name.group, name.key};
+        table_.Add(one.person, RowFor(group, day.record->attendance_class), {1});
       }
     }
-    table.Sort(Larger);
-  } else if (name == "length") {
-    columns({{"periods"}, {"days_in_all", Unit::kDays}});
+    table_.Sort();
+  }
+
+  void Length() {
+    Columns({{"periods"}, {"days_in_all", Unit::kDays}});
+    if (!EndsHeld()) {
+      table_.GroupNotHeld("length");
+      return;
+    }
     constexpr std::pair<int, const char*> kSpans[] = {
         {3, "under_3_months"}, {6, "3_to_6_months"}, {12, "6_to_12_months"}, {24, "1_to_2_years"}};
-    for (const auto& [months, key] : kSpans) table.RowOf("length", key);
-    table.RowOf("length", "over_2_years");
-    ended([&](const Facts& one, const service::Period& period) {
+    for (const auto& [months, key] : kSpans) table_.RowOf({"length", key});
+    table_.RowOf({"length", "over_2_years"});
+    ForEachEnded([&](const Facts& one, const service::Period& period) {
       const CivilDay after = *period.ended_on + 1;
       std::string key = "over_2_years";
       for (const auto& [months, span] : kSpans) {
@@ -464,112 +695,295 @@ Report Fold::Make(std::string_view name, const Question& question, bool others) 
         }
       }
       const int64_t days = after - period.starts_on;
-      table.Add(one.client, "length", key, {1, days});
-      table.Total(one.client, {1, days});
+      table_.Add(one.person, {"length", key}, {1, days});
+      table_.Total(one.person, {1, days});
     });
-  } else if (name == "handovers") {
-    columns({{"median_days", Unit::kDays}, {"nine_of_ten_within_days", Unit::kDays}});
-    report.loose = {"step"};
-    std::vector<std::pair<std::string, std::vector<int64_t>>> steps = {
-        {"need_to_assessment", {}},    {"assessment_to_plan", {}}, {"plan_to_last_signature", {}},
-        {"signature_to_referral", {}}, {"referral_to_accepted", {}}, {"accepted_to_start", {}}, {"need_to_start", {}}};
-    for (const Facts& one : clients) {
-      if (one.periods.empty() || !Within(one.periods.front().starts_on, question)) continue;
+  }
+
+  void Handovers() {
+    Columns({{"median_days", Unit::kDaysOfOne}, {"nine_of_ten_within_days", Unit::kDaysOfOne}});
+    report_.loose = {"step", "agencies"};
+    const bool starts = StartsHeld();
+    // What each point of the path is read from; the last is the start.
+    const bool held[] = {Ask<referral::NeedIdentified>("needs") != Known::kNot,
+                         Ask<referral::ServiceNeedAssessed>("need_assessments") != Known::kNot,
+                         Ask<referral::PlanDrafted>("plans") != Known::kNot,
+                         Ask<referral::PlanSigned>("signatures") != Known::kNot,
+                         Ask<referral::ReferralMade>("referrals") != Known::kNot,
+                         Ask<referral::ReferralStatusChanged>("referral_answers") != Known::kNot,
+                         starts};
+    struct Stage {
+      const char* key;
+      size_t from, to;
+      std::vector<int64_t> days = {};
+    };
+    std::vector<Stage> stages = {{"need_to_assessment", 0, 1},    {"assessment_to_plan", 1, 2},
+                                 {"plan_to_last_signature", 2, 3}, {"signature_to_referral", 3, 4},
+                                 {"referral_to_accepted", 4, 5},  {"accepted_to_start", 5, 6},
+                                 {"need_to_start", 0, 6}};
+    const size_t whole = stages.size() - 1;  // not a step by itself
+    for (const Stage& stage : stages) {
+      if (starts && held[stage.from] && held[stage.to]) {
+        table_.RowOf({"step", stage.key});
+      } else {
+        table_.NotHeld(RowName{"step", stage.key});
+      }
+    }
+    std::map<std::pair<std::string, std::string>, std::vector<int64_t>> between;  // agencies
+    const auto row_of = [](const std::string& from, const std::string& to) {
+      return RowName{"agencies", Str(from, " ", to), nullptr, {from, to}};
+    };
+    for (const Facts& one : clients_) {
+      if (!starts || one.periods.empty() || !InTime(one.periods.front().starts_on)) continue;
       const Case& client = *one.client;
-      const CivilDay start = one.periods.front().starts_on;
-      Date drafted, signed_on;
+      const Step start{one.periods.front().starts_on, one.periods.front().stretches.front().provider_agency};
+      Step drafted, last_signed;
       for (const auto& [id, plan] : client.plans) {
-        if (plan.drafted_on && *plan.drafted_on <= start && (!drafted || *plan.drafted_on < *drafted)) {
-          drafted = plan.drafted_on;
-          signed_on = plan.Signed() ? plan.last_signed : std::nullopt;
+        if (plan.drafted_on && *plan.drafted_on <= *start.on && (!drafted.on || *plan.drafted_on < *drafted.on)) {
+          drafted = {plan.drafted_on, plan.drafted_by};
+          last_signed = plan.Signed() ? plan.last_signed : Step();
         }
       }
-      const std::pair<Date, Date> days[] = {{client.need, client.assessed}, {client.assessed, drafted},
-                                            {drafted, signed_on},           {signed_on, client.referred},
-                                            {client.referred, client.accepted}, {client.accepted, start},
-                                            {client.need, start}};
-      for (size_t i = 0; i < steps.size(); ++i) {
+      const Step points[] = {client.need, client.assessed, drafted, last_signed, client.referred, client.accepted, start};
+      for (size_t i = 0; i < stages.size(); ++i) {
+        Stage& stage = stages[i];
+        const Step &from = points[stage.from], &to = points[stage.to];
         // What is not known, or was recorded in another order, tells no time.
-        if (!days[i].first || !days[i].second || *days[i].second < *days[i].first) continue;
-        steps[i].second.push_back(*days[i].second - *days[i].first);
-        table.Add(one.client, "step", steps[i].first, {});
+        if (!held[stage.from] || !held[stage.to] || !from.on || !to.on || *to.on < *from.on) continue;
+        stage.days.push_back(*to.on - *from.on);
+        table_.Add(one.person, {"step", stage.key}, {});
+        if (i == whole || from.by == to.by || !ValidateAgencyName(to.by).ok()) continue;
+        between[{from.by, to.by}].push_back(stage.days.back());
+        table_.Add(one.person, row_of(from.by, to.by), {});
       }
     }
-    for (const auto& [step, days] : steps) {
-      table.RowOf("step", step).values = {Quantile(days, 5), Quantile(days, 9)};
+    for (const Stage& stage : stages) {
+      table_.RowOf({"step", stage.key}).values = {Quantile(stage.days, 5), Quantile(stage.days, 9)};
     }
-    const auto place = [&](const Row& row) {
-      return std::find_if(steps.begin(), steps.end(), [&](const auto& step) { return step.first == row.key; });
+    for (const auto& [agencies, days] : between) {
+      table_.RowOf(row_of(agencies.first, agencies.second)).values = {Quantile(days, 5), Quantile(days, 9)};
+    }
+  }
+
+  // The events that answer a due of that kind, as audit::SummaryFold has them.
+  static const google::protobuf::Descriptor* AnswerTo(event::v1::AssessmentKind kind) {
+    switch (kind) {
+      case event::v1::ASSESSMENT_KIND_KYKYVIISARI:
+        return assessment::KykyviisariRecorded::descriptor();
+      case event::v1::ASSESSMENT_KIND_INTERIM_EVALUATION:
+        return assessment::InterimEvaluationMade::descriptor();
+      case event::v1::ASSESSMENT_KIND_FINAL_EVALUATION:
+        return assessment::FinalEvaluationMade::descriptor();
+      case event::v1::ASSESSMENT_KIND_NETWORK_MEETING:
+        return referral::NetworkMeetingHeld::descriptor();
+      case event::v1::ASSESSMENT_KIND_WORK_ABILITY:
+        return assessment::WorkAbilityAssessed::descriptor();
+      case event::v1::ASSESSMENT_KIND_PLAN_REVIEW:
+        return referral::PlanDrafted::descriptor();
+      case event::v1::ASSESSMENT_KIND_FOLLOW_UP:
+        return referral::FollowUpRecorded::descriptor();
+      default:
+        return assessment::FeedbackGiven::descriptor();
+    }
+  }
+  // What is missing where those events are.
+  static std::string_view AnswersName(event::v1::AssessmentKind kind) {
+    switch (kind) {
+      case event::v1::ASSESSMENT_KIND_KYKYVIISARI:
+        return "kykyviisari";
+      case event::v1::ASSESSMENT_KIND_INTERIM_EVALUATION:
+        return "interim_evaluations";
+      case event::v1::ASSESSMENT_KIND_FINAL_EVALUATION:
+        return "final_evaluations";
+      case event::v1::ASSESSMENT_KIND_NETWORK_MEETING:
+        return "network_meetings";
+      case event::v1::ASSESSMENT_KIND_WORK_ABILITY:
+        return "work_ability";
+      case event::v1::ASSESSMENT_KIND_PLAN_REVIEW:
+        return "plans";
+      case event::v1::ASSESSMENT_KIND_FOLLOW_UP:
+        return "follow_ups";
+      default:
+        return "feedback";
+    }
+  }
+
+  void Overdue() {
+    Columns({{"overdue"}});
+    report_.loose = {"what"};
+    const auto ask_due = [&](const google::protobuf::Descriptor* type) {
+      return Ask({.what = "dues", .type = type, .by = Need::By::kLogsOwnAgency});
     };
-    table.Sort([&](const Row& a, const Row& b) { return place(a) < place(b); });
-  } else if (name == "overdue") {
-    columns({{"overdue"}});
-    report.loose = {"what"};
-    const std::string until = service::FormatDate(question.until);
-    for (const auto& summary : summary_.Finish().cases) {
-      if (!asked_for.contains(summary.case_id)) continue;
-      const Case* client = by_case_.at(summary.case_id);
+    const bool assessments = ask_due(assessment::AssessmentDue::descriptor()) != Known::kNot;
+    const bool feedbacks = ask_due(assessment::FeedbackDue::descriptor()) != Known::kNot;
+    if (!assessments && !feedbacks) table_.GroupNotHeld("what");
+    std::map<event::v1::AssessmentKind, bool> answers_held;
+    const std::string until = service::FormatDate(question_.until);
+    for (const auto& summary : fold_.summary_.Finish().cases) {
+      if (!asked_for_.contains(summary.case_id)) continue;
+      const Case* person = PersonOf(fold_.by_case_.at(summary.case_id));
       for (const auto& due : summary.due) {
         if (due.due_on >= until) continue;
         const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
-        table.Add(client, "what",
-                  feedback ? Str("feedback_of_", KeyOf(Code(due.giver))) : KeyOf(Code(due.kind)), {1},
-                  feedback ? nullptr : Code(due.kind));
+        const auto [held, first] = answers_held.try_emplace(due.kind);
+        if (first) held->second = Ask({.what = AnswersName(due.kind), .type = AnswerTo(due.kind)}) != Known::kNot;
+        RowName name = feedback ? RowFor("what", due.giver) : RowFor("what", due.kind);
+        if (feedback) name.key = Str("feedback_of_", name.key);
+        if (held->second) {
+          table_.Add(person, name, {1});
+        } else {
+          table_.NotHeld(name);  // what would answer it is not given here
+        }
       }
     }
-    for (const Facts& one : clients) {
-      if (one.client->closed) continue;
-      Date newest, review;
+    const RowName review{"what", "review_of_newest_plan"};
+    const bool plans = Ask<referral::PlanDrafted>("plans") != Known::kNot;
+    if (!plans) table_.NotHeld(review);
+    for (const Facts& one : clients_) {
+      if (!plans || one.client->closed) continue;
+      Date newest, review_on;
       for (const auto& [id, plan] : one.client->plans) {
         if (plan.drafted_on && (!newest || *newest <= *plan.drafted_on)) {
           newest = plan.drafted_on;
-          review = plan.review_on;
+          review_on = plan.review_on;
         }
       }
-      if (review && *review < question.until) table.Add(one.client, "what", "review_of_newest_plan", {1});
+      if (review_on && *review_on < question_.until) table_.Add(one.person, review, {1});
     }
-    table.Sort(Larger);
-  } else if (name == "feedback") {
-    columns({{"periods"},
-             {"with_final_evaluation"},
-             {"with_all_four_parts"},
-             {"with_provider_feedback"},
-             {"with_client_feedback"},
-             {"satisfaction_answers"},
-             {"satisfaction_sum", Unit::kCount}});
-    ended([&](const Facts& one, const service::Period& period) {
+    table_.Sort();
+  }
+
+  void Feedback() {
+    Columns({{"periods"},
+             {"with_final_evaluation", Unit::kCount, 0},
+             {"with_all_four_parts", Unit::kCount, 1},
+             {"with_provider_feedback", Unit::kCount, 0},
+             {"with_client_feedback", Unit::kCount, 0},
+             {"satisfaction_answers", Unit::kCount, 4},
+             {"satisfaction_sum", Unit::kMarks, 5}});
+    if (!EndsHeld()) {
+      table_.GroupNotHeld("provider");
+      return;
+    }
+    std::set<std::string> providers;
+    ForEachEnded([&](const Facts&, const service::Period& period) {
+      providers.insert(period.On(*period.ended_on).provider_agency);
+    });
+    const bool given = Ask<assessment::FeedbackGiven>("feedback") != Known::kNot;
+    const bool marked = given && Ask<assessment::FeedbackGiven>("satisfaction", SectionKind::kSocial) != Known::kNot;
+    // An evaluation is its provider's: one may be held and another not.
+    std::map<std::string, std::pair<bool, bool>> evaluations;
+    for (const std::string& provider : providers) {
+      const std::set<std::string> it = {provider};
+      const auto ask = [&](std::string_view what, SectionKind section) {
+        const Need need{.what = what, .type = assessment::FinalEvaluationMade::descriptor(), .section = section};
+        return Ask(need, provider.empty() ? nullptr : &it) != Known::kNot;
+      };
+      const bool evaluated = ask("final_evaluations", SectionKind::kService);
+      const bool social = evaluated && ask("form_parts", SectionKind::kSocial);
+      const bool health = evaluated && ask("form_parts", SectionKind::kHealth);
+      evaluations[provider] = {evaluated, social && health};
+    }
+    ForEachEnded([&](const Facts& one, const service::Period& period) {
       const auto found = one.client->said.find(period.id);
       const Said said = found == one.client->said.end() ? Said() : found->second;
-      const std::vector<int64_t> values = {1,
-                                           said.evaluated,
-                                           said.parts == kFormParts,
-                                           said.by_provider,
-                                           said.by_client,
-                                           said.satisfaction != 0,
-                                           said.satisfaction};
       const std::string& provider = period.On(*period.ended_on).provider_agency;
-      table.Add(one.client, "provider", provider.empty() ? "not_known" : provider, values);
-      table.Total(one.client, values);
+      const auto& [evaluated, parts] = evaluations.at(provider);
+      const auto if_held = [](bool held, int64_t value) { return held ? Number(value) : std::nullopt; };
+      const std::vector<Number> values = {1,
+                                          if_held(evaluated, said.evaluated),
+                                          if_held(parts, said.parts.filled == service::kFormParts),
+                                          if_held(given, said.by_provider),
+                                          if_held(given, said.by_client),
+                                          if_held(marked, said.satisfaction != 0),
+                                          if_held(marked, said.satisfaction)};
+      RowName name{"provider", std::string(kNotKnown)};
+      if (ValidateAgencyName(provider).ok()) name = {"provider", provider, nullptr, {provider}};
+      table_.Add(one.person, name, values);
+      table_.Total(one.person, values);
     });
-    table.Sort(ByKey);
-  } else {  // money
-    columns({{"accrued", Unit::kCents}, {"reversed", Unit::kCents}, {"net", Unit::kCents}});
-    report.loose = {"paid"};
-    for (const Facts& one : clients) {
-      for (const Posting& posting : one.client->postings) {
-        if (!Within(posting.date, question)) continue;
-        const int64_t plus = std::max<int64_t>(posting.cents, 0), minus = std::max<int64_t>(-posting.cents, 0);
-        table.Add(one.client, "kind_and_payer", Str(posting.kind, " ", posting.agency), {plus, minus, plus - minus});
-        table.Total(one.client, {plus, minus, plus - minus});
+    table_.Sort();
+  }
+
+  void Money() {
+    Columns({{"given_in_kind"},
+             {"accrued", Unit::kCents},
+             {"reversed", Unit::kCents},
+             {"net", Unit::kCents, 2}});
+    report_.loose = {"paid", "in_kind"};
+    const auto ask = [&](std::string_view what, const google::protobuf::Descriptor* type,
+                         const google::protobuf::Descriptor* recorded_by, SectionKind section, bool own_log) {
+      return Ask({.what = what, .type = type, .section = section, .recorded_by = recorded_by, .own_log = own_log}) !=
+             Known::kNot;
+    };
+    // Accruals are duties of whoever pays.
+    const auto* paid = compensation::PaymentPaid::descriptor();
+    const bool allowances = ask("allowances", compensation::AllowanceAccrued::descriptor(), paid, SectionKind::kPayment, true);
+    const bool travel = ask("travel", compensation::TravelGranted::descriptor(), nullptr, SectionKind::kPayment, true);
+    const bool payments = ask("payments", paid, nullptr, SectionKind::kPayment, true);
+    const bool perks = ask("perks", compensation::PerkGiven::descriptor(), nullptr, SectionKind::kService, false);
+    if (!allowances && !travel) table_.GroupNotHeld("kind_and_payer");
+    if (!payments) table_.GroupNotHeld("paid");
+    if (!travel && !perks) table_.GroupNotHeld("in_kind");
+    const auto add = [&](const Case* person, RowName name, int64_t cents, bool reversed) {
+      const int64_t back = reversed ? cents : 0;
+      const std::vector<Number> values = {std::nullopt, cents, back, cents - back};
+      name.key = Str(name.key, " ", name.agencies.front());
+      table_.Add(person, name, values);
+      table_.Total(person, values);
+    };
+    const auto in_kind = [&](const Case* person, RowName name) {
+      name.key = Str(name.key, " ", name.agencies.front());
+      table_.Add(person, name, {1, std::nullopt, std::nullopt, std::nullopt});
+    };
+    for (const Facts& one : clients_) {
+      const service::Ledger& ledger = one.client->ledger;
+      for (const auto& accrual : ledger.accruals()) {
+        if (!InTime(accrual.date)) continue;
+        RowName name = RowFor("kind_and_payer", accrual.kind);
+        name.agencies = {accrual.author};
+        add(one.person, name, accrual.cents, accrual.reversed);
       }
-      for (const auto& [id, payment] : one.client->payments) {
-        if (!Within(payment.paid_on, question)) continue;
-        table.Add(one.client, "paid", id.first,
-                  {payment.cents, payment.taken_back, payment.cents - payment.taken_back});
+      for (const auto& grant : ledger.grants()) {
+        if (!InTime(grant.from)) continue;
+        if (grant.cents != 0) {
+          add(one.person, {"kind_and_payer", "travel", nullptr, {grant.author}}, grant.cents, grant.reversed);
+        } else if (!grant.reversed) {
+          in_kind(one.person, {"in_kind", "travel", nullptr, {grant.author}});
+        }
+      }
+      for (const auto& perk : one.client->perks) {
+        if (perk.withdrawn || !InTime(perk.given_on)) continue;
+        RowName name = RowFor("in_kind", perk.kind);
+        name.agencies = {perk.agency};
+        in_kind(one.person, name);
+      }
+      for (const auto& [key, paid_by] : one.client->paid) {
+        if (!InTime(paid_by.on)) continue;
+        const service::Payment& payment = *ledger.FindPayment(key.first, key.second);
+        const int64_t back = payment.status == service::PaymentStatus::kReversed ? payment.total_cents
+                                                                                : payment.reversed_cents;
+        table_.Add(one.person, {"paid", paid_by.agency, nullptr, {paid_by.agency}},
+                   {std::nullopt, payment.total_cents, back, payment.total_cents - back});
       }
     }
-    table.Sort(ByKey);
+    table_.Sort();
   }
+
+  const Fold& fold_;
+  const Question& question_;
+  Report& report_;
+  Table table_;
+  std::vector<Facts> clients_;
+  std::set<CaseId> asked_for_;
+  std::map<const Case*, const Case*> same_;  // to another case of that person; itself: the last
+};
+
+Report Fold::Make(std::string_view name, const Question& question, bool others) const {
+  const Definition& definition = *FindDefinition(name);
+  Report report{.name = definition.name};
+  std::copy(std::begin(definition.title), std::end(definition.title), report.title);
+  Maker(*this, question, others, report).Make(name);
   return report;
 }
 

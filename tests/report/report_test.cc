@@ -10,12 +10,15 @@
 
 #include "eventstore/base/status.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/stubs/strutil.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
+#include "polku/event/v1/event.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/access/policy.h"
 #include "services/core/calendar.h"
 #include "services/report/suppress.h"
 
@@ -30,7 +33,28 @@ constexpr char kSaatio[] = "FI/ORG/9999996-8/tyosaatio";
 constexpr char kSocial[] = "FI/MUN/9999991-7/hyvinvointi";
 constexpr char kKela[] = "FI/GOV/0246246-0/kela";
 
-const Question k2025{CivilDay(2025, 1, 1), CivilDay(2025, 12, 31), ""};
+const Question k2025{CivilDay(2025, 1, 1), CivilDay(2025, 12, 31), "", CivilDay(2025, 12, 31)};
+
+// Who may record what, in the roles of the work division; hyvinvointi gets everything, Kela what a payer gets.
+constexpr char kAgreement[] = R"(
+  agencies { name: "FI/MUN/9999991-7/hyvinvointi" roles: AGENCY_ROLE_SOCIAL_SERVICES }
+  agencies { name: "FI/ORG/9999992-5/toimintatupa" roles: AGENCY_ROLE_PROVIDER }
+  agencies { name: "FI/ORG/9999996-8/tyosaatio" roles: AGENCY_ROLE_PROVIDER }
+  agencies { name: "FI/GOV/0246246-0/kela" roles: AGENCY_ROLE_BENEFIT_PAYER }
+  publishings { types: "polku.referral.v1.*" author_roles: AGENCY_ROLE_SOCIAL_SERVICES legal_basis: "b" }
+  publishings { types: "polku.referral.v1.Service*" author_roles: AGENCY_ROLE_PROVIDER legal_basis: "b" }
+  publishings { types: "polku.attendance.v1.*" author_roles: AGENCY_ROLE_PROVIDER legal_basis: "b" }
+  publishings { types: "polku.assessment.v1.*" author_roles: AGENCY_ROLE_SOCIAL_SERVICES author_roles: AGENCY_ROLE_PROVIDER
+                legal_basis: "b" }
+  publishings { types: "polku.compensation.v1.Payment*" author_roles: AGENCY_ROLE_BENEFIT_PAYER
+                author_roles: AGENCY_ROLE_SOCIAL_SERVICES legal_basis: "b" }
+  publishings { types: "polku.compensation.v1.*" author_roles: AGENCY_ROLE_SOCIAL_SERVICES legal_basis: "b" }
+  sharings { publishers: "*" receivers: "FI/MUN/9999991-7/hyvinvointi" types: "polku.*" legal_basis: "b"
+             sections: SECTION_KIND_SERVICE sections: SECTION_KIND_IDENTITY sections: SECTION_KIND_SOCIAL
+             sections: SECTION_KIND_HEALTH sections: SECTION_KIND_PAYMENT }
+  sharings { publishers: "*" receivers: "FI/GOV/0246246-0/kela" types: "polku.referral.v1.Service*"
+             types: "polku.attendance.v1.*" legal_basis: "b"
+             sections: SECTION_KIND_SERVICE sections: SECTION_KIND_PAYMENT })";
 
 // A client as a person would write it down.
 struct Client {
@@ -76,10 +100,26 @@ std::deque<Client> Clients() {
 class ReportTest : public ::testing::Test {
  protected:
   ReportTest() {
-    log::HeldLog own{kOwnLog, {.origin = "a/1", .frontier = {}, .last_order = {}}};
-    for (int i = 0; i < 10; ++i) own.head.frontier.AppendLeafHash(Hash());
-    logs_.push_back(own);
-    fold_ = std::make_unique<Fold>(profile_, logs_);
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(kAgreement, &agreement_));
+    ReadAt("FI/MUN/9999991-7/hyvinvointi/audit/1",
+           {Str(kSocial, "/referral/1"), Str(kTupa, "/attendance/1"), Str(kSaatio, "/attendance/1"),
+            Str(kSocial, "/assessment/1"), Str(kKela, "/compensation/1"), Str(kSocial, "/compensation/1")},
+           {SectionKind::kService, SectionKind::kIdentity, SectionKind::kSocial, SectionKind::kHealth,
+            SectionKind::kPayment});
+  }
+
+  // From here on, at that service with those replicas, of whose entries it opens those sections, and of no others'.
+  void ReadAt(const std::string& own, const std::vector<std::string>& others, const std::set<SectionKind>& sections) {
+    logs_.clear();
+    for (size_t i = 0; i <= others.size(); ++i) {
+      log::HeldLog log{LogNumber(static_cast<uint32_t>(i)),
+                       {.origin = i == 0 ? own : others[i - 1], .frontier = {}, .last_order = {}}};
+      log.head.frontier.AppendLeafHash(Hash());
+      logs_.push_back(log);
+    }
+    opened_ = SectionSet();
+    for (const SectionKind kind : sections) opened_.add(kind);
+    fold_ = std::make_unique<Fold>(profile_, agreement_, logs_);
   }
 
   template <typename T>
@@ -94,11 +134,39 @@ class ReportTest : public ::testing::Test {
     id.data()[0] = 0xE0;
     id.data()[14] = static_cast<uint8_t>(order_ >> 8);
     id.data()[15] = static_cast<uint8_t>(order_);
+    // In the author's own log of that service; where it has none, a path's or assessment's event in the one that is there.
+    const std::string package = body.GetDescriptor()->file()->package();
+    const std::string service = package.substr(6, package.rfind('.') - 6);
+    const log::HeldLog* log = nullptr;
+    for (const auto& held : logs_) {
+      const auto name = OriginName::Parse(held.head.origin);
+      if (name->service() != service) continue;
+      const bool anywhere = service == "referral" || service == "assessment";
+      if (name->agency() == author || (log == nullptr && anywhere)) log = &held;
+    }
+    if (log == nullptr) return id;  // that log is not here
+    const auto grant = access::Policy(agreement_).Explain(
+        OriginName::Parse(logs_[0].head.origin)->agency(), author, author, header.type(), true, CivilDay(2025, 12, 31)).grant;
+    const SectionSet opened = log == &logs_[0] ? opened_ : grant ? opened_ & grant->sections : SectionSet();
+    if (opened.empty()) return id;
+    Seal(body, opened);
     for (int times = 0; times < (twice_ ? 2 : 1); ++times) {
-      fold_->Add({.log = kOwnLog, .origin = "a/1", .position = Position(order_), .header = header, .id = id,
-                  .case_id = case_, .opened = {}, .sealed = {}, .body = &body, .bytes = {}});
+      fold_->Add({.log = log->number, .origin = log->head.origin, .position = Position(order_), .header = header, .id = id,
+                  .case_id = case_, .opened = opened, .sealed = all_ - opened, .body = &body, .bytes = {}});
     }
     return id;
+  }
+
+  // Takes out what is in sections that are not opened.
+  static void Seal(google::protobuf::Message& body, SectionSet opened) {
+    std::vector<const google::protobuf::FieldDescriptor*> fields;
+    body.GetReflection()->ListFields(body, &fields);
+    for (const auto* field : fields) {
+      const auto section = field->options().GetExtension(event::v1::section);
+      const auto kind = section == event::v1::SECTION_KIND_UNSPECIFIED ? SectionKind::kService
+                                                                       : static_cast<SectionKind>(section);
+      if (!opened.has(kind)) body.GetReflection()->ClearField(&body, field);
+    }
   }
 
   void Live(const Client& c, uint8_t number) {
@@ -157,11 +225,29 @@ class ReportTest : public ::testing::Test {
   static std::vector<int64_t> Numbers(const Report& report, const std::string& group, const std::string& key) {
     for (const Row& row : report.rows) {
       if (row.group != group || row.key != key) continue;
-      std::vector<int64_t> numbers = {row.persons};
-      numbers.insert(numbers.end(), row.values.begin(), row.values.end());
+      std::vector<int64_t> numbers = {row.persons.value};
+      for (const Cell& cell : row.values) {
+        EXPECT_TRUE(cell.shown()) << group << " " << key;
+        numbers.push_back(cell.value);
+      }
       return numbers;
     }
     return {};
+  }
+  static std::optional<Row> Find(const Report& report, const std::string& group, const std::string& key) {
+    for (const Row& row : report.rows) {
+      if (row.group == group && row.key == key) return row;
+    }
+    return std::nullopt;
+  }
+  // As protobuf text has it.
+  static std::string Bytes(const EventId& id) { return google::protobuf::strings::CHexEscape(std::string(id.view())); }
+  static std::vector<std::string> Gaps(const Report& report, bool whole) {
+    std::vector<std::string> gaps;
+    for (const Gap& gap : report.gaps) {
+      if (gap.whole == whole) gaps.emplace_back(gap.what);
+    }
+    return gaps;
   }
   int64_t Count(const std::function<bool(const Client&)>& fits) const {
     return std::count_if(clients_.begin(), clients_.end(), fits);
@@ -169,9 +255,12 @@ class ReportTest : public ::testing::Test {
 
   const std::deque<Client> clients_ = Clients();
   config::v1::Profile profile_;
+  config::v1::Agreement agreement_;
   std::vector<log::HeldLog> logs_;
   std::unique_ptr<Fold> fold_;
   CaseId case_;
+  SectionSet opened_;
+  const SectionSet all_ = SectionSet::FromBits(0x1F);
   uint64_t order_ = 0;
   bool twice_ = false;
 };
@@ -197,14 +286,14 @@ TEST_F(ReportTest, OutcomesAreThoseOfPeriodsThatEndedInTheTime) {
   });
   EXPECT_EQ(Numbers(report, "after_3_months", "not_asked").at(0), after_3("") - not_due);
   ASSERT_TRUE(report.total);
-  EXPECT_EQ(report.total->persons, Count([](const Client& c) { return In2025(c.end); }));
+  EXPECT_EQ(report.total->persons.value, Count([](const Client& c) { return In2025(c.end); }));
 }
 
 TEST_F(ReportTest, ClientsAreCountedOnceInEachGroup) {
   LiveAll();
   const Report report = fold_->Make("clients", k2025);
   const auto there = [](const Client& c) { return c.start <= CivilDay(2025, 12, 31) && (!c.end || c.end->year() >= 2025); };
-  EXPECT_EQ(report.total->persons, Count(there));
+  EXPECT_EQ(report.total->persons.value, Count(there));
   EXPECT_THAT(Numbers(report, "age", "under_25"),
               ::testing::ElementsAre(Count([&](const Client& c) { return there(c) && 2025 - c.born < 25; })));
   EXPECT_THAT(Numbers(report, "sex", "female"),
@@ -212,8 +301,8 @@ TEST_F(ReportTest, ClientsAreCountedOnceInEachGroup) {
   EXPECT_THAT(Numbers(report, "municipality", "418"),
               ::testing::ElementsAre(Count([&](const Client& c) { return there(c) && c.municipality == "418"; })));
   std::map<std::string, int64_t> sums;
-  for (const Row& row : report.rows) sums[row.group] += row.persons;
-  for (const auto& [group, sum] : sums) EXPECT_EQ(sum, report.total->persons) << group;
+  for (const Row& row : report.rows) sums[row.group] += row.persons.value;
+  for (const auto& [group, sum] : sums) EXPECT_EQ(sum, report.total->persons.value) << group;
 }
 
 TEST_F(ReportTest, StockIsWhoIsThereOnTheLastDayOfAMonth) {
@@ -238,8 +327,8 @@ TEST_F(ReportTest, DaysStandAsCorrectedAndEachOnce) {
     }
   }
   EXPECT_EQ(Numbers(report, "outcome", "attended").at(1), attended);
-  EXPECT_EQ(Numbers(report, "class", "own_illness").at(1), ill);
-  EXPECT_EQ(report.total->values.at(0), attended + ill);
+  EXPECT_EQ(Numbers(report, "class_of_absent_accepted", "own_illness").at(1), ill);
+  EXPECT_EQ(report.total->values.at(0).value, attended + ill);
 }
 
 TEST_F(ReportTest, MoneyIsWhatWasAccruedLessWhatWasReversed) {
@@ -248,15 +337,40 @@ TEST_F(ReportTest, MoneyIsWhatWasAccruedLessWhatWasReversed) {
   for (const Client& c : clients_) {
     for (int day = c.corrected; day < c.attended; ++day) cents += In2025(c.start + day) ? 900 : 0;
   }
-  // One is taken back.
-  Add<compensation::v1::AllowanceReversed>(kKela, "period_id: 's1' date: '2025-06-02' kind: "
-                                                  "ALLOWANCE_KIND_EXPENSE_ALLOWANCE amount_cents: 900");
+  // One more is taken back, and once only.
+  const EventId accrued = Add<compensation::v1::AllowanceAccrued>(
+      kKela, "period_id: 's1' date: '2025-06-02' kind: ALLOWANCE_KIND_EXPENSE_ALLOWANCE amount_cents: 900");
+  for (int times = 0; times < 2; ++times) {
+    Add<compensation::v1::AllowanceReversed>(
+        kKela, Str("period_id: 's1' date: '2025-06-02' kind: ALLOWANCE_KIND_EXPENSE_ALLOWANCE amount_cents: 900 "
+                   "reversed_event_id: '", Bytes(accrued), "'"));
+  }
+  const Row row = *Find(fold_->Make("money", k2025), "kind_and_payer", Str("expense_allowance ", kKela));
+  EXPECT_FALSE(row.values[0].shown());
+  EXPECT_EQ(row.values[1].value, cents + 900);
+  EXPECT_EQ(row.values[2].value, 900);
+  EXPECT_EQ(row.values[3].value, cents);
+}
+
+TEST_F(ReportTest, WhatIsGivenInKindIsCountedApartFromMoney) {
+  Live(clients_[0], 1);
+  const EventId card = Add<compensation::v1::TravelGranted>(
+      kSocial, "period_id: 's1' covers_from: '2025-02-01' covers_until: '2025-02-28'");
+  Add<compensation::v1::TravelGranted>(kSocial, "period_id: 's1' covers_from: '2025-03-01' covers_until: '2025-03-31'");
+  Add<compensation::v1::TravelGranted>(
+      kSocial, "period_id: 's1' covers_from: '2025-04-01' covers_until: '2025-04-01' amount_cents: 640");
+  Add<compensation::v1::TravelReversed>(
+      kSocial, Str("period_id: 's1' covers_from: '2025-02-01' covers_until: '2025-02-28' reversed_event_id: '",
+                   Bytes(card), "'"));
+  Add<compensation::v1::PerkGiven>(kSocial, "period_id: 's1' kind: PERK_KIND_LUNCH given_on: '2025-02-03'");
   const Report report = fold_->Make("money", k2025);
-  const auto numbers = Numbers(report, "kind_and_payer", Str("expense_allowance ", kKela));
-  ASSERT_EQ(numbers.size(), 4u);
-  EXPECT_EQ(numbers[1], cents);
-  EXPECT_EQ(numbers[2], 900);
-  EXPECT_EQ(numbers[3], cents - 900);
+  const Row in_kind = *Find(report, "in_kind", Str("travel ", kSocial));
+  EXPECT_EQ(in_kind.values[0].value, 1);
+  EXPECT_FALSE(in_kind.values[1].shown());
+  EXPECT_EQ(Find(report, "in_kind", Str("lunch ", kSocial))->values[0].value, 1);
+  const Row travel = *Find(report, "kind_and_payer", Str("travel ", kSocial));
+  EXPECT_FALSE(travel.values[0].shown());
+  EXPECT_EQ(travel.values[1].value, 640);
 }
 
 TEST_F(ReportTest, FeedbackIsToldByProvider) {
@@ -300,7 +414,7 @@ TEST_F(ReportTest, AMunicipalityAndAllTheOthersAreEverybody) {
     const Report part = fold_->Make(definition.name, lempaala);
     const Report others = fold_->Make(definition.name, lempaala, /*others=*/true);
     if (!all.total) continue;
-    EXPECT_EQ(all.total->persons, (part.total ? part.total->persons : 0) + (others.total ? others.total->persons : 0))
+    EXPECT_EQ(all.total->persons.value, (part.total ? part.total->persons.value : 0) + (others.total ? others.total->persons.value : 0))
         << definition.name;
   }
 }
@@ -324,8 +438,115 @@ TEST_F(ReportTest, WhatIsOverdueIsDueBeforeTheLastDayAndNotThere) {
   EXPECT_THAT(Numbers(report, "what", "interim_evaluation"), ::testing::ElementsAre(1, 1));
   EXPECT_THAT(Numbers(report, "what", "kykyviisari"), ::testing::IsEmpty());
   EXPECT_THAT(Numbers(report, "what", "review_of_newest_plan"), ::testing::ElementsAre(1, 1));
-  const Question before{CivilDay(2024, 1, 1), CivilDay(2025, 2, 1), ""};
+  const Question before{CivilDay(2024, 1, 1), CivilDay(2025, 2, 1), "", CivilDay(2025, 2, 1)};
   EXPECT_THAT(Numbers(fold_->Make("overdue", before), "what", "interim_evaluation"), ::testing::IsEmpty());
+}
+
+// ---- What is not held ----
+
+TEST_F(ReportTest, WhereEverythingIsHeldNothingIsMissing) {
+  LiveAll();
+  for (const Definition& definition : Definitions()) {
+    EXPECT_TRUE(fold_->Make(definition.name, k2025).gaps.empty()) << definition.name;
+  }
+}
+
+TEST_F(ReportTest, NothingYetIsZeroWhereItWouldBeHeld) {
+  const Report report = fold_->Make("handovers", k2025);
+  EXPECT_TRUE(Find(report, "step", "need_to_start")->persons.shown());
+  EXPECT_FALSE(Find(report, "step", "need_to_start")->values[0].shown());  // nobody has no median
+  EXPECT_TRUE(report.gaps.empty());
+}
+
+TEST_F(ReportTest, WhatAPayerIsNotGivenIsBlankAndNamed) {
+  ReadAt(Str(kKela, "/compensation/1"),
+         {Str(kSocial, "/referral/1"), Str(kTupa, "/attendance/1"), Str(kSaatio, "/attendance/1")},
+         {SectionKind::kService, SectionKind::kPayment});
+  LiveAll();
+  const Report outcomes = fold_->Make("outcomes", k2025);
+  EXPECT_EQ(outcomes.total->persons.value, Count([](const Client& c) { return In2025(c.end); }));
+  for (const char* group : {"after_3_months", "after_6_months"}) {
+    const auto row = Find(outcomes, group, "not_held");
+    ASSERT_TRUE(row) << group;
+    EXPECT_FALSE(row->persons.shown());
+    EXPECT_FALSE(Find(outcomes, group, "not_asked"));
+  }
+  EXPECT_THAT(Gaps(outcomes, true), ::testing::ElementsAre("follow_ups", "exit_codes"));
+  const Report clients = fold_->Make("clients", k2025);
+  EXPECT_TRUE(Find(clients, "age", "not_held"));
+  EXPECT_TRUE(Find(clients, "variant", "coaching"));
+  const Report feedback = fold_->Make("feedback", k2025);
+  const auto tupa = Find(feedback, "provider", kTupa);
+  EXPECT_TRUE(tupa->values[0].shown());
+  for (size_t i = 1; i < tupa->values.size(); ++i) {
+    EXPECT_FALSE(tupa->values[i].shown()) << i;
+    EXPECT_FALSE(feedback.total->values[i].shown()) << i;
+  }
+  for (const Row& row : fold_->Make("handovers", k2025).rows) EXPECT_FALSE(row.persons.shown()) << row.key;
+  EXPECT_TRUE(Find(fold_->Make("overdue", k2025), "what", "not_held"));
+  EXPECT_TRUE(Find(fold_->Make("plans", k2025), "kind", "not_held"));
+  const Report attendance = fold_->Make("attendance", k2025);
+  EXPECT_TRUE(Find(attendance, "class", "not_held"));
+  EXPECT_TRUE(Find(attendance, "outcome", "attended"));
+  // Its own money is held, the other payer's is not.
+  const Report money = fold_->Make("money", k2025);
+  EXPECT_TRUE(Find(money, "kind_and_payer", Str("expense_allowance ", kKela))->values[1].shown());
+  ASSERT_FALSE(money.gaps.empty());
+  EXPECT_EQ(money.gaps[0].what, "allowances");
+  EXPECT_FALSE(money.gaps[0].whole);
+  EXPECT_THAT(money.gaps[0].agencies, ::testing::ElementsAre(kSocial));
+}
+
+TEST_F(ReportTest, OfOneProviderWhoseLogIsNotHeldTheDaysAreMissing) {
+  ReadAt(Str(kSocial, "/audit/1"), {Str(kSocial, "/referral/1"), Str(kTupa, "/attendance/1")},
+         {SectionKind::kService, SectionKind::kSocial, SectionKind::kHealth, SectionKind::kPayment});
+  LiveAll();
+  const Report report = fold_->Make("attendance", k2025);
+  EXPECT_TRUE(Find(report, "outcome", "attended"));
+  ASSERT_FALSE(report.gaps.empty());
+  EXPECT_EQ(report.gaps[0].what, "days");
+  EXPECT_FALSE(report.gaps[0].whole);
+  EXPECT_THAT(report.gaps[0].agencies, ::testing::ElementsAre(kSaatio));
+  EXPECT_TRUE(Find(fold_->Make("money", k2025), "kind_and_payer", "not_held"));
+  EXPECT_TRUE(Find(fold_->Make("money", k2025), "paid", "not_held"));
+}
+
+TEST_F(ReportTest, ThatNobodyAskedIsNotSaidWhereSomeWhoMayAskAreNotHeard) {
+  // Another agency may ask, too, and its part is withheld.
+  auto* asker = agreement_.add_agencies();
+  asker->set_name("FI/MUN/9999993-3/tyollisyys");
+  asker->add_roles(config::v1::AGENCY_ROLE_EMPLOYMENT_SERVICES);
+  auto* line = agreement_.add_publishings();
+  line->add_author_roles(config::v1::AGENCY_ROLE_EMPLOYMENT_SERVICES);
+  line->add_types("polku.referral.v1.FollowUpRecorded");
+  agreement_.mutable_sharings(0)->clear_publishers();
+  for (const char* agency : {kSocial, kTupa, kSaatio, kKela}) agreement_.mutable_sharings(0)->add_publishers(agency);
+  ReadAt(Str(kSocial, "/audit/1"), {Str(kSocial, "/referral/1")},
+         {SectionKind::kService, SectionKind::kSocial, SectionKind::kHealth, SectionKind::kPayment});
+  LiveAll();
+  const Report report = fold_->Make("outcomes", k2025);
+  EXPECT_FALSE(Find(report, "after_3_months", "not_asked"));
+  EXPECT_TRUE(Find(report, "after_3_months", "not_known"));
+  EXPECT_TRUE(Find(report, "after_3_months", "open_market_job"));
+  EXPECT_THAT(Gaps(report, false), ::testing::Contains("follow_ups"));
+}
+
+TEST_F(ReportTest, ASignatureUnderAnEarlierRevisionIsNoneUnderTheNewest) {
+  Live(clients_[0], 1);
+  const auto draft = [&](int revision) {
+    Add<referral::v1::PlanDrafted>(kSocial, Str("plan_id: 'p1' revision: ", revision,
+                                                " drafted_on: '2025-01-07' signers_needed: ACTOR_ROLE_CLIENT"));
+  };
+  const auto sign = [&](int revision) {
+    Add<referral::v1::PlanSigned>(kSocial, Str("plan_id: 'p1' revision: ", revision,
+                                               " signer: ACTOR_ROLE_CLIENT signed_on: '2025-01-08'"));
+  };
+  draft(1);
+  draft(2);
+  sign(1);
+  EXPECT_TRUE(Find(fold_->Make("plans", k2025), "signatures", "missing"));
+  sign(2);
+  EXPECT_TRUE(Find(fold_->Make("plans", k2025), "signatures", "signed"));
 }
 
 }  // namespace

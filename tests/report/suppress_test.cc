@@ -1,11 +1,13 @@
-// That what is shown tells no small number: every table that would be shown the same is looked for,
-// by trying all.
+// That what is shown tells no small number: every table that would be shown the same is looked for, by trying all, first
+// of persons alone, then of whole rows.
 #include "services/report/suppress.h"
 
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <set>
+#include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -15,29 +17,34 @@ namespace {
 
 constexpr int64_t kMost = 20;  // persons of one row in what is tried
 
+Row RowOf(size_t group, size_t key, int64_t persons, std::vector<Cell> values) {
+  return {.group = "group " + std::to_string(group),
+          .key = "row " + std::to_string(key),
+          .persons = {persons, persons},
+          .values = std::move(values)};
+}
+
 Report TableOf(const std::vector<std::vector<int64_t>>& groups) {
   Report report;
-  report.columns = {{"days", Unit::kDays}};
+  report.columns = {{"cents", Unit::kCents}};
   int64_t total = 0;
   for (size_t g = 0; g < groups.size(); ++g) {
     for (size_t i = 0; i < groups[g].size(); ++i) {
-      report.rows.push_back({.group = "group " + std::to_string(g),
-                             .key = "row " + std::to_string(i),
-                             .persons = groups[g][i],
-                             .values = {10 * groups[g][i]}});
+      report.rows.push_back(RowOf(g, i, groups[g][i], {{10 * groups[g][i], groups[g][i]}}));
       if (g == 0) total += groups[g][i];
     }
   }
-  report.total = Row{.group = "all", .key = "all", .persons = total, .values = {10 * total}};
+  report.total = RowOf(groups.size(), 0, total, {{10 * total, total}});
   return report;
 }
 
-// What a reader sees: -1 stands for a hidden number.
+// What a reader sees of a row's persons: -1 stands for a hidden number.
 std::vector<int64_t> Seen(Report report, const Report* others = nullptr) {
   Suppress(report, others);
   std::vector<int64_t> seen;
-  for (const Row& row : report.rows) seen.push_back(row.hidden ? -1 : row.persons);
-  seen.push_back(report.total->hidden ? -1 : report.total->persons);
+  const auto see = [&](const Row& row) { seen.push_back(row.persons.shown() ? row.persons.value : -1); };
+  for (const Row& row : report.rows) see(row);
+  see(*report.total);
   return seen;
 }
 
@@ -88,15 +95,14 @@ TEST(SuppressTest, EachOneOfManyRowsIsNotTold) {
 
 TEST(SuppressTest, TheHiddenOnesTogetherAreNotFewEither) {
   ForEachTable(4, [](const auto& table) {
-    Report report = TableOf({table});
-    Suppress(report, nullptr);
-    if (report.total->hidden) return;
-    int64_t hidden = 0, left = report.total->persons;
-    for (const Row& row : report.rows) {
-      if (row.hidden) {
+    const auto seen = Seen(TableOf({table}));
+    if (seen.back() < 0) return;
+    int64_t hidden = 0, left = seen.back();
+    for (size_t i = 0; i + 1 < seen.size(); ++i) {
+      if (seen[i] < 0) {
         ++hidden;
       } else {
-        left -= row.persons;
+        left -= seen[i];
       }
     }
     if (hidden == 0) {
@@ -122,14 +128,361 @@ TEST(SuppressTest, AllLessThePartAskedForIsNotSmall) {
 TEST(SuppressTest, WhatMakesUpNoTotalIsHiddenByItself) {
   Report report = TableOf({{3, 50, 60}});
   report.loose = {"group 0"};
-  Suppress(report, nullptr);
-  EXPECT_TRUE(report.rows[0].hidden);
-  EXPECT_FALSE(report.rows[1].hidden);
-  EXPECT_FALSE(report.rows[2].hidden);
+  EXPECT_THAT(Seen(report), ::testing::ElementsAre(-1, 50, 60, 113));
 }
 
 TEST(SuppressTest, NothingIsHiddenWhereNothingIsSmall) {
   EXPECT_THAT(Seen(TableOf({{5, 0, 9}, {7, 7}})), ::testing::ElementsAre(5, 0, 9, 7, 7, 14));
+}
+
+TEST(SuppressTest, WhatIsNotKnownIsNeitherHiddenNorTellsTheTotal) {
+  Report report = TableOf({{20, 2, 30}});
+  Row unknown = RowOf(1, 0, 0, {Cell{}});
+  unknown.persons.state = unknown.values[0].state = Cell::State::kUnknown;
+  report.rows.push_back(unknown);
+  Suppress(report, nullptr);
+  EXPECT_EQ(report.rows[3].persons.state, Cell::State::kUnknown);
+  EXPECT_EQ(report.rows[3].values[0].state, Cell::State::kUnknown);
+  EXPECT_EQ(report.total->persons.state, Cell::State::kShown);
+  EXPECT_EQ(report.rows[1].persons.state, Cell::State::kHidden);
+}
+
+// ---- Whole rows. `kFew` in the place of kSmall, so that all can be tried. ----
+
+constexpr int64_t kFew = 3;
+
+// Persons; things of theirs, each has one at least; how many of the things are of a kind, and of these of another.
+struct Counts {
+  int64_t persons = 0, things = 0, part = 0, part_of_part = 0;
+};
+struct Whole {
+  std::vector<std::vector<Counts>> groups;
+  int64_t twice = 0;  // persons who stand in two rows of a group
+  bool things = true;  // else persons alone
+};
+
+Cell CellOf(int64_t value, int64_t persons) { return {value, std::min(value, persons)}; }
+Row RowOf(size_t group, size_t key, const Counts& counts) {
+  return RowOf(group, key, counts.persons,
+               {CellOf(counts.things, counts.persons), CellOf(counts.part, counts.persons),
+                CellOf(counts.part_of_part, counts.persons)});
+}
+Counts SumOf(const Whole& whole) {
+  Counts sum;
+  for (const Counts& row : whole.groups[0]) {
+    sum.persons += row.persons;
+    sum.things += row.things;
+    sum.part += row.part;
+    sum.part_of_part += row.part_of_part;
+  }
+  sum.persons -= whole.twice;
+  return sum;
+}
+Report TableOf(const Whole& whole) {
+  Report report;
+  report.columns = {{"things"}, {"part", Unit::kCount, 0}, {"part_of_part", Unit::kCount, 1}};
+  for (size_t g = 0; g < whole.groups.size(); ++g) {
+    for (size_t i = 0; i < whole.groups[g].size(); ++i) report.rows.push_back(RowOf(g, i, whole.groups[g][i]));
+  }
+  report.total = RowOf(whole.groups.size(), 0, SumOf(whole));
+  if (whole.things) return report;
+  report.columns.clear();
+  for (Row& row : report.rows) row.values.clear();
+  report.total->values.clear();
+  return report;
+}
+std::vector<int64_t> SeenWhole(Report report) {
+  Suppress(report, nullptr, kFew);
+  std::vector<int64_t> seen;
+  const auto see = [&](const Row& row) {
+    seen.push_back(row.persons.shown() ? row.persons.value : -1);
+    for (const Cell& cell : row.values) seen.push_back(cell.shown() ? cell.value : -1);
+  };
+  for (const Row& row : report.rows) see(row);
+  see(*report.total);
+  return seen;
+}
+// All numbers of people and their things that stand in such a table, or between two of its numbers.
+std::vector<int64_t> Told(const Whole& whole) {
+  std::vector<int64_t> told;
+  const auto tell = [&](const Counts& c) {
+    for (const int64_t number : {c.persons, c.things, c.things - c.persons, c.part, c.things - c.part, c.part_of_part,
+                                 c.part - c.part_of_part}) {
+      told.push_back(number);
+    }
+  };
+  for (const auto& group : whole.groups) {
+    for (const Counts& row : group) tell(row);
+  }
+  tell(SumOf(whole));
+  told.push_back(whole.twice);
+  return told;
+}
+
+// Of all tables, those that look alike, and what they all say.
+class Lookalikes {
+ public:
+  // `inner`: not at the edge of what is tried: of those, some that look alike are not among these.
+  void Add(const Whole& whole, bool inner) {
+    auto [at, first] = seen_.try_emplace(SeenWhole(TableOf(whole)));
+    Alike& alike = at->second;
+    const auto told = Told(whole);
+    if (first) alike.told = told;
+    for (size_t i = 0; i < told.size(); ++i) {
+      if (told[i] != alike.told[i]) alike.told[i] = -1;
+    }
+    alike.inner = alike.inner || inner;
+  }
+  void Expect() const {
+    size_t judged = 0;
+    for (const auto& [seen, alike] : seen_) {
+      if (!alike.inner) continue;
+      ++judged;
+      for (size_t i = 0; i < alike.told.size(); ++i) {
+        EXPECT_FALSE(0 < alike.told[i] && alike.told[i] < kFew)
+            << "number " << i << " follows from " << ::testing::PrintToString(seen);
+      }
+    }
+    EXPECT_GT(judged, 10u);
+  }
+
+ private:
+  struct Alike {
+    std::vector<int64_t> told;  // -1: not the same in all
+    bool inner = false;
+  };
+  std::map<std::vector<int64_t>, Alike> seen_;
+};
+
+std::vector<Counts> AllCounts(int64_t most_persons, int64_t most_more, bool parts_of_parts) {
+  std::vector<Counts> all;
+  for (int64_t persons = 0; persons <= most_persons; ++persons) {
+    for (int64_t more = 0; more <= (persons == 0 ? 0 : most_more); ++more) {
+      for (int64_t part = 0; part <= persons + more; ++part) {
+        for (int64_t inner = 0; inner <= (parts_of_parts ? part : 0); ++inner) {
+          all.push_back({persons, persons + more, part, inner});
+        }
+      }
+    }
+  }
+  return all;
+}
+
+TEST(SuppressWholeRowsTest, PartsOfTwoRowsAreNotTold) {
+  const auto all = AllCounts(7, 0, true);
+  Lookalikes lookalikes;
+  for (const Counts& a : all) {
+    for (const Counts& b : all) lookalikes.Add({{{a, b}}}, std::max(a.persons, b.persons) <= 7 - kFew);
+  }
+  lookalikes.Expect();
+}
+
+TEST(SuppressWholeRowsTest, PartsOfThreeRowsAreNotTold) {
+  const auto all = AllCounts(7, 0, false);
+  Lookalikes lookalikes;
+  for (const Counts& a : all) {
+    for (const Counts& b : all) {
+      for (const Counts& c : all) {
+        lookalikes.Add({{{a, b, c}}}, std::max({a.persons, b.persons, c.persons}) <= 7 - kFew);
+      }
+    }
+  }
+  lookalikes.Expect();
+}
+
+TEST(SuppressWholeRowsTest, ThatAFewHaveMoreThanOneOrStandInTwoRowsIsNotTold) {
+  const auto all = AllCounts(6, 2 * kFew, false);
+  Lookalikes lookalikes;
+  for (const Counts& a : all) {
+    for (const Counts& b : all) {
+      for (int64_t twice = 0; twice <= std::min({a.persons, b.persons, kFew}); ++twice) {
+        const bool inner = std::max(a.persons, b.persons) <= 6 - kFew &&
+                           std::max(a.things - a.persons, b.things - b.persons) <= kFew;
+        lookalikes.Add({{{a, b}}, twice}, inner);
+      }
+    }
+  }
+  lookalikes.Expect();
+}
+
+std::vector<Counts> CountsWithoutParts(int64_t most_persons, int64_t most_more) {
+  auto all = AllCounts(most_persons, most_more, false);
+  std::erase_if(all, [](const Counts& counts) { return counts.part != 0; });
+  return all;
+}
+
+TEST(SuppressWholeRowsTest, NeitherWherePersonsAreCountedAlone) {
+  const auto all = CountsWithoutParts(8, 0);
+  Lookalikes lookalikes;
+  for (const Counts& a : all) {
+    for (const Counts& b : all) {
+      for (const Counts& c : all) {
+        const int64_t most = std::max({a.persons, b.persons, c.persons});
+        const int64_t sum = a.persons + b.persons + c.persons;
+        for (int64_t twice = 0; twice <= std::min(sum - most, 2 * kFew); ++twice) {
+          lookalikes.Add({{{a, b, c}}, twice, false}, most <= 8 - kFew && twice <= kFew);
+        }
+      }
+    }
+  }
+  lookalikes.Expect();
+}
+
+TEST(SuppressWholeRowsTest, WhatARowIsMadeUpOfIsNotToldByIt) {
+  // Two rows of the total, each made up of two rows of a group of its own.
+  std::map<std::vector<int64_t>, std::pair<std::vector<int64_t>, bool>> alike;  // what all of them say; not at the edge
+  constexpr int64_t kEdge = 7;
+  const auto table = [](const std::vector<int64_t>& parts) {
+    Report report;
+    for (size_t i = 0; i < 2; ++i) report.rows.push_back(RowOf(0, i, parts[2 * i] + parts[2 * i + 1], {}));
+    for (size_t i = 0; i < 4; ++i) report.rows.push_back(RowOf(1 + i / 2, i, parts[i], {}));
+    for (size_t i = 0; i < 2; ++i) report.finer[report.rows[2 + 2 * i].group] = {"group 0", report.rows[i].key};
+    report.total = RowOf(3, 0, std::accumulate(parts.begin(), parts.end(), int64_t{0}), {});
+    return report;
+  };
+  for (int64_t number = 0; number < (kEdge + 1) * (kEdge + 1) * (kEdge + 1) * (kEdge + 1); ++number) {
+    std::vector<int64_t> parts;
+    for (int64_t left = number; parts.size() < 4; left /= kEdge + 1) parts.push_back(left % (kEdge + 1));
+    Report report = table(parts);
+    std::vector<int64_t> told;
+    for (const Row& row : report.rows) told.push_back(row.persons.value);
+    told.push_back(report.total->persons.value);
+    Suppress(report, nullptr, kFew);
+    std::vector<int64_t> seen;
+    for (const Row& row : report.rows) seen.push_back(row.persons.shown() ? row.persons.value : -1);
+    seen.push_back(report.total->persons.shown() ? report.total->persons.value : -1);
+    auto [at, first] = alike.try_emplace(seen, std::pair(told, false));
+    for (size_t i = 0; i < told.size(); ++i) {
+      if (at->second.first[i] != told[i]) at->second.first[i] = -1;
+    }
+    if (*std::max_element(parts.begin(), parts.end()) <= kEdge - kFew) at->second.second = true;
+  }
+  EXPECT_GT(alike.size(), 10u);
+  for (const auto& [seen, what] : alike) {
+    if (!what.second) continue;
+    for (const int64_t number : what.first) {
+      EXPECT_FALSE(0 < number && number < kFew) << ::testing::PrintToString(seen);
+    }
+  }
+}
+
+TEST(SuppressWholeRowsTest, NeitherInThreeRows) {
+  const auto all = CountsWithoutParts(6, 2 * kFew - 1);
+  Lookalikes lookalikes;
+  for (const Counts& a : all) {
+    for (const Counts& b : all) {
+      for (const Counts& c : all) {
+        const int64_t sum = a.persons + b.persons + c.persons;
+        const int64_t most = std::max({a.persons, b.persons, c.persons});
+        for (int64_t twice = 0; twice <= std::min(sum - most, kFew); ++twice) {
+          const bool inner = most <= 6 - kFew && std::max({a.things - a.persons, b.things - b.persons,
+                                                           c.things - c.persons}) < kFew;
+          lookalikes.Add({{{a, b, c}}, twice}, inner);
+        }
+      }
+    }
+  }
+  lookalikes.Expect();
+}
+
+TEST(SuppressWholeRowsTest, NeitherInTwoGroups) {
+  const auto all = CountsWithoutParts(6, 2 * kFew - 1);
+  std::map<std::pair<int64_t, int64_t>, std::vector<std::vector<Counts>>> groups;  // by persons and things of both rows
+  for (const Counts& a : all) {
+    for (const Counts& b : all) groups[{a.persons + b.persons, a.things + b.things}].push_back({a, b});
+  }
+  Lookalikes lookalikes;
+  for (const auto& [sum, alike] : groups) {
+    for (const auto& one : alike) {
+      for (const auto& other : alike) {
+        const auto most = [](const std::vector<Counts>& rows) { return std::max(rows[0].persons, rows[1].persons); };
+        const auto more = [](const std::vector<Counts>& rows) {
+          return std::max(rows[0].things - rows[0].persons, rows[1].things - rows[1].persons);
+        };
+        const bool inner = std::max(most(one), most(other)) <= 6 - kFew && std::max(more(one), more(other)) < kFew;
+        lookalikes.Add({{one, other}}, inner);
+      }
+    }
+  }
+  lookalikes.Expect();
+}
+
+TEST(SuppressWholeRowsTest, TwoGroupsOfTheSameTellNothingOfEachOther) {
+  const auto all = AllCounts(6, 0, false);
+  std::map<std::pair<int64_t, int64_t>, std::vector<std::vector<Counts>>> groups;  // by persons and part of both rows
+  for (const Counts& a : all) {
+    for (const Counts& b : all) groups[{a.persons + b.persons, a.part + b.part}].push_back({a, b});
+  }
+  Lookalikes lookalikes;
+  for (const auto& [sum, alike] : groups) {
+    for (const auto& one : alike) {
+      for (const auto& other : alike) {
+        const bool inner = std::max({one[0].persons, one[1].persons, other[0].persons, other[1].persons}) <= 6 - kFew;
+        lookalikes.Add({{one, other}}, inner);
+      }
+    }
+  }
+  lookalikes.Expect();
+}
+
+Report MarksOf(int64_t answers, int64_t sum) {
+  Report report;
+  report.columns = {{"answers"}, {"marks", Unit::kMarks, 0}};
+  report.rows = {RowOf(0, 0, 20, {{20, 20}, {80, 20}}), RowOf(0, 1, answers, {{answers, answers}, {sum, answers}})};
+  report.total = RowOf(1, 0, 20 + answers, {{20 + answers, 20 + answers}, {80 + sum, 20 + answers}});
+  return report;
+}
+
+TEST(SuppressWholeRowsTest, ThatAFewGaveAnotherMarkIsNotTold) {
+  for (int64_t answers = kSmall; answers < 12; ++answers) {
+    for (int64_t sum = answers; sum <= kBestMark * answers; ++sum) {
+      Report report = MarksOf(answers, sum);
+      Suppress(report, nullptr);
+      const int64_t below_best = kBestMark * answers - sum, above_worst = sum - answers;
+      const bool tells = (0 < below_best && below_best < kSmall) || (0 < above_worst && above_worst < kSmall);
+      EXPECT_EQ(report.rows[1].values[1].shown(), !tells) << answers << " " << sum;
+      EXPECT_FALSE(tells && report.total->values[1].shown()) << answers << " " << sum;
+    }
+  }
+}
+
+TEST(SuppressWholeRowsTest, MoneyOfAFewIsHiddenWithWhatWouldTellIt) {
+  Report report;
+  report.columns = {{"accrued", Unit::kCents}, {"reversed", Unit::kCents}, {"net", Unit::kCents, 1}};
+  report.rows = {RowOf(0, 0, 4, {{4500, 4}, {0, 0}, {4500, 4}}),
+                 RowOf(0, 1, 20, {{50000, 20}, {9000, 8}, {41000, 20}}),
+                 RowOf(0, 2, 30, {{90000, 30}, {1800, 2}, {88200, 30}})};
+  report.total = RowOf(1, 0, 54, {{144500, 54}, {10800, 10}, {133700, 54}});
+  Suppress(report, nullptr);
+  EXPECT_TRUE(report.rows[2].persons.shown());
+  EXPECT_TRUE(report.rows[2].values[0].shown());
+  EXPECT_FALSE(report.rows[2].values[1].shown());  // of two persons
+  EXPECT_FALSE(report.rows[2].values[2].shown());  // accrued less net would tell it
+  for (const Cell& cell : report.rows[0].values) EXPECT_FALSE(cell.shown());  // of four persons
+  EXPECT_FALSE(report.total->values[1].shown());
+  EXPECT_FALSE(report.total->values[2].shown());
+}
+
+TEST(SuppressWholeRowsTest, AMedianOfAFewIsHidden) {
+  Report report;
+  report.columns = {{"median_days", Unit::kDaysOfOne}, {"nine_of_ten", Unit::kDaysOfOne}};
+  report.loose = {"group 0"};
+  report.rows = {RowOf(0, 0, 20, {{14, 10}, {50, 2}}), RowOf(0, 1, 3, {{2, 2}, {9, 1}})};
+  Suppress(report, nullptr);
+  EXPECT_TRUE(report.rows[0].values[0].shown());
+  EXPECT_FALSE(report.rows[0].values[1].shown());  // the longest but one of twenty is one client's
+  EXPECT_FALSE(report.rows[1].values[0].shown());
+}
+
+TEST(SuppressWholeRowsTest, WhatIsSmallForAllTheOthersIsHiddenCellByCell) {
+  Whole some{{{{20, 20, 10, 5}, {30, 30, 15, 5}}}}, rest{{{{20, 20, 18, 9}, {30, 30, 15, 5}}}};
+  Report report = TableOf(some);
+  const Report others = TableOf(rest);
+  Suppress(report, &others);
+  EXPECT_TRUE(report.rows[0].values[0].shown());
+  EXPECT_FALSE(report.rows[0].values[1].shown());  // two of the others' twenty have it not
+  EXPECT_TRUE(report.rows[1].values[1].shown());
+  EXPECT_FALSE(report.total->values[1].shown());
 }
 
 }  // namespace
