@@ -13,6 +13,7 @@
 #include "adapters/cli/event_input.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/network.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
@@ -37,7 +38,6 @@ using service::Payment;
 using service::PaymentStatus;
 
 constexpr Texts kCaseWord = {"asia", "ärende", "case"};
-constexpr Texts kBatch = {"erä", "parti", "batch"};
 constexpr Texts kDays = {"ajalta", "för tiden", "days"};
 constexpr Texts kLines = {"rivejä", "rader", "lines"};
 constexpr Texts kRecovered = {"vähennetään", "avdras", "netted"};
@@ -55,10 +55,6 @@ constexpr Texts kReversed = {"peruttu", "återförd", "reversed"};
 constexpr Texts kNoBatch = {"(ei erää)", "(inget parti)", "(none)"};
 constexpr Texts kUnsettled = {"Vielä maksamatta", "Ännu inte reglerat", "Not settled yet"};
 
-std::string Say(const Texts& texts, Language language) {
-  return std::string(texts[static_cast<size_t>(language)]);
-}
-
 const Texts& StatusTexts(PaymentStatus status) {
   switch (status) {
     case PaymentStatus::kProposed:
@@ -75,7 +71,12 @@ const Texts& StatusTexts(PaymentStatus status) {
   return kProposed;
 }
 
-std::string Euros(int64_t cents) { return FormatEuros(Cents(cents)); }
+std::string Euros(int64_t cents, Language language) { return MoneyText(Cents(cents), language); }
+
+// "1.3.2025–31.3.2025"; "" where the days are sealed.
+std::string DaysText(const std::string& from, const std::string& until, Language language) {
+  return from.empty() && until.empty() ? "" : Str(DayText(from, language), "–", DayText(until, language));
+}
 
 // "tapaus;iban;viite", the last column may be left out: accounts from the payer's own system.
 absl::StatusOr<std::map<CaseId, Account>> ReadAccounts(const std::string& path) {
@@ -162,15 +163,15 @@ void PrintRows(std::string_view batch, const std::vector<Row>& rows, Language la
   TextTable table({Say(kCaseWord, language), Say(kDays, language), Say(kLines, language),
                    Say(kRecovered, language), Say(kSum, language), Say(kState, language)});
   for (const Row& row : rows) {
-    table.Add({FormatCaseId(row.case_id), Str(row.from, "..", row.until), std::to_string(row.lines),
-               Euros(row.recovered), Euros(row.total),
+    table.Add({FormatCaseId(row.case_id), DaysText(row.from, row.until, language), std::to_string(row.lines),
+               Euros(row.recovered, language), Euros(row.total, language),
                row.refusal ? Str(Say(*row.state, language), ": ", Plain(row.refusal->code()))
                            : Say(*row.state, language)});
   }
   table.Print(io.out);
   for (const auto& [state, sum] : sums) {
-    io.out << (batch.empty() ? "" : Str(Say(kBatch, language), " ", Plain(batch), ": ")) << state
-           << " " << sum.first << ", " << Euros(sum.second) << " €\n";
+    io.out << (batch.empty() ? "" : Str(Label(Word::kBatch, language), " ", Plain(batch), ": ")) << state
+           << " " << sum.first << ", " << Euros(sum.second, language) << " €\n";
   }
 }
 
@@ -314,12 +315,12 @@ class Payments {
       io_.out << "]}\n";
       return kExitOk;
     }
-    TextTable table({Say(kBatch, language_), Say(kState, language_),
+    TextTable table({std::string(Label(Word::kBatch, language_)), Say(kState, language_),
                      std::string(Label(Word::kCases, language_)), Say(kSum, language_)});
     for (const auto& [batch, states] : batches) {
       for (const auto& [status, sum] : states) {
         table.Add({batch.empty() ? Say(kNoBatch, language_) : Plain(batch),
-                   Say(StatusTexts(status), language_), std::to_string(sum.first), Euros(sum.second)});
+                   Say(StatusTexts(status), language_), std::to_string(sum.first), Euros(sum.second, language_)});
       }
     }
     table.Print(io_.out);

@@ -16,9 +16,10 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 const std::vector<std::string>& CommandNames() {
-  static const auto* names =
-      new std::vector<std::string>{"keygen", "publish", "import",  "sheet",   "case",
-                                   "replay", "status",  "summary", "reindex", "version"};
+  static const auto* names = new std::vector<std::string>{
+      "keygen", "publish", "import", "sheet", "case", "replay", "status", "summary", "payments", "explain-payment",
+      "certificate", "disclosures", "places", "persons", "agreement", "verify", "prove", "bundle", "export", "erase",
+      "erasure", "retention", "reindex", "recover", "new-epoch", "keys", "report", "generate", "version"};
   return *names;
 }
 

@@ -169,6 +169,25 @@ TEST(Profile, EveryAttendanceClassHasARuleWhoseOutcomeFitsWhatItGives) {
   }
 }
 
+// A reader finds a name beside each id that an event cites.
+TEST(Profile, EveryRuleHasANameInThreeLanguages) {
+  for (const auto& [name, profile] : Profiles()) {
+    std::map<std::string, const polku::config::v1::RuleName*> named;
+    for (const auto& rule : profile.rule_names()) {
+      EXPECT_TRUE(named.emplace(rule.rule_id(), &rule).second) << name << ": " << rule.rule_id() << " is named twice";
+    }
+    ForEachRule(profile, [&, file = name](const Message& rule) {
+      const auto found = named.find(Text(rule, "id"));
+      ASSERT_NE(found, named.end()) << file << ": give " << Text(rule, "id")
+                                    << " a line rule_names { rule_id finnish swedish english }";
+      const std::set<std::string> texts = {found->second->finnish(), found->second->swedish(), found->second->english()};
+      EXPECT_FALSE(texts.contains("")) << file << ": " << found->first;
+      // Loans and proper names are alike in two.
+      EXPECT_NE(found->second->finnish(), found->second->english()) << file << ": " << found->first;
+    });
+  }
+}
+
 // ---- What each region's seed says, read off the profile ----
 
 TEST(Profile, OuluSaysWhatTheSeedSays) {
