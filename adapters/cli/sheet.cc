@@ -1,8 +1,10 @@
 #include "adapters/csv/sheet.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_split.h"
 #include "adapters/cli/command.h"
@@ -13,6 +15,7 @@
 #include "adapters/cli/text_file.h"
 #include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
+#include "polku/attendance/v1/attendance.pb.h"
 #include "polku/config/v1/profile.pb.h"
 #include "services/audit/event_json.h"
 #include "services/host/config.h"
@@ -72,11 +75,36 @@ exchange::v1::Offer MakeOffer(const csv::Sheet& sheet, const std::string& offici
   return offer;
 }
 
-ExitCode Send(const csv::Sheet& sheet, const exchange::v1::Offer& offer, const Target& target,
-              const std::string& path, const Args& args, Io& io) {
+// A month that its provider confirmed changes by proposals alone. Whether it has one is the service's to know: it refuses
+// the whole sheet at the first such day, and records nothing. Makes proposals of the corrections of that client's month
+// and period; false where the refused day is none.
+bool ProposeMonthOf(size_t refused, const std::string& agency, csv::Sheet& sheet, std::vector<size_t>& proposed) {
+  const auto month_of = [](const csv::SheetEvent& event) {
+    const auto* corrected = dynamic_cast<const attendance::v1::DayCorrected*>(event.message.get());
+    return corrected == nullptr ? std::string() : event.date.substr(0, 7) + corrected->period_id();
+  };
+  const std::string month = month_of(sheet.events[refused]);
+  const CaseId case_id = sheet.events[refused].case_id;
+  if (month.empty()) return false;
+  for (size_t i = 0; i < sheet.events.size(); ++i) {
+    csv::SheetEvent& event = sheet.events[i];
+    if (event.case_id != case_id || month_of(event) != month) continue;
+    csv::ProposeCorrection(event, agency);
+    proposed.push_back(i);
+  }
+  return true;
+}
+
+ExitCode Send(csv::Sheet sheet, const Target& target, const std::string& path, const Args& args, Io& io) {
   const auto client = client::Client::Connect(target.options);
   if (!client.ok()) return Fail(io, client.status());
-  const auto answer = (*client)->Publish(offer);
+  std::vector<size_t> proposed;
+  auto answer = (*client)->Publish(MakeOffer(sheet, target.official));
+  while (answer.ok() && answer->has_refusal() && answer->refusal().code() == "month_confirmed" &&
+         answer->refusal().event_index() < sheet.events.size() &&
+         ProposeMonthOf(answer->refusal().event_index(), target.agency, sheet, proposed)) {
+    answer = (*client)->Publish(MakeOffer(sheet, target.official));
+  }
   if (!answer.ok()) return Fail(io, answer.status());
   if (answer->has_refusal()) {
     const auto& refusal = answer->refusal();
@@ -97,13 +125,28 @@ ExitCode Send(const csv::Sheet& sheet, const exchange::v1::Offer& offer, const T
   size_t repeated = 0;
   for (const auto& receipt : answer->receipts()) repeated += receipt.repeated_offer() ? 1 : 0;
   const size_t added = static_cast<size_t>(answer->receipts_size()) - repeated;
+  std::sort(proposed.begin(), proposed.end());
   if (args.json()) {
     io.out << "{\"file\":" << audit::JsonString(path) << ",\"clients\":" << sheet.clients
            << ",\"days\":" << sheet.events.size() << ",\"recorded\":" << added
-           << ",\"repeated\":" << repeated << "}\n";
-  } else {
-    io.out << path << ": " << sheet.events.size() << " days of " << sheet.clients << " clients, "
-           << added << " recorded, " << repeated << " recorded before\n";
+           << ",\"repeated\":" << repeated << ",\"proposed\":[";
+    for (size_t i = 0; i < proposed.size(); ++i) {
+      const csv::SheetEvent& event = sheet.events[proposed[i]];
+      io.out << (i > 0 ? "," : "") << "{\"line\":" << event.line << ",\"case\":\""
+             << FormatCaseId(event.case_id) << "\",\"date\":\"" << event.date << "\",\"event\":\""
+             << FormatEventId(event.id) << "\"}";
+    }
+    io.out << "]}\n";
+    return kExitOk;
+  }
+  io.out << path << ": " << sheet.events.size() << " days of " << sheet.clients << " clients, "
+         << added << " recorded, " << repeated << " recorded before\n";
+  if (proposed.empty()) return kExitOk;
+  io.out << "of confirmed months, proposed: nothing changes until another official decides (DayCorrectionDecided)\n";
+  for (const size_t i : proposed) {
+    const csv::SheetEvent& event = sheet.events[i];
+    io.out << "  line " << event.line << ", " << event.date << ": case " << FormatCaseId(event.case_id)
+           << ", proposal_event_id " << FormatEventId(event.id) << "\n";
   }
   return kExitOk;
 }
@@ -167,11 +210,11 @@ ExitCode RunSheet(const Args& args, Io& io) {
   if (!problems.empty()) return ShowProblems(args.Get("clients"), problems, args, io);
   const auto text = ReadInput(path, kMaxSheetBytes, io);
   if (!text.ok()) return Fail(io, text.status());
-  const csv::Sheet sheet = csv::ParseSheet(*text, clients, options);
+  csv::Sheet sheet = csv::ParseSheet(*text, clients, options);
   if (!sheet.problems.empty()) return ShowProblems(path, sheet.problems, args, io);
 
-  const exchange::v1::Offer offer = MakeOffer(sheet, target.official);
   if (args.Has("print")) {
+    const exchange::v1::Offer offer = MakeOffer(sheet, target.official);
     for (const auto& event : offer.events()) {
       const auto json = OfferedEventJson(event);
       if (!json.ok()) return Fail(io, json.status());
@@ -189,7 +232,7 @@ ExitCode RunSheet(const Args& args, Io& io) {
     }
     return kExitOk;
   }
-  return Send(sheet, offer, target, path, args, io);
+  return Send(std::move(sheet), target, path, args, io);
 }
 
 }  // namespace
@@ -221,7 +264,8 @@ Command SheetCommand() {
            "day, also for\n"
            "corrections. adapters/csv/SHEETS.md has all of it. All problems are listed with line "
            "and column; nothing\n"
-           "is recorded until there is none, and the same sheet again records nothing twice.\n\n"
+           "is recorded until there is none, and the same sheet again records nothing twice. A correction of a\n"
+           "month that was confirmed is proposed instead, for another official to decide; its event id is printed.\n\n"
            "`sheet blank` prints the shared sheet of a group: a row a member of that time, a column a day on "
            "which\nsomebody is expected. Filled in, `sheet` takes it as it is. Rows are named by "
            "--clients, else by case id.\nIt is a recorded read (--config, --official, --purpose, "

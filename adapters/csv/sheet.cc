@@ -137,6 +137,18 @@ std::string KnownCodes() {
   return codes;
 }
 
+// Of author, case, day, type and content.
+EventId IdOf(std::string_view author_agency, const CaseId& case_id, const std::string& day,
+             const google::protobuf::Message& message) {
+  std::string seed("polku/sheet/v1\0", 15);
+  AppendLengthPrefixed32(seed, author_agency);
+  seed += case_id.view();
+  AppendLengthPrefixed32(seed, day);
+  AppendLengthPrefixed32(seed, message.GetDescriptor()->full_name());
+  AppendLengthPrefixed32(seed, message.SerializeAsString());
+  return DerivedEventId(seed);
+}
+
 // What a cell or a row says of one day.
 struct Day {
   const DayCode* code = nullptr;
@@ -557,15 +569,8 @@ class Reader {
     }
     records.emplace_back(basis.period_id, line);
     const std::string day = FormatDay(date);
-    const std::string body = event->SerializeAsString();
-    std::string seed("polku/sheet/v1\0", 15);
-    AppendLengthPrefixed32(seed, options_.author_agency);
-    seed += basis.case_id.view();
-    AppendLengthPrefixed32(seed, day);
-    AppendLengthPrefixed32(seed, event->GetDescriptor()->full_name());
-    AppendLengthPrefixed32(seed, body);
-    sheet_.events.push_back(
-        {basis.case_id, DerivedEventId(seed), line, column, day, std::move(event)});
+    const EventId id = IdOf(options_.author_agency, basis.case_id, day, *event);
+    sheet_.events.push_back({basis.case_id, id, line, column, day, std::move(event)});
     return "";
   }
 
@@ -663,6 +668,27 @@ Clients ParseClients(std::string_view bytes, const TableOptions& options,
 
 Sheet ParseSheet(std::string_view bytes, const Clients& clients, const SheetOptions& options) {
   return Reader(clients, options).Read(bytes);
+}
+
+bool ProposeCorrection(SheetEvent& event, std::string_view author_agency) {
+  const auto* corrected = dynamic_cast<const attendance::v1::DayCorrected*>(event.message.get());
+  if (corrected == nullptr) return false;
+  auto proposed = std::make_unique<attendance::v1::DayCorrectionProposed>();
+  proposed->set_date(corrected->date());
+  proposed->set_period_id(corrected->period_id());
+  proposed->set_planned_minutes(corrected->planned_minutes());
+  proposed->set_actual_minutes(corrected->actual_minutes());
+  proposed->set_swapped_from(corrected->swapped_from());
+  proposed->set_place_code(corrected->place_code());
+  proposed->set_outcome(corrected->outcome());
+  proposed->set_attendance_class(corrected->attendance_class());
+  proposed->set_certificate_seen(corrected->certificate_seen());
+  proposed->set_note(corrected->note());
+  proposed->set_reason(corrected->reason());
+  proposed->set_withdrawn(corrected->withdrawn());
+  event.id = IdOf(author_agency, event.case_id, event.date, *proposed);
+  event.message = std::move(proposed);
+  return true;
 }
 
 }  // namespace polku::csv

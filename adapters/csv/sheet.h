@@ -44,7 +44,7 @@ struct SheetEvent {
   size_t line = 0;
   size_t column = 0;
   std::string date;                                    // "YYYY-MM-DD"
-  std::unique_ptr<google::protobuf::Message> message;  // DayRecorded or DayCorrected
+  std::unique_ptr<google::protobuf::Message> message;  // DayRecorded, DayCorrected or DayCorrectionProposed
 };
 
 struct Sheet {
@@ -54,6 +54,10 @@ struct Sheet {
 };
 
 Sheet ParseSheet(std::string_view bytes, const Clients& clients, const SheetOptions& options);
+
+// Makes of a correction (DayCorrected) what a confirmed month takes: the proposal of the same new truth about the day,
+// for another official to decide. The id becomes that of the proposal. False, and nothing is changed: it is no correction.
+bool ProposeCorrection(SheetEvent& event, std::string_view author_agency);
 
 }  // namespace polku::csv
 

@@ -1,12 +1,14 @@
 #include "adapters/csv/sheet.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "adapters/csv/codes.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/descriptor.h"
+#include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "polku/attendance/v1/attendance.pb.h"
 
@@ -14,6 +16,7 @@ namespace polku::csv {
 namespace {
 
 using attendance::v1::DayCorrected;
+using attendance::v1::DayCorrectionProposed;
 using attendance::v1::DayRecorded;
 using ::testing::AllOf;
 using ::testing::Contains;
@@ -204,6 +207,55 @@ TEST(SheetTest, TheLongFormTakesRecordsAndCorrections) {
   EXPECT_TRUE(Corrected(sheet, 2).certificate_seen());
   EXPECT_EQ(Recorded(sheet, 3).swapped_from(), "2025-03-05");
   EXPECT_EQ(Recorded(sheet, 3).note(), "sovittu");
+}
+
+TEST(SheetTest, ACorrectionIsProposedWithAllThatItSaysUnderAnIdOfItsOwn) {
+  const std::string text =
+      "asiakas;päivä;koodi;tunnit;todistus;korjaus;huomautus\n"
+      "A-01;3.3.2025;;7/5;;väärä aika;sovittu\n"
+      "A-01;4.3.2025;S;;x;todistus saatu;\n"
+      "A-02;3.3.2025;X;;;väärä asiakas;\n"
+      "A-02;4.3.2025;;6;;;\n";
+  const SheetOptions options{.author_agency = "FI/COM/0187690-1/yhdistys", .period_id = "j1", .place_code = "puu"};
+  Sheet sheet = Parse(text, options);
+  ASSERT_THAT(sheet.events, SizeIs(4)) << Problems(sheet);
+  const Sheet before = Parse(text, options);
+  std::vector<EventId> ids;
+  for (size_t i = 0; i < sheet.events.size(); ++i) {
+    SheetEvent& event = sheet.events[i];
+    const bool corrects = event.message->GetDescriptor() == DayCorrected::descriptor();
+    EXPECT_EQ(ProposeCorrection(event, options.author_agency), corrects);
+    EXPECT_FALSE(ProposeCorrection(event, options.author_agency)) << "once";
+    if (!corrects) {
+      EXPECT_EQ(event.id, before.events[i].id);
+      continue;
+    }
+    EXPECT_NE(event.id, before.events[i].id);
+    ids.push_back(event.id);
+    // Field by field, by name: what the two messages have in common.
+    const auto& proposed = dynamic_cast<const DayCorrectionProposed&>(*event.message);
+    const auto& corrected = dynamic_cast<const DayCorrected&>(*before.events[i].message);
+    for (int f = 0; f < DayCorrected::descriptor()->field_count(); ++f) {
+      const auto* field = DayCorrected::descriptor()->field(f);
+      const auto* same = DayCorrectionProposed::descriptor()->FindFieldByName(field->name());
+      if (same == nullptr) continue;
+      std::string was, is;
+      google::protobuf::TextFormat::PrintFieldValueToString(corrected, field, -1, &was);
+      google::protobuf::TextFormat::PrintFieldValueToString(proposed, same, -1, &is);
+      EXPECT_EQ(is, was) << field->name();
+    }
+  }
+  ASSERT_THAT(ids, SizeIs(3));
+  EXPECT_THAT(std::set<EventId>(ids.begin(), ids.end()), SizeIs(3));
+  // The same row again is the same proposal; another provider's is another.
+  Sheet again = Parse(text, options);
+  for (SheetEvent& event : again.events) ProposeCorrection(event, options.author_agency);
+  for (size_t i = 0; i < again.events.size(); ++i) EXPECT_EQ(again.events[i].id, sheet.events[i].id);
+  Sheet others = Parse(text, options);
+  for (SheetEvent& event : others.events) {
+    if (!ProposeCorrection(event, "FI/COM/0187690-1/toinen")) continue;
+    EXPECT_THAT(ids, Not(Contains(event.id)));
+  }
 }
 
 TEST(SheetTest, TheSameSheetGivesTheSameIdsAndAnyOtherContentAnother) {

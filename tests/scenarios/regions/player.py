@@ -378,7 +378,8 @@ class Scenario:
                              f"{result.stdout}{result.stderr}")
 
     def do_sheet(self, author, clients, *pairs):
-        """sheet AGENCY CLIENTS days=mon,fri from=DAY until=DAY hours=5 place=… period=… CLIENT@DAY=CODE …"""
+        """sheet AGENCY CLIENTS days=mon,fri from=DAY until=DAY hours=5 place=… period=… CLIENT@DAY=CODE …; with
+        correction=REASON instead of days, from and until: rows that correct the marked days"""
         self.start()
         self.settle()
         given = dict(pair.split("=", 1) for pair in pairs if "@" not in pair)
@@ -389,19 +390,12 @@ class Scenario:
                 names, _, day = who.partition("@")
                 for name in (self.chosen(clients) if names == "all" else self.chosen(names)):
                     marks[name, the_day(day)] = mark
-        day, last = the_day(given["from"]), the_day(given["until"])
-        wanted = {WEEKDAYS.index(name) for name in given["days"].split(",")}
-        columns = []
-        while day <= last:
-            if day.weekday() in wanted or any(marked == day for _, marked in marks):
-                columns.append(day)
-            day += datetime.timedelta(days=1)
-        rows = [["asiakas", "suunniteltu", *map(str, columns)]]
-        names = self.chosen(clients)
-        for name in names:
-            rows.append([name, given["hours"],
-                         *(marks.get((name, day), given["hours"] if day.weekday() in wanted else "")
-                           for day in columns)])
+        if "correction" in given:
+            rows = [["asiakas", "suunniteltu", "päivä", "koodi", "korjaus"]]
+            rows += [[name, given["hours"], str(day), mark, given["correction"]]
+                     for (name, day), mark in sorted(marks.items())]
+        else:
+            rows = self.wide_rows(clients, given, marks)
         self.sheets += 1
         sheet = self.directory / f"lista-{self.sheets}.csv"
         sheet.write_text("".join(";".join(row) + "\n" for row in rows))
@@ -413,6 +407,22 @@ class Scenario:
                         "--profile", self.made.profile_flag(), "--json", sheet)
         self.changed = True
         self.reads.clear()
+
+    def wide_rows(self, clients, given, marks):
+        """A row a client, a column a day."""
+        day, last = the_day(given["from"]), the_day(given["until"])
+        wanted = {WEEKDAYS.index(name) for name in given["days"].split(",")}
+        columns = []
+        while day <= last:
+            if day.weekday() in wanted or any(marked == day for _, marked in marks):
+                columns.append(day)
+            day += datetime.timedelta(days=1)
+        rows = [["asiakas", "suunniteltu", *map(str, columns)]]
+        for name in self.chosen(clients):
+            rows.append([name, given["hours"],
+                         *(marks.get((name, day), given["hours"] if day.weekday() in wanted else "")
+                           for day in columns)])
+        return rows
 
     # ---- Expectations ----
 
