@@ -13,16 +13,17 @@ constexpr size_t kMaxBytes = 4 << 20;
 
 }  // namespace
 
-absl::StatusOr<References> References::Read(const std::string& path) {
+absl::StatusOr<References> References::Read(const std::string& path, Language language) {
   References references;
   if (path.empty()) return references;
   POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxBytes));
   std::vector<csv::Problem> problems;
-  for (const auto& [reference, case_id] : csv::ParseClients(text, {}, problems)) {
+  const auto spoken = static_cast<csv::SheetLanguage>(language);
+  for (const auto& [reference, case_id] : csv::ParseClients(text, {.language = spoken}, problems)) {
     references.by_case_[case_id] = reference;
   }
   if (problems.empty()) return references;
-  return Error(absl::StatusCode::kInvalidArgument, path, ": ", csv::FormatProblem(problems.front()));
+  return Error(absl::StatusCode::kInvalidArgument, path, ": ", csv::FormatProblem(problems.front(), spoken));
 }
 
 const std::string* References::Find(const CaseId& case_id) const {

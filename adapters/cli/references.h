@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "adapters/cli/labels.h"
 #include "eventstore/base/ids.h"
 
 namespace polku::cli {
@@ -14,7 +15,7 @@ class References {
  public:
   // A CSV file with the columns asiakas and tapaus; no path, no references. InvalidArgument: the first thing that is
   // wrong with the file, with line and column, and nothing of a cell.
-  static absl::StatusOr<References> Read(const std::string& path);
+  static absl::StatusOr<References> Read(const std::string& path, Language language);
 
   bool empty() const { return by_case_.empty(); }
   // Null where the file has none.

@@ -71,7 +71,7 @@ ExitCode RunBlankSheet(const Args& args, Io& io) {
   if (!args.Has("group")) return FailUsage(io, "give --group CODE, the group whose sheet it is");
   const auto span = SpanOf(args);
   if (!span) return FailUsage(io, "give either --week, such as 2025-W10, or --month, such as 2025-03");
-  const auto references = References::Read(args.Get("clients"));
+  const auto references = References::Read(args.Get("clients"), *language);
   if (!references.ok()) return Fail(io, references.status());
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));

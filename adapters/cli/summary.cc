@@ -303,7 +303,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
   }
   const auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
-  const auto references = References::Read(args.Get("clients"));
+  const auto references = References::Read(args.Get("clients"), *language);
   if (!references.ok()) return Fail(io, references.status());
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));

@@ -113,7 +113,7 @@ class ReadingTest : public ::testing::Test {
   // As the service's: its store is open in this process, and it takes the record of each read.
   Result Run(std::vector<std::string> arguments, int seconds = 60) {
     static const std::set<std::string> kReaders = {"case",   "replay",      "summary", "bundle",
-                                                   "export", "disclosures", "prove", "sheet"};
+                                                   "export", "disclosures", "prove", "sheet", "persons", "places"};
     if (kReaders.contains(arguments[0])) {
       arguments.insert(arguments.end(), {"--official", "o-9", "--purpose", "supervision", "--basis",
                                          "laki 611/2021"});
@@ -357,6 +357,31 @@ TEST_F(ReadingTest, AnUnknownCaseIsBadInput) {
   const Result result = Run({"case", "ca000000000000000000000000000009"});
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.out, IsEmpty());
+}
+
+TEST_F(ReadingTest, WithoutAnIndexOfPersonsNobodyIsSaidToBeMetOnce) {
+  Fill();
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"persons", "duplicates"}, {"persons", "duplicates", "--json"}}) {
+    const Result result = Run(command);
+    EXPECT_EQ(result.code, 4);
+    EXPECT_THAT(result.out, IsEmpty());
+    EXPECT_THAT(result.err, AllOf(HasSubstr("no index of persons yet"), HasSubstr("start the service")));
+  }
+  EXPECT_EQ(Run({"persons", "duplicates", "--lang", "de"}).code, 2);
+  EXPECT_THAT(recorded_, IsEmpty()) << "nothing was shown";
+}
+
+TEST_F(ReadingTest, AlertsAreShownUntilTheyAreTakenBack) {
+  Fill();
+  store_->Append(NumberedCase(1), Text<attendance::v1::AlertRaised>(R"(
+      period_id: "p1" alert: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON date: "2025-06-02")"));
+  const std::string finnish = std::string("hälytykset: ") + kCase1 + "  jakso päättyy ilman jatkosuunnitelmaa 2.6.2025";
+  EXPECT_THAT(Run({"summary"}).out, HasSubstr(finnish));
+  EXPECT_THAT(Run({"case", kCase1, "--lang", "sv"}).out, HasSubstr("perioden slutar utan fortsatt plan 2.6.2025"));
+  EXPECT_THAT(Run({"summary", "--json"}).out,
+              HasSubstr("\"alerts\":[{\"alert\":\"period ends without follow on\",\"period_id\":\"p1\","
+                        "\"date\":\"2025-06-02\"}]"));
 }
 
 TEST_F(ReadingTest, ReplayFilters) {
