@@ -192,8 +192,8 @@ void PrintRows(std::string_view batch, const std::vector<Row>& rows, Language la
 
 class Payments {
  public:
-  Payments(const Args& args, Language language, const audit::PaymentsFold& fold, Io& io)
-      : args_(args), language_(language), fold_(fold), io_(io) {}
+  Payments(const Args& args, Language language, const audit::PaymentsFold& fold, absl::CivilDay today, Io& io)
+      : args_(args), language_(language), fold_(fold), today_(today), io_(io) {}
 
   ExitCode Propose(const Target* target, const std::map<CaseId, Account>& accounts,
                    absl::CivilDay from, absl::CivilDay until) {
@@ -203,7 +203,7 @@ class Payments {
     std::vector<size_t> row_of_offer;
     for (const auto& [case_id, held] : fold_.cases()) {
       if (!Wanted(case_id)) continue;
-      const auto draft = audit::DraftPayment(held.ledger, fold_.agency(), from, until);
+      const auto draft = audit::DraftPayment(held.ledger, fold_.agency(), from, until, today_);
       if (!draft) continue;
       Row row = RowOf(case_id, batch, *draft);
       const auto given = accounts.find(case_id);
@@ -282,7 +282,7 @@ class Payments {
     return code;
   }
 
-  ExitCode Status(absl::CivilDay today) {
+  ExitCode Status() {
     std::vector<Row> rows;
     if (args_.operands().size() == 2) {
       const std::string batch = args_.operands()[1];
@@ -300,13 +300,13 @@ class Payments {
     for (const auto& [case_id, held] : fold_.cases()) {
       if (!Wanted(case_id)) continue;
       for (const auto& [key, payment] : held.ledger.payments()) {
-        if (key.first != fold_.agency()) continue;
+        if (!Ours(held.ledger, payment)) continue;
         auto& [count, cents] = batches[payment.batch_id][payment.status];
         ++count;
         cents += payment.total_cents - payment.reversed_cents;
       }
       const auto draft =
-          audit::DraftPayment(held.ledger, fold_.agency(), absl::CivilDay(1900, 1, 1), today);
+          audit::DraftPayment(held.ledger, fold_.agency(), absl::CivilDay(1900, 1, 1), today_, today_);
       if (!draft) continue;
       Row row = RowOf(case_id, "", *draft);
       row.from = FormatDay(draft->lines.front()->date);
@@ -349,12 +349,17 @@ class Payments {
     return !args_.Has("case") || ParseCaseId(args_.Get("case")) == case_id;
   }
 
+  // Of this agency, or of one that has ended and whose place it took.
+  bool Ours(const service::Ledger& ledger, const Payment& payment) const {
+    return ledger.successors().Settling(payment.agency, today_) == fold_.agency();
+  }
+
   template <typename Visit>
   void Each(const std::string& batch, Visit visit) const {
     for (const auto& [case_id, held] : fold_.cases()) {
       if (!Wanted(case_id)) continue;
       for (const auto& [key, payment] : held.ledger.payments()) {
-        if (key.first == fold_.agency() && payment.batch_id == batch) visit(case_id, key.second, payment);
+        if (Ours(held.ledger, payment) && payment.batch_id == batch) visit(case_id, key.second, payment);
       }
     }
   }
@@ -447,6 +452,7 @@ class Payments {
   const Args& args_;
   const Language language_;
   const audit::PaymentsFold& fold_;
+  const absl::CivilDay today_;
   Io& io_;
 };
 
@@ -521,11 +527,11 @@ ExitCode RunPayments(const Args& args, Io& io) {
   progress.Clear();
   if (!read.ok()) return Fail(io, read);
   const absl::CivilDay today = JudgedOn(reading->config);
-  Payments payments(args, *language, fold, io);
+  Payments payments(args, *language, fold, today, io);
   if (propose) {
     return payments.Propose(target ? &*target : nullptr, *accounts, *day("from"), *day("until"));
   }
-  if (status) return payments.Status(today);
+  if (status) return payments.Status();
   return payments.Move(action, *target, day("on").value_or(today), reason);
 }
 

@@ -515,7 +515,7 @@ class Duties {
       if (before->absent_days != before->days.size() || Unreadable(period, from, until)) return;
     }
     const std::string recipient =
-        before != nullptr ? before->recipient : Recipient(rule.recipient());
+        before != nullptr ? Acting(before->recipient) : Recipient(rule.recipient());
     // Nobody to tell yet. The absences stay, so the notice goes out once the recipient is known.
     if (recipient.empty()) return;
     auto event = std::make_unique<v1::AbsenceNoticeSent>();
@@ -548,25 +548,36 @@ class Duties {
     });
   }
 
-  // The payer is the one that the newest BenefitRecorded names ("fund members to their fund"),
-  // unless the agreement knows it as something else (social services, for social assistance); the
-  // authority is the one that was notified of the start. Where nobody was named, the only agency of
-  // the agreement with that role. Empty: not known.
+  // Whom a notice is for; empty: nobody is known who has a right to it. The payer is never guessed: it is the newest one
+  // that a BenefitRecorded names ("fund members to their fund"), a benefit payer before social services, which pay the
+  // activity money of who lives on social assistance (DOMAIN, Rules; expense allowance goes first). The authority is the
+  // one that was notified of the start, else the agreement's only one. For each its successor of today.
   std::string Recipient(event::v1::ActorRole role) const {
-    const bool payer = role == event::v1::ACTOR_ROLE_BENEFIT_PAYER;
-    if (!payer && role != event::v1::ACTOR_ROLE_EMPLOYMENT_AUTHORITY) return "";
-    const auto needed = payer ? config::v1::AGENCY_ROLE_BENEFIT_PAYER
-                              : config::v1::AGENCY_ROLE_EMPLOYMENT_AUTHORITY;
-    if (payer) {
-      for (auto it = state_.benefit_payers.rbegin(); it != state_.benefit_payers.rend(); ++it) {
-        if (!IsParty(*it) || rules_.HasRole(*it, needed)) return *it;
-      }
-    } else if (!state_.employment_authority.empty()) {
-      return state_.employment_authority;
+    if (role == event::v1::ACTOR_ROLE_EMPLOYMENT_AUTHORITY) {
+      return state_.employment_authority.empty() ? OnlyAuthority() : Acting(state_.employment_authority);
     }
+    if (role != event::v1::ACTOR_ROLE_BENEFIT_PAYER) return "";
+    std::string organiser;
+    for (auto it = state_.benefit_payers.rbegin(); it != state_.benefit_payers.rend(); ++it) {
+      const std::string payer = Acting(*it);
+      if (!IsParty(payer) || rules_.HasRole(payer, config::v1::AGENCY_ROLE_BENEFIT_PAYER)) {
+        return payer;
+      }
+      if (organiser.empty() && rules_.HasRole(payer, config::v1::AGENCY_ROLE_SOCIAL_SERVICES)) {
+        organiser = payer;
+      }
+    }
+    return organiser;
+  }
+
+  std::string Acting(std::string_view agency) const {
+    return std::string(state_.periods.successors().Acting(agency, today_));
+  }
+
+  std::string OnlyAuthority() const {
     std::string only;
     for (const auto& agency : rules_.agreement.agencies()) {
-      if (!rules_.HasRole(agency.name(), needed)) continue;
+      if (!rules_.HasRole(agency.name(), config::v1::AGENCY_ROLE_EMPLOYMENT_AUTHORITY)) continue;
       if (!only.empty()) return "";
       only = agency.name();
     }

@@ -146,7 +146,13 @@ void Fold(State& state, const service::Fact& fact) {
              As<referral::v1::ServiceExtended>(fact.body) != nullptr) {
     state.follow_on_plan = false;
   } else if (const auto* benefit = As<referral::v1::BenefitRecorded>(fact.body)) {
-    if (!benefit->payer_agency().empty()) state.benefit_payers.push_back(benefit->payer_agency());
+    // Nobody pays: BENEFIT_KIND_NONE, which ends every kind. Its kind is hidden from a provider, that it names no payer
+    // is not; a record that can be read no more says as little.
+    if (benefit->payer_agency().empty()) {
+      state.benefit_payers.clear();
+    } else {
+      state.benefit_payers.push_back(benefit->payer_agency());
+    }
   } else if (const auto* notified = As<referral::v1::AuthorityNotified>(fact.body)) {
     if (!notified->authority_agency().empty()) {
       state.employment_authority = notified->authority_agency();

@@ -115,7 +115,7 @@ struct State : service::CaseState {
   // A follow-on plan is on record, and since then neither a start nor an extension, which it may
   // have been the plan of.
   bool follow_on_plan = false;
-  std::vector<std::string> benefit_payers;                   // as recorded, newest last
+  std::vector<std::string> benefit_payers;  // as recorded since nobody paid, newest last
   std::string employment_authority;                          // newest that was notified
   // Of a place's own case: the standing count by agency, place and day.
   std::map<std::tuple<std::string, std::string, absl::CivilDay>, EventId> counts;

@@ -231,7 +231,8 @@ std::vector<PaymentTrail> PaymentTrailFold::Finish(const std::string& payment_id
     if (!payment_id.empty() && key.second != payment_id) continue;
     PaymentTrail trail{key.first, key.second, payment, {}, {}};
     for (const auto& step : steps_) {
-      if (step->author == key.first && PaymentIdOf(*step->body) == key.second) {
+      if (PaymentIdOf(*step->body) == key.second &&
+          ledger_.FindPayment(step->author, key.second) == &payment) {
         trail.steps.push_back(step.get());
       }
     }
@@ -239,10 +240,14 @@ std::vector<PaymentTrail> PaymentTrailFold::Finish(const std::string& payment_id
     trails.push_back(std::move(trail));
   }
   if (!payment_id.empty()) return trails;
-  for (const service::Posting& posting : ledger_.postings()) payers.insert(posting.author);
+  constexpr absl::CivilDay kByAllHandOvers = absl::CivilDay::max();
+  for (const service::Posting& posting : ledger_.postings()) {
+    payers.emplace(ledger_.successors().Settling(posting.author, kByAllHandOvers));
+  }
   for (const std::string& agency : payers) {
     PaymentTrail trail{agency, "", {}, {}, {}};
-    for (const service::Posting* posting : ledger_.Unsettled(agency, std::nullopt, std::nullopt)) {
+    for (const service::Posting* posting :
+         ledger_.Unsettled(agency, std::nullopt, std::nullopt, kByAllHandOvers)) {
       trail.lines.push_back(Line(posting->id));
       trail.payment.total_cents += posting->cents;
     }

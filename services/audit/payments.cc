@@ -12,9 +12,10 @@ namespace polku::audit {
 using service::Posting;
 
 std::optional<PaymentDraft> DraftPayment(const service::Ledger& ledger, std::string_view agency,
-                                         absl::CivilDay from, absl::CivilDay until) {
+                                         absl::CivilDay from, absl::CivilDay until,
+                                         absl::CivilDay on) {
   PaymentDraft draft{from, until, {}, 0};
-  auto open = ledger.Unsettled(agency, std::nullopt, until);
+  auto open = ledger.Unsettled(agency, std::nullopt, until, on);
   for (const Posting* posting : open) {
     if (posting->cents < 0) draft.from = std::min(draft.from, posting->date);
   }

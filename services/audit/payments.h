@@ -26,9 +26,10 @@ struct PaymentDraft {
 };
 
 // From `from` to `until`; further back where something that was settled before has been reversed since, so that it is
-// netted. nullopt: nothing is unsettled there.
+// netted. What is the agency's to settle is judged `on` a day: the money of one that has ended is its successor's.
+// nullopt: nothing is unsettled there.
 std::optional<PaymentDraft> DraftPayment(const service::Ledger& ledger, std::string_view agency,
-                                         absl::CivilDay from, absl::CivilDay until);
+                                         absl::CivilDay from, absl::CivilDay until, absl::CivilDay on);
 
 // Where a client's money goes.
 struct Account {

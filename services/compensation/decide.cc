@@ -79,7 +79,7 @@ class Decision {
     if (event.total_cents() != payment->total_cents) {
       return Refuse("total_mismatch", "total_cents is not the proposed sum");
     }
-    if (service::Sum(state_.ledger.Unsettled(payment->agency, payment->from, payment->until)) != 0) {
+    if (service::Sum(Unsettled(payment->from, payment->until)) != 0) {
       return Refuse("accruals_changed",
                     "days of this payment have changed since it was proposed; reject it and "
                     "propose it anew");
@@ -121,7 +121,7 @@ class Decision {
     if (event.amount_cents() <= 0) return Refuse("missing_amount", "give amount_cents above 0");
     const int64_t left = payment->total_cents - payment->reversed_cents;
     if (event.amount_cents() == left) return std::nullopt;
-    const auto taken_away = service::Sum(state_.ledger.Unsettled(payment->agency, payment->from, payment->until));
+    const auto taken_away = service::Sum(Unsettled(payment->from, payment->until));
     if (event.amount_cents() < left && taken_away && *taken_away < 0 &&
         event.amount_cents() == -*taken_away) {
       return std::nullopt;
@@ -405,13 +405,22 @@ class Decision {
   Answer Known(const std::string& payment_id, const Payment*& payment) const {
     if (Answer no = Payer()) return no;
     payment = state_.ledger.FindPayment(offer_.author_agency, payment_id);
-    if (payment != nullptr) return std::nullopt;
+    if (payment != nullptr && Settles(payment->agency)) return std::nullopt;
     const auto& payments = state_.ledger.payments();
     const bool others = std::any_of(payments.begin(), payments.end(), [&](const auto& other) {
       return other.first.second == payment_id;
     });
     if (others) return Refuse("wrong_actor", "the payment is another agency's");
     return Refuse("unknown_payment", "no payment of that payment_id is known in this case");
+  }
+
+  // The money of `agency` is the author's to settle: its own, or that of one that has ended and whose place it took.
+  bool Settles(std::string_view agency) const {
+    return state_.periods.successors().Settling(agency, today_) == offer_.author_agency;
+  }
+  std::vector<const Posting*> Unsettled(std::optional<absl::CivilDay> from,
+                                        std::optional<absl::CivilDay> until) const {
+    return state_.ledger.Unsettled(offer_.author_agency, from, until, today_);
   }
 
   Answer Happened(const std::string& date, std::string_view field) const {
@@ -462,12 +471,10 @@ class Decision {
       return Refuse("no_lines", "list the events that the payment settles");
     std::map<std::string_view, const Posting*> postings;
     for (const Posting& posting : state_.ledger.postings()) {
-      if (posting.author == offer_.author_agency) postings[posting.id.view()] = &posting;
+      if (Settles(posting.author)) postings[posting.id.view()] = &posting;
     }
     std::set<const Posting*> open;
-    for (const Posting* posting : state_.ledger.Unsettled(offer_.author_agency, from, until)) {
-      open.insert(posting);
-    }
+    for (const Posting* posting : Unsettled(from, until)) open.insert(posting);
     std::set<const Posting*> listed;
     std::optional<Cents> sum = Cents(0);
     for (int i = 0; i < event.lines_size(); ++i) {

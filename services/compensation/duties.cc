@@ -106,7 +106,7 @@ class Duties {
     };
     std::map<absl::CivilDay, Own> own;
     for (const Accrual& accrual : state_.ledger.accruals()) {
-      if (accrual.author != rules_.own_agency) continue;
+      if (!Settles(accrual.author)) continue;
       Own& said = own[accrual.date];
       ++said.accrued;
       if (accrual.reversed) {
@@ -189,7 +189,7 @@ class Duties {
       // "Never both on one day" (DOMAIN, Rules): activity money gives way to what another payer
       // accrued for the day.
       for (const Accrual& accrual : state_.ledger.accruals()) {
-        if (accrual.date == day.date && !accrual.reversed && accrual.author != rules_.own_agency) {
+        if (accrual.date == day.date && !accrual.reversed && !Settles(accrual.author)) {
           return nothing(accrual.id);
         }
       }
@@ -278,11 +278,17 @@ class Duties {
     return {Verdict::kNothing, newest, event::v1::ALLOWANCE_KIND_UNSPECIFIED};
   }
 
-  // The payer named, or who acted for it on that day, so that a successor pays no earlier day anew;
-  // without a name the agreement's only benefit payer.
+  const service::Successors& Successors() const { return state_.periods.successors(); }
+  // What that agency accrued or granted is this one's to take back and to pay.
+  bool Settles(std::string_view agency) const {
+    return Successors().Settling(agency, today_) == rules_.own_agency;
+  }
+
+  // The payer named, or who acted for it on that day, so that a successor pays no earlier day anew unless that payer has
+  // ended; without a name the agreement's only benefit payer.
   std::string PayerOf(const Benefit& benefit, absl::CivilDay day) const {
     if (!benefit.payer.empty()) {
-      return std::string(state_.periods.successors().Acting(benefit.payer, day));
+      return std::string(Successors().Settling(Successors().Acting(benefit.payer, day), today_));
     }
     return OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER);
   }
@@ -317,8 +323,7 @@ class Duties {
   // This agency pays travel and gives perks in that period, for that day.
   bool Responsible(const std::string& period_id, absl::CivilDay day) const {
     const std::string only = OnlyAgency(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
-    return only.empty() ? state_.periods.successors().Acting(state_.periods.DeciderOf(period_id),
-                                                             day) == rules_.own_agency
+    return only.empty() ? Settles(Successors().Acting(state_.periods.DeciderOf(period_id), day))
                         : only == rules_.own_agency;
   }
 
@@ -389,7 +394,7 @@ class Duties {
     for (const Grant& grant : state_.ledger.grants()) {
       if (!grant.claim_id.empty()) continue;
       const TravelKey key{grant.period_id, grant.from, grant.until};
-      if (grant.author != rules_.own_agency) {
+      if (!Settles(grant.author)) {
         if (!grant.reversed) by_others.insert(key);
         continue;
       }

@@ -7,6 +7,7 @@
 namespace polku::service {
 
 void GroupBook::Fold(const Fact& fact) {
+  successors_.Fold(fact);
   const std::string agency(fact.author_agency);
   if (const auto* joined = As<attendance::v1::GroupJoined>(fact.body)) {
     if (const auto from = ParseDate(joined->joined_from())) {
@@ -15,11 +16,16 @@ void GroupBook::Fold(const Fact& fact) {
     }
   } else if (const auto* left = As<attendance::v1::GroupLeft>(fact.body)) {
     const auto until = ParseDate(left->member_until());
-    const auto group = by_group_.find({agency, left->group_code()});
-    if (!until || group == by_group_.end()) return;
+    if (!until) return;
     Membership* newest = nullptr;
-    for (Membership& membership : group->second) {
-      if (membership.from - 1 <= *until) newest = &membership;
+    for (auto& [group, memberships] : by_group_) {
+      if (group.second != left->group_code() || !successors_.IsOrSucceeds(agency, group.first)) continue;
+      for (Membership& membership : memberships) {
+        if (membership.from - 1 > *until) continue;
+        const bool older = newest != nullptr && newest->agency != membership.agency &&
+                           membership.from < newest->from;
+        if (!older) newest = &membership;
+      }
     }
     if (newest != nullptr) newest->until = until;
   }
@@ -28,7 +34,22 @@ void GroupBook::Fold(const Fact& fact) {
 std::vector<Membership> GroupBook::Memberships() const {
   std::vector<Membership> all;
   for (const auto& [group, memberships] : by_group_) {
-    all.insert(all.end(), memberships.begin(), memberships.end());
+    for (Membership membership : memberships) {
+      for (const Successors::Transfer& transfer : successors_.transfers()) {
+        if (transfer.from != membership.agency ||
+            (membership.until && *membership.until < transfer.effective_on)) {
+          continue;
+        }
+        if (membership.from < transfer.effective_on) {
+          Membership before = membership;
+          before.until = transfer.effective_on - 1;
+          all.push_back(std::move(before));
+          membership.from = transfer.effective_on;
+        }
+        membership.agency = transfer.to;
+      }
+      all.push_back(std::move(membership));
+    }
   }
   return all;
 }

@@ -1,5 +1,6 @@
 // Who is in which group of a provider when, as GroupJoined and GroupLeft tell it. One definition for
-// the service that decides and the shared sheet that lists a group's members.
+// the service that decides and the shared sheet that lists a group's members. A group passes, under
+// its code, to who takes the provider's place (OrganiserTransferred).
 #ifndef POLKU_SERVICES_CORE_GROUPS_H_
 #define POLKU_SERVICES_CORE_GROUPS_H_
 
@@ -11,6 +12,7 @@
 
 #include "absl/time/civil_time.h"
 #include "services/core/service.h"
+#include "services/core/successors.h"
 
 namespace polku::service {
 
@@ -26,14 +28,17 @@ struct Membership {
 
 class GroupBook {
  public:
-  // Takes in GroupJoined and GroupLeft; ignores every other message and dates that do not exist. A
-  // leave belongs to the newest membership that began by the day after it; the newest leave holds.
+  // Takes in GroupJoined, GroupLeft and OrganiserTransferred; ignores every other message and dates
+  // that do not exist. A leave belongs to the newest membership, of that provider's or its
+  // predecessor's group, that began by the day after it; the newest leave holds.
   void Fold(const Fact& fact);
-  // By agency and group, then in merged order of joining.
+  // By joining agency and group, then in merged order of joining. One that lasts over a hand-over is
+  // two: the predecessor's until the day before, the successor's from its first day on.
   std::vector<Membership> Memberships() const;
 
  private:
   std::map<std::pair<std::string, std::string>, std::vector<Membership>> by_group_;
+  Successors successors_;
 };
 
 }  // namespace polku::service

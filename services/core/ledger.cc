@@ -37,7 +37,10 @@ bool Ledger::Fold(const Fact& fact) {
     postings_.push_back({fact.id, author, *date, Positive(accrued->amount_cents())});
   } else if (const auto* reversed = As<v1::AllowanceReversed>(fact.body)) {
     const auto accrual = Find(accruals_, IdFrom(reversed->reversed_event_id()));
-    if (accrual == accruals_.end() || accrual->reversed || accrual->author != author) return true;
+    if (accrual == accruals_.end() || accrual->reversed ||
+        !successors_.IsOrInherits(author, accrual->author)) {
+      return true;
+    }
     accrual->reversed = true;
     postings_.push_back({fact.id, author, accrual->date, -accrual->cents});
   } else if (const auto* granted = As<v1::TravelGranted>(fact.body)) {
@@ -66,11 +69,10 @@ bool Ledger::Fold(const Fact& fact) {
 // the log, and the payment is what its own agency legally made it.
 Payment* Ledger::PaymentIn(const Fact& fact, const std::string& payment_id,
                            std::initializer_list<PaymentStatus> statuses) {
-  const auto it = payments_.find({std::string(fact.author_agency), payment_id});
-  if (it == payments_.end()) return nullptr;
-  const bool legal =
-      std::find(statuses.begin(), statuses.end(), it->second.status) != statuses.end();
-  return legal ? &it->second : nullptr;
+  const Payment* known = FindPayment(fact.author_agency, payment_id);
+  if (known == nullptr) return nullptr;
+  const bool legal = std::find(statuses.begin(), statuses.end(), known->status) != statuses.end();
+  return legal ? &payments_.at({known->agency, payment_id}) : nullptr;
 }
 
 bool Ledger::FoldPayment(const Fact& fact) {
@@ -110,7 +112,9 @@ bool Ledger::FoldPayment(const Fact& fact) {
       return true;
     }
     // Taken back in part: that settles what had been reversed of its days since.
-    for (const Posting* posting : Unsettled(payment->agency, payment->from, payment->until)) {
+    for (const Posting* posting :
+         Unsettled(fact.author_agency, payment->from, payment->until,
+                   ParseDate(reversed->reversed_on()).value_or(absl::CivilDay::max()))) {
       payment->recovered.push_back(posting->id);
     }
     payment->reversed_cents += reversed->amount_cents();
@@ -121,13 +125,18 @@ bool Ledger::FoldPayment(const Fact& fact) {
 }
 
 const Payment* Ledger::FindPayment(std::string_view agency, std::string_view payment_id) const {
-  const auto it = payments_.find({std::string(agency), std::string(payment_id)});
-  return it == payments_.end() ? nullptr : &it->second;
+  const auto own = payments_.find({std::string(agency), std::string(payment_id)});
+  if (own != payments_.end()) return &own->second;
+  for (const auto& [key, payment] : payments_) {
+    if (key.second == payment_id && successors_.IsOrInherits(agency, key.first)) return &payment;
+  }
+  return nullptr;
 }
 
 std::vector<const Posting*> Ledger::Unsettled(std::string_view agency,
                                               std::optional<absl::CivilDay> from,
-                                              std::optional<absl::CivilDay> until) const {
+                                              std::optional<absl::CivilDay> until,
+                                              absl::CivilDay on) const {
   std::set<EventId> settled;
   for (const auto& [key, payment] : payments_) {
     if (payment.status == PaymentStatus::kRejected || payment.status == PaymentStatus::kReversed) {
@@ -138,7 +147,7 @@ std::vector<const Posting*> Ledger::Unsettled(std::string_view agency,
   }
   std::vector<const Posting*> open;
   for (const Posting& posting : postings_) {
-    if (posting.author != agency || settled.contains(posting.id)) continue;
+    if (successors_.Settling(posting.author, on) != agency || settled.contains(posting.id)) continue;
     if ((from && posting.date < *from) || (until && *until < posting.date)) continue;
     open.push_back(&posting);
   }

@@ -79,8 +79,8 @@ using PaymentKey = std::pair<std::string, std::string>;  // agency, payment_id
 class Ledger {
  public:
   // Takes in the compensation events that move money; ignores every other message. A transition that a
-  // payment's status does not allow, or another agency's word on it (unless it succeeds the one that granted travel),
-  // changes nothing. False: not of these types.
+  // payment's status does not allow, or another agency's word on it (unless it succeeds the one that granted travel, or
+  // inherits its money: successors.h), changes nothing. False: not of these types.
   bool Fold(const Fact& fact);
 
   // In merged order.
@@ -89,13 +89,17 @@ class Ledger {
   const std::vector<Posting>& postings() const { return postings_; }
   const std::map<PaymentKey, Payment>& payments() const { return payments_; }
 
-  // Null: that agency has no payment of that label here.
+  const Successors& successors() const { return successors_; }
+
+  // The agency's own payment of that label, else one of an organisation whose money it inherited. Null: there is none here.
   const Payment* FindPayment(std::string_view agency, std::string_view payment_id) const;
 
-  // Postings of `agency` that no live payment has a line about, with from <= date <= until.
+  // Postings that are `agency`'s to settle on `on` (Successors::Settling) and that no live payment has a line about, with
+  // from <= date <= until.
   std::vector<const Posting*> Unsettled(std::string_view agency,
                                         std::optional<absl::CivilDay> from,
-                                        std::optional<absl::CivilDay> until) const;
+                                        std::optional<absl::CivilDay> until,
+                                        absl::CivilDay on) const;
 
  private:
   Payment* PaymentIn(const Fact& fact, const std::string& payment_id,

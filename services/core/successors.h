@@ -19,6 +19,7 @@ class Successors {
     std::string to;
     absl::CivilDay effective_on;
     EventId cause;
+    bool predecessor_ended = false;  // TRANSFER_REASON_PREDECESSOR_ENDED
     friend bool operator==(const Transfer&, const Transfer&) = default;
   };
 
@@ -35,6 +36,12 @@ class Successors {
   // Is that agency, or has acted for it on some day: for folds, which do not judge anew who was
   // allowed what when it was recorded.
   bool IsOrSucceeds(std::string_view author, std::string_view agency) const;
+
+  // Whose the money is, on `day`, that `agency` accrued, proposed or paid in the case: its own, also after it handed the
+  // case over, for each bears the costs of its days; of an organisation that has ended its successor's.
+  std::string_view Settling(std::string_view agency, absl::CivilDay day) const;
+  // Is that agency, or has settled its money on some day: for folds, as above.
+  bool IsOrInherits(std::string_view author, std::string_view agency) const;
 
   // Ascending by day.
   const std::vector<Transfer>& transfers() const { return transfers_; }

@@ -493,7 +493,10 @@ class Decider {
         }
       }
     }
-    if (!e.granted()) return std::nullopt;  // what is refused needs no period
+    if (!e.granted()) {  // what is refused needs no period, but its grounds
+      return e.grounds().empty() ? std::optional(Refuse("reason_required", "a decision that refuses goes with its grounds (field grounds)"))
+                                 : std::nullopt;
+    }
     if (e.period_id().empty()) return Missing("period_id");
     if (e.valid_from().empty()) return Missing("valid_from");
     const Period* period = FindPeriod(e.period_id());

@@ -46,6 +46,7 @@ TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsNoticesAndAlerts) 
       plan.push_back(
           {++order, std::move(author), std::make_shared<decltype(message)>(std::move(message))});
     };
+    add(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/GOV/0246246-0/kela'"));
     add(kSocial,
         Text<ref::ServiceStarted>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' "
                                   "starts_on: '2025-03-03' ends_on: '2025-06-02' schedule { "
@@ -95,6 +96,7 @@ TEST(AttendanceRandomTest, AnyOrderOfArrivalEndsInTheSameFlagsNoticesAndAlerts) 
         "agencies { name: 'FI/ASS/0187690-1/paja' roles: AGENCY_ROLE_PROVIDER }"
         "agencies { name: 'FI/GOV/0246246-0/kela' roles: AGENCY_ROLE_BENEFIT_PAYER }");
     auto profile = testing::OuluProfile();
+    profile.clear_alerts();
     *profile.add_alerts() = Text<config::v1::AlertRule>(
         "id: 'missing' version: '1' kind: ALERT_KIND_DAY_NOT_RECORDED after_days: 3");
     ServiceLab lab(MakeAttendanceService(), profile, agreement, kPaja);

@@ -47,7 +47,14 @@ class AttendanceTest : public ::testing::Test {
   AttendanceTest() : lab_(MakeAttendanceService(), testing::OuluProfile(), Agreement(), kPaja) {}
 
   void Start(const std::string& text = kStart) {
+    PaidBy(kKela);
     lab_.Tell(kSocial, Text<ref::ServiceStarted>(text));
+  }
+  // What a provider may see of BenefitRecorded: its SERVICE section. Empty: of BENEFIT_KIND_NONE.
+  void PaidBy(const std::string& payer) {
+    ref::BenefitRecorded benefit;
+    benefit.set_payer_agency(payer);
+    lab_.Tell(kSocial, benefit);
   }
 
   static std::string DayText(std::string_view date, std::string_view what) {
@@ -756,28 +763,94 @@ TEST_F(AttendanceTest, ADaySwappedAwayIsNoAbsence) {
   EXPECT_THAT(NoticesSent(), IsEmpty());
 }
 
-TEST_F(AttendanceTest, AFundMembersAbsencesGoToTheFund) {
-  Start();
-  lab_.Tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/COM/0246246-0/kassa'"));
-  lab_.Tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/MUN/0187690-1/hyvinvointi'"));
-  Record("2025-03-04", "ill");
+constexpr char kFund[] = "FI/COM/0246246-0/kassa";  // not of the agreement
+
+struct PayerCase {
+  const char* name;
+  std::vector<std::string> recorded;  // payers of BenefitRecorded, in order; "": nobody (kind NONE)
+  std::string told;                   // empty: nobody is told yet
+};
+
+class NoticeRecipientTest : public AttendanceTest,
+                            public ::testing::WithParamInterface<PayerCase> {};
+
+// Who pays gets the notice (DOMAIN, Rules), and nobody else: telling another agency that a client was away would be a
+// disclosure without a ground. The employment authority is told, whoever pays, of what may end the service.
+TEST_P(NoticeRecipientTest, IsWhoPaysOrNobody) {
+  lab_.Tell(kSocial, Text<ref::ServiceStarted>(kStart));
+  for (const std::string& payer : GetParam().recorded) PaidBy(payer);
+  for (const char* day : {"2025-03-04", "2025-03-05", "2025-03-06", "2025-03-10", "2025-03-11"}) {
+    Record(day, "other");
+  }
   lab_.Run(D("2025-03-17"));
-  EXPECT_EQ(lab_.All<av::AbsenceNoticeSent>().at(0)->recipient_agency(), "FI/COM/0246246-0/kassa");
+  std::vector<std::string> told, to_authority;
+  for (const auto* notice : lab_.All<av::AbsenceNoticeSent>()) {
+    (notice->notice() == event::v1::NOTICE_KIND_ABSENCES ? told : to_authority)
+        .push_back(notice->recipient_agency());
+  }
+  EXPECT_EQ(told, GetParam().told.empty() ? std::vector<std::string>{}
+                                          : std::vector<std::string>{GetParam().told});
+  EXPECT_THAT(to_authority, ElementsAre(kTe));
 }
 
+INSTANTIATE_TEST_SUITE_P(
+    EveryWayToLive, NoticeRecipientTest,
+    ::testing::Values(
+        // Labour market subsidy, basic allowance, general support: Kela.
+        PayerCase{"Kela", {kKela}, kKela},
+        PayerCase{"AFundOutsideTheAgreement", {kFund}, kFund},
+        // Social assistance: activity money, which social services pay.
+        PayerCase{"SocialServices", {kSocial}, kSocial},
+        // Social assistance beside an unemployment benefit, in either order: the expense allowance goes first.
+        PayerCase{"KelaAndSocialServices", {kKela, kSocial}, kKela},
+        PayerCase{"SocialServicesAndKela", {kSocial, kKela}, kKela},
+        PayerCase{"AFundAndSocialServices", {kFund, kSocial}, kFund},
+        PayerCase{"TheNewestOfTwoBenefitPayers", {kKela, kFund}, kFund},
+        PayerCase{"NobodyAnyMore", {kKela, ""}, ""},
+        PayerCase{"SocialServicesAfterKelaHasEnded", {kKela, "", kSocial}, kSocial},
+        PayerCase{"KelaAgain", {kKela, "", kKela}, kKela},
+        // Neither a benefit payer nor social services: the agreement knows no right of theirs to it.
+        PayerCase{"AnotherProvider", {kOther}, ""},
+        // The agreement's only benefit payer is not guessed.
+        PayerCase{"NobodyRecorded", {}, ""}),
+    [](const auto& payer) { return payer.param.name; });
+
 TEST_F(AttendanceTest, ANoticeWaitsUntilItsRecipientIsKnownAndKeepsIt) {
-  lab_.agreement().mutable_agencies(3)->clear_roles();  // no payer in the agreement
-  Start();
+  lab_.Tell(kSocial, Text<ref::ServiceStarted>(kStart));
   Record("2025-03-04", "ill");
   lab_.Run(D("2025-03-17"));
   EXPECT_THAT(NoticesSent(), IsEmpty());
-  lab_.Tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/COM/0246246-0/kassa'"));
+  PaidBy(kFund);
   lab_.Run(D("2025-03-18"));
   EXPECT_EQ(NoticesSent().size(), 1u);
-  lab_.Tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/COM/0246246-0/uusi'"));
+  PaidBy("FI/COM/0246246-0/uusi");
   Correct("2025-03-04", "child");
   lab_.Run(D("2025-03-19"));
-  EXPECT_EQ(lab_.All<av::AbsenceNoticeSent>().at(1)->recipient_agency(), "FI/COM/0246246-0/kassa");
+  EXPECT_EQ(lab_.All<av::AbsenceNoticeSent>().at(1)->recipient_agency(), kFund);
+}
+
+TEST_F(AttendanceTest, NoticesGoToWhoTookTheRecipientsPlace) {
+  Start();
+  PaidBy(kFund);
+  Record("2025-03-04", "ill");
+  lab_.Run(D("2025-03-17"));
+  lab_.Tell(kSocial, Text<ref::OrganiserTransferred>(
+                         "from_agency: 'FI/COM/0246246-0/kassa' to_agency: 'FI/GOV/0246246-0/kela' "
+                         "effective_on: '2025-04-01' reason: TRANSFER_REASON_PREDECESSOR_ENDED"));
+  Record("2025-03-18", "ill");
+  lab_.Run(D("2025-03-31"));
+  Record("2025-04-01", "ill");
+  Correct("2025-03-04", "child");
+  lab_.Run(D("2025-04-14"));
+  std::vector<std::string> told;
+  for (const auto* notice : lab_.All<av::AbsenceNoticeSent>()) {
+    told.push_back(notice->covers_from() + "/" + std::to_string(notice->revision()) + " " +
+                   notice->recipient_agency());
+  }
+  EXPECT_THAT(told, ElementsAre(std::string("2025-03-03/1 ") + kFund,
+                                std::string("2025-03-17/1 ") + kFund,
+                                std::string("2025-03-03/2 ") + kKela,
+                                std::string("2025-03-31/1 ") + kKela));
 }
 
 TEST_F(AttendanceTest, ServicesBegunBefore2015ReportToTheAuthority) {

@@ -1,6 +1,7 @@
-// Every dated boundary of DOMAIN ("Rules", "Actors"), walked through the services in one table: what a service does
-// on the last day of the old rule and on the first of the new one. That each region's profile has its boundaries on
-// their days is profile_test's.
+// Every dated boundary of DOMAIN ("Rules", "Actors"), walked through the services in one table, in each region that has
+// the rule: what a service does on the last day of the old rule and on the first of the new one. That each region's
+// profile has its boundaries on their days is profile_test's.
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -42,6 +43,7 @@ config::v1::Agreement Agreement() {
 }
 
 using Said = std::vector<std::string>;
+using config::v1::Profile;
 
 struct Service {
   std::string from;
@@ -81,8 +83,10 @@ av::DayRecorded DayOf(const std::string& date, const std::string& what) {
 using Days = std::vector<std::pair<std::string, std::string>>;
 
 // What the provider's service says of these days: breaches "date CODE", notices "to AGENCY from..until".
-Said Attendance(const Service& service, const Days& days, const std::string& today) {
-  ServiceLab lab(MakeAttendanceService(), testing::OuluProfile(), Agreement(), kPaja);
+Said Attendance(const Profile& profile, const Service& service, const Days& days,
+                const std::string& today) {
+  ServiceLab lab(MakeAttendanceService(), profile, Agreement(), kPaja);
+  lab.Tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/GOV/0246246-0/kela'"));
   lab.Tell(kSocial, Started(service));
   for (const auto& [date, what] : days) {
     EXPECT_EQ(lab.Offer(kPaja, "ohjaaja-1", DayOf(date, what), D(today)), "") << date;
@@ -102,9 +106,9 @@ Said Attendance(const Service& service, const Days& days, const std::string& tod
 }
 
 // What the payer's service accrues for attended days: "date cents kind".
-Said Money(event::v1::BenefitKind benefit, const Service& service, const Days& days,
-           const std::string& today, const char* payer = kKela) {
-  ServiceLab lab(MakeCompensationService(), testing::OuluProfile(), Agreement(), payer);
+Said Money(const Profile& profile, event::v1::BenefitKind benefit, const Service& service,
+           const Days& days, const std::string& today, const char* payer = kKela) {
+  ServiceLab lab(MakeCompensationService(), profile, Agreement(), payer);
   lab.Tell(kSocial, Started(service));
   ref::BenefitRecorded recorded;
   recorded.set_payer_agency(payer);
@@ -125,8 +129,9 @@ Said Money(event::v1::BenefitKind benefit, const Service& service, const Days& d
 
 // Whether a plan drafted on that day by that kind leads to an agreement of a client with that benefit: the code of the
 // refusal, or "".
-Said Plan(event::v1::PlanKind kind, event::v1::BenefitKind benefit, const std::string& drafted_on) {
-  ServiceLab lab(referral::MakeReferralService(), testing::OuluProfile(), Agreement(), kSocial);
+Said Plan(const Profile& profile, event::v1::PlanKind kind, event::v1::BenefitKind benefit,
+          const std::string& drafted_on) {
+  ServiceLab lab(referral::MakeReferralService(), profile, Agreement(), kSocial);
   const absl::CivilDay drafted = D(drafted_on);
   const auto day = [&](int after) { return service::FormatDate(drafted + after); };
   lab.Tell(kSocial, Text<ref::NeedIdentified>("identified_on: '2025-11-03'"));
@@ -153,15 +158,23 @@ Said Plan(event::v1::PlanKind kind, event::v1::BenefitKind benefit, const std::s
     sign.set_signed_on(drafted_on);
     lab.Tell(agency, sign);
   }
-  lab.Tell(kSocial, Text<ref::CaseManagerNamed>("side: CASE_MANAGER_SIDE_ORGANISER official: 'oma-1' "
-                                                "agency: 'FI/MUN/0187690-1/hyvinvointi' "
-                                                "valid_from: '2025-11-03'"));
+  for (const auto& rule : profile.case_managers()) {
+    ref::CaseManagerNamed named;
+    named.set_side(rule.side());
+    named.set_official("oma-1");
+    named.set_agency(rule.side() == event::v1::CASE_MANAGER_SIDE_PROVIDER ? kPaja : kSocial);
+    named.set_valid_from("2025-11-03");
+    if (rule.named()) lab.Tell(named.agency(), named);
+  }
   ref::AgreementMade agreement;
   agreement.set_period_id("p1");
   agreement.set_plan_id("plan-1");
   agreement.set_provider_agency(kPaja);
   agreement.set_starts_on(day(14));
-  agreement.set_ends_on(service::FormatDate(service::AddMonths(drafted + 14, 3) - 1));
+  // Of the region's own first length.
+  const uint32_t first = profile.agreements(0).first_months();
+  agreement.set_ends_on(service::FormatDate(
+      service::AddMonths(drafted + 14, first == 0 ? 3 : static_cast<int>(first)) - 1));
   for (const auto role : {event::v1::ACTOR_ROLE_CLIENT, event::v1::ACTOR_ROLE_SOCIAL_SERVICES,
                           event::v1::ACTOR_ROLE_PROVIDER}) {
     auto* signature = agreement.add_signatures();
@@ -172,17 +185,44 @@ Said Plan(event::v1::PlanKind kind, event::v1::BenefitKind benefit, const std::s
 }
 
 // Who holds an office on that day, as the region's own language has it.
-Said Holder(config::v1::Office office, const std::string& day) {
-  const auto profile = testing::OuluProfile();
+Said Holder(const Profile& profile, config::v1::Office office, const std::string& day) {
   const auto* rule = service::FindRule(profile.actors(), D(day), std::nullopt,
                                        [&](const auto& actor) { return actor.office() == office; });
   return {rule == nullptr ? "nobody" : rule->holder(0).text()};
 }
 
+// What a profile must build on to have the rule.
+enum class Of { kCountry, kLaw };
+
 struct Boundary {
   const char* name;
-  std::function<Said()> what;
+  Of of;
+  std::function<Said(const Profile&)> what;
   Said expected;
+};
+
+struct Region {
+  const char* name;
+  Of builds_on;
+};
+
+// Every profile of deploy/profiles but the two that the others build on.
+constexpr Region kRegions[] = {
+    {"espoo-kipina", Of::kCountry}, {"espoo-open", Of::kCountry}, {"espoo-typ", Of::kLaw},
+    {"espoo-vamos", Of::kLaw},      {"forssa", Of::kLaw},         {"kokkola", Of::kLaw},
+    {"lempaala", Of::kLaw},         {"oulu", Of::kLaw},           {"pirkanmaa", Of::kCountry},
+    {"siun-sote", Of::kLaw},        {"tampere", Of::kLaw},        {"vantaa", Of::kLaw}};
+
+Profile ProfileOf(const Region& region) {
+  std::vector<std::string> files = {"suomi"};
+  if (region.builds_on == Of::kLaw) files.emplace_back("kuntouttava");
+  files.emplace_back(region.name);
+  return testing::RegionProfile(files);
+}
+
+struct Crossing {
+  Region region;
+  Boundary boundary;
 };
 
 Days Attended(const std::vector<std::string>& dates, int minutes) {
@@ -191,216 +231,252 @@ Days Attended(const std::vector<std::string>& dates, int minutes) {
   return days;
 }
 
-class BoundaryTest : public ::testing::TestWithParam<Boundary> {};
-
-TEST_P(BoundaryTest, IsOnItsDay) { EXPECT_THAT(GetParam().what(), ElementsAreArray(GetParam().expected)); }
-
 const Service kSpring2015 = {"2015-06-01", "2015-06-01", "2015-12-31"};
 const Service kSpring2025 = {"2025-03-03", "2025-03-03", "2025-06-02"};
 const Service kSpring2026 = {"2026-03-02", "2026-03-02", "2026-06-01"};
 const Days kBothOf2026 = {{"2026-04-30", "attended 360"}, {"2026-05-01", "attended 360"}};
 
+const std::vector<Boundary>& Boundaries() {
+  static const auto* const boundaries = new std::vector<Boundary>{
+    // ---- 30.6. / 1.7.2015: five days a week, then four, at most 32 hours ----
+    Boundary{"FiveDaysInTheLastFullWeekOfTheOldRule", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2015,
+                                 Attended({"2015-06-22", "2015-06-23", "2015-06-24",
+                                           "2015-06-25", "2015-06-26"}, 480),
+                                 "2015-07-31");
+             },
+             {}},
+    Boundary{"AWeekAcrossTheBoundaryIsHeldToTheRuleOfEachDay", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2015,
+                                 Attended({"2015-06-29", "2015-06-30", "2015-07-01",
+                                           "2015-07-02", "2015-07-03"}, 360),
+                                 "2015-07-31");
+             },
+             {"2015-07-03 TOO_MANY_DAYS_IN_WEEK"}},
+    Boundary{"FourDaysOfEightHoursByTheNewRule", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2015,
+                                 Attended({"2015-07-06", "2015-07-07", "2015-07-08",
+                                           "2015-07-09"}, 480),
+                                 "2015-07-31");
+             },
+             {}},
+    Boundary{"MoreThanThirtyTwoHoursByTheNewRule", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2015,
+                                 Attended({"2015-07-06", "2015-07-07", "2015-07-08",
+                                           "2015-07-09", "2015-07-10"}, 400),
+                                 "2015-07-31");
+             },
+             {"2015-07-10 TOO_MANY_DAYS_IN_WEEK", "2015-07-10 WEEK_TOO_LONG"}},
+    // ---- 4-8 hours a day ----
+    Boundary{"FourHoursAndEightHours", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-03", "attended 240"},
+                                               {"2025-03-04", "attended 480"}},
+                                 "2025-03-31");
+             },
+             {}},
+    Boundary{"AMinuteLessAndAMinuteMore", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-03", "attended 239"},
+                                               {"2025-03-04", "attended 481"}},
+                                 "2025-03-31");
+             },
+             {"2025-03-03 DAY_TOO_SHORT", "2025-03-04 DAY_TOO_LONG"}},
+    // ---- Services begun before 1.1.2015 report to the TE office ----
+    Boundary{"BegunOnTheLastDayOf2014", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, {"2014-12-31", "2014-12-31", "2015-03-30"},
+                                 {{"2015-01-07", "other"}}, "2015-01-14");
+             },
+             {"to te-toimisto 2014-12-31..2015-01-13"}},
+    Boundary{"BegunOnTheFirstDayOf2015", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, {"2015-01-01", "2015-01-01", "2015-03-31"},
+                                 {{"2015-01-07", "other"}}, "2015-01-15");
+             },
+             {"to kela 2015-01-01..2015-01-14"}},
+    Boundary{"APeriodOf2025OfAServiceThatBeganIn2014", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, {"2025-03-03", "2014-12-31", "2025-06-02"},
+                                 {{"2025-03-05", "other"}}, "2025-03-17");
+             },
+             {"to te-toimisto 2025-03-03..2025-03-16"}},
+    Boundary{"APeriodOf2025OfAServiceThatBeganIn2015", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, {"2025-03-03", "2015-01-01", "2025-06-02"},
+                                 {{"2025-03-05", "other"}}, "2025-03-17");
+             },
+             {"to kela 2025-03-03..2025-03-16"}},
+    // ---- At least every two weeks ----
+    Boundary{"NotBeforeTheFourteenDaysAreOver", Of::kLaw,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-05", "other"}}, "2025-03-16");
+             },
+             {}},
+    // ---- A certificate when over three days, a child's illness up to four ----
+    Boundary{"ThreeDaysIllWithoutACertificate", Of::kCountry,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-03", "ill"}, {"2025-03-04", "ill"},
+                                               {"2025-03-05", "ill"}},
+                                 "2025-03-10");
+             },
+             {}},
+    Boundary{"FourDaysIllWithoutACertificate", Of::kCountry,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-03", "ill"}, {"2025-03-04", "ill"},
+                                               {"2025-03-05", "ill"}, {"2025-03-06", "ill"}},
+                                 "2025-03-10");
+             },
+             {"2025-03-06 ABSENCE_UNPROVEN"}},
+    Boundary{"FourDaysWithAnIllChild", Of::kCountry,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-03", "child"}, {"2025-03-04", "child"},
+                                               {"2025-03-05", "child"}, {"2025-03-06", "child"}},
+                                 "2025-03-10");
+             },
+             {}},
+    Boundary{"FiveDaysWithAnIllChild", Of::kCountry,
+             [](const Profile& region) {
+               return Attendance(region, kSpring2025, {{"2025-03-03", "child"}, {"2025-03-04", "child"},
+                                               {"2025-03-05", "child"}, {"2025-03-06", "child"},
+                                               {"2025-03-07", "child"}},
+                                 "2025-03-10");
+             },
+             {"2025-03-07 ABSENCE_TOO_LONG"}},
+    // ---- 30.4. / 1.5.2026: labour market subsidy and basic allowance become general support ----
+    Boundary{"LabourMarketSubsidyUntilApril2026", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_LABOUR_MARKET_SUBSIDY, kSpring2026,
+                            kBothOf2026, "2026-06-30");
+             },
+             {"2026-04-30 900 EXPENSE_ALLOWANCE"}},
+    Boundary{"BasicAllowanceUntilApril2026", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_BASIC_UNEMPLOYMENT_ALLOWANCE, kSpring2026,
+                            kBothOf2026, "2026-06-30");
+             },
+             {"2026-04-30 900 EXPENSE_ALLOWANCE"}},
+    Boundary{"GeneralSupportFromMay2026", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_GENERAL_SUPPORT, kSpring2026, kBothOf2026,
+                            "2026-06-30");
+             },
+             {"2026-05-01 900 EXPENSE_ALLOWANCE"}},
+    Boundary{"EarningsRelatedAllowanceOnBothDays", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_EARNINGS_RELATED_ALLOWANCE, kSpring2026,
+                            kBothOf2026, "2026-06-30");
+             },
+             {"2026-04-30 900 EXPENSE_ALLOWANCE", "2026-05-01 900 EXPENSE_ALLOWANCE"}},
+    Boundary{"SocialAssistanceGivesActivityMoneyOnBothDays", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE, kSpring2026, kBothOf2026,
+                            "2026-06-30", kSocial);
+             },
+             {"2026-04-30 900 ACTIVITY_MONEY", "2026-05-01 900 ACTIVITY_MONEY"}},
+    // ---- What is paid goes by the limit of its day: five days, then four ----
+    Boundary{"TheFifthDayIsPaidUntilJune2015", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_LABOUR_MARKET_SUBSIDY, kSpring2015,
+                            Attended({"2015-06-22", "2015-06-23", "2015-06-24", "2015-06-25",
+                                      "2015-06-26"}, 360),
+                            "2015-07-31");
+             },
+             {"2015-06-22 900 EXPENSE_ALLOWANCE", "2015-06-23 900 EXPENSE_ALLOWANCE",
+              "2015-06-24 900 EXPENSE_ALLOWANCE", "2015-06-25 900 EXPENSE_ALLOWANCE",
+              "2015-06-26 900 EXPENSE_ALLOWANCE"}},
+    Boundary{"TheFifthDayOfJuly2015IsNot", Of::kLaw,
+             [](const Profile& region) {
+               return Money(region, event::v1::BENEFIT_KIND_LABOUR_MARKET_SUBSIDY, kSpring2015,
+                            Attended({"2015-06-29", "2015-06-30", "2015-07-01", "2015-07-02",
+                                      "2015-07-03"}, 360),
+                            "2015-07-31");
+             },
+             {"2015-06-29 900 EXPENSE_ALLOWANCE", "2015-06-30 900 EXPENSE_ALLOWANCE",
+              "2015-07-01 900 EXPENSE_ALLOWANCE", "2015-07-02 900 EXPENSE_ALLOWANCE"}},
+    // ---- 31.12.2025 / 1.1.2026: the activation plan is for social-assistance clients only ----
+    Boundary{"ActivationPlanOfAnybodyUntil2025", Of::kLaw,
+             [](const Profile& region) {
+               return Plan(region, event::v1::PLAN_KIND_ACTIVATION, event::v1::BENEFIT_KIND_NONE,
+                           "2025-12-31");
+             },
+             {""}},
+    Boundary{"ActivationPlanWithoutABenefitFrom2026", Of::kLaw,
+             [](const Profile& region) {
+               return Plan(region, event::v1::PLAN_KIND_ACTIVATION, event::v1::BENEFIT_KIND_NONE,
+                           "2026-01-01");
+             },
+             {"plan_kind_not_allowed"}},
+    Boundary{"ActivationPlanWithSocialAssistanceFrom2026", Of::kLaw,
+             [](const Profile& region) {
+               return Plan(region, event::v1::PLAN_KIND_ACTIVATION,
+                           event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE, "2026-01-01");
+             },
+             {""}},
+    Boundary{"MultiSectorPlanFrom2026", Of::kLaw,
+             [](const Profile& region) {
+               return Plan(region, event::v1::PLAN_KIND_MULTI_SECTOR, event::v1::BENEFIT_KIND_NONE,
+                           "2026-01-01");
+             },
+             {""}},
+    // ---- 31.12.2022 / 1.1.2023 and 31.12.2024 / 1.1.2025: who organises, who is the authority ----
+    Boundary{"OrganiserOf2022", Of::kCountry,
+             [](const Profile& region) { return Holder(region, config::v1::OFFICE_ORGANISER, "2022-12-31"); }, {"kunta"}},
+    Boundary{"OrganiserOf2023", Of::kCountry,
+             [](const Profile& region) { return Holder(region, config::v1::OFFICE_ORGANISER, "2023-01-01"); },
+             {"hyvinvointialue"}},
+    Boundary{"AuthorityOf2024", Of::kCountry,
+             [](const Profile& region) { return Holder(region, config::v1::OFFICE_EMPLOYMENT_AUTHORITY, "2024-12-31"); },
+             {"TE-toimisto"}},
+    Boundary{"AuthorityOf2025", Of::kCountry,
+             [](const Profile& region) { return Holder(region, config::v1::OFFICE_EMPLOYMENT_AUTHORITY, "2025-01-01"); },
+             {"työvoimaviranomainen"}}};
+  return *boundaries;
+}
+
+// Each boundary in each region that has its rule.
+std::vector<Crossing> Crossings() {
+  std::vector<Crossing> all;
+  for (const Region& region : kRegions) {
+    for (const Boundary& boundary : Boundaries()) {
+      if (region.builds_on == Of::kLaw || boundary.of == Of::kCountry) all.push_back({region, boundary});
+    }
+  }
+  return all;
+}
+
+class BoundaryTest : public ::testing::TestWithParam<Crossing> {};
+
+TEST_P(BoundaryTest, IsOnItsDay) {
+  const Profile profile = ProfileOf(GetParam().region);
+  EXPECT_THAT(GetParam().boundary.what(profile), ElementsAreArray(GetParam().boundary.expected));
+}
+
 INSTANTIATE_TEST_SUITE_P(
-    Domain, BoundaryTest,
-    ::testing::Values(
-        // ---- 30.6. / 1.7.2015: five days a week, then four, at most 32 hours ----
-        Boundary{"FiveDaysInTheLastFullWeekOfTheOldRule",
-                 [] {
-                   return Attendance(kSpring2015,
-                                     Attended({"2015-06-22", "2015-06-23", "2015-06-24",
-                                               "2015-06-25", "2015-06-26"}, 480),
-                                     "2015-07-31");
-                 },
-                 {}},
-        Boundary{"AWeekAcrossTheBoundaryIsHeldToTheRuleOfEachDay",
-                 [] {
-                   return Attendance(kSpring2015,
-                                     Attended({"2015-06-29", "2015-06-30", "2015-07-01",
-                                               "2015-07-02", "2015-07-03"}, 360),
-                                     "2015-07-31");
-                 },
-                 {"2015-07-03 TOO_MANY_DAYS_IN_WEEK"}},
-        Boundary{"FourDaysOfEightHoursByTheNewRule",
-                 [] {
-                   return Attendance(kSpring2015,
-                                     Attended({"2015-07-06", "2015-07-07", "2015-07-08",
-                                               "2015-07-09"}, 480),
-                                     "2015-07-31");
-                 },
-                 {}},
-        Boundary{"MoreThanThirtyTwoHoursByTheNewRule",
-                 [] {
-                   return Attendance(kSpring2015,
-                                     Attended({"2015-07-06", "2015-07-07", "2015-07-08",
-                                               "2015-07-09", "2015-07-10"}, 400),
-                                     "2015-07-31");
-                 },
-                 {"2015-07-10 TOO_MANY_DAYS_IN_WEEK", "2015-07-10 WEEK_TOO_LONG"}},
-        // ---- 4-8 hours a day ----
-        Boundary{"FourHoursAndEightHours",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-03", "attended 240"},
-                                                   {"2025-03-04", "attended 480"}},
-                                     "2025-03-31");
-                 },
-                 {}},
-        Boundary{"AMinuteLessAndAMinuteMore",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-03", "attended 239"},
-                                                   {"2025-03-04", "attended 481"}},
-                                     "2025-03-31");
-                 },
-                 {"2025-03-03 DAY_TOO_SHORT", "2025-03-04 DAY_TOO_LONG"}},
-        // ---- Services begun before 1.1.2015 report to the TE office ----
-        Boundary{"BegunOnTheLastDayOf2014",
-                 [] {
-                   return Attendance({"2014-12-31", "2014-12-31", "2015-03-30"},
-                                     {{"2015-01-07", "other"}}, "2015-01-14");
-                 },
-                 {"to te-toimisto 2014-12-31..2015-01-13"}},
-        Boundary{"BegunOnTheFirstDayOf2015",
-                 [] {
-                   return Attendance({"2015-01-01", "2015-01-01", "2015-03-31"},
-                                     {{"2015-01-07", "other"}}, "2015-01-15");
-                 },
-                 {"to kela 2015-01-01..2015-01-14"}},
-        Boundary{"APeriodOf2025OfAServiceThatBeganIn2014",
-                 [] {
-                   return Attendance({"2025-03-03", "2014-12-31", "2025-06-02"},
-                                     {{"2025-03-05", "other"}}, "2025-03-17");
-                 },
-                 {"to te-toimisto 2025-03-03..2025-03-16"}},
-        Boundary{"APeriodOf2025OfAServiceThatBeganIn2015",
-                 [] {
-                   return Attendance({"2025-03-03", "2015-01-01", "2025-06-02"},
-                                     {{"2025-03-05", "other"}}, "2025-03-17");
-                 },
-                 {"to kela 2025-03-03..2025-03-16"}},
-        // ---- At least every two weeks ----
-        Boundary{"NotBeforeTheFourteenDaysAreOver",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-05", "other"}}, "2025-03-16");
-                 },
-                 {}},
-        // ---- A certificate when over three days, a child's illness up to four ----
-        Boundary{"ThreeDaysIllWithoutACertificate",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-03", "ill"}, {"2025-03-04", "ill"},
-                                                   {"2025-03-05", "ill"}},
-                                     "2025-03-10");
-                 },
-                 {}},
-        Boundary{"FourDaysIllWithoutACertificate",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-03", "ill"}, {"2025-03-04", "ill"},
-                                                   {"2025-03-05", "ill"}, {"2025-03-06", "ill"}},
-                                     "2025-03-10");
-                 },
-                 {"2025-03-06 ABSENCE_UNPROVEN"}},
-        Boundary{"FourDaysWithAnIllChild",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-03", "child"}, {"2025-03-04", "child"},
-                                                   {"2025-03-05", "child"}, {"2025-03-06", "child"}},
-                                     "2025-03-10");
-                 },
-                 {}},
-        Boundary{"FiveDaysWithAnIllChild",
-                 [] {
-                   return Attendance(kSpring2025, {{"2025-03-03", "child"}, {"2025-03-04", "child"},
-                                                   {"2025-03-05", "child"}, {"2025-03-06", "child"},
-                                                   {"2025-03-07", "child"}},
-                                     "2025-03-10");
-                 },
-                 {"2025-03-07 ABSENCE_TOO_LONG"}},
-        // ---- 30.4. / 1.5.2026: labour market subsidy and basic allowance become general support ----
-        Boundary{"LabourMarketSubsidyUntilApril2026",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_LABOUR_MARKET_SUBSIDY, kSpring2026,
-                                kBothOf2026, "2026-06-30");
-                 },
-                 {"2026-04-30 900 EXPENSE_ALLOWANCE"}},
-        Boundary{"BasicAllowanceUntilApril2026",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_BASIC_UNEMPLOYMENT_ALLOWANCE, kSpring2026,
-                                kBothOf2026, "2026-06-30");
-                 },
-                 {"2026-04-30 900 EXPENSE_ALLOWANCE"}},
-        Boundary{"GeneralSupportFromMay2026",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_GENERAL_SUPPORT, kSpring2026, kBothOf2026,
-                                "2026-06-30");
-                 },
-                 {"2026-05-01 900 EXPENSE_ALLOWANCE"}},
-        Boundary{"EarningsRelatedAllowanceOnBothDays",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_EARNINGS_RELATED_ALLOWANCE, kSpring2026,
-                                kBothOf2026, "2026-06-30");
-                 },
-                 {"2026-04-30 900 EXPENSE_ALLOWANCE", "2026-05-01 900 EXPENSE_ALLOWANCE"}},
-        Boundary{"SocialAssistanceGivesActivityMoneyOnBothDays",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE, kSpring2026, kBothOf2026,
-                                "2026-06-30", kSocial);
-                 },
-                 {"2026-04-30 900 ACTIVITY_MONEY", "2026-05-01 900 ACTIVITY_MONEY"}},
-        // ---- What is paid goes by the limit of its day: five days, then four ----
-        Boundary{"TheFifthDayIsPaidUntilJune2015",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_LABOUR_MARKET_SUBSIDY, kSpring2015,
-                                Attended({"2015-06-22", "2015-06-23", "2015-06-24", "2015-06-25",
-                                          "2015-06-26"}, 360),
-                                "2015-07-31");
-                 },
-                 {"2015-06-22 900 EXPENSE_ALLOWANCE", "2015-06-23 900 EXPENSE_ALLOWANCE",
-                  "2015-06-24 900 EXPENSE_ALLOWANCE", "2015-06-25 900 EXPENSE_ALLOWANCE",
-                  "2015-06-26 900 EXPENSE_ALLOWANCE"}},
-        Boundary{"TheFifthDayOfJuly2015IsNot",
-                 [] {
-                   return Money(event::v1::BENEFIT_KIND_LABOUR_MARKET_SUBSIDY, kSpring2015,
-                                Attended({"2015-06-29", "2015-06-30", "2015-07-01", "2015-07-02",
-                                          "2015-07-03"}, 360),
-                                "2015-07-31");
-                 },
-                 {"2015-06-29 900 EXPENSE_ALLOWANCE", "2015-06-30 900 EXPENSE_ALLOWANCE",
-                  "2015-07-01 900 EXPENSE_ALLOWANCE", "2015-07-02 900 EXPENSE_ALLOWANCE"}},
-        // ---- 31.12.2025 / 1.1.2026: the activation plan is for social-assistance clients only ----
-        Boundary{"ActivationPlanOfAnybodyUntil2025",
-                 [] {
-                   return Plan(event::v1::PLAN_KIND_ACTIVATION, event::v1::BENEFIT_KIND_NONE,
-                               "2025-12-31");
-                 },
-                 {""}},
-        Boundary{"ActivationPlanWithoutABenefitFrom2026",
-                 [] {
-                   return Plan(event::v1::PLAN_KIND_ACTIVATION, event::v1::BENEFIT_KIND_NONE,
-                               "2026-01-01");
-                 },
-                 {"plan_kind_not_allowed"}},
-        Boundary{"ActivationPlanWithSocialAssistanceFrom2026",
-                 [] {
-                   return Plan(event::v1::PLAN_KIND_ACTIVATION,
-                               event::v1::BENEFIT_KIND_SOCIAL_ASSISTANCE, "2026-01-01");
-                 },
-                 {""}},
-        Boundary{"MultiSectorPlanFrom2026",
-                 [] {
-                   return Plan(event::v1::PLAN_KIND_MULTI_SECTOR, event::v1::BENEFIT_KIND_NONE,
-                               "2026-01-01");
-                 },
-                 {""}},
-        // ---- 31.12.2022 / 1.1.2023 and 31.12.2024 / 1.1.2025: who organises, who is the authority ----
-        Boundary{"OrganiserOf2022",
-                 [] { return Holder(config::v1::OFFICE_ORGANISER, "2022-12-31"); }, {"kunta"}},
-        Boundary{"OrganiserOf2023",
-                 [] { return Holder(config::v1::OFFICE_ORGANISER, "2023-01-01"); },
-                 {"hyvinvointialue"}},
-        Boundary{"AuthorityOf2024",
-                 [] { return Holder(config::v1::OFFICE_EMPLOYMENT_AUTHORITY, "2024-12-31"); },
-                 {"TE-toimisto"}},
-        Boundary{"AuthorityOf2025",
-                 [] { return Holder(config::v1::OFFICE_EMPLOYMENT_AUTHORITY, "2025-01-01"); },
-                 {"työvoimaviranomainen"}}),
-    [](const auto& boundary) { return boundary.param.name; });
+    Domain, BoundaryTest, ::testing::ValuesIn(Crossings()), [](const auto& crossing) {
+      std::string name = std::string(crossing.param.region.name) + "_" + crossing.param.boundary.name;
+      std::erase(name, '-');
+      return name;
+    });
+
+// No region is left out, and none is said to build on less than it does.
+TEST(BoundariesTest, AreWalkedInEveryRegionThatShips) {
+  const char* root = std::getenv("POLKU_SOURCE_DIR");
+  std::map<std::string, bool> shipped, walked;
+  for (const auto& file : std::filesystem::directory_iterator(
+           std::string(root == nullptr ? "." : root) + "/deploy/profiles")) {
+    if (file.path().extension() != ".textproto") continue;
+    const std::string name = file.path().stem();
+    if (name == "suomi" || name == "kuntouttava") continue;
+    shipped[name] = testing::RegionProfile({name}).needs(0) == "kuntouttava";
+  }
+  for (const Region& region : kRegions) walked[region.name] = region.builds_on == Of::kLaw;
+  EXPECT_EQ(walked, shipped);
+}
 
 }  // namespace
 }  // namespace polku

@@ -8,6 +8,7 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/attendance/attendance.h"
+#include "services/core/groups.h"
 #include "tests/support/service_lab.h"
 
 namespace polku {
@@ -45,9 +46,15 @@ constexpr char kAway[] =
 // Mondays and Thursdays from 3 March to 2 June 2025. March has nine of them.
 class MonthTest : public ::testing::Test {
  protected:
-  MonthTest() : lab_(MakeAttendanceService(), testing::OuluProfile(), Agreement(), kPaja) {}
+  MonthTest() : lab_(MakeAttendanceService(), WithoutAlerts(testing::OuluProfile()), Agreement(), kPaja) {}
 
+  // Each test has the alerts that it gives.
+  static config::v1::Profile WithoutAlerts(config::v1::Profile profile) {
+    profile.clear_alerts();
+    return profile;
+  }
   void Start(const std::string& more = "") {
+    lab_.Tell(kSocial, Text<ref::BenefitRecorded>("payer_agency: 'FI/GOV/0246246-0/kela'"));
     lab_.Tell(kSocial, Text<ref::ServiceStarted>(
                            "period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' "
                            "starts_on: '2025-03-03' ends_on: '2025-06-02' schedule { "
@@ -415,7 +422,7 @@ TEST_F(ApprovalTest, WhatAnotherLogSaysOfAProposalDecidesNothing) {
 
 // Forssa 2014 (seed 003): the organisation changed, what it had confirmed stays confirmed.
 TEST_F(MonthTest, WhatThePredecessorConfirmedTheSuccessorCorrectsByApprovalAlone) {
-  ServiceLab lab(MakeAttendanceService(), testing::OuluProfile(), Agreement(), kOther);
+  ServiceLab lab(MakeAttendanceService(), WithoutAlerts(testing::OuluProfile()), Agreement(), kOther);
   lab.Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p1' starts_on: '2025-03-03' "
                                               "provider_agency: 'FI/ASS/0187690-1/paja' "
                                               "ends_on: '2025-06-02'"));
@@ -476,7 +483,7 @@ TEST_F(MonthTest, AFollowOnPlanAnEndOrAnotherPeriodClearsTheAlertAnExtensionMove
            Way{"extension", fact(Text<ref::ServiceExtended>("period_id: 'p1' "
                                                             "ends_on: '2025-09-02'"))}}) {
     SCOPED_TRACE(way.name);
-    ServiceLab lab(MakeAttendanceService(), testing::OuluProfile(), Agreement(), kPaja);
+    ServiceLab lab(MakeAttendanceService(), WithoutAlerts(testing::OuluProfile()), Agreement(), kPaja);
     *lab.profile().add_alerts() = Text<config::v1::AlertRule>(
         "id: 'a' version: '1' kind: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON days_before: 30");
     lab.Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p1' starts_on: '2025-03-03' "
@@ -572,7 +579,7 @@ TEST_F(MonthTest, AMonthWithoutPlannedOrRecordedDaysNeedsNoConfirmation) {
 }
 
 TEST_F(MonthTest, OtherProvidersServicesAlertNothingOfThisPeriod) {
-  ServiceLab other(MakeAttendanceService(), testing::OuluProfile(), Agreement(), kOther);
+  ServiceLab other(MakeAttendanceService(), WithoutAlerts(testing::OuluProfile()), Agreement(), kOther);
   for (const char* rule : {"id: 'a' kind: ALERT_KIND_DAY_NOT_RECORDED",
                            "id: 'b' kind: ALERT_KIND_MONTH_NOT_CONFIRMED",
                            "id: 'c' kind: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON days_before: 90"}) {
@@ -605,6 +612,45 @@ TEST_F(MonthTest, AClientJoinsAndLeavesAGroupOfTheProvider) {
   EXPECT_EQ(join("2025-03-16"), "");
   EXPECT_EQ(leave("2025-03-15"), "");  // never came back: the day before joined_from
   EXPECT_EQ(join("2025-03-16"), "");
+}
+
+// Who takes the provider's place has its groups: nobody stays behind in a group of an organisation that is no more, and
+// nobody has to join anew.
+TEST_F(MonthTest, AGroupPassesToWhoTakesTheProvidersPlace) {
+  const auto join = [&](const char* from, const char* author) {
+    return Offer<av::GroupJoined>("group_code: 'puu-a' joined_from: '" + std::string(from) + "'", "o", author);
+  };
+  const auto leave = [&](const char* until, const char* author) {
+    return Offer<av::GroupLeft>("group_code: 'puu-a' member_until: '" + std::string(until) + "'", "o", author);
+  };
+  const auto memberships = [&] {
+    service::GroupBook book;
+    for (const auto& entry : lab_.entries()) {
+      book.Fold({entry.id, CaseId(), entry.origin, entry.position, entry.order, absl::UnixEpoch(),
+                 entry.author, entry.official, *entry.body});
+    }
+    std::vector<std::string> told;
+    for (const auto& one : book.Memberships()) {
+      told.push_back(one.agency.substr(one.agency.rfind('/') + 1) + " " + service::FormatDate(one.from) + ".." +
+                     (one.until ? service::FormatDate(*one.until) : ""));
+    }
+    return told;
+  };
+  EXPECT_EQ(join("2025-03-03", kPaja), "");
+  EXPECT_EQ(leave("2025-03-20", kOther), "not_in_group");
+  lab_.Tell(kPaja, Text<ref::OrganiserTransferred>("from_agency: 'FI/ASS/0187690-1/paja' "
+                                                   "to_agency: 'FI/ASS/0187690-1/toinen' "
+                                                   "effective_on: '2025-04-01'"));
+  EXPECT_THAT(memberships(), ElementsAre("paja 2025-03-03..2025-03-31", "toinen 2025-04-01.."));
+  EXPECT_EQ(leave("2025-04-20", kPaja), "not_in_group");
+  EXPECT_EQ(join("2025-04-10", kOther), "already_in_group");
+  EXPECT_EQ(leave("2025-04-20", kOther), "");
+  EXPECT_THAT(memberships(), ElementsAre("paja 2025-03-03..2025-03-31", "toinen 2025-04-01..2025-04-20"));
+  EXPECT_EQ(join("2025-04-21", kOther), "");
+  // It had left before the hand-over: the successor puts it right, and never had it in its group.
+  EXPECT_EQ(leave("2025-04-20", kOther), "") << "never came back";
+  EXPECT_EQ(leave("2025-03-31", kOther), "");
+  EXPECT_THAT(memberships(), ElementsAre("paja 2025-03-03..2025-03-31", "toinen 2025-04-21..2025-04-20"));
 }
 
 TEST_F(MonthTest, AGroupIsRefusedWithTheReasonThatFits) {

@@ -6,6 +6,7 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "polku/compensation/v1/compensation.pb.h"
+#include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
 
 namespace polku::audit {
@@ -68,16 +69,35 @@ class PaymentsTest : public ::testing::Test {
     Add<v1::PaymentApproved>("payment_id: '" + label + "'");
     Add<v1::PaymentPaid>("payment_id: '" + label + "'");
   }
-  std::optional<PaymentDraft> Draft(const char* from, const char* until) const {
+  std::optional<PaymentDraft> Draft(const char* from, const char* until, const char* payer = kKela,
+                                    const char* on = "2025-12-31") const {
     const auto held = fold_.cases().find(case_);
     if (held == fold_.cases().end()) return std::nullopt;
-    return DraftPayment(held->second.ledger, kKela, D(from), D(until));
+    return DraftPayment(held->second.ledger, payer, D(from), D(until), D(on));
   }
 
   PaymentsFold fold_;
   CaseId case_;
   uint8_t number_ = 0;
 };
+
+// Of one that goes on nothing is its successor's to draft; of one that has ended everything is, from its day on.
+TEST_F(PaymentsTest, WhatAPayerThatHasEndedLeftIsDraftedByItsSuccessor) {
+  for (const bool ended : {false, true}) {
+    SCOPED_TRACE(ended);
+    case_.data()[1] = ended ? 1 : 0;
+    Add<v1::AllowanceAccrued>("amount_cents: 900 date: '2025-03-03'", kOther);
+    Add<referral::v1::OrganiserTransferred>(
+        std::string("from_agency: 'FI/MUN/0187690-1/hyvinvointi' to_agency: 'FI/GOV/0246246-0/kela' "
+                    "effective_on: '2025-04-01' reason: ") +
+            (ended ? "TRANSFER_REASON_PREDECESSOR_ENDED" : "TRANSFER_REASON_REORGANISED"),
+        kOther);
+    EXPECT_EQ(Draft("2025-03-01", "2025-03-31").has_value(), ended);
+    EXPECT_EQ(Draft("2025-03-01", "2025-03-31", kOther).has_value(), !ended);
+    EXPECT_FALSE(Draft("2025-03-01", "2025-03-31", kKela, "2025-03-31")) << "not before its day";
+    EXPECT_TRUE(Draft("2025-03-01", "2025-03-31", kOther, "2025-03-31"));
+  }
+}
 
 TEST_F(PaymentsTest, EverythingOfTheDaysIsSettledAndNothingElse) {
   EXPECT_FALSE(Draft("2025-03-01", "2025-03-31"));

@@ -1,3 +1,4 @@
+#include "services/compensation/state.h"
 #include "tests/compensation/compensation_lab.h"
 
 namespace polku {
@@ -429,6 +430,218 @@ TEST_F(ClaimTest, WhatTheServiceGrantedIsNotReversedByHand) {
   EXPECT_EQ(lab_.Offer(kSocial, "o", reversed, today_), "unknown_grant");
   reversed.set_reversed_event_id(std::string(lab_.IdOfLast<cv::TravelGranted>()->view()));
   EXPECT_EQ(lab_.Offer(kSocial, "o", reversed, today_), "made_by_the_service");
+}
+
+// ---- A payer that hands its cases over ----
+
+// A fund accrued 3 and 4 March and proposed them as "f1" of 18 euros; Kela takes its place on 1 April.
+class HandOverTest : public CompensationLab {
+ protected:
+  HandOverTest() {
+    auto* fund = lab_.agreement().add_agencies();
+    fund->set_name(kFund);
+    fund->add_roles(config::v1::AGENCY_ROLE_BENEFIT_PAYER);
+    Start();
+    Benefit("payer_agency: 'FI/COM/0246246-0/kassa' kind: BENEFIT_KIND_EARNINGS_RELATED_ALLOWANCE "
+            "valid_from: '2025-01-01'", kFund);
+    cv::PaymentProposed proposal;
+    proposal.set_payment_id("f1");
+    proposal.set_covers_from("2025-03-01");
+    proposal.set_covers_until("2025-03-31");
+    proposal.set_iban(kIban);
+    proposal.set_total_cents(1800);
+    for (const char* day : {"2025-03-03", "2025-03-04"}) {
+      cv::AllowanceAccrued accrued;
+      accrued.set_period_id("p1");
+      accrued.set_date(day);
+      accrued.set_kind(event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE);
+      accrued.set_amount_cents(900);
+      accrued.set_cause_event_id(std::string(Day(day).view()));
+      const EventId id = lab_.Tell(kFund, accrued);
+      auto* line = proposal.add_lines();
+      line->set_event_id(std::string(id.view()));
+      line->set_date(day);
+      line->set_amount_cents(900);
+      accrued_.push_back(id);
+    }
+    lab_.Tell(kFund, proposal);
+  }
+
+  void HandOver(const std::string& reason) {
+    lab_.Tell(kFund, Text<ref::OrganiserTransferred>(
+                         "from_agency: 'FI/COM/0246246-0/kassa' to_agency: 'FI/GOV/0246246-0/kela' "
+                         "effective_on: '2025-04-01' reason: TRANSFER_REASON_" + reason));
+  }
+  void Tell(const std::string& event) {
+    if (event == "approved") lab_.Tell(kFund, Text<cv::PaymentApproved>("payment_id: 'f1' total_cents: 1800"));
+    if (event == "paid") lab_.Tell(kFund, Text<cv::PaymentPaid>("payment_id: 'f1' total_cents: 1800"));
+  }
+  // What Kela makes of everything that is its to settle, as far as its service takes it.
+  std::string ProposeAll(const std::string& id) {
+    const auto state = lab_.Fold();
+    const auto& ledger = dynamic_cast<const compensation::State&>(*state).ledger;
+    cv::PaymentProposed proposal;
+    proposal.set_payment_id(id);
+    proposal.set_covers_from("2025-03-01");
+    proposal.set_covers_until("2025-06-02");
+    proposal.set_iban(kIban);
+    int64_t total = 0;
+    for (const auto* posting : ledger.Unsettled(kKela, std::nullopt, std::nullopt, today_)) {
+      auto* line = proposal.add_lines();
+      line->set_event_id(std::string(posting->id.view()));
+      line->set_date(service::FormatDate(posting->date));
+      line->set_amount_cents(posting->cents);
+      total += posting->cents;
+    }
+    proposal.set_total_cents(total);
+    const std::string code = lab_.Offer(kKela, "a", proposal, today_);
+    return code.empty() ? std::to_string(total) : code;
+  }
+  template <typename Event>
+  std::string Act(const std::string& more) {
+    return Offer<Event>("payment_id: 'f1' " + more, kKela, "b");
+  }
+  std::string Approve() { return Act<cv::PaymentApproved>("approved_on: '2025-06-01' total_cents: 1800"); }
+  std::string Pay() { return Act<cv::PaymentPaid>("paid_on: '2025-06-02' total_cents: 1800"); }
+  std::string Reject() {
+    return Act<cv::PaymentRejected>("rejected_on: '2025-06-01' reason: REJECTION_REASON_WRONG_ACCOUNT");
+  }
+  std::string Reverse(int64_t cents) {
+    return Act<cv::PaymentReversed>("reversed_on: '2025-06-03' reason: REJECTION_REASON_WRONG_AMOUNT amount_cents: " +
+                                    std::to_string(cents));
+  }
+  // "date cents" of every accrual that stands, whoever said it.
+  std::vector<std::string> Standing() const {
+    const auto state = lab_.Fold();
+    std::vector<std::string> standing;
+    for (const auto& accrual : dynamic_cast<const compensation::State&>(*state).ledger.accruals()) {
+      if (accrual.reversed) continue;
+      standing.push_back(service::FormatDate(accrual.date) + " " + std::to_string(accrual.cents) + " " +
+                         accrual.author.substr(accrual.author.rfind('/') + 1));
+    }
+    return standing;
+  }
+
+  std::vector<EventId> accrued_;
+};
+
+TEST_F(HandOverTest, WhoHandsItsCasesOverAndGoesOnSettlesItsOwnDays) {
+  HandOver("REORGANISED");
+  Tell("approved");
+  EXPECT_EQ(Pay(), "wrong_actor");
+  EXPECT_EQ(Reject(), "wrong_actor");
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  Day("2025-03-05");  // a day of the predecessor's, recorded late
+  Day("2025-04-01");
+  lab_.Run(today_);
+  EXPECT_THAT(Standing(), ::testing::ElementsAre("2025-03-03 900 kassa", "2025-03-04 900 kassa", "2025-04-01 900 kela"));
+  EXPECT_EQ(ProposeAll("k1"), "900");
+}
+
+TEST_F(HandOverTest, TheMoneyOfOneThatHasEndedIsItsSuccessorsFromItsDayOn) {
+  HandOver("PREDECESSOR_ENDED");
+  today_ = D("2025-03-31");
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  EXPECT_THAT(lab_.Run(today_), IsEmpty());
+  EXPECT_EQ(Reject(), "wrong_actor");
+  today_ = D("2025-06-30");
+  lab_.Run(today_);
+  // What the fund proposed is no longer the sum of its days: the successor rejects it and proposes all of it anew.
+  EXPECT_EQ(Approve(), "accruals_changed");
+  EXPECT_EQ(Reject(), "");
+  Day("2025-03-05");  // a day of the predecessor's, recorded late
+  Day("2025-04-01");
+  lab_.Run(today_);
+  EXPECT_THAT(Standing(),
+              ::testing::ElementsAre("2025-03-03 900 kassa", "2025-03-05 900 kela", "2025-04-01 900 kela"));
+  EXPECT_THAT(lab_.Run(today_ + 30), IsEmpty());
+  EXPECT_EQ(ProposeAll("f1"), "payment_exists") << "the label is taken, though by the predecessor";
+  EXPECT_EQ(ProposeAll("k1"), "2700");
+}
+
+TEST_F(HandOverTest, ASuccessorPaysWhatOneThatHasEndedApproved) {
+  Tell("approved");
+  HandOver("PREDECESSOR_ENDED");
+  EXPECT_EQ(Pay(), "");
+  EXPECT_EQ(Pay(), "illegal_transition");
+  EXPECT_EQ(ProposeAll("k1"), "no_lines");
+}
+
+TEST_F(HandOverTest, ARecoveryThatOneThatHasEndedLeftIsNettedByItsSuccessor) {
+  Tell("approved");
+  Tell("paid");
+  HandOver("PREDECESSOR_ENDED");
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  lab_.Run(today_);
+  EXPECT_EQ(ProposeAll("k1"), "nothing_to_pay");
+  for (const char* day : {"2025-04-01", "2025-04-02"}) Day(day);
+  lab_.Run(today_);
+  EXPECT_EQ(ProposeAll("k1"), "900") << "two days, less the one that was paid for nothing";
+}
+
+TEST_F(HandOverTest, ARecoveryThatOneThatHasEndedLeftIsClaimedBackByItsSuccessor) {
+  Tell("approved");
+  Tell("paid");
+  HandOver("PREDECESSOR_ENDED");
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  lab_.Run(today_);
+  EXPECT_EQ(Reverse(500), "amount_mismatch");
+  EXPECT_EQ(Reverse(900), "");
+  EXPECT_EQ(ProposeAll("k1"), "no_lines") << "claimed back, so it is not netted as well";
+  Day("2025-04-01");
+  lab_.Run(today_);
+  EXPECT_EQ(ProposeAll("k1"), "900");
+}
+
+// Whether the fund's service or Kela's sees the hand-over first: no day is paid by both.
+TEST_F(HandOverTest, OneThatHasEndedSaysNothingMoreOnceItsHandOverIsKnown) {
+  ServiceLab fund(MakeCompensationService(), OuluProfile(), lab_.agreement(), kFund);
+  for (const auto& entry : lab_.entries()) fund.TellAt(entry.order.value(), entry.author, *entry.body, entry.id);
+  fund.Tell(kFund, Text<ref::OrganiserTransferred>(
+                       "from_agency: 'FI/COM/0246246-0/kassa' to_agency: 'FI/GOV/0246246-0/kela' "
+                       "effective_on: '2025-04-01' reason: TRANSFER_REASON_PREDECESSOR_ENDED"));
+  av::DayRecorded late;
+  late.set_date("2025-03-05");
+  late.set_actual_minutes(360);
+  late.set_outcome(event::v1::DAY_OUTCOME_ATTENDED);
+  fund.Tell(kPaja, late);
+  EXPECT_THAT(fund.Run(today_), IsEmpty());
+}
+
+// An organiser's travel goes the same way.
+class OrganiserHandOverTest : public CompensationLab {
+ protected:
+  OrganiserHandOverTest() : CompensationLab("FI/MUN/3221331-8/pohde") {}
+};
+
+TEST_F(OrganiserHandOverTest, TravelOfOneThatHasEndedIsTakenBackByItsSuccessorAndNotGrantedTwice) {
+  constexpr char kCounty[] = "FI/MUN/3221331-8/pohde";
+  auto* county = lab_.agreement().add_agencies();
+  county->set_name(kCounty);
+  county->add_roles(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
+  lab_.profile().clear_travel();
+  *lab_.profile().add_travel() = Text<config::v1::TravelRule>(
+      "id: 'day' version: '1' mode: TRAVEL_MODE_PER_DAY cents: 300");
+  lab_.profile().clear_perks();
+  Start();
+  lab_.Tell(kSocial, Text<ref::AgreementMade>("period_id: 'p1'"));
+  for (const char* day : {"2025-03-03", "2025-03-04"}) {
+    cv::TravelGranted granted;
+    granted.set_period_id("p1");
+    granted.set_covers_from(day);
+    granted.set_covers_until(day);
+    granted.set_mode(event::v1::TRAVEL_MODE_PER_DAY);
+    granted.set_amount_cents(300);
+    granted.set_cause_event_id(std::string(Day(day).view()));
+    lab_.Tell(kSocial, granted);
+  }
+  lab_.Tell(kSocial, Text<ref::OrganiserTransferred>(
+                         "from_agency: 'FI/MUN/0187690-1/hyvinvointi' to_agency: 'FI/MUN/3221331-8/pohde' "
+                         "effective_on: '2025-04-01' reason: TRANSFER_REASON_PREDECESSOR_ENDED"));
+  Day("2025-03-05");
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  EXPECT_EQ(Travel(), (std::vector<std::string>{"2025-03-03..2025-03-03", "2025-03-05..2025-03-05"}));
+  EXPECT_THAT(lab_.Run(today_ + 1), IsEmpty());
 }
 
 }  // namespace

@@ -505,7 +505,7 @@ class World {
         if (const auto* back = As<cv::PaymentReversed>(*entry.body)) moved -= back->amount_cents();
       }
       for (const Posting* posting :
-           site->money().ledger.Unsettled(site->agency, std::nullopt, std::nullopt)) {
+           site->money().ledger.Unsettled(site->agency, std::nullopt, std::nullopt, today_)) {
         open += posting->cents;
       }
       EXPECT_EQ(moved + open, due) << site->agency;
@@ -787,7 +787,7 @@ class World {
     event.set_iban(kIban);
     int64_t total = 0;
     for (const Posting* posting :
-         site.money().ledger.Unsettled(site.agency, from, until)) {
+         site.money().ledger.Unsettled(site.agency, from, until, today_)) {
       if (posting->cents == 0) continue;
       auto* line = event.add_lines();
       line->set_event_id(std::string(posting->id.view()));
@@ -844,7 +844,7 @@ class World {
         event.set_reason(cv::REJECTION_REASON_WRONG_AMOUNT);
         const int64_t left = payment.total_cents - payment.reversed_cents;
         const auto gone = service::Sum(site.money().ledger.Unsettled(
-            site.agency, payment.from, payment.until));
+            site.agency, payment.from, payment.until, today_));
         event.set_amount_cents(gone && *gone < 0 && random_.Below(4) != 0 ? -*gone : left);
         return Try(site, site.agency, event, official);
       }
@@ -1029,7 +1029,7 @@ class World {
                 FormatEventId(posting.id) + "\n";
       }
       for (const Posting* posting :
-           money.ledger.Unsettled(site.agency, std::nullopt, std::nullopt)) {
+           money.ledger.Unsettled(site.agency, std::nullopt, std::nullopt, today_)) {
         text += "open " + FormatEventId(posting->id) + "\n";
       }
       for (const auto& [key, payment] : money.ledger.payments()) {

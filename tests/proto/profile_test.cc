@@ -1,8 +1,11 @@
 // Every profile under deploy/profiles, whatever region it is of, keeps what profile.proto promises.
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <map>
+#include <regex>
 #include <set>
+#include <sstream>
 
 #include "absl/time/civil_time.h"
 #include "gmock/gmock.h"
@@ -91,11 +94,12 @@ TEST(Profile, AMunicipalityIsInARegionOnceAndTravelByAreaIsInside) {
     std::set<std::string> codes(profile.municipality_codes().begin(),
                                 profile.municipality_codes().end());
     EXPECT_EQ(static_cast<int>(codes.size()), profile.municipality_codes_size()) << name;
-    std::set<std::string> areas;
+    std::set<std::pair<std::string, int>> means_of_area;
     for (const auto& rule : profile.travel()) {
       for (const std::string& code : rule.municipality_codes()) {
         EXPECT_TRUE(codes.contains(code)) << name << ": " << rule.id() << ": " << code;
-        EXPECT_TRUE(areas.insert(code).second) << name << ": two ways of travel in " << code;
+        EXPECT_TRUE(means_of_area.insert({code, rule.means()}).second)
+            << name << ": " << rule.id() << ": no choice of means decides between two rules in " << code;
       }
     }
   }
@@ -131,6 +135,49 @@ TEST(Profile, EveryRuleIsNamedOnceAndSaysWhereItIsFrom) {
           << file << ": " << key << ": \"" << source << "\"";
     });
   }
+}
+
+// A mark alone says nothing: [s] names the seed and its words, or the step of DOMAIN that does; [p] names where DOMAIN has
+// the page; [k] says that it is an assumption.
+TEST(Profile, EverySourceSaysWhichSeedOrThatItIsAnAssumption) {
+  const std::regex seed(R"(\[s\] (seeds? 00[0-4](, 00[0-4])*(:| \(| \w|, \w).*|Taulukko 1.*|DOMAIN[, ].*))");
+  const std::regex page(R"(\[p\] DOMAIN\b.*)");
+  for (const auto& [name, profile] : Files()) {
+    ForEachRule(profile, [&, file = name](const Message& rule) {
+      const std::string where = file + ": " + Text(rule, "id") + "@" + Text(rule, "version");
+      const std::string source = Text(rule, "source");
+      for (size_t at = source.find('['); at != std::string::npos;) {
+        const size_t next = source.find('[', at + 1);
+        const std::string part = source.substr(at, next == std::string::npos ? next : next - at);
+        at = next;
+        if (part.starts_with("[s]")) {
+          EXPECT_TRUE(std::regex_match(part, seed)) << where << ": names no seed: " << part;
+        } else if (part.starts_with("[p]")) {
+          EXPECT_TRUE(std::regex_match(part, page)) << where << ": names no page: " << part;
+        } else {
+          EXPECT_TRUE(part.starts_with("[k]")) << where << ": no such mark: " << part;
+          EXPECT_NE(part.find("assum"), std::string::npos) << where << ": of what kind is it: " << part;
+        }
+      }
+    });
+  }
+}
+
+// What stands outside of rules: the codes of municipalities are general knowledge, and each says of which.
+TEST(Profile, EveryMunicipalityCodeSaysWhoseItIsAndThatItIsNotOfASeed) {
+  const char* const root = std::getenv("POLKU_SOURCE_DIR");
+  const auto directory = std::filesystem::path(root != nullptr ? root : ".") / "deploy/profiles";
+  const std::regex marked(R"re(municipality_codes: "\d{3}"  # \S.*\[k\].*)re");
+  int codes = 0;
+  for (const auto& [name, profile] : Files()) {
+    std::istringstream text(ReadFile(directory / (name + ".textproto")).value_or(""));
+    for (std::string line; std::getline(text, line);) {
+      if (!line.starts_with("municipality_codes:")) continue;
+      ++codes;
+      EXPECT_TRUE(std::regex_match(line, marked)) << name << ": " << line;
+    }
+  }
+  EXPECT_GT(codes, 30);
 }
 
 TEST(Profile, TheDatesOfARuleAreDaysInOrder) {

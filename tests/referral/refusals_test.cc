@@ -320,6 +320,11 @@ TEST(Refusal, AgreementsAndDecisions) {
       Change<Decision>("extension decision", "duplicate",
                        [](auto& e) { e.set_decision_number("2025/117"); }),
       Change<Decision>("decision", "wrong_actor", [](auto&) {}, kVerstas),
+      Change<Decision>("decision", "reason_required",
+                       [](auto& e) {
+                         e.set_granted(false);
+                         e.clear_grounds();
+                       }),
       Change<v1::AuthorityNotified>("authority told", "wrong_agency",
                                     [](auto& e) { e.set_authority_agency(std::string(kKela)); }),
       Change<v1::AuthorityNotified>("authority told", "unknown_period",

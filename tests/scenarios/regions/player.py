@@ -303,7 +303,10 @@ class Scenario:
             body.setdefault("status", "REFERRAL_STATUS_REQUESTED")
         events = []
         for client in places:
-            own = {**body, **{name: self.newest(where, client, kind) for name, kind in newest.items()}}
+            own = dict(body)
+            for name, kind in newest.items():
+                found = self.newest(where, client, kind)
+                own[name] = [found] if self.schema.messages[message].get(name, ("", False))[1] else found
             if short == "ClientIdentified":
                 own = {**self.person(client), **own}
             events.append({"case": self.case(client), "type": message, "official": official, "event": own})
