@@ -10,6 +10,8 @@
 #include "adapters/cli/access.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
@@ -27,6 +29,7 @@ namespace {
 using access::Explanation;
 using access::Reason;
 using audit::JsonString;
+using audit::SectionsJson;
 using config::v1::Agreement;
 using google::protobuf::Descriptor;
 
@@ -34,68 +37,55 @@ constexpr size_t kMaxFiles = 16;
 
 // ---- Words ----
 
-struct Words {
-  std::string_view finnish, swedish, english;
-  std::string_view In(Language language) const {
-    switch (language) {
-      case Language::kFinnish:
-        return finnish;
-      case Language::kSwedish:
-        return swedish;
-      case Language::kEnglish:
-        return english;
-    }
-    return english;
-  }
-};
-constexpr Words kReceiver = {"saaja", "mottagare", "receiver"};
-constexpr Words kAuthor = {"kirjaaja", "antecknare", "author"};
-constexpr Words kInLogOf = {"lokissa", "i loggen hos", "in the log of"};
-constexpr Words kEvent = {"tapahtuma", "händelse", "event"};
-constexpr Words kDay = {"kirjauspäivä", "antecknad", "recorded on"};
-constexpr Words kParty = {"osapuoli", "part", "party"};
-constexpr Words kPartyYes = {"kyllä", "ja", "yes"};
-constexpr Words kPartyNo = {"ei", "nej", "no"};
-constexpr Words kPartyLog = {"kyllä, sen oma loki", "ja, dess egen logg", "yes, it is its own log"};
-constexpr Words kPartyFirst = {"kyllä, sen merkintä avasi asian", "ja, dess anteckning öppnade ärendet",
+constexpr Texts kReceiver = {"saaja", "mottagare", "receiver"};
+constexpr Texts kAuthor = {"kirjaaja", "antecknare", "author"};
+constexpr Texts kInLogOf = {"lokissa", "i loggen hos", "in the log of"};
+constexpr Texts kEvent = {"tapahtuma", "händelse", "event"};
+constexpr Texts kType = {"tyyppi", "typ", "type"};
+constexpr Texts kDay = {"kirjauspäivä", "antecknad", "recorded on"};
+constexpr Texts kParty = {"osapuoli", "part", "party"};
+constexpr Texts kPartyYes = {"kyllä", "ja", "yes"};
+constexpr Texts kPartyNo = {"ei", "nej", "no"};
+constexpr Texts kPartyLog = {"kyllä, sen oma loki", "ja, dess egen logg", "yes, it is its own log"};
+constexpr Texts kPartyFirst = {"kyllä, sen merkintä avasi asian", "ja, dess anteckning öppnade ärendet",
                                "yes, its entry opened the case"};
-constexpr Words kPartySince = {"kyllä, lisätty", "ja, tillagd", "yes, added"};
-constexpr Words kPartyNoHere = {"ei, sen mukaan mitä tässä palvelussa on", "nej, enligt det som finns i denna tjänst",
+constexpr Texts kPartySince = {"kyllä, lisätty", "ja, tillagd", "yes, added"};
+constexpr Texts kPartyNoHere = {"ei, sen mukaan mitä tässä palvelussa on", "nej, enligt det som finns i denna tjänst",
                                 "no, by what this service holds"};
-constexpr Words kNoParties = {"lokimerkinnöillä ei ole osapuolia", "läsanteckningar har inga parter",
+constexpr Texts kNoParties = {"lokimerkinnöillä ei ole osapuolia", "läsanteckningar har inga parter",
                               "reads and erasures have no parties"};
-constexpr Words kSees = {"näkee", "ser", "sees"};
-constexpr Words kHeaderAlone = {"pelkän otsakkeen", "endast rubriken", "the header alone"};
-constexpr Words kSeesNothing = {"ei näe mitään, ei otsakettakaan", "ser ingenting, inte ens rubriken",
+constexpr Texts kSees = {"näkee", "ser", "sees"};
+constexpr Texts kHeaderAlone = {"pelkän otsakkeen", "endast rubriken", "the header alone"};
+constexpr Texts kSeesNothing = {"ei näe mitään, ei otsakettakaan", "ser ingenting, inte ens rubriken",
                                 "sees nothing, not even the header"};
-constexpr Words kDoesNotSee = {"ei näe", "ser inte", "does not see"};
-constexpr Words kWhy = {"miksi", "varför", "why"};
-constexpr Words kGrants = {"antaa", "ger", "gives"};
-constexpr Words kWouldGrantOn = {"antaisi muuna päivänä", "skulle ge på en annan dag",
+constexpr Texts kDoesNotSee = {"ei näe", "ser inte", "does not see"};
+constexpr Texts kWhy = {"miksi", "varför", "why"};
+constexpr Texts kGrants = {"antaa", "ger", "gives"};
+constexpr Texts kWouldGrantOn = {"antaisi muuna päivänä", "skulle ge på en annan dag",
                                  "would give on another day"};
-constexpr Words kWouldGrantParty = {"antaisi asian osapuolelle", "skulle ge till en part i ärendet",
+constexpr Texts kWouldGrantParty = {"antaisi asian osapuolelle", "skulle ge till en part i ärendet",
                                     "would give to a party of the case"};
-constexpr Words kNoLine = {"mikään rivi ei nimeä saajaa, kirjaajaa ja tapahtumaa",
+constexpr Texts kNoLine = {"mikään rivi ei nimeä saajaa, kirjaajaa ja tapahtumaa",
                            "ingen rad nämner mottagaren, antecknaren och händelsen",
                            "no line names the receiver, the author and the event"};
-constexpr Words kHeader = {"otsakkeen", "rubriken", "the header"};
-constexpr Words kBasis = {"peruste", "grund", "basis"};
-constexpr Words kHolds = {"voimassa", "gäller", "holds"};
-constexpr Words kPublishes = {"saa kirjata", "får anteckna", "may publish"};
-constexpr Words kToChange = {"mitä pitäisi muuttaa", "vad som borde ändras", "what would have to change"};
-constexpr Words kAddSharing = {"sopimukseen sharings-rivi, joka nimeää saajan, kirjaajan ja tapahtuman, ja sen peruste",
+constexpr Texts kHeader = {"otsakkeen", "rubriken", "the header"};
+constexpr Texts kBasis = {"peruste", "grund", "basis"};
+constexpr Texts kHolds = {"voimassa", "gäller", "holds"};
+constexpr Texts kPublishes = {"saa kirjata", "får anteckna", "may publish"};
+constexpr Texts kToChange = {"mitä pitäisi muuttaa", "vad som borde ändras", "what would have to change"};
+constexpr Texts kAddSharing = {"sopimukseen sharings-rivi, joka nimeää saajan, kirjaajan ja tapahtuman, ja sen peruste",
                                "en rad sharings i avtalet som nämner mottagaren, antecknaren och händelsen, med grund",
                                "a sharings line in the agreement that names the receiver, the author and the event, with its basis"};
-constexpr Words kAddSection = {"lisää tietolaji riville", "lägg till uppgiftsslaget på raden",
+constexpr Texts kAddSection = {"lisää tietolaji riville", "lägg till uppgiftsslaget på raden",
                                "add the section to the line"};
-constexpr Words kMoveDates = {"siirrä voimassaoloa rivillä", "flytta giltigheten på raden",
+constexpr Texts kMoveDates = {"siirrä voimassaoloa rivillä", "flytta giltigheten på raden",
                               "move the dates of the line"};
-constexpr Words kBecomeParty = {"saajan pitäisi tulla asian osapuoleksi: PartyAdded, tai tapahtuma joka nimeää sen",
+constexpr Texts kBecomeParty = {"saajan pitäisi tulla asian osapuoleksi: PartyAdded, tai tapahtuma joka nimeää sen",
                                 "mottagaren borde bli part i ärendet: PartyAdded, eller en händelse som nämner den",
                                 "the receiver would have to become a party: a PartyAdded, or an event that names it"};
-constexpr Words kNothingMissing = {"kaikki tapahtuman tiedot näkyvät jo", "alla uppgifter syns redan",
+constexpr Texts kNothingMissing = {"kaikki tapahtuman tiedot näkyvät jo", "alla uppgifter syns redan",
                                    "all that the event has is seen already"};
-constexpr Words kLegend = {
+constexpr Texts kLegend = {
     "S palvelu, I henkilötiedot, O sosiaalihuolto, H terveys, P maksut; ----- pelkkä otsake; . ei mitään; "
     "* joka asiassa, muuten osapuolena; ~ riippuu kirjaajasta; + saa kirjata",
     "S service, I personuppgifter, O socialvård, H hälsa, P betalningar; ----- endast rubriken; . ingenting; "
@@ -158,20 +148,12 @@ std::string SectionsText(SectionSet sections, Language language) {
   for (SectionKind kind : kAllSectionKinds) {
     if (sections.has(kind)) text += Str(text.empty() ? "" : ", ", SectionLabel(kind, language));
   }
-  return text.empty() ? std::string(kHeader.In(language)) : text;
+  return text.empty() ? Say(kHeader, language) : text;
 }
 
-std::string SectionsJson(SectionSet sections) {
-  std::string json = "[";
-  for (SectionKind kind : kAllSectionKinds) {
-    if (sections.has(kind)) json += Str(json.size() > 1 ? "," : "", JsonString(SectionKindName(kind)));
-  }
-  return json + "]";
-}
-
-std::string DatesText(const Reason& reason) {
+std::string DatesText(const Reason& reason, Language language) {
   if (reason.valid_from.empty() && reason.valid_until.empty()) return "";
-  return Str(reason.valid_from, "–", reason.valid_until);
+  return Str(DayText(reason.valid_from, language), "–", DayText(reason.valid_until, language));
 }
 
 // What would have to change for the receiver to see the section asked for, or what it does not see.
@@ -184,7 +166,7 @@ std::vector<std::string> Changes(const Question& question, const Agreement& agre
   }
   const SectionSet seen = explanation.grant ? explanation.grant->sections : SectionSet();
   if (explanation.grant && (wanted & seen) == wanted) {
-    return {std::string(kNothingMissing.In(language))};
+    return {Say(kNothingMissing, language)};
   }
   // A line gives what is missing, but on another day or to a party: then that is what stands in the way.
   bool no_party = false;
@@ -199,7 +181,7 @@ std::vector<std::string> Changes(const Question& question, const Agreement& agre
     if (!gives) continue;
     if (reason.kind == Reason::Kind::kNoParty) no_party = true;
     if (reason.kind == Reason::Kind::kOtherDay) {
-      changes.push_back(Str(kMoveDates.In(language), ": ", reason.line, " (", DatesText(reason), ")"));
+      changes.push_back(Str(Say(kMoveDates, language), ": ", reason.line, " (", DatesText(reason, language), ")"));
     }
   }
   if (no_party) {
@@ -207,15 +189,15 @@ std::vector<std::string> Changes(const Question& question, const Agreement& agre
     for (const auto& rule : agreement.party_rules()) {
       naming += Str(naming.empty() ? " (" : ", ", rule.type(), ".", rule.field());
     }
-    changes.push_back(Str(kBecomeParty.In(language), naming, naming.empty() ? "" : ")"));
+    changes.push_back(Str(Say(kBecomeParty, language), naming, naming.empty() ? "" : ")"));
   }
   if (!changes.empty()) return changes;
-  if (!named) return {std::string(kAddSharing.In(language))};
+  if (!named) return {Say(kAddSharing, language)};
   SectionSet missing;
   for (SectionKind kind : kAllSectionKinds) {
     if (wanted.has(kind) && !seen.has(kind)) missing.add(kind);
   }
-  return {Str(kAddSection.In(language), ": ", explanation.reasons.front().line, ": ",
+  return {Str(Say(kAddSection, language), ": ", explanation.reasons.front().line, ": ",
               SectionsText(missing, language))};
 }
 
@@ -225,7 +207,7 @@ void PrintFields(SectionSet sections, const Descriptor& type, Language language,
   for (const auto& [kind, fields] : FieldsOf(type)) {
     if (!sections.has(kind)) continue;
     std::string names;
-    for (const auto* field : fields) names += Str(names.empty() ? "" : ", ", field->name());
+    for (const auto* field : fields) names += Str(names.empty() ? "" : ", ", FieldLabel(*field, language));
     io.out << "    " << PadTo(std::string(SectionLabel(kind, language)), 16) << " " << names << "\n";
   }
 }
@@ -281,8 +263,8 @@ ExitCode PrintExplanation(const Question& question, const Agreement& agreement,
     return kExitOk;
   }
 
-  const auto line = [&](const Words& words, const std::string& value) {
-    io.out << PadTo(std::string(words.In(language)), 14) << " " << value << "\n";
+  const auto line = [&](const Texts& words, const std::string& value) {
+    io.out << PadTo(Say(words, language), 14) << " " << value << "\n";
   };
   const auto agency = [&](const std::string& name) {
     const std::string label = AgencyLabel(agreement, name, language);
@@ -292,45 +274,45 @@ ExitCode PrintExplanation(const Question& question, const Agreement& agreement,
   line(kAuthor, agency(question.author));
   if (question.log_agency != question.author) line(kInLogOf, agency(question.log_agency));
   line(kEvent, Str(EventLabel(type, language), " (", type, ")"));
-  line(kDay, FormatDay(question.day));
+  line(kDay, DayText(question.day, language));
   line(kParty, party_text);
   io.out << "\n";
   if (!explanation.grant) {
-    io.out << kSeesNothing.In(language) << "\n";
+    io.out << Say(kSeesNothing, language) << "\n";
   } else {
     if (seen.empty() && !question.section) {
-      io.out << kSees.In(language) << " " << kHeaderAlone.In(language) << "\n";
+      io.out << Say(kSees, language) << " " << Say(kHeaderAlone, language) << "\n";
     } else if (!seen.empty()) {
-      io.out << kSees.In(language) << "\n";
+      io.out << Say(kSees, language) << "\n";
       PrintFields(seen, *question.type, language, io);
     }
   }
   if (!unseen.empty()) {
-    io.out << kDoesNotSee.In(language) << "\n";
+    io.out << Say(kDoesNotSee, language) << "\n";
     PrintFields(unseen, *question.type, language, io);
   }
-  io.out << "\n" << kWhy.In(language) << "\n";
+  io.out << "\n" << Say(kWhy, language) << "\n";
   for (const Reason& reason : explanation.reasons) {
     if (reason.kind == Reason::Kind::kNothing) {
-      io.out << "  " << kNoLine.In(language) << "\n";
+      io.out << "  " << Say(kNoLine, language) << "\n";
       continue;
     }
-    const Words& verb = reason.kind == Reason::Kind::kGrants     ? kGrants
+    const Texts& verb = reason.kind == Reason::Kind::kGrants     ? kGrants
                         : reason.kind == Reason::Kind::kOtherDay ? kWouldGrantOn
                                                                  : kWouldGrantParty;
-    io.out << "  " << Plain(reason.line) << ": " << verb.In(language) << ": "
+    io.out << "  " << Plain(reason.line) << ": " << Say(verb, language) << ": "
            << SectionsText(reason.sections, language);
     if (!reason.legal_basis.empty()) {
-      io.out << "; " << kBasis.In(language) << ": " << Plain(reason.legal_basis);
+      io.out << "; " << Say(kBasis, language) << ": " << Plain(reason.legal_basis);
     }
-    if (const std::string dates = DatesText(reason); !dates.empty()) {
-      io.out << "; " << kHolds.In(language) << " " << dates;
+    if (const std::string dates = DatesText(reason, language); !dates.empty()) {
+      io.out << "; " << Say(kHolds, language) << " " << dates;
     }
     io.out << "\n";
   }
-  io.out << "  " << Plain(question.author) << " " << kPublishes.In(language) << ": "
-         << (may_publish ? kPartyYes : kPartyNo).In(language) << "\n";
-  io.out << "\n" << kToChange.In(language) << "\n";
+  io.out << "  " << Plain(question.author) << " " << Say(kPublishes, language) << ": "
+         << Say(may_publish ? kPartyYes : kPartyNo, language) << "\n";
+  io.out << "\n" << Say(kToChange, language) << "\n";
   for (const std::string& change : changes) io.out << "  " << Plain(change) << "\n";
   return kExitOk;
 }
@@ -360,7 +342,7 @@ absl::StatusOr<Party> PartyOf(const CaseId& case_id, const std::string& agency, 
     }
     return absl::OkStatus();
   }));
-  if (!access.parties().contains(agency)) return Party{false, std::string(kPartyNoHere.In(language))};
+  if (!access.parties().contains(agency)) return Party{false, Say(kPartyNoHere, language)};
   const Place* first = nullptr;
   for (const auto& [party_event, added] : access.added()) {
     const Place& place = places.at(party_event);
@@ -368,8 +350,8 @@ absl::StatusOr<Party> PartyOf(const CaseId& case_id, const std::string& agency, 
       first = &place;
     }
   }
-  if (first == nullptr) return Party{true, std::string(kPartyFirst.In(language))};
-  return Party{true, Str(kPartySince.In(language), " ", LocalTime(first->recorded_at), ", ",
+  if (first == nullptr) return Party{true, Say(kPartyFirst, language)};
+  return Party{true, Str(Say(kPartySince, language), " ", TimeText(first->recorded_at, language), ", ",
                          Plain(first->origin), " ", first->position.value())};
 }
 
@@ -421,9 +403,9 @@ ExitCode RunExplain(const Args& args, const Source& source, Language language, a
   std::string party_text;
   if (access::BelongsInAccessStream(question.type->full_name())) {
     question.party = false;
-    party_text = kNoParties.In(language);
+    party_text = Say(kNoParties, language);
   } else if (question.receiver == question.log_agency) {
-    party_text = kPartyLog.In(language);
+    party_text = Say(kPartyLog, language);
   } else if (case_id) {
     SectionSet service;
     service.add(SectionKind::kService);
@@ -434,7 +416,7 @@ ExitCode RunExplain(const Args& args, const Source& source, Language language, a
     question.party = party->is;
     party_text = party->text;
   } else {
-    party_text = (question.party ? kPartyYes : kPartyNo).In(language);
+    party_text = Say(question.party ? kPartyYes : kPartyNo, language);
   }
   return PrintExplanation(question, source.agreement, party_text, language, args.json(), io);
 }
@@ -465,7 +447,7 @@ ExitCode RunShow(const Args& args, const Source& source, Language language, absl
   } else {
     for (const auto& agency : agreement.agencies()) authors.push_back(agency.name());
   }
-  std::vector<std::string> header = {std::string(kEvent.In(language))};
+  std::vector<std::string> header = {Say(kType, language), Say(kEvent, language)};
   for (const auto& agency : agreement.agencies()) {
     header.push_back(AgencyLabel(agreement, agency.name(), language));
   }
@@ -473,7 +455,7 @@ ExitCode RunShow(const Args& args, const Source& source, Language language, absl
   for (const auto* type : service::AllEventTypes()) {
     const std::string& name = type->full_name();
     const bool no_parties = access::BelongsInAccessStream(name);
-    std::vector<std::string> row = {name};
+    std::vector<std::string> row = {name, EventLabel(name, language)};
     for (const auto& receiver : agreement.agencies()) {
       SectionSet all;
       size_t givers = 0;  // authors whose event the receiver gets
@@ -507,7 +489,7 @@ ExitCode RunShow(const Args& args, const Source& source, Language language, absl
   }
   if (args.json()) return kExitOk;
   table.Print(io.out);
-  io.out << "\n" << kDay.In(language) << " " << FormatDay(day) << ". " << kLegend.In(language) << "\n";
+  io.out << "\n" << Say(kDay, language) << " " << DayText(day, language) << ". " << Say(kLegend, language) << "\n";
   return kExitOk;
 }
 

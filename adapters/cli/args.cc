@@ -125,10 +125,6 @@ std::string HelpText(const Syntax& syntax) {
     text += Str("  ", rest.substr(0, end), "\n");
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
-  // Reads of personal data say who reads (access.h); the examples would be twice as long.
-  if (Find(syntax, "purpose")) {
-    text += "  each with, for example: --official etuus-3 --purpose case-handling --basis 'laki 189/2001 § 7'\n";
-  }
   return Str(text, "\n", kExitCodes);
 }
 

@@ -507,7 +507,10 @@ ExitCode RunShow(const Args& args, Io& io) {
   if (!report.problems.empty()) {
     io.err << "polku: WARNING: this bundle does not verify; what it shows proves nothing\n";
   }
+  // A bundle is read without any configuration: names are those in it.
   const config::v1::Agreement no_agreement;
+  const config::v1::Profile no_profile;
+  const Names no_names{no_agreement, no_profile};
   if (!args.json()) {
     if (!bundle.case_id().empty()) {
       io.out << Label(Word::kCase, *language) << " " << Plain(bundle.case_id());
@@ -550,7 +553,7 @@ ExitCode RunShow(const Args& args, Io& io) {
       io.out << *json << "\n";
       continue;
     }
-    PrintEvent(event, no_agreement, *language, /*brief=*/false, io);
+    PrintEvent(event, no_names, *language, /*brief=*/false, io);
     io.out << kEventIndent << Plain(event.origin) << " #" << event.position.value() << "\n";
   }
   if (args.json()) {
@@ -625,14 +628,12 @@ Command BundleCommand() {
                   "are used, and "
                   "listed, to be compared.",
        .examples =
-           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
-           "--out "
-           "case.json\n"
-           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
-           "--type "
-           "NeedIdentified --open service,social --out need.json\n"
-           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef "
-           "--known-to FI/GOV/0246246-0/kela --at 2025-03-31 --out kela-knew.json\n"
+           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef --out case.json \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
+           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef --type NeedIdentified \\\n"
+           "  --open service,social --out need.json --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
+           "polku bundle --config oulu-referral.textproto --case 0123456789abcdef0123456789abcdef --known-to FI/GOV/0246246-0/kela \\\n"
+           "  --at 2025-03-31 --out kela-knew.json --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
            "polku bundle show case.json --lang en\n"
            "polku bundle verify case.json --policy agencies.policy --json"},
       RunBundle};

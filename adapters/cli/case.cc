@@ -4,10 +4,10 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include <vector>
 
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "adapters/cli/render.h"
@@ -25,12 +25,12 @@
 namespace polku::cli {
 namespace {
 
-// "Läsnäolomerkintä (Toimintatupa, attendance #12)"
+// "Päivämerkintä (Toimintatupa, läsnäolo #12)"
 std::string PlaceText(std::string_view origin, Position position, std::string_view type,
                       const config::v1::Agreement& agreement, Language language) {
   const auto name = OriginName::Parse(origin);
   const std::string log =
-      name.ok() ? Str(AgencyLabel(agreement, name->agency(), language), ", ", name->service())
+      name.ok() ? Str(AgencyLabel(agreement, name->agency(), language), ", ", ServiceLabel(name->service(), language))
                 : std::string(origin);
   const std::string place = Str(Plain(log), " #", position.value());
   return type.empty() ? place : Str(Plain(EventLabel(type, language)), " (", place, ")");
@@ -84,18 +84,18 @@ std::string BasisJson(const audit::KnownTo& known) {
   return json + "]}";
 }
 
-void PrintCaseEvent(const audit::Event& event, const config::v1::Agreement& agreement,
-                    Language language, bool brief, bool causes, Io& io) {
-  PrintEvent(event, agreement, language, brief, io);
+void PrintCaseEvent(const audit::Event& event, const Names& names, Language language, bool brief,
+                    bool causes, Io& io) {
+  PrintEvent(event, names, language, brief, io);
   if (!event.knowledge->concurrent.empty()) {
     io.out << (brief ? std::string_view("  ") : kEventIndent) << "∥ " << Label(Word::kConcurrent, language)
-           << ": " << ConcurrentText(*event.knowledge, agreement, language) << (brief ? "" : "\n");
+           << ": " << ConcurrentText(*event.knowledge, names.agreement, language) << (brief ? "" : "\n");
   }
   if (brief) io.out << "\n";
   if (!causes) return;
   for (const audit::KnownEntry& known : event.knowledge->known) {
     io.out << kEventIndent << Label(Word::kKnew, language) << ": "
-           << PlaceText(known.origin, known.position, known.type, agreement, language) << "\n";
+           << PlaceText(known.origin, known.position, known.type, names.agreement, language) << "\n";
   }
 }
 
@@ -117,6 +117,7 @@ void PrintSummary(const audit::CaseSummary& summary, const std::set<CaseId>& lin
   line(Word::kAssessed, RenderAssessed(summary, language));
   for (const std::string& score : RenderScores(summary, language)) line(Word::kKykyviisari, score);
   line(Word::kDue, RenderDue(summary, today, language));
+  for (const std::string& alert : RenderAlerts(summary, language)) line(Word::kAlerts, alert);
   line(Word::kBenefits, RenderBenefits(summary, language));
   line(Word::kParallel, RenderParallel(summary, language));
   for (const audit::Contradiction& one : summary.contradictions) {
@@ -130,7 +131,7 @@ void PrintOpenCorrections(const std::vector<audit::OpenCorrection>& open,
   if (open.empty()) return;
   io.out << "\n" << Label(Word::kNotYetCorrected, language) << "\n";
   for (const audit::OpenCorrection& one : open) {
-    io.out << "  " << LocalTime(one.approved_at) << "  "
+    io.out << "  " << TimeText(one.approved_at, language) << "  "
            << Plain(AgencyLabel(agreement, one.agency, language)) << "  "
            << FormatEventId(one.corrected) << "\n";
   }
@@ -175,7 +176,7 @@ void PrintErasedWhole(const std::vector<host::ErasedEntry>& erased, bool json, L
                     audit::JsonString(entry.erased.legal_basis()), "}\n");
     } else {
       io.out << Label(Word::kEntriesErased, language) << " " << Plain(entry.of) << ": "
-             << FormatDay(entry.recorded_on) << " (" << Plain(entry.erased.legal_basis()) << ")\n";
+             << DayText(entry.recorded_on, language) << " (" << Plain(entry.erased.legal_basis()) << ")\n";
     }
   }
 }
@@ -215,6 +216,7 @@ ExitCode RunCase(const Args& args, Io& io) {
   }
 
   const config::v1::Agreement& agreement = reading->config.agreement;
+  const Names names{agreement, reading->config.profile};
   audit::History history(*reading->store);
   audit::SummaryFold fold(reading->config.profile, reading->store->logs());
   const auto print_heading = [&] {
@@ -222,9 +224,9 @@ ExitCode RunCase(const Args& args, Io& io) {
            << Label(Word::kHeldBy, *language) << " "
            << AgencyLabel(agreement, reading->config.origin.agency(), *language);
     if (args.Has("as-of"))
-      io.out << ", " << Label(Word::kAsOf, *language) << " " << args.Get("as-of");
+      io.out << ", " << Label(Word::kAsOf, *language) << " " << DayText(args.Get("as-of"), *language);
     if (filter->valid_on) {
-      io.out << ", " << Label(Word::kValidOn, *language) << " " << absl::FormatCivilTime(*filter->valid_on);
+      io.out << ", " << Label(Word::kValidOn, *language) << " " << DayText(*filter->valid_on, *language);
     }
     if (known) {
       io.out << ", " << Label(Word::kKnownTo, *language) << " "
@@ -243,7 +245,7 @@ ExitCode RunCase(const Args& args, Io& io) {
           POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
           io.out << json << "\n";
         } else {
-          PrintCaseEvent(event, agreement, *language, args.Has("brief"), args.Has("causes"), io);
+          PrintCaseEvent(event, names, *language, args.Has("brief"), args.Has("causes"), io);
           fold.Add(event);
         }
         return absl::OkStatus();
@@ -256,7 +258,7 @@ ExitCode RunCase(const Args& args, Io& io) {
     const absl::Status reads = history.Timeline(
         access::AccessStreamOf(*case_id), {}, [&](const audit::Event& event) -> absl::Status {
           if (!args.json()) {
-            PrintEvent(event, agreement, *language, args.Has("brief"), io);
+            PrintEvent(event, names, *language, args.Has("brief"), io);
             if (args.Has("brief")) io.out << "\n";
             return absl::OkStatus();
           }
@@ -327,16 +329,19 @@ Command CaseCommand() {
            "author's service had\n"
            "received what is named there. --as-of goes by the time of recording, --valid-on by the "
            "day in the world;\n"
-           "together they ask what was on record then about that day. --known-to rests on the "
+           "together they ask what was on record then about that day. What tells of several days (an absence notice, a\n"
+           "payment) counts from the last of them; a line says which it covers. --known-to rests on the "
            "agency's own cosignatures,\n"
            "which are listed; `polku bundle --known-to` makes a file of the proof. Works while the service runs and after it "
            "stopped. Reads the\n"
            "service's data and keys: run it as the service's user. --json prints an event a line.",
-       .examples = "polku case --config oulu-referral.textproto 0123456789abcdef0123456789abcdef\n"
-                   "polku case --config kela.textproto --lang en --as-of 2025-03-31 "
-                   "0123456789abcdef0123456789abcdef\n"
-                   "polku case --config tarkastaja.textproto --known-to FI/GOV/0246246-0/kela --at "
-                   "2025-03-31T12:00:00Z 0123456789abcdef0123456789abcdef"},
+       .examples =
+           "polku case 0123456789abcdef0123456789abcdef --config oulu-referral.textproto \\\n"
+           "  --official oma-1 --purpose case-handling --basis 'laki 189/2001'\n"
+           "polku case 0123456789abcdef0123456789abcdef --config kela.textproto --lang en --as-of 2025-03-31 \\\n"
+           "  --official etuus-3 --purpose payment --basis 'laki 189/2001'\n"
+           "polku case 0123456789abcdef0123456789abcdef --config tarkastaja.textproto --known-to FI/GOV/0246246-0/kela \\\n"
+           "  --at 2025-03-31T12:00:00Z --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'"},
       RunCase};
 }
 

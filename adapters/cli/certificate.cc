@@ -6,6 +6,7 @@
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/page_command.h"
 #include "adapters/cli/reading.h"
@@ -32,6 +33,15 @@ constexpr Texts kSchool = {"oppilaitos", "läroanstalt", "school"};
 constexpr Texts kGiven = {"Päiväys ja allekirjoitus", "Datum och underskrift", "Date and signature"};
 constexpr std::string_view kLine = "____________________";
 
+// For the worker, on the error stream: on the page it would say that there is something not to be named.
+constexpr Texts kReadFirst = {
+    "osaaminen ja tutkinnon osat ovat niin kuin ne on kirjattu: lue ne ennen kuin annat todistuksen, sillä vapaa "
+    "teksti voi nimetä palvelun",
+    "kunnandet och examensdelarna är som de antecknades: läs dem innan du ger intyget, för fri text kan nämna "
+    "servicen",
+    "competences and units stand as they were recorded: read them before you hand out the certificate, for free text "
+    "may name the service"};
+
 std::string CertificateJson(const audit::Certificate& certificate) {
   std::string list;
   for (const auto& one : certificate.recognised) {
@@ -50,7 +60,7 @@ std::string CertificateJson(const audit::Certificate& certificate) {
 
 Page MakeCertificate(const audit::Certificate& certificate, const config::v1::Agreement& agreement,
                      Language language) {
-  const auto say = [&](const Texts& texts) { return std::string(texts[static_cast<size_t>(language)]); };
+  const auto say = [&](const Texts& texts) { return Say(texts, language); };
   Page page{.title = say(kTitle), .lines = {}, .blocks = {}, .language = language};
   std::string name = Plain(certificate.given_names);
   if (!certificate.family_name.empty()) name += Str(name.empty() ? "" : " ", Plain(certificate.family_name));
@@ -64,7 +74,7 @@ Page MakeCertificate(const audit::Certificate& certificate, const config::v1::Ag
     for (const std::string& competence : one.competences) {
       what += Str(what.empty() ? "" : "; ", Plain(competence));
     }
-    block.rows.push_back({Plain(one.recognised_on), what, Plain(one.qualification_code),
+    block.rows.push_back({DayText(one.recognised_on, language), what, Plain(one.qualification_code),
                           one.points > 0 ? std::to_string(one.points) : std::string(),
                           one.institution_agency.empty()
                               ? std::string()
@@ -103,6 +113,7 @@ ExitCode RunCertificate(const Args& args, Io& io) {
   if (certificate.recognised.empty()) {
     return Fail(io, Error(absl::StatusCode::kNotFound, "no recognised competence of that case is held here"));
   }
+  io.err << "polku: " << Say(kReadFirst, request->language) << "\n";
   if (args.json()) {
     io.out << CertificateJson(certificate) << "\n";
     return kExitOk;
@@ -126,7 +137,8 @@ Command CertificateCommand() {
        .details = "Each recognised competence with its day, the qualification unit, its points and the school where one\n"
                   "recognised it; the client's name, or a line to write it on. Neither the service nor who provides it\n"
                   "is named, nor the agency that prints it. What was corrected is left out; exit code 1 when a part may\n"
-                  "not be opened here, for half a certificate would be a wrong one.",
+                  "not be opened here, for half a certificate would be a wrong one. What was written freely stays as it was\n"
+                  "recorded and is not searched for the service's name: read it before you hand the page out.",
        .examples = "polku certificate CASE --config hyvinvointi.textproto --lang sv --html intyg.html \\\n"
                    "  --official ak-07 --purpose client-request --basis \"laki 703/2023\""},
       RunCertificate};

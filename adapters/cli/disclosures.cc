@@ -2,6 +2,7 @@
 
 #include "absl/time/clock.h"
 #include "adapters/cli/command.h"
+#include "adapters/cli/json_text.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/page_command.h"
@@ -9,24 +10,15 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
 #include "services/audit/disclosures.h"
-#include "services/audit/event_json.h"
 #include "services/host/persons.h"
 
 namespace polku::cli {
 namespace {
 
 using audit::JsonString;
-
+using audit::SectionsJson;
 
 std::string TimeJson(absl::Time at) { return Str("\"", polku::FormatTime(at), "\""); }
-
-std::string SectionsJson(SectionSet sections) {
-  std::string json = "[";
-  for (const SectionKind kind : kAllSectionKinds) {
-    if (sections.has(kind)) json += Str(json.size() > 1 ? "," : "", JsonString(SectionKindName(kind)));
-  }
-  return json + "]";
-}
 
 std::string_view WayName(audit::Received::Way way) {
   switch (way) {
@@ -53,11 +45,6 @@ std::string ListJson(const List& list, const Write& write) {
   std::string json = "[";
   for (const auto& one : list) json += Str(json.size() > 1 ? "," : "", write(one));
   return json + "]";
-}
-
-template <typename Enum>
-std::string CodeJson(Enum value) {
-  return static_cast<int>(value) == 0 ? "null" : JsonString(EnumLabel(value));
 }
 
 std::string ActsJson(const std::vector<audit::Act>& acts) {
@@ -174,9 +161,10 @@ Command DisclosuresCommand() {
            "This look\n"
            "itself is put on record and stands in the next answer. Officials are shown by pseudonym.",
        .examples =
-           "polku disclosures 0123456789abcdef0123456789abcdef --config oulu-referral.textproto\n"
-           "polku disclosures 0123456789abcdef0123456789abcdef --config oulu-referral.textproto --lang sv "
-           "--html svar.html"},
+           "polku disclosures 0123456789abcdef0123456789abcdef --config oulu-referral.textproto \\\n"
+           "  --official oma-1 --purpose client-request --basis 'EU 2016/679, 15'\n"
+           "polku disclosures 0123456789abcdef0123456789abcdef --config oulu-referral.textproto --lang sv --html svar.html \\\n"
+           "  --official oma-1 --purpose client-request --basis 'EU 2016/679, 15'"},
       RunDisclosures};
 }
 

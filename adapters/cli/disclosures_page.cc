@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/ids.h"
@@ -168,17 +169,6 @@ constexpr std::array<Texts, 5> kSections = {{
     {"terveystiedot", "hälsouppgifter", "health data"},
     {"maksu- ja etuustiedot", "betalnings- och förmånsuppgifter", "payment and benefit data"},
 }};
-// The services of Polku, by the name in their origin.
-constexpr std::array<std::pair<std::string_view, Texts>, 5> kServices = {{
-    {"referral", {"palveluun ohjaus", "hänvisning till service", "referral"}},
-    {"attendance", {"läsnäolo", "närvaro", "attendance"}},
-    {"compensation", {"korvaukset", "ersättningar", "compensation"}},
-    {"assessment", {"arvioinnit", "bedömningar", "assessments"}},
-    {"audit", {"tarkastus", "granskning", "audit"}},
-}};
-constexpr std::array<std::string_view, 12> kEnglishMonths = {
-    "January", "February", "March",     "April",   "May",      "June",
-    "July",    "August",   "September", "October", "November", "December"};
 constexpr std::array<std::string_view, 3> kLanguageTags = {"fi", "sv", "en"};
 
 class PageMaker {
@@ -208,9 +198,7 @@ class PageMaker {
   }
 
  private:
-  std::string T(const Texts& texts) const {
-    return std::string(texts[static_cast<size_t>(language_)]);
-  }
+  std::string T(const Texts& texts) const { return Say(texts, language_); }
   std::string Agency(std::string_view name) const {
     return Plain(AgencyLabel(agreement_, name, language_));
   }
@@ -218,25 +206,11 @@ class PageMaker {
   std::string Service(std::string_view origin) const {
     const auto name = OriginName::Parse(origin);
     if (!name.ok()) return Agency(AgencyOfName(origin));
-    const auto known = std::find_if(kServices.begin(), kServices.end(),
-                                    [&](const auto& one) { return one.first == name->service(); });
-    return Str(Agency(name->agency()), " (",
-               known == kServices.end() ? Plain(name->service()) : T(known->second), ")");
+    return Str(Agency(name->agency()), " (", Plain(ServiceLabel(name->service(), language_)), ")");
   }
-  // 3.3.2025, in English 3 March 2025
-  std::string Day(absl::CivilDay day) const {
-    if (language_ == Language::kEnglish) {
-      return Str(day.day(), " ", kEnglishMonths[static_cast<size_t>(day.month() - 1)], " ", day.year());
-    }
-    return Str(day.day(), ".", day.month(), ".", day.year());
-  }
+  std::string Day(absl::CivilDay day) const { return DayText(day, language_); }
   std::string Day(absl::Time at) const { return Day(FinnishDay(at)); }
-  std::string Time(absl::Time at) const {
-    std::string clock = LocalTime(at).substr(11);
-    if (language_ == Language::kEnglish) return Str(Day(at), ", ", clock);
-    clock[2] = '.';
-    return Str(Day(at), language_ == Language::kFinnish ? " klo " : " kl. ", clock);
-  }
+  std::string Time(absl::Time at) const { return TimeText(at, language_); }
   // As the agreement has it, less the marks of its authors ("[p]", "[k]": how well a line's source was checked).
   static std::string Law(std::string_view basis) {
     std::string text = Plain(basis);
@@ -429,9 +403,8 @@ class PageMaker {
         std::string one = Str(Agency(answer.agency), " ", Day(answer.at), ": ",
                               CodeLabel(answer.outcome, language_));
         if (!answer.retained_until.empty()) {
-          const auto until = ParseDay(answer.retained_until);
           one += Str(" (", Law(answer.legal_basis), ", ", T(kUntilDayBefore),
-                     until ? Day(*until) : Plain(answer.retained_until), T(kUntilDayAfter), ")");
+                     DayText(answer.retained_until, language_), T(kUntilDayAfter), ")");
         }
         if (std::find(told.begin(), told.end(), one) == told.end()) told.push_back(std::move(one));
       }
@@ -561,7 +534,7 @@ void PrintRows(const Block& block, std::ostream& out) {
   table.Print(out);
 }
 
-std::string NoneText(const Page& page) { return std::string(kNone[static_cast<size_t>(page.language)]); }
+std::string NoneText(const Page& page) { return Say(kNone, page.language); }
 
 }  // namespace
 

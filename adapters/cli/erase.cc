@@ -32,6 +32,7 @@ namespace polku::cli {
 namespace {
 
 using audit::JsonString;
+using audit::SectionsJson;
 
 // ---- What `polku erase` and `polku erasure` both need ----
 
@@ -69,14 +70,6 @@ std::string SectionsText(SectionSet sections) {
     if (sections.has(kind)) text += Str(text.empty() ? "" : ", ", SectionKindName(kind));
   }
   return text.empty() ? "header alone" : text;
-}
-
-std::string SectionsJson(SectionSet sections) {
-  std::string json = "[";
-  for (const SectionKind kind : kAllSectionKinds) {
-    if (sections.has(kind)) json += Str(json.size() > 1 ? "," : "", JsonString(SectionKindName(kind)));
-  }
-  return json + "]";
 }
 
 std::string DayJson(std::optional<absl::CivilDay> day) {

@@ -10,12 +10,14 @@
 #include "adapters/cli/command.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "adapters/cli/render.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/money.h"
 #include "eventstore/base/status.h"
+#include "polku/compensation/v1/compensation.pb.h"
 #include "services/audit/event_json.h"
 #include "services/audit/payment_trail.h"
 
@@ -28,14 +30,15 @@ using audit::PaymentTrail;
 using audit::TrailStep;
 
 constexpr Texts kPayment = {"Maksu", "Betalning", "Payment"};
-constexpr Texts kBatch = {"erä", "parti", "batch"};
 constexpr Texts kNotPaidYet = {"Ei vielä missään maksussa", "Ännu inte i någon betalning",
                                "In no payment yet"};
-constexpr Texts kRule = {"Sääntö", "Regel", "Rule"};
 constexpr Texts kSeeAbove = {"ks. edellä", "se ovan", "see above"};
 constexpr Texts kMissing = {"puuttuu täältä", "finns inte här", "not held here"};
 constexpr Texts kSealedHere = {"sinetöity täällä", "förseglat här", "sealed here"};
-constexpr Texts kTotal = {"rivit yhteensä", "rader totalt", "lines in all"};
+constexpr Texts kLines = {"riviä", "rader", "lines"};
+constexpr Texts kLine = {"rivi", "rad", "line"};
+constexpr Texts kNoMoney = {"ei rahana maksettavaa", "inget att betala i pengar", "no money"};
+constexpr Texts kDiffers = {"rivit yhteensä", "raderna totalt", "the lines add up to"};
 
 // What a gap's name means.
 struct GapTexts {
@@ -50,10 +53,6 @@ constexpr std::array kGaps = {
     GapTexts{"agreement", {"sopimus", "avtalet", "the agreement"}},
     GapTexts{"decision", {"päätös", "beslutet", "the decision"}},
 };
-
-std::string Say(const Texts& texts, Language language) {
-  return std::string(texts[static_cast<size_t>(language)]);
-}
 
 std::string GapText(const std::string& gap, Language language) {
   constexpr std::string_view kSealed = "sealed:";
@@ -84,57 +83,85 @@ std::vector<const TrailStep*> StepsOf(const LineTrail& line) {
 
 class TextAnswer {
  public:
-  TextAnswer(const config::v1::Agreement& agreement, Language language, Io& io)
-      : agreement_(agreement), language_(language), io_(io) {}
+  TextAnswer(const Names& names, Language language, Io& io)
+      : names_(names), language_(language), io_(io) {}
 
+  // The sum first, then what it is made of; what was given without a price stands by itself at the end.
   void Print(const PaymentTrail& trail) {
-    const std::string payer = Plain(AgencyLabel(agreement_, trail.agency, language_));
+    const std::string payer = Plain(AgencyLabel(names_.agreement, trail.agency, language_));
     if (trail.payment_id.empty()) {
       io_.out << Say(kNotPaidYet, language_) << "  ·  " << payer;
     } else {
       io_.out << Say(kPayment, language_) << " " << Plain(trail.payment_id) << "  ·  " << payer;
       if (!trail.payment.batch_id.empty()) {
-        io_.out << "  ·  " << Say(kBatch, language_) << " " << Plain(trail.payment.batch_id);
+        io_.out << "  ·  " << Label(Word::kBatch, language_) << " " << Plain(trail.payment.batch_id);
       }
     }
-    io_.out << "  ·  " << FormatEuros(Cents(trail.payment.total_cents)) << " €\n";
-    for (const TrailStep* step : trail.steps) Print(*step, "  ");
+    const auto in_kind = static_cast<size_t>(
+        std::count_if(trail.lines.begin(), trail.lines.end(), [](const auto& line) { return line.in_kind(); }));
+    const size_t priced = trail.lines.size() - in_kind;
+    if (trail.payment_id.empty() && priced == 0) {
+      io_.out << "  ·  " << Say(kNoMoney, language_);
+    } else {
+      io_.out << "  ·  " << Euros(trail.payment.total_cents) << "  ·  " << priced << " "
+              << Say(priced == 1 ? kLine : kLines, language_);
+    }
+    if (in_kind > 0) io_.out << "  ·  " << Label(Word::kInKind, language_) << ": " << in_kind;
+    io_.out << "\n";
     int64_t sum = 0;
-    for (const LineTrail& line : trail.lines) {
-      sum += line.cents;
-      io_.out << "  " << (line.date.empty() ? FormatEventId(line.id) : Plain(line.date)) << "  "
-              << FormatEuros(Cents(line.cents)) << " €\n";
-      for (const TrailStep* step : StepsOf(line)) Print(*step, "    ");
-      if (!line.rule_source.empty()) {
-        io_.out << "    " << Say(kRule, language_) << " " << Plain(line.rule.id()) << " v"
-                << Plain(line.rule.version()) << ", " << FormatEuros(Cents(line.rule_cents)) << " €: "
-                << Plain(line.rule_source) << "\n";
-      }
-      for (const std::string& gap : line.gaps) {
-        io_.out << "    ! " << GapText(gap, language_) << "\n";
-      }
+    for (const LineTrail& line : trail.lines) sum += line.cents;
+    if (sum != trail.payment.total_cents) {
+      io_.out << "  ! " << Say(kDiffers, language_) << " " << Euros(sum) << "\n";
     }
-    io_.out << "  " << Say(kTotal, language_) << " " << FormatEuros(Cents(sum)) << " €\n\n";
+    for (const TrailStep* step : trail.steps) Print(*step, "  ");
+    std::vector<const LineTrail*> lines;
+    for (const LineTrail& line : trail.lines) lines.push_back(&line);
+    std::stable_sort(lines.begin(), lines.end(), [](const LineTrail* a, const LineTrail* b) {
+      return std::pair(a->in_kind(), a->date) < std::pair(b->in_kind(), b->date);
+    });
+    for (const LineTrail* line : lines) {
+      Print(*line, line->in_kind() ? std::string(Label(Word::kInKind, language_)) : Euros(line->cents));
+    }
+    io_.out << "\n";
   }
 
  private:
+  std::string Euros(int64_t cents) const { return Str(MoneyText(Cents(cents), language_), " €"); }
+
+  void Print(const LineTrail& line, const std::string& what) {
+    io_.out << "  " << (line.date.empty() ? FormatEventId(line.id) : DayText(line.date, language_)) << "  " << what
+            << "\n";
+    for (const TrailStep* step : StepsOf(line)) Print(*step, "    ");
+    if (!line.rule_source.empty()) {
+      io_.out << "    " << Label(Word::kRule, language_) << ": "
+              << Plain(RuleLabel(names_.profile, line.rule, language_));
+      if (line.rule_cents != 0) io_.out << ", " << Euros(line.rule_cents);
+      io_.out << "\n      " << Label(Word::kRuleSource, language_) << ": " << Plain(line.rule_source) << "\n";
+    }
+    for (const std::string& gap : line.gaps) io_.out << "    ! " << GapText(gap, language_) << "\n";
+  }
+
   // What it says in full the first time, then where it stands.
   void Print(const TrailStep& step, std::string_view indent) {
     const auto name = OriginName::Parse(step.origin);
     io_.out << indent << Plain(EventLabel(step.type, language_)) << "  ·  "
-            << Plain(AgencyLabel(agreement_, step.author, language_));
+            << Plain(AgencyLabel(names_.agreement, step.author, language_));
     if (!step.official.empty()) {
       io_.out << ", " << Label(Word::kOfficial, language_) << " " << Plain(step.official);
     }
-    io_.out << "  (" << (name.ok() ? std::string(name->service()) : Plain(step.origin)) << " #"
-            << step.position.value() << ", " << LocalTime(step.recorded_at) << ")";
+    io_.out << "  (" << (name.ok() ? ServiceLabel(name->service(), language_) : Plain(step.origin)) << " #"
+            << step.position.value() << ", " << TimeText(step.recorded_at, language_) << ")";
     if (!shown_.insert(step.id).second) {
       io_.out << "  " << Say(kSeeAbove, language_) << "\n";
       return;
     }
     io_.out << "\n";
     std::string text;
-    for (const auto& [label, value] : RenderFields(*step.body, agreement_, language_)) {
+    std::unique_ptr<google::protobuf::Message> body(step.body->New());
+    body->CopyFrom(*step.body);
+    // Its lines stand below, each with what it rests on.
+    if (auto* proposed = dynamic_cast<compensation::v1::PaymentProposed*>(body.get())) proposed->clear_lines();
+    for (const auto& [label, value] : RenderFields(*body, names_, language_)) {
       text += Str(text.empty() ? "" : "; ", label, ": ", value);
     }
     if (!text.empty()) io_.out << indent << "  " << text << "\n";
@@ -147,7 +174,7 @@ class TextAnswer {
     }
   }
 
-  const config::v1::Agreement& agreement_;
+  const Names& names_;
   const Language language_;
   Io& io_;
   std::set<EventId> shown_;
@@ -175,7 +202,7 @@ std::string LineJson(const LineTrail& line) {
                  JsonString(line.rule_source), "}"),
              ",\"days\":", IdsJson(line.days), ",\"benefit\":", IdJson(line.benefit),
              ",\"statement\":", IdJson(line.statement), ",\"agreement\":", IdJson(line.agreement),
-             ",\"decision\":", IdJson(line.decision), ",\"gaps\":", gaps, "]}");
+             ",\"decision\":", IdJson(line.decision), ",\"in_kind\":", line.in_kind() ? "true" : "false", ",\"gaps\":", gaps, "]}");
 }
 
 absl::StatusOr<std::string> StepJson(const TrailStep& step) {
@@ -261,7 +288,8 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
     const absl::Status printed = PrintJson(*case_id, trails, io);
     return printed.ok() ? kExitOk : Fail(io, printed);
   }
-  TextAnswer answer(reading->config.agreement, *language, io);
+  const Names names{reading->config.agreement, reading->config.profile};
+  TextAnswer answer(names, *language, io);
   for (const PaymentTrail& trail : trails) answer.Print(trail);
   return kExitOk;
 }

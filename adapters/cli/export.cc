@@ -87,9 +87,11 @@ Command ExportCommand() {
                       "Check it with\n"
                       "`polku verify DIR` or polku_verify.py.",
            .examples =
-               "polku export --config oulu-referral.textproto --tlog /srv/tlog/oulu-referral\n"
-               "polku export --config tarkastaja.textproto --origin FI/MUN/0187690-1/oulu/referral/1 --tlog out"},
-          Export};
+           "polku export --config oulu-referral.textproto --tlog /srv/tlog/oulu-referral \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
+           "polku export --config tarkastaja.textproto --origin FI/MUN/0187690-1/oulu/referral/1 --tlog out \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'"},
+      Export};
 }
 
 }  // namespace polku::cli

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "adapters/cli/labels_tables.h"
+#include "eventstore/base/status.h"
 #include "services/core/code_name.h"
 
 namespace polku::cli {
@@ -292,6 +293,16 @@ constexpr std::array kWords = {
     WordTexts{Word::kForms, {"arviointilomakkeita", "bedömningsblanketter", "evaluation forms"}},
     WordTexts{Word::kPartsFilled, {"osia täytetty", "delar ifyllda", "parts filled"}},
     WordTexts{Word::kTotal, {"yhteensä", "totalt", "total"}},
+    WordTexts{Word::kBatch, {"erä", "parti", "batch"}},
+    WordTexts{Word::kRule, {"sääntö", "regel", "rule"}},
+    WordTexts{Word::kRuleSource,
+              {"säännön lähde, profiilin sanoin", "regelns källa, med profilens ord",
+               "source of the rule, in the profile's words"}},
+    WordTexts{Word::kAlerts, {"hälytykset", "larm", "alerts"}},
+    WordTexts{Word::kNeverBegan,
+              {"Hyväksytty, ei alkanut; paikkaa ei enää lasketa varatuksi. Pisin odotus sovitusta alusta, päivää:",
+               "Godkänd, började inte; platsen räknas inte längre som reserverad. Längsta väntan efter avtalad start, dagar:",
+               "Accepted, never began; no place is counted as kept any more. Longest wait after the agreed start, days:"}},
     WordTexts{Word::kEventType, {"tapahtuma", "händelse", "event"}},
 };
 
@@ -300,6 +311,15 @@ constexpr std::array<Texts, 5> kSections = {{{"palvelu", "service", "service"},
                                              {"sosiaalihuolto", "socialvård", "social"},
                                              {"terveys", "hälsa", "health"},
                                              {"maksut", "betalning", "payment"}}};
+
+// The services of Polku, by the name in their origin.
+constexpr std::array<LabelRow, 5> kServices = {{
+    {"referral", {"palveluun ohjaus", "hänvisning till service", "referral"}},
+    {"attendance", {"läsnäolo", "närvaro", "attendance"}},
+    {"compensation", {"korvaukset", "ersättningar", "compensation"}},
+    {"assessment", {"arvioinnit", "bedömningar", "assessments"}},
+    {"audit", {"tarkastus", "granskning", "audit"}},
+}};
 
 size_t Index(Language language) { return static_cast<size_t>(language); }
 
@@ -342,6 +362,24 @@ std::string_view Label(Word word, Language language) {
     if (entry.word == word) return entry.texts[Index(language)];
   }
   return "";
+}
+
+std::string ServiceLabel(std::string_view service, Language language) {
+  const std::string_view text = TextOf(FindRow(kServices, service), language);
+  return std::string(text.empty() ? service : text);
+}
+
+std::string RuleLabel(const config::v1::Profile& profile, const event::v1::RuleRef& rule,
+                      Language language) {
+  const std::string id = Str(rule.id(), " v", rule.version());
+  for (const auto& name : profile.rule_names()) {
+    if (name.rule_id() != rule.id()) continue;
+    const std::string& text = language == Language::kFinnish   ? name.finnish()
+                              : language == Language::kSwedish ? name.swedish()
+                                                               : name.english();
+    return text.empty() ? id : Str(text, " (", id, ")");
+  }
+  return id;
 }
 
 std::string AgencyLabel(const config::v1::Agreement& agreement, std::string_view agency,

@@ -10,6 +10,8 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/generated_enum_reflection.h"
 #include "polku/config/v1/agreement.pb.h"
+#include "polku/config/v1/profile.pb.h"
+#include "polku/event/v1/common.pb.h"
 
 namespace polku::cli {
 
@@ -107,8 +109,28 @@ enum class Word {
   kForms,
   kPartsFilled,
   kTotal,
+  // Of money and rules.
+  kBatch,
+  kRule,
+  kRuleSource,
+  // What the attendance service warns of (AlertRaised).
+  kAlerts,
+  // Headed by `polku places`, before the number of days.
+  kNeverBegan,
 };
 std::string_view Label(Word word, Language language);
+
+// The service of an origin, e.g. "läsnäolo" of "attendance"; the name itself of one that is not Polku's.
+std::string ServiceLabel(std::string_view service, Language language);
+
+// What the reader's own configuration calls agencies and rules. Borrowed.
+struct Names {
+  const config::v1::Agreement& agreement;
+  const config::v1::Profile& profile;
+};
+// "kulukorvaus (expense_allowance v2)"; where the profile has no name for it, "expense_allowance v2".
+std::string RuleLabel(const config::v1::Profile& profile, const event::v1::RuleRef& rule,
+                      Language language);
 
 // The agency's display name in the agreement, in that language or any; else its full name.
 std::string AgencyLabel(const config::v1::Agreement& agreement, std::string_view agency,

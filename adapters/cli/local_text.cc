@@ -27,6 +27,12 @@ std::string DayText(std::string_view day, Language language) {
   return parsed ? DayText(*parsed, language) : Plain(day);
 }
 
+std::string MonthText(std::string_view month, Language language) {
+  const auto first = ParseDay(Str(month, "-01"));
+  if (!first || language == Language::kEnglish) return Plain(month);
+  return Str(first->month(), "/", first->year());
+}
+
 std::string TimeText(absl::Time time, Language language) {
   const std::string text = LocalTime(time);
   if (language == Language::kEnglish) return text;

@@ -22,6 +22,8 @@ std::string DayText(absl::CivilDay day, Language language);  // "3.3.2025"; Engl
 // Of a day as events write it; anything else as it is, without control characters.
 std::string DayText(std::string_view day, Language language);
 
+std::string MonthText(std::string_view month, Language language);  // of "2025-03": "3/2025"; English "2025-03"
+
 // In Finland: "3.3.2025 klo 10.15", "3.3.2025 kl. 10.15"; English "2025-03-03 10:15".
 std::string TimeText(absl::Time time, Language language);
 

@@ -13,6 +13,7 @@
 #include "adapters/cli/event_input.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/network.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
@@ -37,7 +38,6 @@ using service::Payment;
 using service::PaymentStatus;
 
 constexpr Texts kCaseWord = {"asia", "ärende", "case"};
-constexpr Texts kBatch = {"erä", "parti", "batch"};
 constexpr Texts kDays = {"ajalta", "för tiden", "days"};
 constexpr Texts kLines = {"rivejä", "rader", "lines"};
 constexpr Texts kRecovered = {"vähennetään", "avdras", "netted"};
@@ -55,9 +55,19 @@ constexpr Texts kReversed = {"peruttu", "återförd", "reversed"};
 constexpr Texts kNoBatch = {"(ei erää)", "(inget parti)", "(none)"};
 constexpr Texts kUnsettled = {"Vielä maksamatta", "Ännu inte reglerat", "Not settled yet"};
 
-std::string Say(const Texts& texts, Language language) {
-  return std::string(texts[static_cast<size_t>(language)]);
-}
+// What is wrong with --accounts.
+constexpr Texts kAccountColumns = {"sarakkeet ovat tapaus;iban tai tapaus;iban;viite",
+                                   "kolumnerna är tapaus;iban eller tapaus;iban;viite",
+                                   "the columns are tapaus;iban or tapaus;iban;viite"};
+constexpr Texts kBadCase = {"tapaus on 32 heksadesimaalinumeroa", "ett ärende är 32 hexadecimala siffror",
+                            "a case is 32 hexadecimal digits"};
+constexpr Texts kBadIban = {"IBAN isoin kirjaimin ilman välilyöntejä; tarkistusnumerot eivät täsmää",
+                            "IBAN med versaler utan mellanslag; kontrollsiffrorna stämmer inte",
+                            "an IBAN in capitals without spaces; its check digits do not hold"};
+constexpr Texts kBadReference = {"viitenumeron tarkistusnumero ei täsmää", "referensnumrets kontrollsiffra stämmer inte",
+                                 "the reference number's check digit does not hold"};
+constexpr Texts kCaseTwice = {"tapaus on jo aiemmalla rivillä", "ärendet finns redan på en tidigare rad",
+                              "this case is on an earlier line already"};
 
 const Texts& StatusTexts(PaymentStatus status) {
   switch (status) {
@@ -75,40 +85,46 @@ const Texts& StatusTexts(PaymentStatus status) {
   return kProposed;
 }
 
-std::string Euros(int64_t cents) { return FormatEuros(Cents(cents)); }
+std::string Euros(int64_t cents, Language language) { return MoneyText(Cents(cents), language); }
+
+// "1.3.2025–31.3.2025"; "" where the days are sealed.
+std::string DaysText(const std::string& from, const std::string& until, Language language) {
+  return from.empty() && until.empty() ? "" : Str(DayText(from, language), "–", DayText(until, language));
+}
 
 // "tapaus;iban;viite", the last column may be left out: accounts from the payer's own system.
-absl::StatusOr<std::map<CaseId, Account>> ReadAccounts(const std::string& path) {
+absl::StatusOr<std::map<CaseId, Account>> ReadAccounts(const std::string& path, Language language) {
   constexpr size_t kMaxBytes = 4 << 20;
   std::map<CaseId, Account> accounts;
   if (path.empty()) return accounts;
   POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxBytes));
   std::vector<csv::Problem> problems;
-  const csv::Table table = csv::ParseTable(text, {}, problems);
+  const auto spoken = static_cast<csv::SheetLanguage>(language);
+  const csv::Table table = csv::ParseTable(text, {.language = spoken}, problems);
   const auto problem = [&](const csv::Problem& what) {
-    return Error(absl::StatusCode::kInvalidArgument, path, ": ", csv::FormatProblem(what));
+    return Error(absl::StatusCode::kInvalidArgument, path, ": ", csv::FormatProblem(what, spoken));
   };
   if (!problems.empty()) return problem(problems.front());
   std::vector<std::string> header;
   for (const auto& cell : table.rows.front().cells) header.push_back(cell.text);
   const bool references = header == std::vector<std::string>{"tapaus", "iban", "viite"};
   if (!references && header != std::vector<std::string>{"tapaus", "iban"}) {
-    return problem({table.rows.front().line, 0, "the columns are tapaus;iban or tapaus;iban;viite"});
+    return problem({table.rows.front().line, 0, Say(kAccountColumns, language)});
   }
   for (size_t i = 1; i < table.rows.size(); ++i) {
     const csv::Row& row = table.rows[i];
     const auto case_id = ParseCaseId(row.cells[0].text);
-    if (!case_id) return problem({row.line, 1, "a case is 32 hexadecimal digits"});
+    if (!case_id) return problem({row.line, 1, Say(kBadCase, language)});
     Account account{row.cells[1].text, references ? row.cells[2].text : ""};
     if (!service::IsValidIban(account.iban)) {
-      return problem({row.line, 2, "an IBAN in capitals without spaces; its check digits do not hold"});
+      return problem({row.line, 2, Say(kBadIban, language)});
     }
     if (!account.reference_number.empty() &&
         !service::IsValidReferenceNumber(account.reference_number)) {
-      return problem({row.line, 3, "the reference number's check digit does not hold"});
+      return problem({row.line, 3, Say(kBadReference, language)});
     }
     if (!accounts.try_emplace(*case_id, std::move(account)).second) {
-      return problem({row.line, 1, "this case is on an earlier line already"});
+      return problem({row.line, 1, Say(kCaseTwice, language)});
     }
   }
   return accounts;
@@ -162,15 +178,15 @@ void PrintRows(std::string_view batch, const std::vector<Row>& rows, Language la
   TextTable table({Say(kCaseWord, language), Say(kDays, language), Say(kLines, language),
                    Say(kRecovered, language), Say(kSum, language), Say(kState, language)});
   for (const Row& row : rows) {
-    table.Add({FormatCaseId(row.case_id), Str(row.from, "..", row.until), std::to_string(row.lines),
-               Euros(row.recovered), Euros(row.total),
+    table.Add({FormatCaseId(row.case_id), DaysText(row.from, row.until, language), std::to_string(row.lines),
+               Euros(row.recovered, language), Euros(row.total, language),
                row.refusal ? Str(Say(*row.state, language), ": ", Plain(row.refusal->code()))
                            : Say(*row.state, language)});
   }
   table.Print(io.out);
   for (const auto& [state, sum] : sums) {
-    io.out << (batch.empty() ? "" : Str(Say(kBatch, language), " ", Plain(batch), ": ")) << state
-           << " " << sum.first << ", " << Euros(sum.second) << " €\n";
+    io.out << (batch.empty() ? "" : Str(Label(Word::kBatch, language), " ", Plain(batch), ": ")) << state
+           << " " << sum.first << ", " << Euros(sum.second, language) << " €\n";
   }
 }
 
@@ -314,12 +330,12 @@ class Payments {
       io_.out << "]}\n";
       return kExitOk;
     }
-    TextTable table({Say(kBatch, language_), Say(kState, language_),
+    TextTable table({std::string(Label(Word::kBatch, language_)), Say(kState, language_),
                      std::string(Label(Word::kCases, language_)), Say(kSum, language_)});
     for (const auto& [batch, states] : batches) {
       for (const auto& [status, sum] : states) {
         table.Add({batch.empty() ? Say(kNoBatch, language_) : Plain(batch),
-                   Say(StatusTexts(status), language_), std::to_string(sum.first), Euros(sum.second)});
+                   Say(StatusTexts(status), language_), std::to_string(sum.first), Euros(sum.second, language_)});
       }
     }
     table.Print(io_.out);
@@ -476,7 +492,7 @@ ExitCode RunPayments(const Args& args, Io& io) {
                            "wrong-account, wrong-amount or other");
     }
   }
-  const auto accounts = ReadAccounts(args.Get("accounts"));
+  const auto accounts = ReadAccounts(args.Get("accounts"), *language);
   if (!accounts.ok()) return Fail(io, accounts.status());
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "adapters/cli/command.h"
-#include "adapters/cli/output.h"
+#include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/status.h"
 #include "eventstore/base/process.h"
@@ -27,11 +29,31 @@ std::string ListJson(const std::vector<CaseId>& cases) {
   return Str("[", json, "]");
 }
 
-// What an index that is behind does not say, in words; empty: nothing.
-std::string BehindText(uint64_t entries) {
-  if (entries == 0) return "";
-  return Str("the index of persons lacks ", Counted(entries, "entry", "entries"),
-             " of the logs: the running service takes them in; look again, or start it");
+constexpr Texts kLinkedTo = {"yhdistetty asiaan", "kopplat till", "linked to"};
+constexpr Texts kNoCase = {"missään täällä olevassa asiassa ei ole eikä ole ollut sitä henkilötunnusta",
+                           "inget ärende här har eller har haft den personbeteckningen",
+                           "no case held here has or had that identity code"};
+constexpr Texts kPairs = {"asiapareja, joilla on yhteinen henkilötunnus ja joita ei ole yhdistetty:",
+                          "par av ärenden med samma personbeteckning som inte är sammankopplade:",
+                          "pairs of cases with an identity code in common and no link:"};
+// Before the number of entries.
+constexpr Texts kBehind = {
+    "Henkilöhakemistosta puuttuu vielä lokien merkintöjä; käynnissä oleva palvelu lisää ne: hae uudelleen, tai "
+    "käynnistä palvelu. Merkintöjä puuttuu:",
+    "I personregistret saknas ännu anteckningar ur loggarna; tjänsten lägger till dem när den är i gång: sök på nytt "
+    "eller starta tjänsten. Anteckningar saknas:",
+    "The index of persons lacks entries of the logs yet; the service takes them in while it runs: look again, or start "
+    "it. Entries lacking:"};
+
+// A store whose index of persons was never made would answer "nobody", whoever is asked for.
+absl::Status CheckIndexed(const Reading& reading) {
+  POLKU_ASSIGN_OR_RETURN(const uint64_t missing, host::EntriesNotIndexed(reading.store->engine()));
+  uint64_t held = 0;
+  for (const auto& log : reading.store->logs()) held += log.head.frontier.size().value();
+  if (missing < held || held == 0) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnavailable,
+               "this service has no index of persons yet, so whether somebody is met twice cannot be said: start the "
+               "service, which makes it, and ask again");
 }
 
 // The code must be neither in a command line, which other users see, nor in a shell's history.
@@ -50,11 +72,14 @@ absl::StatusOr<Hash> ReadCode(const host::Config& config, std::istream& in) {
 ExitCode RunPersons(const Args& args, Io& io) {
   const std::string& action = args.operands()[0];
   const bool find = action == "find";
+  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
+  if (!language) return FailUsage(io, "--lang is fi, sv or en");
   if (!find && action != "duplicates") return FailUsage(io, "persons takes find or duplicates");
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
   const auto opened = OpenReading(args);
   if (!opened.ok()) return Fail(io, opened.status());
+  if (const absl::Status indexed = CheckIndexed(*opened); !indexed.ok()) return Fail(io, indexed);
   std::optional<Hash> blind;
   if (find) {
     const auto code = ReadCode(opened->config, io.in);
@@ -83,11 +108,11 @@ ExitCode RunPersons(const Args& args, Io& io) {
       for (const CaseId& case_id : cases) {
         io.out << FormatCaseId(case_id);
         for (const CaseId& other : persons->LinkedTo(case_id)) {
-          io.out << "  linked: " << FormatCaseId(other);
+          io.out << "  " << Say(kLinkedTo, *language) << " " << FormatCaseId(other);
         }
         io.out << "\n";
       }
-      if (cases.empty()) io.out << "no case held here has or had that code\n";
+      if (cases.empty()) io.out << Say(kNoCase, *language) << "\n";
     }
   } else {
     const std::vector<host::Persons::Pair> pairs = persons->OpenPairs();
@@ -99,10 +124,10 @@ ExitCode RunPersons(const Args& args, Io& io) {
       io.out << "{\"pairs\":[" << list << "],\"not_indexed\":" << *behind << "}\n";
     } else {
       for (const auto& [a, b] : pairs) io.out << FormatCaseId(a) << "  " << FormatCaseId(b) << "\n";
-      io.out << Counted(pairs.size(), "pair") << " of cases with an identity code in common and no link\n";
+      io.out << Say(kPairs, *language) << " " << pairs.size() << "\n";
     }
   }
-  if (!args.json() && *behind > 0) io.out << BehindText(*behind) << "\n";
+  if (!args.json() && *behind > 0) io.out << Say(kBehind, *language) << " " << *behind << "\n";
   return kExitOk;
 }
 
@@ -115,12 +140,13 @@ Command PersonsCommand() {
        .operands = "find|duplicates",
        .min_operands = 1,
        .max_operands = 1,
-       .flags = RecordedReadingFlags({}),
+       .flags = RecordedReadingFlags({{"lang", "fi|sv|en", "language of the answer; fi"}}),
        .details =
            "`find` reads an identity code from the standard input, never from the command line, and lists the cases whose\n"
            "client has or had it. `duplicates` lists pairs of cases that have a code in common, present or earlier, and that\n"
            "no CasesLinked joins. Cases are never merged: link those of one person with polku.referral.v1.CasesLinked in each\n"
-           "of the two. Codes are kept blinded, under a key of this service alone; no code is stored in the clear or shown.",
+           "of the two. Codes are kept blinded, under a key of this service alone; no code is stored in the clear or shown.\n"
+           "The index is made by the service while it runs: exit code 4 where there is none yet.",
        .examples =
            "polku persons find --config oulu-referral.textproto --official oma-1 --purpose case-handling "
            "--basis 'laki 189/2001' < code.txt\n"

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "adapters/cli/command.h"
+#include "adapters/cli/json_text.h"
 #include "adapters/cli/labels.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
-#include "services/audit/event_json.h"
 
 namespace polku::cli {
 namespace {
@@ -27,11 +28,6 @@ std::string NameOf(const PlaceState& place, std::string_view language) {
     if (name.language() == language) return name.text();
   }
   return place.listed->names(0).text();
-}
-
-template <typename Enum>
-std::string CodeJson(Enum value) {
-  return static_cast<int>(value) == 0 ? "null" : JsonString(EnumLabel(value));
 }
 
 std::string TextJson(const std::string& text) { return text.empty() ? "null" : JsonString(text); }
@@ -55,15 +51,18 @@ std::string PlaceJson(const PlaceState& place) {
                 ",\"valid_until\":", TextJson(place.listed->valid_until()), ",\"withdrawn_on\":",
                 TextJson(place.withdrawn_on));
   }
-  std::string waiting;
-  for (const audit::WaitingClient& client : place.waiting) {
-    waiting += Str(waiting.empty() ? "" : ",", "{\"case\":\"", FormatCaseId(client.case_id),
-                   "\",\"referral_id\":", JsonString(client.referral_id), ",\"since\":",
-                   TextJson(client.since), "}");
-  }
+  const auto clients = [](const std::vector<audit::WaitingClient>& list) {
+    std::string text;
+    for (const audit::WaitingClient& client : list) {
+      text += Str(text.empty() ? "" : ",", "{\"case\":\"", FormatCaseId(client.case_id),
+                  "\",\"referral_id\":", JsonString(client.referral_id), ",\"since\":",
+                  TextJson(client.since), "}");
+    }
+    return text;
+  };
   return Str(json, ",\"capacity\":", place.capacity(), ",\"running\":", place.running,
              ",\"accepted\":", place.accepted, ",\"taken\":", place.taken(), ",\"free\":", place.free(),
-             ",\"waiting\":[", waiting, "]}");
+             ",\"waiting\":[", clients(place.waiting), "],\"never_began\":[", clients(place.never_began), "]}");
 }
 
 void PrintPlaces(const std::vector<PlaceState>& places, const config::v1::Agreement& agreement,
@@ -88,6 +87,20 @@ void PrintPlaces(const std::vector<PlaceState>& places, const config::v1::Agreem
   table.Print(io.out);
 }
 
+// Referrals that hold no place any more, for somebody to end or to begin.
+void PrintNeverBegan(const std::vector<PlaceState>& places, Language language, Io& io) {
+  if (std::all_of(places.begin(), places.end(), [](const auto& place) { return place.never_began.empty(); })) return;
+  io.out << "\n" << Label(Word::kNeverBegan, language) << " " << audit::kPlaceKeptDays << "\n";
+  for (const PlaceState& place : places) {
+    for (const audit::WaitingClient& client : place.never_began) {
+      io.out << "  "
+             << Plain(place.place_code.empty() ? std::string(Label(Word::kAnyPlace, language)) : place.place_code)
+             << "  " << FormatCaseId(client.case_id) << "  " << Plain(client.referral_id) << "  "
+             << DayText(client.since, language) << "\n";
+    }
+  }
+}
+
 void PrintWaiting(const std::vector<PlaceState>& places, Language language, Io& io) {
   const auto word = [&](Word w) { return std::string(Label(w, language)); };
   for (const PlaceState& place : places) {
@@ -98,7 +111,7 @@ void PrintWaiting(const std::vector<PlaceState>& places, Language language, Io& 
     size_t number = 0;
     for (const audit::WaitingClient& client : place.waiting) {
       io.out << "  " << ++number << ". " << FormatCaseId(client.case_id) << "  "
-             << Plain(client.referral_id) << "  " << Plain(client.since) << "\n";
+             << Plain(client.referral_id) << "  " << DayText(client.since, language) << "\n";
     }
   }
 }
@@ -147,6 +160,7 @@ ExitCode RunPlaces(const Args& args, Io& io) {
     return kExitOk;
   }
   PrintPlaces(places, reading->config.agreement, *language, code, io);
+  PrintNeverBegan(places, *language, io);
   if (args.Has("waiting")) PrintWaiting(places, *language, io);
   io.out << "\n" << Label(Word::kOtherPlacesWithheld, *language) << "\n";
   return kExitOk;
@@ -170,12 +184,14 @@ Command PlacesCommand() {
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details =
            "A place is listed with PlaceListed, in a case of its own. Taken are the periods that run at it on the day,\n"
-           "interrupted ones too, and the referrals that were accepted and whose service has not begun. Waiting are\n"
+           "interrupted ones too, and the referrals that were accepted and whose service has not begun; 90 days after the\n"
+           "last day that was named for its start a place is kept no longer, and the referral is listed instead. Waiting are\n"
            "referrals answered WAITLIST, in the order of those answers. More taken than there is room is said, not hidden.\n"
            "Only what this agency holds counts: what is withheld from it may take places too.",
        .examples =
            "polku places --config oulu-referral.textproto --official oma-1 --purpose case-handling --basis 'laki 189/2001'\n"
-           "polku places --config oulu-referral.textproto --municipality 564 --free --on 2025-09-01 --json …"},
+           "polku places --config oulu-referral.textproto --municipality 564 --free --on 2025-09-01 --json \\\n"
+           "  --official oma-1 --purpose case-handling --basis 'laki 189/2001'"},
       RunPlaces};
 }
 

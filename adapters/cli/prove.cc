@@ -431,7 +431,8 @@ Command ProveCommand() {
            "evidence of a fork.",
        .examples =
            "polku prove --config kela.textproto --event 0b8e2f6a-1c5d-4e8f-9a7b-3c2d1e0f9a8b --out "
-           "day.tlog-proof --leaf day.leaf\n"
+           "day.tlog-proof --leaf day.leaf \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
            "polku prove --config kela.textproto --origin FI/MUN/0187690-1/oulu/referral/1 "
            "--position 12 "
            "--out entry.tlog-proof\n"

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/clock.h"
@@ -25,8 +26,7 @@ bool EndsWith(std::string_view text, std::string_view ending) {
 
 class Renderer {
  public:
-  Renderer(const config::v1::Agreement& agreement, Language language)
-      : agreement_(agreement), language_(language) {}
+  Renderer(const Names& names, Language language) : names_(names), language_(language) {}
 
   std::string Field(const Message& message, const FieldDescriptor& field) const {
     if (!field.is_repeated()) return Value(message, field, -1);
@@ -75,9 +75,10 @@ class Renderer {
           return id ? FormatEventId(*id) : ToHex(text);
         }
         if (EndsWith(field.name(), "agency") || EndsWith(field.name(), "agencies")) {
-          text = AgencyLabel(agreement_, text, language_);
+          text = AgencyLabel(names_.agreement, text, language_);
         }
-        return Plain(text);
+        if (field.name() == "month") return MonthText(text, language_);
+        return DayText(text, language_);
       }
       case FieldDescriptor::CPPTYPE_INT64:
         return Number(field.name(), one ? reflection.GetInt64(message, &field)
@@ -96,8 +97,8 @@ class Renderer {
     }
   }
 
-  static std::string Number(std::string_view name, int64_t value) {
-    if (EndsWith(name, "cents")) return Str(FormatEuros(Cents(value)), " €");
+  std::string Number(std::string_view name, int64_t value) const {
+    if (EndsWith(name, "cents")) return Str(MoneyText(Cents(value), language_), " €");
     if (name.find("minutes") != std::string_view::npos) {
       if (value < 60) return Str(value, " min");
       return value % 60 == 0 ? Str(value / 60, " h") : Str(value / 60, " h ", value % 60, " min");
@@ -107,7 +108,7 @@ class Renderer {
 
   std::string Nested(const Message& message) const {
     if (const auto* rule = service::As<event::v1::RuleRef>(message)) {
-      return Plain(Str(rule->id(), " v", rule->version()));
+      return Plain(RuleLabel(names_.profile, *rule, language_));
     }
     std::vector<const FieldDescriptor*> fields;
     message.GetReflection()->ListFields(message, &fields);
@@ -119,9 +120,24 @@ class Renderer {
     return text;
   }
 
-  const config::v1::Agreement& agreement_;
+  const Names& names_;
   const Language language_;
 };
+
+// " (24.3.2025–6.4.2025)" of an event that is about more days than one; "" of others.
+std::string CoveredDays(const Message& event, Language language) {
+  const auto text = [&](const char* name) {
+    const FieldDescriptor* field = event.GetDescriptor()->FindFieldByName(name);
+    return field == nullptr ? std::string() : event.GetReflection()->GetString(event, field);
+  };
+  for (const auto& [from, until] : {std::pair("covers_from", "covers_until"),
+                                    std::pair("travelled_from", "travelled_until")}) {
+    const std::string first = text(from), last = text(until);
+    if (first.empty() || last.empty() || first == last) continue;
+    return Str(" (", DayText(first, language), "–", DayText(last, language), ")");
+  }
+  return "";
+}
 
 template <typename Map>
 std::string CountsOf(const Map& counts, Language language) {
@@ -156,8 +172,8 @@ Word StageWord(audit::ServiceStage stage) {
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> RenderFields(
-    const Message& message, const config::v1::Agreement& agreement, Language language) {
-  const Renderer renderer(agreement, language);
+    const Message& message, const Names& names, Language language) {
+  const Renderer renderer(names, language);
   std::vector<const FieldDescriptor*> fields;
   message.GetReflection()->ListFields(message, &fields);
   std::vector<std::pair<std::string, std::string>> lines;
@@ -169,27 +185,31 @@ std::vector<std::pair<std::string, std::string>> RenderFields(
 }
 
 // The merged order is for machines; a person is told the day, the step and who.
-void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
-                Language language, bool brief, Io& io) {
+void PrintEvent(const audit::Event& event, const Names& names, Language language, bool brief,
+                Io& io) {
   constexpr size_t kLabelWidth = 28;  // FieldLabel is no longer: tests/cli/labels_test.cc
-  const std::string recorded = LocalTime(event.recorded_at());
+  constexpr size_t kDayWidth = 10;    // "31.12.2025", "2025-12-31"
   std::optional<absl::CivilDay> valid;
-  if (event.body != nullptr && !event.control()) valid = audit::ValidDay(*event.body);
-  const std::string day = valid ? FormatDay(*valid) : recorded.substr(0, recorded.find(' '));
-  io.out << day << "  " << Plain(EventLabel(event.header.type(), language)) << "  ·  "
-         << Plain(AgencyLabel(agreement, event.header.author_agency(), language));
+  std::string covers;
+  if (event.body != nullptr && !event.control()) {
+    valid = audit::ValidDay(*event.body);
+    covers = CoveredDays(*event.body, language);
+  }
+  const std::string day = DayText(valid.value_or(FinnishDay(event.recorded_at())), language);
+  io.out << PadTo(day, kDayWidth) << "  " << Plain(EventLabel(event.header.type(), language)) << covers
+         << "  ·  " << Plain(AgencyLabel(names.agreement, event.header.author_agency(), language));
   if (!event.header.author_official().empty()) {
     io.out << ", " << Label(Word::kOfficial, language) << " "
            << Plain(event.header.author_official());
   }
-  io.out << "  (" << Label(Word::kRecorded, language) << " " << recorded << ")"
-         << (brief ? "" : "\n");
+  io.out << "  (" << Label(Word::kRecorded, language) << " " << TimeText(event.recorded_at(), language)
+         << ")" << (brief ? "" : "\n");
   if (event.body != nullptr && !brief) {
-    for (const auto& [name, value] : RenderFields(*event.body, agreement, language)) {
+    for (const auto& [name, value] : RenderFields(*event.body, names, language)) {
       io.out << kEventIndent << PadTo(name, kLabelWidth) << " " << value << "\n";
     }
   }
-  const auto names = [&](SectionSet sections) {
+  const auto kinds = [&](SectionSet sections) {
     std::string text;
     for (SectionKind kind : kAllSectionKinds) {
       if (sections.has(kind)) text += Str(text.empty() ? "" : ", ", SectionLabel(kind, language));
@@ -201,11 +221,11 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
     io.out << indent
            << (event.opened.empty() ? Label(Word::kHeaderOnly, language)
                                     : Label(Word::kSealed, language))
-           << ": " << names(event.sealed) << (brief ? "" : "\n");
+           << ": " << kinds(event.sealed) << (brief ? "" : "\n");
   }
   if (event.erasure != nullptr) {
-    io.out << indent << Label(Word::kErasedOn, language) << " " << FormatDay(event.erasure->on)
-           << " (" << Plain(event.erasure->legal_basis) << "): " << names(event.erased)
+    io.out << indent << Label(Word::kErasedOn, language) << " " << DayText(event.erasure->on, language)
+           << " (" << Plain(event.erasure->legal_basis) << "): " << kinds(event.erased)
            << (brief ? "" : "\n");
   }
 }
@@ -213,16 +233,18 @@ void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreemen
 std::string RenderMoney(const audit::Money& money, Language language) {
   const std::string_view sealed = Label(Word::kSealed, language);
   if (money.visible == 0) return money.sealed == 0 ? "-" : std::string(sealed);
-  std::string text = Str(FormatEuros(money.sum), " €");
+  std::string text = Str(MoneyText(money.sum, language), " €");
   if (money.sealed > 0) text += Str(" + ", money.sealed, " ", sealed);
   return text;
 }
 
 std::string RenderTravel(const audit::CaseSummary& summary, Language language) {
-  if (summary.travel.visible == 0 || summary.travel.sum != Cents(0)) {
-    return RenderMoney(summary.travel, language);
-  }
-  return Str(summary.travel_grants, " ", Label(Word::kInKind, language));
+  const std::string in_kind = Str(summary.travel_in_kind, " ", Label(Word::kInKind, language));
+  const bool money = summary.travel.sum != Cents(0) || summary.travel.visible == 0 ||
+                     summary.travel.sealed > 0 || summary.travel_in_kind == 0;
+  if (!money) return in_kind;
+  const std::string sum = RenderMoney(summary.travel, language);
+  return summary.travel_in_kind == 0 ? sum : Str(sum, " + ", in_kind);
 }
 
 std::string RenderPerks(const audit::CaseSummary& summary, Language language) {
@@ -246,10 +268,18 @@ std::string RenderDue(const audit::CaseSummary& summary, absl::CivilDay today, L
         text.empty() ? "" : ", ",
         feedback ? Str(Label(Word::kFeedback, language), " (", CodeLabel(due.giver, language), ")")
                  : CodeLabel(due.kind, language),
-        due.round > 1 ? Str(" ", due.round) : "", " ", Plain(due.due_on),
+        due.round > 1 ? Str(" ", due.round) : "", " ", DayText(due.due_on, language),
         IsOverdue(due, today) ? Str(" ", Label(Word::kOverdue, language)) : "");
   }
   return text.empty() ? "-" : text;
+}
+
+std::vector<std::string> RenderAlerts(const audit::CaseSummary& summary, Language language) {
+  std::vector<std::string> lines;
+  for (const audit::OpenAlert& alert : summary.alerts) {
+    lines.push_back(Str(CodeLabel(alert.kind, language), " ", DayText(alert.date, language)));
+  }
+  return lines;
 }
 
 bool IsOverdue(const audit::OpenDue& due, absl::CivilDay today) {
@@ -288,7 +318,7 @@ std::string RenderStatus(const audit::CaseSummary& summary, Language language) {
     text +=
         Str(", ", Label(Word::kReferral, language), ": ", CodeLabel(summary.referral, language));
   }
-  if (!summary.ended_on.empty()) text += Str(" ", summary.ended_on);
+  if (!summary.ended_on.empty()) text += Str(" ", DayText(summary.ended_on, language));
   if (summary.exit_code != event::v1::EXIT_CODE_UNSPECIFIED) {
     text += Str(", ", CodeLabel(summary.exit_code, language));
   } else if (summary.exit_group != event::v1::EXIT_GROUP_UNSPECIFIED) {

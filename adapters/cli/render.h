@@ -18,19 +18,19 @@
 namespace polku::cli {
 
 // Label and value of each field that is set, in the order of the schema. Codes become words, cents
-// euros, minutes hours, agencies their names; a part of an event reads "label: value, …".
+// euros, minutes hours, days the language's own, agencies and rules their names; a part of an event
+// reads "label: value, …". Text that people wrote stays as it is.
 std::vector<std::pair<std::string, std::string>> RenderFields(
-    const google::protobuf::Message& message, const config::v1::Agreement& agreement,
-    Language language);
+    const google::protobuf::Message& message, const Names& names, Language language);
 
 // What stands under an event's first line is set in by this.
 inline constexpr std::string_view kEventIndent = "            ";
-// The event as a timeline shows it: day, step and who; its content unless `brief`; what is sealed of it. A
-// brief one's line is not ended.
-void PrintEvent(const audit::Event& event, const config::v1::Agreement& agreement,
-                Language language, bool brief, Io& io);
+// The event as a timeline shows it: day, step, the days that it covers, and who; its content unless
+// `brief`; what is sealed of it. A brief one's line is not ended.
+void PrintEvent(const audit::Event& event, const Names& names, Language language, bool brief,
+                Io& io);
 
-// "9.00 €", with what is sealed: "9.00 € + 2 sealed", "sealed", "-".
+// "9,00 €", with what is sealed: "9,00 € + 2 ei nähtävissä", "ei nähtävissä", "-".
 std::string RenderMoney(const audit::Money& money, Language language);
 // Travel given without a price is counted: "4 in kind".
 std::string RenderTravel(const audit::CaseSummary& summary, Language language);
@@ -38,11 +38,13 @@ std::string RenderPerks(const audit::CaseSummary& summary, Language language);
 std::string RenderAssessed(const audit::CaseSummary& summary, Language language);
 // Its last day was before `today`.
 bool IsOverdue(const audit::OpenDue& due, absl::CivilDay today);
+// An alert that stands a line: what it is and the day it is about.
+std::vector<std::string> RenderAlerts(const audit::CaseSummary& summary, Language language);
 // Those whose last day was before `today` are said to be overdue.
 std::string RenderDue(const audit::CaseSummary& summary, absl::CivilDay today, Language language);
 // A scale or rating a line, "osallisuus 20/48 → 25/48 (+5)"; what is sealed is counted.
 std::vector<std::string> RenderScores(const audit::CaseSummary& summary, Language language);
-// Stage, last day and exit, e.g. "ended 2025-06-02, study".
+// Stage, last day and exit, e.g. "päättynyt 2.6.2025, opiskelu".
 std::string RenderStatus(const audit::CaseSummary& summary, Language language);
 std::string RenderAbsences(const audit::CaseSummary& summary, Language language);
 std::string RenderBenefits(const audit::CaseSummary& summary, Language language);

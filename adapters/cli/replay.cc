@@ -97,11 +97,14 @@ Command ReplayCommand() {
                   "a new read-only snapshot each second, or as seldom as keeps that under a tenth "
                   "of a core.",
        .examples =
-           "polku replay --config oulu-referral.textproto\n"
-           "polku replay --config kela.textproto --origin FI/COM/0187690-1/yhdistys/attendance/1 "
-           "--from 1000 --until 2000\n"
-           "polku replay --config kela.textproto --type polku.compensation.* --as-of 2025-03-31\n"
-           "polku replay --config kela.textproto --from 2025-03-01 --follow"},
+           "polku replay --config oulu-referral.textproto \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
+           "polku replay --config kela.textproto --origin FI/COM/0187690-1/yhdistys/attendance/1 --from 1000 --until 2000 \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
+           "polku replay --config kela.textproto --type 'polku.compensation.*' --as-of 2025-03-31 \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'\n"
+           "polku replay --config kela.textproto --from 2025-03-01 --follow \\\n"
+           "  --official tarkastaja-1 --purpose supervision --basis 'laki 611/2021'"},
       Replay};
 }
 

@@ -2,6 +2,9 @@
 
 #include "absl/time/clock.h"
 #include "adapters/cli/command.h"
+#include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
@@ -17,10 +20,25 @@ namespace {
 
 using audit::JsonString;
 
+// Before the number of cases.
+constexpr Texts kNotClosed = {
+    "Asioita, joita ei ole päätetty tai joiden päättämistä ei ole kerrottu tälle organisaatiolle (mikään sääntö ei vielä "
+    "koske niitä):",
+    "Ärenden som inte är avslutade eller vars avslutande inte har meddelats denna organisation (ingen regel gäller dem "
+    "ännu):",
+    "Cases that are not closed, or whose closing is not told to this agency (no rule counts for them yet):"};
+constexpr Texts kNoneDue = {"Minkään asian säilytysaika ei ole kulunut umpeen; tarkastelupäivä",
+                            "Inget ärendes bevaringstid har gått ut; granskningsdag",
+                            "No case is past its retention; judged on"};
+constexpr Texts kClosedOn = {"päätetty", "avslutat", "closed on"};
+constexpr Texts kKeptUntil = {"säilytetään saakka", "bevaras till", "kept until"};
+
 ExitCode RunRetention(const Args& args, Io& io) {
   if (args.operands()[0] != "due") {
     return FailUsage(io, Str("there is no polku retention ", args.operands()[0], "; it is due"));
   }
+  const auto language = ParseLanguage(args.GetOr("lang", "fi"));
+  if (!language) return FailUsage(io, "--lang is fi, sv or en");
   std::optional<absl::CivilDay> on;
   if (args.Has("on")) {
     on = ParseDay(args.Get("on"));
@@ -73,19 +91,21 @@ ExitCode RunRetention(const Args& args, Io& io) {
   }
   const auto say_not_closed = [&] {
     if (fold.NotClosed() == 0) return;
-    io.out << fold.NotClosed()
-           << " cases held here are not closed, or their closing is not told to this agency: no rule counts for "
-              "them yet\n";
+    io.out << Say(kNotClosed, *language) << " " << fold.NotClosed() << "\n";
   };
   if (due.empty()) {
-    io.out << "no case is past its retention on " << FormatDay(*on) << "\n";
+    io.out << Say(kNoneDue, *language) << " " << DayText(*on, *language) << "\n";
     say_not_closed();
     return kExitOk;
   }
-  TextTable table({"case", "closed on", "kept until", "rule"});
+  TextTable table({std::string(Label(Word::kCaseColumn, *language)), Say(kClosedOn, *language),
+                   Say(kKeptUntil, *language), std::string(Label(Word::kRule, *language))});
   for (const auto& one : due) {
-    table.Add({FormatCaseId(one.case_id), FormatDay(one.closed_on), FormatDay(one.kept_until),
-               Plain(Str(one.rule->id(), ":", one.rule->version()))});
+    event::v1::RuleRef rule;
+    rule.set_id(one.rule->id());
+    rule.set_version(one.rule->version());
+    table.Add({FormatCaseId(one.case_id), DayText(one.closed_on, *language), DayText(one.kept_until, *language),
+               Plain(RuleLabel(reading->config.profile, rule, *language))});
   }
   table.Print(io.out);
   say_not_closed();
@@ -103,6 +123,7 @@ Command RetentionCommand() {
        .max_operands = 1,
        .flags = RecordedReadingFlags(
            {{"on", "DAY", "as of that day; today, or the configured business date"},
+            {"lang", "fi|sv|en", "language of the answer; fi"},
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details = "By the profile's retention rules: social care records so many years from the closing of the "
                   "case, decisions\non money longer; the longest that applies counts, and any later event "

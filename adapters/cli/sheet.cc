@@ -9,6 +9,9 @@
 #include "absl/strings/str_split.h"
 #include "adapters/cli/command.h"
 #include "adapters/cli/event_input.h"
+#include "adapters/cli/labels.h"
+#include "adapters/cli/labels_tables.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/network.h"
 #include "adapters/cli/reading.h"
 #include "adapters/cli/sheet_blank.h"
@@ -26,8 +29,28 @@ namespace {
 constexpr size_t kMaxSheetBytes = 4 << 20;
 constexpr size_t kMaxShownProblems = 100;
 
+using csv::Fill;
+using csv::SheetLanguage;
+
+constexpr Texts kMore = {"ja {} muuta", "och {} till", "and {} more"};
+constexpr Texts kNothingRecorded = {"lomakkeesta ei kirjattu mitään", "inget av blanketten antecknades",
+                                    "nothing of the sheet was recorded"};
+constexpr Texts kRecorded = {"{}: päiviä {}, asiakkaita {}; nyt kirjattu {}, aiemmin kirjattu {}",
+                             "{}: dagar {}, klienter {}; antecknade nu {}, tidigare {}",
+                             "{}: {} days of {} clients, {} recorded, {} recorded before"};
+constexpr Texts kProposed = {
+    "vahvistettujen kuukausien korjaukset on ehdotettu: mikään ei muutu ennen kuin toinen virkailija ratkaisee ne "
+    "(DayCorrectionDecided)",
+    "rättelser av bekräftade månader är föreslagna: inget ändras förrän en annan tjänsteman avgör dem "
+    "(DayCorrectionDecided)",
+    "of confirmed months, proposed: nothing changes until another official decides (DayCorrectionDecided)"};
+constexpr Texts kProposal = {"  rivi {}, {}: asia {}, proposal_event_id {}", "  rad {}, {}: ärende {}, proposal_event_id {}",
+                             "  line {}, {}: case {}, proposal_event_id {}"};
+constexpr Texts kChecked = {"{}: päiviä {}, asiakkaita {}; mitään ei lähetetty", "{}: dagar {}, klienter {}; inget skickades",
+                            "{}: {} days of {} clients; nothing was sent"};
+
 ExitCode ShowProblems(const std::string& path, const std::vector<csv::Problem>& problems,
-                      const Args& args, Io& io) {
+                      SheetLanguage language, const Args& args, Io& io) {
   if (args.json()) {
     io.out << "{\"file\":" << audit::JsonString(path) << ",\"problems\":[";
     for (size_t i = 0; i < problems.size(); ++i) {
@@ -38,12 +61,12 @@ ExitCode ShowProblems(const std::string& path, const std::vector<csv::Problem>& 
     io.out << "]}\n";
   }
   for (size_t i = 0; i < problems.size() && i < kMaxShownProblems; ++i) {
-    io.err << "polku: " << path << ": " << csv::FormatProblem(problems[i]) << "\n";
+    io.err << "polku: " << path << ": " << csv::FormatProblem(problems[i], language) << "\n";
   }
   if (problems.size() > kMaxShownProblems) {
-    io.err << "polku: and " << problems.size() - kMaxShownProblems << " more\n";
+    io.err << "polku: " << Fill(kMore, language, {Str(problems.size() - kMaxShownProblems)}) << "\n";
   }
-  io.err << "polku: nothing of the sheet was recorded\n";
+  io.err << "polku: " << Fill(kNothingRecorded, language) << "\n";
   return kExitBadInput;
 }
 
@@ -95,7 +118,8 @@ bool ProposeMonthOf(size_t refused, const std::string& agency, csv::Sheet& sheet
   return true;
 }
 
-ExitCode Send(csv::Sheet sheet, const Target& target, const std::string& path, const Args& args, Io& io) {
+ExitCode Send(csv::Sheet sheet, const Target& target, const std::string& path, SheetLanguage language,
+              const Args& args, Io& io) {
   const auto client = client::Client::Connect(target.options);
   if (!client.ok()) return Fail(io, client.status());
   std::vector<size_t> proposed;
@@ -111,15 +135,15 @@ ExitCode Send(csv::Sheet sheet, const Target& target, const std::string& path, c
     csv::Problem problem{0, 0, RefusalText(refusal)};
     if (refusal.event_index() < sheet.events.size()) {
       const csv::SheetEvent& event = sheet.events[refusal.event_index()];
-      problem = {event.line, event.column, Str(event.date, ": ", problem.what)};
+      problem = {event.line, event.column, Str(DayText(event.date, static_cast<Language>(language)), ": ", problem.what)};
     }
     if (args.json()) {
       io.out << "{\"file\":" << audit::JsonString(path) << ",\"line\":" << problem.line
              << ",\"column\":" << problem.column << ",\"refusal\":" << RefusalJson(refusal)
              << "}\n";
     }
-    io.err << "polku: " << path << ": " << csv::FormatProblem(problem) << "\n"
-           << "polku: nothing of the sheet was recorded\n";
+    io.err << "polku: " << path << ": " << csv::FormatProblem(problem, language) << "\n"
+           << "polku: " << Fill(kNothingRecorded, language) << "\n";
     return ExitCodeFor(refusal);
   }
   size_t repeated = 0;
@@ -139,14 +163,17 @@ ExitCode Send(csv::Sheet sheet, const Target& target, const std::string& path, c
     io.out << "]}\n";
     return kExitOk;
   }
-  io.out << path << ": " << sheet.events.size() << " days of " << sheet.clients << " clients, "
-         << added << " recorded, " << repeated << " recorded before\n";
+  io.out << Fill(kRecorded, language,
+                 {path, Str(sheet.events.size()), Str(sheet.clients), Str(added), Str(repeated)})
+         << "\n";
   if (proposed.empty()) return kExitOk;
-  io.out << "of confirmed months, proposed: nothing changes until another official decides (DayCorrectionDecided)\n";
+  io.out << Fill(kProposed, language) << "\n";
   for (const size_t i : proposed) {
     const csv::SheetEvent& event = sheet.events[i];
-    io.out << "  line " << event.line << ", " << event.date << ": case " << FormatCaseId(event.case_id)
-           << ", proposal_event_id " << FormatEventId(event.id) << "\n";
+    io.out << Fill(kProposal, language,
+                   {Str(event.line), DayText(event.date, static_cast<Language>(language)),
+                    FormatCaseId(event.case_id), FormatEventId(event.id)})
+           << "\n";
   }
   return kExitOk;
 }
@@ -158,7 +185,7 @@ std::vector<Flag> SheetFlags(std::vector<Flag> more) {
            {{"group", "CODE", "blank: the group"},
             {"week", "WEEK", "blank: an ISO week, such as 2025-W10"},
             {"month", "MONTH", "blank: a month, such as 2025-03"},
-            {"lang", "fi|sv|en", "blank: language of the headings; fi"}})) {
+            {"lang", "fi|sv|en", "language of what is said, and of a blank sheet's headings; fi"}})) {
     if (flag.name != "official") flags.push_back(flag);
   }
   return flags;
@@ -168,7 +195,12 @@ ExitCode RunSheet(const Args& args, Io& io) {
   const std::string path = args.operands()[0];
   if (path == "blank") return RunBlankSheet(args, io);
   const bool dry = args.Has("print") || args.Has("check");
+  const auto spoken = ParseLanguage(args.GetOr("lang", "fi"));
+  if (!spoken) return FailUsage(io, "--lang is fi, sv or en");
+  // What a machine reads is English, whatever the language.
+  const auto language = args.json() ? SheetLanguage::kEnglish : static_cast<SheetLanguage>(*spoken);
   csv::SheetOptions options;
+  options.table.language = language;
   options.table.allow_missing_line_break = args.Has("no-final-line-break");
   options.period_id = args.Get("period");
   options.place_code = args.Get("place");
@@ -207,11 +239,11 @@ ExitCode RunSheet(const Args& args, Io& io) {
   if (!clients_text.ok()) return Fail(io, clients_text.status());
   std::vector<csv::Problem> problems;
   const csv::Clients clients = csv::ParseClients(*clients_text, options.table, problems);
-  if (!problems.empty()) return ShowProblems(args.Get("clients"), problems, args, io);
+  if (!problems.empty()) return ShowProblems(args.Get("clients"), problems, language, args, io);
   const auto text = ReadInput(path, kMaxSheetBytes, io);
   if (!text.ok()) return Fail(io, text.status());
   csv::Sheet sheet = csv::ParseSheet(*text, clients, options);
-  if (!sheet.problems.empty()) return ShowProblems(path, sheet.problems, args, io);
+  if (!sheet.problems.empty()) return ShowProblems(path, sheet.problems, language, args, io);
 
   if (args.Has("print")) {
     const exchange::v1::Offer offer = MakeOffer(sheet, target.official);
@@ -227,12 +259,11 @@ ExitCode RunSheet(const Args& args, Io& io) {
       io.out << "{\"file\":" << audit::JsonString(path) << ",\"clients\":" << sheet.clients
              << ",\"days\":" << sheet.events.size() << "}\n";
     } else {
-      io.out << path << ": " << sheet.events.size() << " days of " << sheet.clients
-             << " clients; nothing was sent\n";
+      io.out << Fill(kChecked, language, {path, Str(sheet.events.size()), Str(sheet.clients)}) << "\n";
     }
     return kExitOk;
   }
-  return Send(std::move(sheet), target, path, args, io);
+  return Send(std::move(sheet), target, path, language, args, io);
 }
 
 }  // namespace

@@ -10,9 +10,8 @@
 
 #include "adapters/cli/labels.h"
 #include "adapters/cli/reading.h"
+#include "adapters/cli/references.h"
 #include "adapters/csv/blank.h"
-#include "adapters/csv/sheet.h"
-#include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "services/audit/event_json.h"
 #include "services/audit/group_sheet.h"
@@ -22,8 +21,6 @@ namespace polku::cli {
 namespace {
 
 using audit::GroupMember;
-
-constexpr size_t kMaxClientsBytes = 4 << 20;
 
 // The first and last day that --week or --month names.
 std::optional<std::pair<absl::CivilDay, absl::CivilDay>> SpanOf(const Args& args) {
@@ -37,29 +34,6 @@ std::optional<std::pair<absl::CivilDay, absl::CivilDay>> SpanOf(const Args& args
   if (!month) return std::nullopt;
   return std::pair(absl::CivilDay(*month), service::LastDayOf(*month));
 }
-
-// Case → the provider's reference; the case id where --clients says none.
-class References {
- public:
-  absl::Status Read(const std::string& path) {
-    if (path.empty()) return absl::OkStatus();
-    POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxClientsBytes));
-    std::vector<csv::Problem> problems;
-    for (const auto& [reference, case_id] : csv::ParseClients(text, {}, problems)) {
-      references_[case_id] = reference;
-    }
-    if (problems.empty()) return absl::OkStatus();
-    return Error(absl::StatusCode::kInvalidArgument, path, ": ",
-                 csv::FormatProblem(problems.front()));
-  }
-  std::string Of(const CaseId& case_id) const {
-    const auto found = references_.find(case_id);
-    return found == references_.end() ? FormatCaseId(case_id) : found->second;
-  }
-
- private:
-  std::map<CaseId, std::string> references_;
-};
 
 csv::BlankRow RowOf(const GroupMember& member, const References& references) {
   csv::BlankRow row{references.Of(member.case_id), member.period_id, member.place_code,
@@ -97,8 +71,8 @@ ExitCode RunBlankSheet(const Args& args, Io& io) {
   if (!args.Has("group")) return FailUsage(io, "give --group CODE, the group whose sheet it is");
   const auto span = SpanOf(args);
   if (!span) return FailUsage(io, "give either --week, such as 2025-W10, or --month, such as 2025-03");
-  References references;
-  if (const auto read = references.Read(args.Get("clients")); !read.ok()) return Fail(io, read);
+  const auto references = References::Read(args.Get("clients"), *language);
+  if (!references.ok()) return Fail(io, references.status());
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
   SectionSet seen;
@@ -119,7 +93,7 @@ ExitCode RunBlankSheet(const Args& args, Io& io) {
   for (GroupMember& member : fold.Members(reading->config.origin.agency(), args.Get("group"),
                                           span->first, span->second)) {
     for (const auto& [day, minutes] : member.days) days.insert(day);
-    csv::BlankRow row = RowOf(member, references);
+    csv::BlankRow row = RowOf(member, *references);
     rows.emplace_back(std::move(row), std::move(member));
   }
   if (rows.empty()) {

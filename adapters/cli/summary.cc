@@ -7,15 +7,15 @@
 #include <utility>
 
 #include "adapters/cli/command.h"
+#include "adapters/cli/json_text.h"
 #include "adapters/cli/labels.h"
+#include "adapters/cli/local_text.h"
 #include "adapters/cli/output.h"
 #include "adapters/cli/reading.h"
+#include "adapters/cli/references.h"
 #include "adapters/cli/render.h"
-#include "adapters/csv/sheet.h"
 #include "eventstore/base/clock.h"
-#include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
-#include "services/audit/event_json.h"
 #include "services/audit/visitors.h"
 
 namespace polku::cli {
@@ -47,33 +47,8 @@ std::string MoneyJson(const audit::Money& money) {
              ",\"sealed\":", money.sealed, "}");
 }
 
-template <typename Enum>
-std::string CodeJson(Enum value) {
-  return static_cast<int>(value) == 0 ? "null" : JsonString(EnumLabel(value));
-}
-
-// Case → the provider's reference, from --clients.
-using References = std::map<CaseId, std::string>;
-
-absl::StatusOr<References> ReadReferences(const std::string& path) {
-  constexpr size_t kMaxBytes = 4 << 20;
-  References references;
-  if (path.empty()) return references;
-  POLKU_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMaxBytes));
-  std::vector<csv::Problem> problems;
-  for (const auto& [reference, case_id] : csv::ParseClients(text, {}, problems)) {
-    references[case_id] = reference;
-  }
-  if (!problems.empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, path, ": ",
-                 csv::FormatProblem(problems.front()));
-  }
-  return references;
-}
-
 std::string NameOf(const References& references, const CaseId& case_id) {
-  const auto found = references.find(case_id);
-  return found == references.end() ? FormatCaseId(case_id) : Plain(found->second);
+  return Plain(references.Of(case_id));
 }
 
 std::string ScoresJson(const CaseSummary& c) {
@@ -98,6 +73,15 @@ std::string FormsJson(const std::map<std::string, audit::ProviderForms>& forms) 
                 of.periods_ended, ",\"closing_feedback\":", of.closing_feedback, ",\"forms\":", of.forms,
                 ",\"parts\":", 4 * of.forms, ",\"parts_filled\":", of.parts_filled, ",\"parts_sealed\":",
                 of.parts_sealed, ",\"due\":", of.due, "}");
+  }
+  return json + "]";
+}
+
+std::string AlertsJson(const CaseSummary& c) {
+  std::string json = "[";
+  for (const audit::OpenAlert& alert : c.alerts) {
+    json += Str(json.size() > 1 ? "," : "", "{\"alert\":", CodeJson(alert.kind), ",\"period_id\":",
+                JsonString(alert.period_id), ",\"date\":", JsonString(alert.date), "}");
   }
   return json + "]";
 }
@@ -127,14 +111,17 @@ std::string CaseJson(const CaseSummary& c, const References& references, absl::C
   }
   return Str(
       Str("{\"case\":\"", FormatCaseId(c.case_id), "\"",
-          references.contains(c.case_id) ? Str(",\"client\":", JsonString(references.at(c.case_id)))
-                                         : "",
+          references.Find(c.case_id) != nullptr
+              ? Str(",\"client\":", JsonString(*references.Find(c.case_id)))
+              : "",
           ",\"events\":", c.events, ",\"attended\":", c.attended, ",\"not_held\":", c.not_held,
           ",\"absent_accepted\":", c.absent_accepted, ",\"absent_other\":", c.absent_other,
           ",\"unknown_days\":", c.unknown_days, ",\"absences\":", CountsJson(c.absences),
-          ",\"absences_sealed\":", c.absences_sealed, ",\"open_breaches\":", c.open_breaches),
+          ",\"absences_sealed\":", c.absences_sealed, ",\"open_breaches\":", c.open_breaches,
+          ",\"alerts\":", AlertsJson(c)),
       Str(",\"allowance\":", MoneyJson(c.allowance), ",\"allowance_days\":", c.allowance_days,
           ",\"travel\":", MoneyJson(c.travel), ",\"travel_grants\":", c.travel_grants,
+          ",\"travel_in_kind\":", c.travel_in_kind,
           ",\"perks\":", CountsJson(c.perks), ",\"assessed\":", CountsJson(c.assessed),
           ",\"feedback_given\":", c.feedback_given, ",\"due\":", due, ",\"kykyviisari\":", ScoresJson(c),
           ",\"kykyviisari_sealed\":", c.scores_sealed),
@@ -188,6 +175,11 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
   io.out << word(Word::kCases) << " " << cases.size() << ", " << word(Word::kAttended) << " "
          << attended << ", " << word(Word::kAllowance) << " " << RenderMoney(allowance, language)
          << ", " << word(Word::kTravel) << " " << RenderMoney(travel, language) << "\n";
+  for (const CaseSummary& c : cases) {
+    for (const std::string& alert : RenderAlerts(c, language)) {
+      io.out << word(Word::kAlerts) << ": " << NameOf(references, c.case_id) << "  " << alert << "\n";
+    }
+  }
   for (const CaseSummary& c : cases) {
     for (const audit::Contradiction& one : c.contradictions) {
       io.out << word(Word::kContradictory) << ": " << NameOf(references, c.case_id) << "  "
@@ -291,10 +283,10 @@ void PrintVisitors(const audit::VisitorsFold& fold, const config::v1::Agreement&
     return Str(Plain(code), ", ", Plain(AgencyLabel(agreement, agency, language)));
   };
   for (const auto& [day, count] : fold.days()) {
-    row(place(day.agency, day.place_code), FormatDay(day.date), count);
+    row(place(day.agency, day.place_code), DayText(day.date, language), count);
   }
   for (const auto& [month, count] : months) {
-    row(place(std::get<0>(month), std::get<1>(month)), std::get<2>(month), count);
+    row(place(std::get<0>(month), std::get<1>(month)), MonthText(std::get<2>(month), language), count);
   }
   row(word(Word::kTotal), "", total);
   table.Print(io.out);
@@ -311,7 +303,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
   }
   const auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
-  const auto references = ReadReferences(args.Get("clients"));
+  const auto references = References::Read(args.Get("clients"), *language);
   if (!references.ok()) return Fail(io, references.status());
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
@@ -396,14 +388,15 @@ Command SummaryCommand() {
             {"progress", "", "show progress even when the error stream is no terminal"}}),
        .details = "Attended days and absences as they stand after corrections, allowance and "
                   "travel net of reversals,\n"
-                  "assessments done and still due, status and exit; how the clients' own scores (Kykyviisari) changed and\n"
+                  "assessments done and still due, alerts that stand, status and exit; how the clients' own scores (Kykyviisari) changed and\n"
                   "how much of their forms the providers have filled; then each held log with what "
                   "was disclosed to this\n"
                   "agency and what was withheld. Only what this agency may read counts; the rest "
                   "is said to be sealed.",
        .examples =
-           "polku summary --config kela.textproto\n"
-           "polku summary --config oulu-referral.textproto --cases --as-of 2025-03-31 --json"},
+           "polku summary --config kela.textproto --official etuus-3 --purpose payment --basis 'laki 189/2001'\n"
+           "polku summary --config oulu-referral.textproto --cases --as-of 2025-03-31 --json \\\n"
+           "  --official oma-1 --purpose case-handling --basis 'laki 189/2001'"},
       RunSummary};
 }
 

@@ -12,26 +12,26 @@ using attendance::v1::CorrectionReason;
 
 constexpr std::array<DayCode, 8> kDayCodes = {{
     {"L", event::v1::ATTENDANCE_CLASS_ATTENDED, event::v1::DAY_OUTCOME_ATTENDED, true, false,
-     "läsnä", "attended"},
+     {"läsnä", "närvarande", "attended"}},
     {"V", event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP, event::v1::DAY_OUTCOME_ATTENDED, true, false,
-     "vaihdettu päivä", "agreed day swap"},
+     {"vaihdettu päivä", "bytt dag", "agreed day swap"}},
     {"E", event::v1::ATTENDANCE_CLASS_SERVICE_NOT_HELD, event::v1::DAY_OUTCOME_NOT_HELD, false,
-     false, "ei järjestetty", "service not held"},
+     false, {"ei järjestetty", "inte ordnad", "service not held"}},
     {"S", event::v1::ATTENDANCE_CLASS_OWN_ILLNESS, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
-     true, "oma sairaus", "own illness"},
+     true, {"oma sairaus", "egen sjukdom", "own illness"}},
     {"LS", event::v1::ATTENDANCE_CLASS_CHILD_ILL, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
-     true, "lapsen sairaus", "child ill"},
+     true, {"lapsen sairaus", "barns sjukdom", "child ill"}},
     {"T", event::v1::ATTENDANCE_CLASS_JOB_INTERVIEW, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
-     true, "työhaastattelu", "job interview"},
+     true, {"työhaastattelu", "arbetsintervju", "job interview"}},
     {"LT", event::v1::ATTENDANCE_CLASS_PUBLIC_OFFICE, event::v1::DAY_OUTCOME_ABSENT_ACCEPTED, false,
-     true, "luottamustoimi", "public office"},
+     true, {"luottamustoimi", "förtroendeuppdrag", "public office"}},
     {"P", event::v1::ATTENDANCE_CLASS_OTHER_ABSENCE, event::v1::DAY_OUTCOME_ABSENT_OTHER, false,
-     false, "muu poissaolo", "other absence"},
+     false, {"muu poissaolo", "annan frånvaro", "other absence"}},
 }};
 
 struct ReasonWord {
   CorrectionReason reason;
-  std::array<std::string_view, 3> words;  // fi, sv, en
+  Texts words;
 };
 constexpr std::array<ReasonWord, 7> kReasons = {{
     {attendance::v1::CORRECTION_REASON_WRONG_CLIENT,
@@ -46,7 +46,7 @@ constexpr std::array<ReasonWord, 7> kReasons = {{
 }};
 
 struct ColumnWord {
-  std::string_view word;  // folded; the first of a kind is its Finnish name
+  std::string_view word;  // folded
   ColumnKind kind;
 };
 constexpr std::array kColumns = {
@@ -90,16 +90,24 @@ constexpr std::array kColumns = {
 
 struct Heading {
   ColumnKind kind;
-  std::array<std::string_view, kSheetLanguages> words;  // fi, sv, en
+  Texts words;
 };
 constexpr std::array kHeadings = {
     Heading{ColumnKind::kClient, {"asiakas", "klient", "client"}},
     Heading{ColumnKind::kPlanned, {"suunniteltu", "planerat", "planned"}},
     Heading{ColumnKind::kPeriod, {"jakso", "period", "period"}},
     Heading{ColumnKind::kPlace, {"paikka", "plats", "place"}},
+    Heading{ColumnKind::kDate, {"päivä", "datum", "date"}},
+    Heading{ColumnKind::kCode, {"koodi", "kod", "code"}},
+    Heading{ColumnKind::kActual, {"tunnit", "timmar", "hours"}},
+    Heading{ColumnKind::kCertificate, {"todistus", "intyg", "certificate"}},
+    Heading{ColumnKind::kSwappedFrom, {"vaihdettu", "bytt från", "swapped from"}},
+    Heading{ColumnKind::kReason, {"korjaus", "rättelse", "correction"}},
+    Heading{ColumnKind::kNote, {"huomautus", "anmärkning", "note"}},
+    Heading{ColumnKind::kCase, {"tapaus", "ärende", "case"}},
 };
 
-constexpr std::array<std::array<std::string_view, kSheetLanguages>, 7> kWeekdays = {
+constexpr std::array<Texts, 7> kWeekdays = {
     {{"ma", "må", "mon"},
      {"ti", "ti", "tue"},
      {"ke", "on", "wed"},
@@ -114,7 +122,7 @@ std::string_view ColumnHeading(ColumnKind kind, SheetLanguage language) {
   for (const Heading& heading : kHeadings) {
     if (heading.kind == kind) return heading.words[static_cast<size_t>(language)];
   }
-  return ColumnName(kind);
+  return "";
 }
 
 std::string_view WeekdayHeading(size_t weekday, SheetLanguage language) {
@@ -146,10 +154,10 @@ std::optional<CorrectionReason> FindReason(std::string_view folded) {
   return std::nullopt;
 }
 
-std::string ReasonWords() {
+std::string ReasonWords(SheetLanguage language) {
   std::string words;
   for (const ReasonWord& entry : kReasons) {
-    words += Str(words.empty() ? "" : ", ", entry.words[0]);
+    words += Str(words.empty() ? "" : ", ", entry.words[static_cast<size_t>(language)]);
   }
   return words;
 }
@@ -159,13 +167,6 @@ std::optional<ColumnKind> FindColumn(std::string_view folded) {
     if (entry.word == folded) return entry.kind;
   }
   return std::nullopt;
-}
-
-std::string_view ColumnName(ColumnKind kind) {
-  for (const ColumnWord& entry : kColumns) {
-    if (entry.kind == kind) return entry.word;
-  }
-  return "";
 }
 
 std::string Fold(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "adapters/csv/texts.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/event/v1/common.pb.h"
 
@@ -18,8 +19,7 @@ struct DayCode {
   event::v1::DayOutcome outcome;  // where no profile says otherwise (DOMAIN, Rules)
   bool takes_hours;               // the client was there
   bool takes_certificate;         // "+" may follow
-  std::string_view finnish;
-  std::string_view english;
+  Texts name;
 };
 
 // A code for every class of the vocabulary, in its order (a test holds it to that).
@@ -30,7 +30,7 @@ inline constexpr std::string_view kWithdrawnCode = "x";  // folded; long form, w
 
 // A reason of correction, by its Finnish, Swedish or English word, folded.
 std::optional<attendance::v1::CorrectionReason> FindReason(std::string_view folded);
-std::string ReasonWords();  // the Finnish ones, for messages
+std::string ReasonWords(SheetLanguage language);  // all of them, for messages
 
 enum class ColumnKind {
   kClient,
@@ -48,13 +48,10 @@ enum class ColumnKind {
 };
 // By header, folded: Finnish, Swedish and English names.
 std::optional<ColumnKind> FindColumn(std::string_view folded);
-std::string_view ColumnName(ColumnKind kind);  // Finnish, for messages
 
-enum class SheetLanguage { kFinnish, kSwedish, kEnglish };
-// How a sheet heads the column, and a weekday, Monday as 0, in that language.
+// How a sheet heads the column, and a weekday, Monday as 0, in that language; messages name it so.
 std::string_view ColumnHeading(ColumnKind kind, SheetLanguage language);
 std::string_view WeekdayHeading(size_t weekday, SheetLanguage language);
-inline constexpr size_t kSheetLanguages = 3;
 
 // ASCII and Å Ä Ö to lower case; runs of white space and underscores become one space.
 std::string Fold(std::string_view text);

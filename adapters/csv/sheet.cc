@@ -8,6 +8,7 @@
 
 #include "absl/time/civil_time.h"
 #include "adapters/csv/codes.h"
+#include "adapters/csv/problem_texts.h"
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/random.h"
@@ -61,8 +62,6 @@ std::optional<uint32_t> ParseHours(std::string_view text) {
   if (minutes == 0 || minutes > kMinutesPerDay) return std::nullopt;
   return minutes;
 }
-constexpr std::string_view kHoursHelp =
-    "write 6, 5,5 or 5:30: over 0 and at most 24 hours, in whole minutes";
 
 // The weekday that folded `text` begins with (and loses); nullopt when there is none.
 std::optional<size_t> TakeWeekday(std::string_view& text) {
@@ -101,18 +100,18 @@ struct DateOrProblem {
 };
 
 // "2025-03-03", "3.3.2025", "ma 3.3.2025"; `text` is folded. The law came into force in 2001.
-DateOrProblem ParseSheetDate(std::string_view text) {
+DateOrProblem ParseSheetDate(std::string_view text, SheetLanguage language) {
   const auto weekday = TakeWeekday(text);
   auto day = ParseDay(text);
   if (!day) day = ParseFinnishDay(text);
   if (!day) {
-    return {std::nullopt, "not a date that exists; write 3.3.2025 or 2025-03-03, with the year"};
+    return {std::nullopt, Fill(says::kNotADate, language)};
   }
   if (day->year() < 2001 || day->year() > 2099) {
-    return {std::nullopt, "the year is not between 2001 and 2099"};
+    return {std::nullopt, Fill(says::kYear, language)};
   }
   if (weekday && absl::GetWeekday(*day) != static_cast<absl::Weekday>(*weekday)) {
-    return {std::nullopt, "the weekday does not belong to the date"};
+    return {std::nullopt, Fill(says::kWeekday, language)};
   }
   return {day, ""};
 }
@@ -129,10 +128,10 @@ bool IsLabel(std::string_view text) {
                      [](char c) { return (c >= 'a' && c <= 'z') || IsDigit(c) || c == '-'; });
 }
 
-std::string KnownCodes() {
+std::string KnownCodes(SheetLanguage language) {
   std::string codes;
   for (const DayCode& code : DayCodes()) {
-    codes += Str(codes.empty() ? "" : ", ", code.code, " ", code.finnish);
+    codes += Str(codes.empty() ? "" : ", ", code.code, " ", Fill(code.name, language));
   }
   return codes;
 }
@@ -173,7 +172,10 @@ bool ParseHoursInto(std::string_view text, Day& day) {
 
 // A cell of the wide form, or the code cell of the long one; `folded` is not empty. A problem, or
 // "".
-std::string ParseDayCell(std::string_view folded, bool long_form, Day& day) {
+std::string ParseDayCell(std::string_view folded, bool long_form, SheetLanguage language, Day& day) {
+  const auto say = [&](const Texts& texts, std::initializer_list<std::string_view> values = {}) {
+    return Fill(texts, language, values);
+  };
   size_t letters = 0;
   while (letters < folded.size() && !IsDigit(folded[letters]) && folded[letters] != '+' &&
          folded[letters] != ' ' && folded[letters] != '-') {
@@ -184,40 +186,39 @@ std::string ParseDayCell(std::string_view folded, bool long_form, Day& day) {
   while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
   if (word.empty()) {
     day.code = &DayCodeOf(event::v1::ATTENDANCE_CLASS_ATTENDED);
-    if (!ParseHoursInto(folded, day)) return Str("not hours and not a code; ", kHoursHelp);
+    if (!ParseHoursInto(folded, day)) return say(says::kNotHoursNorCode, {say(says::kHoursHelp)});
     return "";
   }
   if (word == kWithdrawnCode) {
-    if (!long_form) return "X takes a record back; that is a correction, use the long form";
-    if (!rest.empty()) return "nothing may follow X";
+    if (!long_form) return say(says::kWithdrawnInWide);
+    if (!rest.empty()) return say(says::kAfterX);
     day.withdrawn = true;
     return "";
   }
   day.code = FindDayCode(word);
-  if (day.code == nullptr) return Str("unknown code; known: ", KnownCodes());
+  if (day.code == nullptr) return say(says::kUnknownCode, {KnownCodes(language)});
   if (rest == "+") {
-    if (!day.code->takes_certificate) return Str(day.code->code, " takes no certificate");
+    if (!day.code->takes_certificate) return say(says::kNoCertificate, {day.code->code});
     day.certificate = true;
     return "";
   }
   if (rest.empty()) return "";
   if (!day.code->takes_hours) {
-    return Str("nothing but + may follow ", day.code->code,
-               "; a day has hours or an absence, not both");
+    return say(says::kNothingAfter, {day.code->code});
   }
   if (day.code->attendance_class == event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP) {
     const size_t space = rest.rfind(' ');
     const std::string_view last = space == std::string_view::npos ? rest : rest.substr(space + 1);
     if (last.find('-') != std::string_view::npos ||
         std::count(last.begin(), last.end(), '.') == 2) {
-      const DateOrProblem date = ParseSheetDate(last);
-      if (!date.day) return Str("the swapped day is ", date.problem);
+      const DateOrProblem date = ParseSheetDate(last, language);
+      if (!date.day) return say(says::kSwappedDayIs, {date.problem});
       day.swapped_from = date.day;
       rest = space == std::string_view::npos ? std::string_view() : rest.substr(0, space);
     }
   }
   if (!rest.empty() && !ParseHoursInto(rest, day)) {
-    return Str("the hours after ", day.code->code, " are not hours; ", kHoursHelp);
+    return say(says::kHoursAfter, {day.code->code, say(says::kHoursHelp)});
   }
   return "";
 }
@@ -246,6 +247,14 @@ class Reader {
   void Add(size_t line, size_t column, std::string what) {
     sheet_.problems.push_back({line, column, std::move(what)});
   }
+  std::string Say(const Texts& texts, std::initializer_list<std::string_view> values = {}) const {
+    return Fill(texts, options_.table.language, values);
+  }
+  std::string Name(ColumnKind kind) const { return std::string(ColumnHeading(kind, options_.table.language)); }
+  std::string DayName(absl::CivilDay day) const {
+    return options_.table.language == SheetLanguage::kEnglish ? FormatDay(day)
+                                                              : Str(day.day(), ".", day.month(), ".", day.year());
+  }
 
   // False: without these columns no row can be read.
   bool ReadHeader(const Row& header) {
@@ -259,43 +268,42 @@ class Reader {
         const auto [first, added] = seen.try_emplace(*column.kind, i + 1);
         if (!added) {
           Add(header.line, i + 1,
-              Str("the column ", ColumnName(*column.kind), " is already column ", first->second));
+              Say(says::kColumnTwice, {Name(*column.kind), Str(first->second)}));
         }
       } else if (LooksLikeDate(folded)) {
-        const DateOrProblem date = ParseSheetDate(folded);
+        const DateOrProblem date = ParseSheetDate(folded, options_.table.language);
         column.day = date.day;
         if (!date.day) {
-          Add(header.line, i + 1, Str("the day of this column is ", date.problem));
+          Add(header.line, i + 1, Say(says::kColumnDayIs, {date.problem}));
         } else if (const auto [first, added] = days.try_emplace(*date.day, i + 1); !added) {
           Add(header.line, i + 1,
-              Str("the day ", FormatDay(*date.day), " is already column ", first->second));
+              Say(says::kDayTwice, {DayName(*date.day), Str(first->second)}));
         }
         has_days_ = true;
       } else {
         Add(header.line, i + 1,
-            "neither a day nor a known column; remove it, or name it as SHEETS.md says");
+            Say(says::kUnknownColumn));
       }
       columns_.push_back(column);
     }
     long_form_ = seen.contains(ColumnKind::kDate);
     if (!seen.contains(ColumnKind::kClient)) {
       Add(header.line, 0,
-          "no column is named asiakas (klient, client); the first row must name the columns");
+          Say(says::kNoClientColumn));
       usable = false;
     }
     if (long_form_ && has_days_) {
       Add(header.line, 0,
-          "both a date column and a column for each day; use the wide form or the long form");
+          Say(says::kBothForms));
       usable = false;
     }
     if (!long_form_ && !has_days_) {
       Add(header.line, 0,
-          "no column is a day (3.3.2025) and none is named päivä; the first row must name the "
-          "columns");
+          Say(says::kNoDayColumn));
       usable = false;
     }
     if (long_form_ && !seen.contains(ColumnKind::kCode) && !seen.contains(ColumnKind::kActual)) {
-      Add(header.line, 0, "the long form needs a column koodi or tunnit");
+      Add(header.line, 0, Say(says::kNoCodeColumn));
       usable = false;
     }
     for (const auto& [kind, column] : seen) {
@@ -303,10 +311,10 @@ class Reader {
                             kind == ColumnKind::kPeriod || kind == ColumnKind::kPlace;
       if (kind == ColumnKind::kCase) {
         Add(header.line, column,
-            "the case belongs to the clients' file, not to the sheet; remove the column");
+            Say(says::kCaseColumn));
       } else if (!long_form_ && has_days_ && !wide_too) {
         Add(header.line, column,
-            Str("the column ", ColumnName(kind), " belongs to the long form; remove it"));
+            Say(says::kLongFormColumn, {Name(kind)}));
       }
     }
     return usable;
@@ -336,7 +344,7 @@ class Reader {
     const Cell* client = Find(row, ColumnKind::kClient);
     const size_t client_column = ColumnOf(ColumnKind::kClient);
     if (client == nullptr) {
-      Add(row.line, client_column, "the client is missing");
+      Add(row.line, client_column, Say(says::kNoClient));
       usable = false;
     } else if (const auto found = clients_.find(client->text); found != clients_.end()) {
       basis.reference = found->first;
@@ -347,14 +355,13 @@ class Reader {
       basis.case_id = *case_id;
     } else {
       Add(client->line, client_column,
-          "this client is not in the clients' file (--clients); add it there, or correct the "
-          "reference");
+          Say(says::kUnknownClient));
       usable = false;
     }
     if (const Cell* cell = Find(row, ColumnKind::kPlanned)) {
       basis.planned = ParseHours(cell->text);
       if (!basis.planned) {
-        Add(cell->line, ColumnOf(ColumnKind::kPlanned), Str("not hours; ", kHoursHelp));
+        Add(cell->line, ColumnOf(ColumnKind::kPlanned), Say(says::kNotHours, {Say(says::kHoursHelp)}));
         usable = false;
       }
     } else if (options_.planned_minutes > 0) {
@@ -364,7 +371,7 @@ class Reader {
     if (const Cell* cell = Find(row, ColumnKind::kPeriod)) {
       basis.period_id = cell->text;
       if (!IsLabel(cell->text)) {
-        Add(cell->line, ColumnOf(ColumnKind::kPeriod), "a period is 1 to 32 of a-z, 0-9 and -");
+        Add(cell->line, ColumnOf(ColumnKind::kPeriod), Say(says::kBadPeriod));
         usable = false;
       }
     }
@@ -373,7 +380,7 @@ class Reader {
       basis.place_code = cell->text;
       if (cell->text.size() > kMaxPlaceBytes) {
         Add(cell->line, ColumnOf(ColumnKind::kPlace),
-            Str("a place has at most ", kMaxPlaceBytes, " bytes"));
+            Say(says::kBadPlace, {Str(kMaxPlaceBytes)}));
         usable = false;
       }
     }
@@ -388,7 +395,7 @@ class Reader {
           client_rows_.try_emplace({basis.reference, basis.period_id}, row.line);
       if (!added) {
         Add(row.line, ColumnOf(ColumnKind::kClient),
-            Str("this client already has line ", first->second, "; one row a client and period"));
+            Say(says::kClientTwice, {Str(first->second)}));
         return;
       }
     }
@@ -396,13 +403,13 @@ class Reader {
       const Cell& cell = row.cells[i];
       if (!columns_[i].day || cell.text.empty()) continue;
       Day day;
-      std::string problem = ParseDayCell(Fold(cell.text), /*long_form=*/false, day);
+      std::string problem = ParseDayCell(Fold(cell.text), /*long_form=*/false, options_.table.language, day);
       if (problem.empty()) {
         problem = usable ? Record(basis, *columns_[i].day, day, nullptr, "", cell.line, i + 1)
                          : std::string();
       }
       if (!problem.empty()) {
-        Add(cell.line, i + 1, Str(FormatDay(*columns_[i].day), ": ", problem));
+        Add(cell.line, i + 1, Str(DayName(*columns_[i].day), ": ", problem));
       }
     }
   }
@@ -416,31 +423,31 @@ class Reader {
     };
     std::optional<absl::CivilDay> date;
     if (const Cell* cell = Find(row, ColumnKind::kDate)) {
-      const DateOrProblem parsed = ParseSheetDate(Fold(cell->text));
+      const DateOrProblem parsed = ParseSheetDate(Fold(cell->text), options_.table.language);
       date = parsed.day;
       if (!date) fail(ColumnKind::kDate, parsed.problem);
     } else {
-      fail(ColumnKind::kDate, "the day is missing");
+      fail(ColumnKind::kDate, Say(says::kNoDay));
     }
     Day day;
     const Cell* code = Find(row, ColumnKind::kCode);
     const Cell* hours = Find(row, ColumnKind::kActual);
     if (code != nullptr) {
-      std::string problem = ParseDayCell(Fold(code->text), /*long_form=*/true, day);
+      std::string problem = ParseDayCell(Fold(code->text), /*long_form=*/true, options_.table.language, day);
       if (!problem.empty()) fail(ColumnKind::kCode, std::move(problem));
     } else if (hours != nullptr) {
       day.code = &DayCodeOf(event::v1::ATTENDANCE_CLASS_ATTENDED);
     } else {
       fail(ColumnOf(ColumnKind::kCode) != 0 ? ColumnKind::kCode : ColumnKind::kActual,
-           "neither a code nor hours");
+           Say(says::kNothingSaid));
     }
     if (hours != nullptr) {
       if (day.actual) {
-        fail(ColumnKind::kActual, "hours stand both here and in the column koodi");
+        fail(ColumnKind::kActual, Say(says::kHoursTwice));
       } else if (day.withdrawn || (day.code != nullptr && !day.code->takes_hours)) {
-        fail(ColumnKind::kActual, "hours and an absence; a day has one of them");
+        fail(ColumnKind::kActual, Say(says::kHoursAndAbsence));
       } else if (!ParseHoursInto(hours->text, day)) {
-        fail(ColumnKind::kActual, Str("not hours; ", kHoursHelp));
+        fail(ColumnKind::kActual, Say(says::kNotHours, {Say(says::kHoursHelp)}));
       }
     }
     if (const Cell* cell = Find(row, ColumnKind::kCertificate)) {
@@ -450,32 +457,32 @@ class Reader {
       const std::string folded = Fold(cell->text);
       if (kYes.contains(folded)) {
         if (day.code != nullptr && !day.code->takes_certificate) {
-          fail(ColumnKind::kCertificate, Str(day.code->code, " takes no certificate"));
+          fail(ColumnKind::kCertificate, Say(says::kNoCertificate, {day.code->code}));
         }
         day.certificate = true;
       } else if (!kNo.contains(folded)) {
-        fail(ColumnKind::kCertificate, "write x when a certificate was seen, else leave it empty");
+        fail(ColumnKind::kCertificate, Say(says::kCertificateCell));
       }
     }
     if (const Cell* cell = Find(row, ColumnKind::kSwappedFrom)) {
-      const DateOrProblem parsed = ParseSheetDate(Fold(cell->text));
+      const DateOrProblem parsed = ParseSheetDate(Fold(cell->text), options_.table.language);
       if (!parsed.day) {
         fail(ColumnKind::kSwappedFrom, parsed.problem);
       } else if (day.swapped_from) {
-        fail(ColumnKind::kSwappedFrom, "the swapped day stands both here and in the column koodi");
+        fail(ColumnKind::kSwappedFrom, Say(says::kSwapTwice));
       }
       day.swapped_from = parsed.day;
     }
     std::optional<attendance::v1::CorrectionReason> reason;
     if (const Cell* cell = Find(row, ColumnKind::kReason)) {
       reason = FindReason(Fold(cell->text));
-      if (!reason) fail(ColumnKind::kReason, Str("unknown reason; known: ", ReasonWords()));
+      if (!reason) fail(ColumnKind::kReason, Say(says::kUnknownReason, {ReasonWords(options_.table.language)}));
     }
     std::string note;
     if (const Cell* cell = Find(row, ColumnKind::kNote)) {
       note = cell->text;
       if (note.size() > kMaxNoteBytes) {
-        fail(ColumnKind::kNote, Str("a note has at most ", kMaxNoteBytes, " bytes"));
+        fail(ColumnKind::kNote, Say(says::kLongNote, {Str(kMaxNoteBytes)}));
       }
     }
     if (!usable) return;
@@ -492,8 +499,8 @@ class Reader {
                      size_t line, size_t column) {
     if (day.withdrawn) {
       if (reason == nullptr)
-        return "X takes a record back and needs a reason in the column korjaus";
-      if (!note.empty()) return "a withdrawn day has no note; remove it";
+        return Say(says::kWithdrawnNeedsReason);
+      if (!note.empty()) return Say(says::kWithdrawnNote);
       auto event = std::make_unique<attendance::v1::DayCorrected>();
       event->set_date(FormatDay(date));
       event->set_period_id(basis.period_id);
@@ -505,20 +512,18 @@ class Reader {
     const bool swap = day.code->attendance_class == event::v1::ATTENDANCE_CLASS_AGREED_DAY_SWAP;
     if (day.code->takes_hours && !day.actual) {
       if (!day.planned) {
-        return Str(day.code->code, " without hours; write them, or give the planned hours (column ",
-                   ColumnName(ColumnKind::kPlanned), " or --planned-hours)");
+        return Say(says::kCodeWithoutHours, {day.code->code, Name(ColumnKind::kPlanned)});
       }
       day.actual = day.planned;
     }
     if (swap && !day.swapped_from) {
-      return "V needs the planned day that this one replaces, e.g. V 6 5.3.2025";
+      return Say(says::kSwapNeedsDay);
     }
-    if (!swap && day.swapped_from) return "only V has a swapped day";
-    if (swap && *day.swapped_from == date) return "the swapped day is this day itself";
+    if (!swap && day.swapped_from) return Say(says::kOnlySwapHasDay);
+    if (swap && *day.swapped_from == date) return Say(says::kSwapOfItself);
     const auto outcome = OutcomeOf(*day.code, date);
     if (!outcome) {
-      return Str("the profile has no single rule for ", day.code->finnish,
-                 " on that day (absence_classes); correct the profile or leave --profile out");
+      return Say(says::kNoSingleRule, {Say(day.code->name)});
     }
     const auto fill = [&](auto& event) {
       event.set_date(FormatDay(date));
@@ -564,7 +569,7 @@ class Reader {
     for (const auto& [period, first_line] : records) {
       // An empty period means whichever covers the day.
       if (period == basis.period_id || period.empty() || basis.period_id.empty()) {
-        return Str("this client's day is already on line ", first_line);
+        return Say(says::kDayRecordedTwice, {Str(first_line)});
       }
     }
     records.emplace_back(basis.period_id, line);
@@ -577,13 +582,12 @@ class Reader {
   Sheet Finish() {
     auto& problems = sheet_.problems;
     if (problems.empty() && sheet_.events.empty()) {
-      problems.push_back({0, 0, "the sheet has no day of any client"});
+      problems.push_back({0, 0, Say(says::kNoDays)});
     }
     if (problems.empty() && sheet_.events.size() > kMaxSheetEvents) {
       problems.push_back(
           {0, 0,
-           Str("the sheet has ", sheet_.events.size(), " days, over the ", kMaxSheetEvents,
-               " that are recorded all or nothing; split it by month or by group")});
+           Say(says::kTooManyDays, {Str(sheet_.events.size()), Str(kMaxSheetEvents)})});
     }
     if (!problems.empty()) {
       sheet_.events.clear();
@@ -616,6 +620,9 @@ class Reader {
 Clients ParseClients(std::string_view bytes, const TableOptions& options,
                      std::vector<Problem>& problems) {
   Clients clients;
+  const auto say = [&](const Texts& texts, std::initializer_list<std::string_view> values = {}) {
+    return Fill(texts, options.language, values);
+  };
   const size_t problems_before = problems.size();
   const Table table = ParseTable(bytes, options, problems);
   if (problems.size() > problems_before) return clients;
@@ -630,11 +637,11 @@ Clients ParseClients(std::string_view bytes, const TableOptions& options,
       case_column = i + 1;
     } else {
       problems.push_back(
-          {header.line, i + 1, "not a column of the clients' file; it has asiakas and tapaus"});
+          {header.line, i + 1, say(says::kNotAClientsColumn)});
     }
   }
   if (client_column == 0 || case_column == 0) {
-    problems.push_back({header.line, 0, "the clients' file needs the columns asiakas and tapaus"});
+    problems.push_back({header.line, 0, say(says::kClientsColumns)});
     return clients;
   }
   std::map<std::string, size_t> reference_lines;
@@ -643,23 +650,23 @@ Clients ParseClients(std::string_view bytes, const TableOptions& options,
     const Row& row = table.rows[i];
     const std::string& reference = row.cells[client_column - 1].text;
     if (reference.empty()) {
-      problems.push_back({row.line, client_column, "the client is missing"});
+      problems.push_back({row.line, client_column, say(says::kNoClient)});
       continue;
     }
     const auto case_id = ParseCaseId(row.cells[case_column - 1].text);
     if (!case_id || case_id->is_zero()) {
-      problems.push_back({row.line, case_column, "a case is 32 hexadecimal digits, not all zero"});
+      problems.push_back({row.line, case_column, say(says::kBadCase)});
       continue;
     }
     const auto [first, added] = reference_lines.try_emplace(reference, row.line);
     if (!added) {
       problems.push_back(
-          {row.line, client_column, Str("this client is already on line ", first->second)});
+          {row.line, client_column, say(says::kClientOnLine, {Str(first->second)})});
     }
     const auto [first_case, new_case] = case_lines.try_emplace(*case_id, row.line);
     if (!new_case) {
       problems.push_back(
-          {row.line, case_column, Str("this case is already on line ", first_case->second)});
+          {row.line, case_column, say(says::kCaseOnLine, {Str(first_case->second)})});
     }
     clients[reference] = *case_id;
   }

@@ -4,16 +4,13 @@
 #include <cstdint>
 #include <optional>
 
+#include "adapters/csv/problem_texts.h"
 #include "eventstore/base/status.h"
 
 namespace polku::csv {
 namespace {
 
 constexpr std::string_view kUtf8Bom = "\xEF\xBB\xBF";
-constexpr std::string_view kSaveAsUtf8 =
-    "; save it again as \"CSV UTF-8\" (Excel: Save As, file type CSV UTF-8; LibreOffice: Save As, "
-    "Text "
-    "CSV, character set Unicode (UTF-8))";
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -42,27 +39,20 @@ size_t Utf8Length(std::string_view text) {
 }
 
 // A file in another encoding is one problem, not one a cell.
-std::optional<Problem> CheckEncoding(std::string_view bytes) {
-  if (StartsWith(bytes, "\xFF\xFE") || StartsWith(bytes, "\xFE\xFF")) {
-    return Problem{0, 0, Str("the file is UTF-16 (\"Unicode text\"), not UTF-8", kSaveAsUtf8)};
-  }
+std::optional<Problem> CheckEncoding(std::string_view bytes, SheetLanguage language) {
+  const auto wrong = [&](size_t line, const Texts& what) {
+    return Problem{line, 0, Fill(what, language, {Fill(says::kSaveAsUtf8, language)})};
+  };
+  if (StartsWith(bytes, "\xFF\xFE") || StartsWith(bytes, "\xFE\xFF")) return wrong(0, says::kUtf16);
   if (StartsWith(bytes, "PK\x03\x04") || StartsWith(bytes, "\xD0\xCF\x11\xE0")) {
-    return Problem{0, 0, Str("the file is a workbook (xlsx, ods or xls), not CSV", kSaveAsUtf8)};
+    return wrong(0, says::kWorkbook);
   }
   size_t line = 1;
   for (size_t at = 0; at < bytes.size();) {
-    if (bytes[at] == '\0') {
-      return Problem{
-          line, 0, Str("a zero byte: the file is UTF-16 or damaged, not UTF-8 text", kSaveAsUtf8)};
-    }
+    if (bytes[at] == '\0') return wrong(line, says::kZeroByte);
     if (bytes[at] == '\n') ++line;
     const size_t length = Utf8Length(bytes.substr(at));
-    if (length == 0) {
-      return Problem{
-          line, 0,
-          Str("a letter is not UTF-8: the file is probably Latin-1 (Windows-1252, \"ANSI\")",
-              kSaveAsUtf8)};
-    }
+    if (length == 0) return wrong(line, says::kNotUtf8);
     at += length;
   }
   return std::nullopt;
@@ -111,8 +101,8 @@ bool IsBlank(const Row& row) {
 
 class Parser {
  public:
-  Parser(std::string_view bytes, char separator, size_t max_cells, std::vector<Problem>& problems)
-      : bytes_(bytes), separator_(separator), max_cells_(max_cells), problems_(problems) {}
+  Parser(std::string_view bytes, char separator, const TableOptions& options, std::vector<Problem>& problems)
+      : bytes_(bytes), separator_(separator), options_(options), problems_(problems) {}
 
   std::vector<Row> Rows() {
     while (at_ < bytes_.size()) {
@@ -124,8 +114,8 @@ class Parser {
   }
 
  private:
-  void Stop(size_t line, size_t column, std::string what) {
-    problems_.push_back({line, column, std::move(what)});
+  void Stop(size_t line, size_t column, const Texts& what, std::initializer_list<std::string_view> values = {}) {
+    problems_.push_back({line, column, Fill(what, options_.language, values)});
     stopped_ = true;
   }
 
@@ -140,8 +130,8 @@ class Parser {
   Row NextRow() {
     Row row{.line = line_, .cells = {}};
     for (;;) {
-      if (++cells_ > max_cells_) {
-        Stop(line_, 0, Str("more than ", max_cells_, " cells; is it the right file?"));
+      if (++cells_ > options_.max_cells) {
+        Stop(line_, 0, says::kTooManyCells, {Str(options_.max_cells)});
         return row;
       }
       row.cells.push_back(NextCell(row.cells.size() + 1));
@@ -167,7 +157,7 @@ class Parser {
     cell.text = std::string(Trim(cell.text));
     for (char c : cell.text) {
       if (static_cast<uint8_t>(c) < 0x20 && c != '\n' && c != '\r' && c != '\t') {
-        problems_.push_back({cell.line, column, "a control character; remove it"});
+        problems_.push_back({cell.line, column, Fill(says::kControlCharacter, options_.language)});
         break;
       }
     }
@@ -191,17 +181,17 @@ class Parser {
       ++at_;
       while (at_ < bytes_.size() && bytes_[at_] == ' ') ++at_;
       if (at_ < bytes_.size() && bytes_[at_] != separator_ && !AtLineEnd()) {
-        Stop(line_, column, "text after a closing quote; write a quote within a cell twice");
+        Stop(line_, column, says::kAfterQuote);
       }
       return text;
     }
-    Stop(opened, column, "a quote opens here and never closes; the file may be cut short");
+    Stop(opened, column, says::kOpenQuote);
     return text;
   }
 
   const std::string_view bytes_;
   const char separator_;
-  const size_t max_cells_;
+  const TableOptions& options_;
   std::vector<Problem>& problems_;
   std::vector<Row> rows_;
   size_t at_ = 0;
@@ -222,30 +212,31 @@ void DropEmptyColumns(std::vector<Row>& rows) {
 
 }  // namespace
 
-std::string FormatProblem(const Problem& problem) {
+std::string FormatProblem(const Problem& problem, SheetLanguage language) {
   if (problem.line == 0) return problem.what;
-  if (problem.column == 0) return Str("line ", problem.line, ": ", problem.what);
-  return Str("line ", problem.line, ", column ", problem.column, ": ", problem.what);
+  if (problem.column == 0) return Fill(says::kAtLine, language, {Str(problem.line), problem.what});
+  return Fill(says::kAtCell, language, {Str(problem.line), Str(problem.column), problem.what});
 }
 
 Table ParseTable(std::string_view bytes, const TableOptions& options,
                  std::vector<Problem>& problems) {
   Table table;
   const size_t problems_before = problems.size();
+  const SheetLanguage language = options.language;
   if (bytes.size() > options.max_bytes) {
-    problems.push_back({0, 0, Str("the file has over ", options.max_bytes, " bytes; split it")});
+    problems.push_back({0, 0, Fill(says::kFileTooLarge, language, {Str(options.max_bytes)})});
     return table;
   }
-  if (auto problem = CheckEncoding(bytes)) {
+  if (auto problem = CheckEncoding(bytes, language)) {
     problems.push_back(*std::move(problem));
     return table;
   }
   if (StartsWith(bytes, kUtf8Bom)) bytes.remove_prefix(kUtf8Bom.size());
   table.separator = DetectSeparator(bytes);
-  table.rows = Parser(bytes, table.separator, options.max_cells, problems).Rows();
+  table.rows = Parser(bytes, table.separator, options, problems).Rows();
   if (problems.size() > problems_before) return table;
   if (table.rows.empty()) {
-    problems.push_back({0, 0, "the file is empty; the first row names the columns"});
+    problems.push_back({0, 0, Fill(says::kEmptyFile, language)});
     return table;
   }
   DropEmptyColumns(table.rows);
@@ -254,15 +245,10 @@ Table ParseTable(std::string_view bytes, const TableOptions& options,
     if (row.cells.size() == width) continue;
     problems.push_back(
         {row.line, 0,
-         Str("the row has ", row.cells.size(), " cells, the header ", width,
-             "; each row needs a cell for each column, and a decimal comma in a file "
-             "separated by commas needs quotes")});
+         Fill(says::kRagged, language, {Str(row.cells.size()), Str(width)})});
   }
   if (!options.allow_missing_line_break && bytes.back() != '\n' && bytes.back() != '\r') {
-    problems.push_back(
-        {table.rows.back().line, 0,
-         "the file ends without a line break and may be cut short; if it is complete, end "
-         "the last line, or say --no-final-line-break"});
+    problems.push_back({table.rows.back().line, 0, Fill(says::kNoLineBreak, language)});
   }
   return table;
 }

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "adapters/csv/texts.h"
+
 namespace polku::csv {
 
 // What is wrong where. Never holds the content of a cell: cells are personal data.
@@ -15,8 +17,8 @@ struct Problem {
   std::string what;   // and what to do
   friend bool operator==(const Problem&, const Problem&) = default;
 };
-// "line 7, column 3: …"
-std::string FormatProblem(const Problem& problem);
+// "line 7, column 3: …", "rivi 7, sarake 3: …"
+std::string FormatProblem(const Problem& problem, SheetLanguage language = SheetLanguage::kEnglish);
 
 struct Cell {
   size_t line = 0;   // 1-based, where the cell starts
@@ -39,6 +41,7 @@ struct TableOptions {
   // A file cut short often ends within a row. Programs that write CSV end the last line, so a
   // missing line break is taken for a cut unless this is set.
   bool allow_missing_line_break = false;
+  SheetLanguage language = SheetLanguage::kEnglish;  // of the problems
 };
 
 // The separator is the one of `;`, tab and `,` that occurs most in the first row outside quotes.

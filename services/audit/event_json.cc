@@ -35,15 +35,6 @@ size_t SequenceLength(std::string_view text) {
   return code < kLowest[length] || code > 0x10FFFF || surrogate ? 0 : length;
 }
 
-std::string SectionsJson(SectionSet sections) {
-  std::string json = "[";
-  for (SectionKind kind : kAllSectionKinds) {
-    if (!sections.has(kind)) continue;
-    json += Str(json.size() > 1 ? "," : "", JsonString(SectionKindName(kind)));
-  }
-  return json + "]";
-}
-
 std::string CausesJson(const event::v1::Header& header) {
   std::string json = "[";
   for (const auto& cause : header.causes()) {
@@ -96,6 +87,15 @@ absl::StatusOr<std::string> ControlJson(const google::protobuf::Message& message
 }
 
 }  // namespace
+
+std::string SectionsJson(SectionSet sections) {
+  std::string json = "[";
+  for (SectionKind kind : kAllSectionKinds) {
+    if (!sections.has(kind)) continue;
+    json += Str(json.size() > 1 ? "," : "", JsonString(SectionKindName(kind)));
+  }
+  return json + "]";
+}
 
 std::string JsonString(std::string_view text) {
   std::string json = "\"";

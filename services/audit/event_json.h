@@ -14,6 +14,9 @@ namespace polku::audit {
 // A JSON string with its quotes (RFC 8259). What is not UTF-8 becomes U+FFFD.
 std::string JsonString(std::string_view text);
 
+// ["service","health"]
+std::string SectionsJson(SectionSet sections);
+
 // A message in ProtoJSON with its proto field names. Absent fields are left out: not known here.
 absl::StatusOr<std::string> MessageJson(const google::protobuf::Message& message);
 

@@ -9,7 +9,10 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
+#include "polku/attendance/v1/attendance.pb.h"
+#include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/core/message_cast.h"
 #include "services/host/epochs.h"
 #include "services/host/erased.h"
 
@@ -89,6 +92,19 @@ std::optional<absl::CivilDay> ValidDay(const google::protobuf::Message& event) {
     return text.size() >= ending.size() && text.substr(text.size() - ending.size()) == ending;
   };
   const auto& type = *event.GetDescriptor();
+  // What tells of days gone by was not true before the last of them was over.
+  std::string last;
+  if (const auto* notice = service::As<attendance::v1::AbsenceNoticeSent>(event)) {
+    last = notice->covers_until();
+  } else if (const auto* proposed = service::As<compensation::v1::PaymentProposed>(event)) {
+    last = proposed->covers_until();
+  } else if (const auto* claimed = service::As<compensation::v1::TravelClaimed>(event)) {
+    last = claimed->travelled_until();
+  } else if (const auto* granted = service::As<compensation::v1::TravelGranted>(event);
+             granted != nullptr && !granted->claim_id().empty()) {
+    last = granted->covers_until();
+  }
+  if (const auto day = ParseDay(last)) return day;
   for (int i = 0; i < type.field_count(); ++i) {
     const google::protobuf::FieldDescriptor& field = *type.field(i);
     // When something is due is not when it happened.

@@ -90,7 +90,9 @@ struct Filter {
 // beginning of a full name and a "*".
 bool TypeMatches(std::string_view pattern, std::string_view type);
 
-// The day in the world that an event is about, where it has one and it is visible.
+// The day in the world that an event is about, where it has one and it is visible: of what tells of days
+// gone by (an absence notice, a payment's proposal, a claim for travel and what was granted for it) the
+// last of them, of what is given for days to come (a bus card) the first.
 std::optional<absl::CivilDay> ValidDay(const google::protobuf::Message& event);
 
 // The first instant of that day in Finland.

@@ -55,6 +55,8 @@ struct LineTrail {
   const TrailStep* decision = nullptr;
   // What is missing, by name: "posting", "rule", "day", "benefit", "agreement", "decision", and "sealed:<type>".
   std::vector<std::string> gaps;
+  // Given without a price (a bus card): its event is readable here and names no sum.
+  bool in_kind() const { return posting != nullptr && cents == 0 && !posting->sealed.has(SectionKind::kPayment); }
 };
 
 struct PaymentTrail {

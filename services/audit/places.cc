@@ -45,10 +45,19 @@ struct PlacesFold::CaseFold {
   std::map<std::string, Answer> answers;      // by referral
   std::map<std::string, std::string> wanted;  // place by referral
   std::map<std::string, std::string> agreed;  // place by referral
+  std::map<std::string, absl::CivilDay> start_named;  // the last day said of it before its start, by referral
 
+  void NameStart(const std::string& referral_id, std::string_view day);
   void Add(const Event& event, uint64_t number);
   std::string PlaceOf(const std::string& referral_id) const;
 };
+
+void PlacesFold::CaseFold::NameStart(const std::string& referral_id, std::string_view day) {
+  const auto named = ParseDay(day);
+  if (!named) return;
+  absl::CivilDay& last = start_named.try_emplace(referral_id, *named).first->second;
+  last = std::max(last, *named);
+}
 
 void PlacesFold::CaseFold::Add(const Event& event, uint64_t number) {
   const service::Fact fact = event.fact();
@@ -56,7 +65,14 @@ void PlacesFold::CaseFold::Add(const Event& event, uint64_t number) {
   periods.Fold(fact);
   if (const auto* made = As<referral::v1::ReferralMade>(*event.body)) {
     wanted[made->referral_id()] = made->place_code();
+    NameStart(made->referral_id(), made->made_on());
+    NameStart(made->referral_id(), made->wanted_from());
+  } else if (const auto* changed = As<referral::v1::ReferralStatusChanged>(*event.body)) {
+    NameStart(changed->referral_id(), changed->effective_on());
+  } else if (const auto* visit = As<referral::v1::IntroductoryVisitHeld>(*event.body)) {
+    NameStart(visit->referral_id(), visit->start_on());
   } else if (const auto* agreement = As<referral::v1::AgreementMade>(*event.body)) {
+    NameStart(agreement->referral_id(), agreement->starts_on());
     if (!agreement->referral_id().empty() && !agreement->place_code().empty()) {
       agreed[agreement->referral_id()] = agreement->place_code();
     }
@@ -67,6 +83,8 @@ void PlacesFold::CaseFold::Add(const Event& event, uint64_t number) {
       answer.waiting_since = answered->answered_on();
       answer.waiting_number = number;
     }
+    NameStart(answered->referral_id(), answered->answered_on());
+    NameStart(answered->referral_id(), answered->available_from());
     answer.answer = answered->answer();
     answer.place_code = answered->place_code();
   }
@@ -149,7 +167,14 @@ std::vector<PlaceState> PlacesFold::On(absl::CivilDay day) const {
       const std::string provider(fold->state.successors.Acting(referral.target_agency, day));
       const auto answer = fold->answers.find(referral_id);
       if (IsAccepted(referral.status)) {
-        if (!begun.contains(referral_id)) ++place(provider, fold->PlaceOf(referral_id)).accepted;
+        if (begun.contains(referral_id)) continue;
+        PlaceState& kept = place(provider, fold->PlaceOf(referral_id));
+        const auto named = fold->start_named.find(referral_id);
+        if (named != fold->start_named.end() && day > named->second + kPlaceKeptDays) {
+          kept.never_began.push_back({case_id, referral_id, FormatDay(named->second)});
+        } else {
+          ++kept.accepted;
+        }
       } else if (referral.status == referral::v1::REFERRAL_STATUS_REQUESTED &&
                  answer != fold->answers.end() &&
                  answer->second.answer == referral::v1::PLACE_ANSWER_WAITLIST) {
@@ -168,7 +193,9 @@ std::vector<PlaceState> PlacesFold::On(absl::CivilDay day) const {
   }
   std::vector<PlaceState> all;
   for (auto& [key, state] : places) {
-    if (state.open || state.taken() > 0 || !state.waiting.empty()) all.push_back(std::move(state));
+    if (state.open || state.taken() > 0 || !state.waiting.empty() || !state.never_began.empty()) {
+      all.push_back(std::move(state));
+    }
   }
   return all;
 }

@@ -19,12 +19,18 @@
 
 namespace polku::audit {
 
+// Who stands in a list of the place.
 struct WaitingClient {
   CaseId case_id;
   std::string referral_id;
-  std::string since;  // day of the first answer WAITLIST of those that stand
+  std::string since;  // of the waiting: the day of the first answer WAITLIST of those that stand
   friend bool operator==(const WaitingClient&, const WaitingClient&) = default;
 };
+
+// How long a place is kept for a referral that was accepted and whose service does not begin, counted from the last
+// day that was named for its start (agreement, introductory visit, answer, wish) or on which it was acted on (made,
+// answered, its status). An assumption of ours: no seed tells; three months are the shortest agreement period (001, 002).
+inline constexpr int kPlaceKeptDays = 90;
 
 struct PlaceState {
   std::string provider_agency;
@@ -35,6 +41,7 @@ struct PlaceState {
   bool open = false;         // listed, valid on the day and not withdrawn by then
   uint32_t running = 0;      // periods that span the day, interrupted ones too: their place is kept
   uint32_t accepted = 0;     // referrals that were accepted and whose service has not begun
+  std::vector<WaitingClient> never_began;  // those for whom the place is kept no longer; since: the day of that start
   std::vector<WaitingClient> waiting;  // in the order of their answers WAITLIST
 
   uint32_t capacity() const { return open ? listed->capacity() : 0; }

@@ -120,6 +120,8 @@ struct SummaryFold::CaseFold {
   service::PeriodBook periods;
   service::DayBook days;
   std::map<EventId, bool> breaches;  // flagged → still open
+  std::vector<std::pair<EventId, OpenAlert>> alerts;  // raised
+  std::set<EventId> alerts_cleared;
   std::vector<Due> dues;
   std::set<EventId> cancelled;
   std::vector<Done> done;
@@ -209,6 +211,10 @@ void SummaryFold::CaseFold::Add(const Event& event) {
     breaches.try_emplace(event.id, true);
   } else if (const auto* cleared = As<attendance::v1::RuleBreachCleared>(*event.body)) {
     if (auto id = EventId::FromBytes(cleared->flagged_event_id())) breaches[*id] = false;
+  } else if (const auto* raised = As<attendance::v1::AlertRaised>(*event.body)) {
+    alerts.push_back({event.id, {raised->alert(), raised->period_id(), raised->date()}});
+  } else if (const auto* over = As<attendance::v1::AlertCleared>(*event.body)) {
+    if (auto id = EventId::FromBytes(over->raised_event_id())) alerts_cleared.insert(*id);
   }
   AddReferral(event);
   AddCompensation(event);
@@ -275,9 +281,12 @@ void SummaryFold::CaseFold::AddCompensation(const Event& event) {
     Sum(totals.allowance, event, reversed->amount_cents(), -1);
   } else if (const auto* granted = As<compensation::v1::TravelGranted>(body)) {
     ++totals.travel_grants;
+    if (granted->amount_cents() == 0 && !event.sealed.has(SectionKind::kPayment)) ++totals.travel_in_kind;
     Sum(totals.travel, event, granted->amount_cents(), 1);
   } else if (const auto* taken = As<compensation::v1::TravelReversed>(body)) {
     if (totals.travel_grants > 0) --totals.travel_grants;
+    const bool in_kind = taken->amount_cents() == 0 && !event.sealed.has(SectionKind::kPayment);
+    if (in_kind && totals.travel_in_kind > 0) --totals.travel_in_kind;
     Sum(totals.travel, event, taken->amount_cents(), -1);
   } else if (const auto* given = As<compensation::v1::PerkGiven>(body)) {
     ++totals.perks[given->kind()];
@@ -452,6 +461,9 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
     }
   }
   for (const auto& [id, open] : breaches) result.open_breaches += open ? 1 : 0;
+  for (const auto& [id, alert] : alerts) {
+    if (!alerts_cleared.contains(id)) result.alerts.push_back(alert);
+  }
   std::erase_if(result.perks, [](const auto& perk) { return perk.second == 0; });
   std::vector<Due> standing;
   for (const Due& due : dues) {

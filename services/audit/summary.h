@@ -36,6 +36,13 @@ struct OpenDue {
   std::string due_on;
 };
 
+// What the attendance service warns of and has not taken back (Profile.alerts).
+struct OpenAlert {
+  event::v1::AlertKind kind;
+  std::string period_id;
+  std::string date;  // the period's last day, the day without record, or the month's last day
+};
+
 // What a client's own scores of one scale or rating were at the first and the newest round that has it, in the newest
 // period with scores (Kykyviisari). There is no grand total.
 struct ScoreChange {
@@ -86,11 +93,13 @@ struct CaseSummary {
   std::map<event::v1::AttendanceClass, uint32_t> absences;  // whose class is visible
   uint32_t absences_sealed = 0;                             // whose class is not
   uint32_t open_breaches = 0;
+  std::vector<OpenAlert> alerts;  // as raised
 
   Money allowance;
   uint32_t allowance_days = 0;  // accruals less reversals
   Money travel;
-  uint32_t travel_grants = 0;                    // grants less reversals
+  uint32_t travel_grants = 0;   // grants less reversals
+  uint32_t travel_in_kind = 0;  // of those the ones without a price, as far as visible
   std::map<event::v1::PerkKind, int32_t> perks;  // given less withdrawn
 
   std::map<event::v1::AssessmentKind, uint32_t> assessed;

@@ -183,6 +183,23 @@ absl::Status CheckAlert(std::string_view path, const std::string& field,
   return absl::OkStatus();
 }
 
+// What rules are called is for people: once a rule, in all three languages.
+absl::Status CheckRuleNames(std::string_view path, const config::v1::Profile& profile) {
+  std::set<std::string> named;
+  for (int i = 0; i < profile.rule_names_size(); ++i) {
+    const config::v1::RuleName& rule = profile.rule_names(i);
+    const std::string field = Str("rule_names[", i, "]");
+    if (rule.rule_id().empty()) return Invalid(path, field, "names no rule_id");
+    if (!named.insert(rule.rule_id()).second) {
+      return Invalid(path, field, Str(rule.rule_id(), " is named twice; keep one"));
+    }
+    if (rule.finnish().empty() || rule.swedish().empty() || rule.english().empty()) {
+      return Invalid(path, field, Str(rule.rule_id(), " needs its name in finnish, swedish and english"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckProfile(std::string_view path, const config::v1::Profile& profile) {
   for (int i = 0; i < profile.alerts_size(); ++i) {
     POLKU_RETURN_IF_ERROR(CheckAlert(path, Str("alerts[", i, "]"), profile.alerts(i)));
@@ -222,7 +239,7 @@ absl::Status CheckProfile(std::string_view path, const config::v1::Profile& prof
       }
     }
   }
-  return absl::OkStatus();
+  return CheckRuleNames(path, profile);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "polku/access/v1/access.pb.h"
 #include "polku/assessment/v1/assessment.pb.h"
 #include "polku/attendance/v1/attendance.pb.h"
+#include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/audit/event_json.h"
 #include "tests/audit/agency_store.h"
@@ -238,6 +239,28 @@ TEST(ValidDayTest, IsWhenItHappenedNotWhenItIsDue) {
   attendance::v1::DayRecorded day;
   day.set_date("not a date");
   EXPECT_EQ(ValidDay(day), std::nullopt);
+}
+
+TEST(ValidDayTest, OfWhatTellsOfDaysGoneByItIsTheLastOfThem) {
+  attendance::v1::AbsenceNoticeSent notice;
+  notice.set_covers_from("2025-03-24");
+  notice.set_covers_until("2025-04-06");
+  EXPECT_EQ(ValidDay(notice), absl::CivilDay(2025, 4, 6));
+  compensation::v1::PaymentProposed proposed;
+  proposed.set_covers_from("2025-03-01");
+  EXPECT_EQ(ValidDay(proposed), absl::CivilDay(2025, 3, 1)) << "the end is not to be seen";
+  proposed.set_covers_until("2025-03-31");
+  EXPECT_EQ(ValidDay(proposed), absl::CivilDay(2025, 3, 31));
+  compensation::v1::TravelClaimed claimed;
+  claimed.set_travelled_from("2025-03-01");
+  claimed.set_travelled_until("2025-03-31");
+  EXPECT_EQ(ValidDay(claimed), absl::CivilDay(2025, 3, 31));
+  compensation::v1::TravelGranted granted;
+  granted.set_covers_from("2025-03-10");
+  granted.set_covers_until("2025-04-08");
+  EXPECT_EQ(ValidDay(granted), absl::CivilDay(2025, 3, 10)) << "a card is there from its first day on";
+  granted.set_claim_id("c1");
+  EXPECT_EQ(ValidDay(granted), absl::CivilDay(2025, 4, 8));
 }
 
 TEST_F(HistoryTest, KnownToIsWhatThatAgencyCosignedAndOnlyItsSections) {

@@ -153,6 +153,27 @@ TEST_F(PlacesTest, AServiceThatHasEndedWaitsForNoStart) {
   EXPECT_EQ(Only(absl::CivilDay(2025, 2, 1)).accepted, 1u) << "not begun on that day";
 }
 
+TEST_F(PlacesTest, APlaceIsNotKeptForEverForAServiceThatNeverBegins) {
+  List();
+  Refer(1);
+  Answer(1, "CAPACITY", "2025-02-10");
+  Status(1, "ACCEPTED");
+  const absl::CivilDay last = absl::CivilDay(2025, 2, 10) + kPlaceKeptDays;
+  EXPECT_EQ(Only(last).accepted, 1u);
+  EXPECT_THAT(Only(last).never_began, IsEmpty());
+  const PlaceState after = Only(last + 1);
+  EXPECT_EQ(after.accepted, 0u);
+  EXPECT_EQ(after.free(), 2);
+  EXPECT_THAT(after.never_began, ElementsAre(WaitingClient{Case(1), "r1", "2025-02-10"})) << "marked, not hidden";
+  // A later day that was agreed counts from there.
+  Add<ref::AgreementMade>(1, kSocial, Referral(1) + "period_id: 'p' starts_on: '2025-06-02' ends_on: '2025-09-01'");
+  EXPECT_EQ(Only(last + 1).accepted, 1u);
+  EXPECT_EQ(Only(absl::CivilDay(2025, 6, 2) + kPlaceKeptDays + 1).never_began.size(), 1u);
+  // One that has begun is no such referral.
+  Start(1, "2025-06-02", "2025-09-01");
+  EXPECT_THAT(Only(absl::CivilDay(2025, 12, 1)).never_began, IsEmpty());
+}
+
 TEST_F(PlacesTest, WaitingIsInTheOrderOfTheAnswers) {
   List();
   for (int client : {3, 1, 2}) {

@@ -212,6 +212,34 @@ TEST_F(SummaryTest, BreachesAreOpenUntilCleared) {
   EXPECT_EQ(Case().open_breaches, 0u);
 }
 
+TEST_F(SummaryTest, AlertsStandUntilTheyAreTakenBack) {
+  const EventId first = Add<attendance::v1::AlertRaised>(
+      R"(period_id: "p-1" alert: ALERT_KIND_MONTH_NOT_CONFIRMED date: "2025-03-31")");
+  Add<attendance::v1::AlertRaised>(
+      R"(period_id: "p-1" alert: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON date: "2025-06-02")");
+  ASSERT_THAT(Case().alerts, SizeIs(2));
+  EXPECT_EQ(Case().alerts[0].kind, event::v1::ALERT_KIND_MONTH_NOT_CONFIRMED);
+  EXPECT_EQ(Case().alerts[0].date, "2025-03-31");
+  attendance::v1::AlertCleared cleared;
+  cleared.set_raised_event_id(std::string(first.view()));
+  AddBody(cleared);
+  ASSERT_THAT(Case().alerts, SizeIs(1));
+  EXPECT_EQ(Case().alerts[0].kind, event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON);
+}
+
+TEST_F(SummaryTest, TravelWithoutAPriceIsCountedApartFromMoney) {
+  using namespace compensation::v1;  // NOLINT: short names of one package
+  Add<TravelGranted>(R"(amount_cents: 1234)");
+  Add<TravelGranted>(R"(covers_from: "2025-03-03")");
+  Add<TravelGranted>(R"(covers_from: "2025-04-02")");
+  Add<TravelReversed>(R"(covers_from: "2025-04-02")");
+  Add<TravelGranted>(R"(covers_from: "2025-05-02")", {SectionKind::kPayment});
+  EXPECT_EQ(Case().travel.sum, Cents(1234));
+  EXPECT_EQ(Case().travel.sealed, 1u);
+  EXPECT_EQ(Case().travel_grants, 3u);
+  EXPECT_EQ(Case().travel_in_kind, 1u) << "what is sealed may have a price";
+}
+
 TEST_F(SummaryTest, TheStageFollowsThePath) {
   Add<referral::v1::ReferralMade>(R"(referral_id: "r" status: REFERRAL_STATUS_REQUESTED)");
   EXPECT_EQ(Case().stage, ServiceStage::kNotStarted);

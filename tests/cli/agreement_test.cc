@@ -62,12 +62,12 @@ TEST(AgreementExplain, APartySeesTheFieldsOfItsSectionsAndTheLineThatGivesThem) 
   const Result result = Explain(kKela, kProvider, "polku.attendance.v1.DayRecorded", {"--party"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("Kela (FI/GOV/0246246-0/kela)"));
-  EXPECT_THAT(result.out, HasSubstr("date, period_id, planned_minutes, actual_minutes, swapped_from, place_code\n"));
+  EXPECT_THAT(result.out, HasSubstr("date, period, planned time, actual time, swapped from, place\n"));
   EXPECT_THAT(result.out, HasSubstr(" outcome\n"));
   const size_t withheld = result.out.find("does not see");
   ASSERT_NE(withheld, std::string::npos);
-  EXPECT_THAT(result.out.substr(0, withheld), Not(HasSubstr("attendance_class")));
-  EXPECT_THAT(result.out.substr(withheld), AllOf(HasSubstr("attendance_class, certificate_seen"), HasSubstr(" note\n")));
+  EXPECT_THAT(result.out.substr(0, withheld), Not(HasSubstr("certificate seen")));
+  EXPECT_THAT(result.out.substr(withheld), AllOf(HasSubstr("attendance, certificate seen"), HasSubstr(" note\n")));
   EXPECT_THAT(result.out, HasSubstr("kela-maksatus: gives: "));
   EXPECT_THAT(result.out, HasSubstr("basis: työttömyysturvalaki 1290/2002"));
   EXPECT_THAT(result.out, HasSubstr("may publish: yes"));
@@ -126,7 +126,7 @@ TEST(AgreementExplain, ReadsHaveNoPartiesAndPartiesAreToldOfParties) {
 TEST(AgreementExplain, AskedForOneSectionTheAnswerIsOfThatSection) {
   const Result health = Explain(kKela, kProvider, "polku.attendance.v1.DayRecorded",
                                 {"--party", "--section", "health"});
-  EXPECT_THAT(health.out, AllOf(Not(HasSubstr("planned_minutes")), HasSubstr("attendance_class")));
+  EXPECT_THAT(health.out, AllOf(Not(HasSubstr("planned time")), HasSubstr("attendance, certificate seen")));
   const Result payment = Explain(kKela, kProvider, "polku.attendance.v1.DayRecorded",
                                  {"--party", "--section", "payment", "--json"});
   EXPECT_THAT(payment.out, AllOf(HasSubstr("\"sees\":true"), HasSubstr("\"fields\":{\"payment\":[\"outcome\"]}"),
@@ -151,7 +151,8 @@ TEST(AgreementExplain, SpeaksFinnishSwedishAndEnglish) {
     return RunHere(With("explain", {"--receiver", kKela, "--author", kProvider, "--type",
                                     "polku.attendance.v1.DayRecorded", "--lang", language})).out;
   };
-  EXPECT_THAT(in("fi"), AllOf(HasSubstr("ei näe mitään"), HasSubstr("antaisi asian osapuolelle")));
+  EXPECT_THAT(in("fi"), AllOf(HasSubstr("ei näe mitään"), HasSubstr("antaisi asian osapuolelle"),
+                              HasSubstr("läsnäolon laji, todistus nähty")));
   EXPECT_THAT(in("sv"), AllOf(HasSubstr("ser ingenting"), HasSubstr("FPA (FI/GOV/0246246-0/kela)")));
   EXPECT_THAT(in("en"), HasSubstr("sees nothing"));
 }
@@ -169,13 +170,13 @@ TEST(AgreementShow, IsATableOfEveryEventTypeByAgency) {
   };
   // Oulu, wellbeing, provider, Kela, auditor.
   EXPECT_EQ(row("polku.attendance.v1.DayRecorded"),
-            "polku.attendance.v1.DayRecorded S-O-P S-OHP . + S---P S---P*");
+            "polku.attendance.v1.DayRecorded Day recorded S-O-P S-OHP . + S---P S---P*");
   EXPECT_EQ(row("polku.referral.v1.BenefitRecorded"),
-            "polku.referral.v1.BenefitRecorded S---P + S---P + S---- S---P + S---P*");
+            "polku.referral.v1.BenefitRecorded Benefit recorded S---P + S---P + S---- S---P + S---P*");
   EXPECT_EQ(row("polku.access.v1.AccessRecorded"),
-            "polku.access.v1.AccessRecorded S----* S----* . . S----*");
+            "polku.access.v1.AccessRecorded Data read S----* S----* . . S----*");
   EXPECT_EQ(row("polku.access.v1.PartyAdded"),
-            "polku.access.v1.PartyAdded S---- + S---- + S---- S---- S----*");
+            "polku.access.v1.PartyAdded Party added S---- + S---- + S---- S---- S----*");
 }
 
 TEST(AgreementShow, MarksWhatDependsOnTheAuthor) {

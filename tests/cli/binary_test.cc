@@ -16,9 +16,10 @@ using ::testing::Not;
 using ::testing::StartsWith;
 
 const std::vector<std::string>& CommandNames() {
-  static const auto* names =
-      new std::vector<std::string>{"keygen", "publish", "import",  "sheet",   "case",
-                                   "replay", "status",  "summary", "reindex", "version"};
+  static const auto* names = new std::vector<std::string>{
+      "keygen", "publish", "import", "sheet", "case", "replay", "status", "summary", "payments", "explain-payment",
+      "certificate", "disclosures", "places", "persons", "agreement", "verify", "prove", "bundle", "export", "erase",
+      "erasure", "retention", "reindex", "recover", "new-epoch", "keys", "report", "generate", "version"};
   return *names;
 }
 
@@ -339,7 +340,8 @@ TEST(SheetCommandTest, ChecksAndPrintsWithoutAService) {
   const std::string sheet = dir.Write("sheet.csv", "asiakas;3.3.2025;4.3.2025\nA-01;6;S+\n");
   const std::vector<std::string> base = {"sheet",      sheet,      "--clients",
                                          clients,      "--agency", "FI/MUN/0187690-1/oulu",
-                                         "--official", "o-1"};
+                                         "--official", "o-1",
+                                         "--lang",     "en"};
   auto with = [&](std::vector<std::string> more) {
     auto all = base;
     all.insert(all.end(), more.begin(), more.end());
@@ -361,8 +363,8 @@ TEST(SheetCommandTest, EveryProblemIsToldWithItsPlaceAndNothingOfACell) {
   const std::string clients = dir.Write("clients.csv", kClients);
   const std::string sheet =
       dir.Write("sheet.csv", "asiakas;3.3.2025;4.3.2025\nA-01;010190-900A;25\nSalainen;6;6\n");
-  const std::vector<std::string> command = {
-      "sheet", sheet, "--clients", clients, "--agency", "FI/MUN/0187690-1/oulu", "--check"};
+  std::vector<std::string> command = {
+      "sheet", sheet, "--clients", clients, "--agency", "FI/MUN/0187690-1/oulu", "--check", "--lang", "en"};
   const Result result = RunPolku(command);
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.err, HasSubstr("line 2, column 2: 2025-03-03: "));
@@ -374,6 +376,15 @@ TEST(SheetCommandTest, EveryProblemIsToldWithItsPlaceAndNothingOfACell) {
   auto json = command;
   json.push_back("--json");
   EXPECT_THAT(RunPolku(json).out, HasSubstr("\"problems\":[{\"line\":2,\"column\":2,"));
+  // Finnish unless another language is asked for; what a machine reads is English all the same.
+  command.resize(command.size() - 2);
+  const Result finnish = RunPolku(command);
+  EXPECT_THAT(finnish.err, HasSubstr("rivi 2, sarake 2: 3.3.2025: "));
+  EXPECT_THAT(finnish.err, HasSubstr("lomakkeesta ei kirjattu mitään"));
+  EXPECT_THAT(finnish.err, Not(HasSubstr("900A")));
+  json = command;
+  json.push_back("--json");
+  EXPECT_THAT(RunPolku(json).out, HasSubstr("not hours"));
 }
 
 TEST(ImportCommandTest, CheckTellsEveryLineThatIsNoEvent) {

@@ -20,6 +20,13 @@ TEST(LocalText, ADayIsWrittenAsInFinlandAndInEnglishByItsStandard) {
   EXPECT_EQ(DayText(day, kEn), "2025-03-09");
 }
 
+TEST(LocalText, AMonthIsWrittenLikewise) {
+  EXPECT_EQ(MonthText("2025-03", kFi), "3/2025");
+  EXPECT_EQ(MonthText("2025-12", kSv), "12/2025");
+  EXPECT_EQ(MonthText("2025-03", kEn), "2025-03");
+  EXPECT_EQ(MonthText("2025-13", kFi), "2025-13");
+}
+
 TEST(LocalText, WhatIsNoDayStaysAsItIsButDrivesNoTerminal) {
   EXPECT_EQ(DayText("2025-12-31", kFi), "31.12.2025");
   EXPECT_EQ(DayText("2025-02-30", kFi), "2025-02-30");

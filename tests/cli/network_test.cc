@@ -230,13 +230,13 @@ TEST_F(NetworkTest, ASheetIsOneOfferAndItsRefusalNamesTheCell) {
       File("clients.csv", "asiakas;tapaus\nA-01;0123456789abcdef0123456789abcdef\n");
   const std::string sheet = File("sheet.csv", "asiakas;4.3.2025;3.3.2025\nA-01;6;S\n");
   ServeReceipts();
-  const Result result = RunPolku({"sheet", "--as", profile_, "--clients", clients, sheet});
+  const Result result = RunPolku({"sheet", "--as", profile_, "--clients", clients, "--lang", "en", sheet});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("2 days of 1 clients, 2 recorded, 0 recorded before"));
   EXPECT_EQ(offered_.size(), 2u);
   // The second event is 4 March, which stands in column 2.
   ServeRefusal(exchange::v1::REFUSAL_KIND_RULE, 1);
-  const Result refused = RunPolku({"sheet", "--as", profile_, "--clients", clients, sheet});
+  const Result refused = RunPolku({"sheet", "--as", profile_, "--clients", clients, "--lang", "en", sheet});
   EXPECT_EQ(refused.code, 1);
   EXPECT_THAT(refused.err, HasSubstr("line 2, column 2: 2025-03-04: refused (because)"));
   EXPECT_THAT(refused.err, HasSubstr("nothing of the sheet was recorded"));

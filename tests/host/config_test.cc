@@ -481,6 +481,21 @@ TEST_F(ConfigTest, ProfileFilesAreJoinedInTheirOrderAndCheckedAsAWhole) {
   EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("land.textproto:2:")));
 }
 
+TEST_F(ConfigTest, ARuleIsNamedOnceAndInAllThreeLanguages) {
+  const std::string profile = good_.profile;
+  good_.profile = profile + "\nrule_names { rule_id: 'expense_allowance' finnish: 'a' swedish: 'b' english: 'c' }";
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(good_));
+  EXPECT_EQ(config.profile.rule_names_size(), 1);
+  const auto refused = [&](const std::string& names, const std::string& why) {
+    good_.profile = profile + "\n" + names;
+    EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("rule_names["), HasSubstr(why)))) << names;
+  };
+  refused("rule_names { finnish: 'a' swedish: 'b' english: 'c' }", "rule_id");
+  refused("rule_names { rule_id: 'x' finnish: 'a' english: 'c' }", "swedish");
+  refused("rule_names { rule_id: 'x' finnish: 'a' swedish: 'b' english: 'c' }\n"
+          "rule_names { rule_id: 'x' finnish: 'd' swedish: 'e' english: 'f' }", "named twice");
+}
+
 TEST_F(ConfigTest, AProfileWithoutTheOneItBuildsOnIsRefused) {
   good_.profile += "\nneeds: \"suomi\"";
   EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("profile.textproto"), HasSubstr("needs"),

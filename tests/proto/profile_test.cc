@@ -108,7 +108,7 @@ TEST(Profile, AMunicipalityIsInARegionOnceAndTravelByAreaIsInside) {
 TEST(Profile, EveryKindOfRuleBeginsWithTheSameSevenFields) {
   for (int i = 0; i < Profile::descriptor()->field_count(); ++i) {
     const auto* const type = Profile::descriptor()->field(i)->message_type();
-    if (type == nullptr || type->name() == "DisplayName") continue;
+    if (type == nullptr || type->name() == "DisplayName" || type->name() == "RuleName") continue;
     int number = 0;
     for (const char* name : {"id", "version", "valid_from", "valid_until", "started_from",
                              "started_until", "source"}) {
@@ -213,6 +213,25 @@ TEST(Profile, EveryAttendanceClassHasARuleWhoseOutcomeFitsWhatItGives) {
               event::v1::AttendanceClass_descriptor()->value_count() - 1)
         << name;
     EXPECT_FALSE(classes.contains(0)) << name;
+  }
+}
+
+// A reader finds a name beside each id that an event cites.
+TEST(Profile, EveryRuleHasANameInThreeLanguages) {
+  for (const auto& [name, profile] : Profiles()) {
+    std::map<std::string, const polku::config::v1::RuleName*> named;
+    for (const auto& rule : profile.rule_names()) {
+      EXPECT_TRUE(named.emplace(rule.rule_id(), &rule).second) << name << ": " << rule.rule_id() << " is named twice";
+    }
+    ForEachRule(profile, [&, file = name](const Message& rule) {
+      const auto found = named.find(Text(rule, "id"));
+      ASSERT_NE(found, named.end()) << file << ": give " << Text(rule, "id")
+                                    << " a line rule_names { rule_id finnish swedish english }";
+      const std::set<std::string> texts = {found->second->finnish(), found->second->swedish(), found->second->english()};
+      EXPECT_FALSE(texts.contains("")) << file << ": " << found->first;
+      // Loans and proper names are alike in two.
+      EXPECT_NE(found->second->finnish(), found->second->english()) << file << ": " << found->first;
+    });
   }
 }
 
