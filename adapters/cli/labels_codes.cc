@@ -359,7 +359,6 @@ constexpr LabelRow kCodes[] = {
     {"BREACH_CODE_OUTCOME_MISMATCH",
      {"päivän tulos ei vastaa merkintää", "dagens utfall motsvarar inte anteckningen",
       "outcome does not match the record"}},
-    {"BREACH_CODE_RECORDED_LATE", {"kirjattu myöhässä", "antecknat för sent", ""}},
 
     {"ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON",
      {"jakso päättyy ilman jatkosuunnitelmaa", "perioden slutar utan fortsatt plan",
@@ -367,6 +366,11 @@ constexpr LabelRow kCodes[] = {
     {"ALERT_KIND_DAY_NOT_RECORDED", {"päivä kirjaamatta", "dagen inte antecknad", ""}},
     {"ALERT_KIND_MONTH_NOT_CONFIRMED",
      {"kuukausi vahvistamatta", "månaden inte bekräftad", ""}},
+    {"ALERT_KIND_START_NOT_NOTIFIED",
+     {"alkamisesta ei ilmoitettu ajoissa", "starten har inte anmälts i tid", "start not notified in time"}},
+    {"ALERT_KIND_PERIOD_OVER_WITHOUT_END",
+     {"sovittu aika ohi, päättymistä ei kirjattu", "den avtalade tiden är över, inget slut antecknat",
+      "agreed time over, no end recorded"}},
 
     // ---- polku.compensation.v1 ----
     {"REJECTION_REASON_NOT_ATTENDED", {"ei läsnä", "inte närvarande", ""}},

@@ -15,6 +15,7 @@
 
 #include "eventstore/base/bytes.h"
 #include "eventstore/base/status.h"
+#include "polku/referral/v1/referral.pb.h"
 #include "services/attendance/state.h"
 #include "services/core/calendar.h"
 #include "services/core/dated_rules.h"
@@ -229,9 +230,16 @@ class Duties {
     uint64_t week_minutes = 0;
     bool week_flagged = false;
     for (const Day& day : days_) {
-      if (!day.standing() || !Mine(day)) continue;
+      if (!day.standing()) continue;
+      const bool mine = Mine(day);
+      if (!mine && !OverWithSeveralProviders(day)) continue;
       if (day.outcome == event::v1::DAY_OUTCOME_UNSPECIFIED) {
         unknown.insert({day.period_id(), day.date});
+      }
+      if (!mine) {
+        Want(desired, day, v1::BREACH_CODE_TOO_MANY_DAYS_IN_WEEK, day.week_ordinal,
+             day.intensity->max_days_per_week(), service::RefTo(*day.intensity));
+        continue;
       }
       OneDay(day, desired);
       if (!day.in_service) continue;
@@ -253,6 +261,23 @@ class Duties {
     }
     for (const auto& [period, list] : by_period) Runs(*period, list, desired);
     Say(desired, unknown);
+  }
+
+  // A day over the weekly maximum in a week of several providers: none of them need know of the others, so an organiser
+  // that keeps an attendance service of its own flags it, unless one of them did.
+  bool OverWithSeveralProviders(const Day& day) const {
+    if (!day.over_weekly_limit() || !rules_.HasRole(rules_.own_agency, config::v1::AGENCY_ROLE_SOCIAL_SERVICES)) {
+      return false;
+    }
+    const BreachKey key{std::string(day.period_id()), day.date, v1::BREACH_CODE_TOO_MANY_DAYS_IN_WEEK};
+    const bool by_another = std::any_of(state_.flags.begin(), state_.flags.end(), [&](const auto& said) {
+      const auto& [author, flagged] = said.first;
+      return author != rules_.own_agency && !(flagged < key) && !(key < flagged) && said.second.standing;
+    });
+    return !by_another && std::any_of(days_.begin(), days_.end(), [&](const Day& other) {
+      return other.week_ordinal != 0 && service::MondayOf(other.date) == service::MondayOf(day.date) &&
+             other.period->On(other.date).provider_agency != day.period->On(day.date).provider_agency;
+    });
   }
 
   static void Want(std::map<BreachKey, Breach>& desired, const Day& day, v1::BreachCode code,
@@ -656,7 +681,8 @@ class Duties {
     for (const auto& [said, alert] : state_.alerts) {
       const auto& [author, key] = said;
       if (author != own || !alert.standing || holding.contains(key)) continue;
-      if (today_ < key.date && alert.kind != event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON) {
+      if (today_ < key.date && (alert.kind == event::v1::ALERT_KIND_DAY_NOT_RECORDED ||
+                                alert.kind == event::v1::ALERT_KIND_MONTH_NOT_CONFIRMED)) {
         continue;  // a clock that was set back: the day is not over, so nothing is known of it
       }
       auto event = std::make_unique<v1::AlertCleared>();
@@ -699,9 +725,53 @@ class Duties {
         EndsWithoutFollowOn(rule_id, period, holding);
         DaysNotRecorded(rule_id, period, holding);
         MonthsNotConfirmed(rule_id, period, holding);
+        OverWithoutEnd(rule_id, period, holding);
       }
     }
+    for (const Period& period : periods_) StartNotNotified(period, holding);
     return holding;
+  }
+
+  // Told by whom it is told is not for this agency to know unless the agreement opens it (SERVICE is all that a notice has).
+  bool SeesNotifications() const {
+    const std::string_view type = referral::v1::AuthorityNotified::descriptor()->full_name();
+    const auto covers = [&](std::string_view pattern) {
+      return pattern == type || (pattern.ends_with('*') && type.starts_with(pattern.substr(0, pattern.size() - 1)));
+    };
+    return std::any_of(
+        rules_.agreement.sharings().begin(), rules_.agreement.sharings().end(), [&](const auto& sharing) {
+          const auto& to = sharing.receivers();
+          const bool ours = std::find(to.begin(), to.end(), rules_.own_agency) != to.end() ||
+                            std::any_of(sharing.receiver_roles().begin(), sharing.receiver_roles().end(), [&](int role) {
+                              return rules_.HasRole(rules_.own_agency, static_cast<config::v1::AgencyRole>(role));
+                            });
+          return ours && std::any_of(sharing.types().begin(), sharing.types().end(), covers);
+        });
+  }
+
+  void StartNotNotified(const Period& period, std::map<AlertKey, Alert>& holding) const {
+    const auto* rule = service::FindRule(
+        rules_.profile.notices(), period.starts_on, period.first_started_on,
+        [](const auto& candidate) { return candidate.notice() == event::v1::NOTICE_KIND_START; });
+    if (rule == nullptr || state_.starts_notified.contains(period.id) || !Mine(period, period.starts_on) ||
+        (period.ended_on && *period.ended_on < period.starts_on) || !SeesNotifications()) {
+      return;
+    }
+    holding[{rule->id(), period.id, period.starts_on}] = {
+        event::v1::ALERT_KIND_START_NOT_NOTIFIED, service::RefTo(*rule),
+        period.starts_on + 1 + static_cast<int>(rule->within_days())};
+  }
+
+  void OverWithoutEnd(const std::string& rule_id, const Period& period,
+                      std::map<AlertKey, Alert>& holding) const {
+    if (!period.agreed_until || period.ended_on) return;
+    const absl::CivilDay last = *period.agreed_until;
+    const auto* rule = AlertRule(rule_id, period, last);
+    if (rule == nullptr || !Mine(period, last) ||
+        rule->kind() != event::v1::ALERT_KIND_PERIOD_OVER_WITHOUT_END) {
+      return;
+    }
+    holding[{rule_id, period.id, last}] = {rule->kind(), service::RefTo(*rule), After(*rule, last)};
   }
 
   void EndsWithoutFollowOn(const std::string& rule_id, const Period& period,

@@ -157,6 +157,9 @@ void Fold(State& state, const service::Fact& fact) {
     if (!notified->authority_agency().empty()) {
       state.employment_authority = notified->authority_agency();
     }
+    if (notified->notice() == event::v1::NOTICE_KIND_START) {
+      state.starts_notified.insert(notified->period_id());
+    }
   }
 }
 

@@ -116,7 +116,8 @@ struct State : service::CaseState {
   // have been the plan of.
   bool follow_on_plan = false;
   std::vector<std::string> benefit_payers;  // as recorded since nobody paid, newest last
-  std::string employment_authority;                          // newest that was notified
+  std::string employment_authority;         // newest that was notified
+  std::set<std::string> starts_notified;    // periods of whose start it was
   // Of a place's own case: the standing count by agency, place and day.
   std::map<std::tuple<std::string, std::string, absl::CivilDay>, EventId> counts;
 };

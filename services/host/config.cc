@@ -16,6 +16,7 @@
 #include "services/access/policy.h"
 #include "services/core/offer_checks.h"
 #include "services/host/keys.h"
+#include "services/host/profile_check.h"
 
 namespace polku::host {
 namespace {
@@ -110,10 +111,10 @@ bool Overlap(const std::string& from_a, const std::string& until_a, const std::s
   return (until_a.empty() || from_b <= until_a) && (until_b.empty() || from_a <= until_b);
 }
 
-absl::Status CheckRule(std::string_view path, const std::string& field,
-                       const google::protobuf::Message& rule) {
+// What every rule promises; nullopt: it keeps it.
+std::optional<std::string> RuleProblemOf(const google::protobuf::Message& rule) {
   for (const char* name : {"id", "version", "source"}) {
-    if (TextField(rule, name).empty()) return Invalid(path, field, Str(name, " is missing"));
+    if (TextField(rule, name).empty()) return Str(name, " is missing");
   }
   for (const auto& [from_name, until_name] : {std::pair("valid_from", "valid_until"),
                                               std::pair("started_from", "started_until")}) {
@@ -121,14 +122,12 @@ absl::Status CheckRule(std::string_view path, const std::string& field,
     const std::string until = TextField(rule, until_name);
     for (const auto& [name, text] : {std::pair(from_name, &from), std::pair(until_name, &until)}) {
       if (!text->empty() && !ParseDay(*text)) {
-        return Invalid(path, field, Str(name, " '", *text, "' is not a day of the form 2025-03-31"));
+        return Str(name, " '", *text, "' is not a day of the form 2025-03-31");
       }
     }
-    if (!from.empty() && !until.empty() && until < from) {
-      return Invalid(path, field, Str(until_name, " is before ", from_name));
-    }
+    if (!from.empty() && !until.empty() && until < from) return Str(until_name, " is before ", from_name);
   }
-  return absl::OkStatus();
+  return std::nullopt;
 }
 
 // Of some lists one entry alone may hold on a day for each value of these fields, whatever their ids: the services
@@ -170,40 +169,49 @@ bool SameMatter(const std::string& list, const google::protobuf::Message& a,
                      [&](const char* name) { return value(a, name) == value(b, name); });
 }
 
-absl::Status CheckAlert(std::string_view path, const std::string& field,
-                        const config::v1::AlertRule& rule) {
-  if (rule.kind() == event::v1::ALERT_KIND_UNSPECIFIED) {
-    return Invalid(path, field, "kind is missing; it says what is warned of");
+// In which file each rule of a joined profile stands: in each list, file after file.
+class RulePlaces {
+ public:
+  void Add(const std::string& path, const config::v1::Profile& part) {
+    for (int i = 0; i < part.GetDescriptor()->field_count(); ++i) {
+      const auto* list = part.GetDescriptor()->field(i);
+      if (!list->is_repeated()) continue;
+      const int size = part.GetReflection()->FieldSize(part, list);
+      for (int j = 0; j < size; ++j) places_[list->name()].push_back({path, j});
+    }
+    last_ = path;
   }
-  const bool before = rule.kind() == event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON;
-  if (before ? rule.after_days() != 0 : rule.days_before() != 0) {
-    return Invalid(path, field, before ? "after_days: this kind warns beforehand; use days_before"
-                                       : "days_before: this kind warns afterwards; use after_days");
+  // "FILE: travel[2] (bus_card)", as an error begins; of what is no rule the last file.
+  absl::Status Bad(const std::string& list, int index, const std::string& id, const std::string& problem) const {
+    if (list.empty()) return Error(absl::StatusCode::kInvalidArgument, last_, ": ", problem);
+    const auto& [path, in_file] = places_.at(list).at(static_cast<size_t>(index));
+    return Invalid(path, Str(list, "[", in_file, "]", id.empty() ? "" : Str(" (", id, ")")), problem);
   }
-  return absl::OkStatus();
-}
+  const std::string& FileOf(const std::string& list, int index) const {
+    return places_.at(list).at(static_cast<size_t>(index)).first;
+  }
+
+ private:
+  std::map<std::string, std::vector<std::pair<std::string, int>>> places_;
+  std::string last_;
+};
 
 // What rules are called is for people: once a rule, in all three languages.
-absl::Status CheckRuleNames(std::string_view path, const config::v1::Profile& profile) {
+absl::Status CheckRuleNames(const RulePlaces& places, const config::v1::Profile& profile) {
   std::set<std::string> named;
   for (int i = 0; i < profile.rule_names_size(); ++i) {
     const config::v1::RuleName& rule = profile.rule_names(i);
-    const std::string field = Str("rule_names[", i, "]");
-    if (rule.rule_id().empty()) return Invalid(path, field, "names no rule_id");
-    if (!named.insert(rule.rule_id()).second) {
-      return Invalid(path, field, Str(rule.rule_id(), " is named twice; keep one"));
-    }
+    const auto bad = [&](const std::string& problem) { return places.Bad("rule_names", i, rule.rule_id(), problem); };
+    if (rule.rule_id().empty()) return bad("names no rule_id");
+    if (!named.insert(rule.rule_id()).second) return bad("is named twice; keep one");
     if (rule.finnish().empty() || rule.swedish().empty() || rule.english().empty()) {
-      return Invalid(path, field, Str(rule.rule_id(), " needs its name in finnish, swedish and english"));
+      return bad("needs its name in finnish, swedish and english");
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckProfile(std::string_view path, const config::v1::Profile& profile) {
-  for (int i = 0; i < profile.alerts_size(); ++i) {
-    POLKU_RETURN_IF_ERROR(CheckAlert(path, Str("alerts[", i, "]"), profile.alerts(i)));
-  }
+absl::Status CheckProfile(const RulePlaces& places, const config::v1::Profile& profile) {
   std::set<std::pair<std::string, std::string>> names;
   const auto& reflection = *profile.GetReflection();
   for (int i = 0; i < profile.GetDescriptor()->field_count(); ++i) {
@@ -213,12 +221,12 @@ absl::Status CheckProfile(std::string_view path, const config::v1::Profile& prof
     }
     for (int j = 0; j < reflection.FieldSize(profile, list); ++j) {
       const auto& rule = reflection.GetRepeatedMessage(profile, list, j);
-      const std::string field = Str(list->name(), "[", j, "]");
-      POLKU_RETURN_IF_ERROR(CheckRule(path, field, rule));
       const std::string id = TextField(rule, "id");
+      const auto bad = [&](const std::string& problem) { return places.Bad(list->name(), j, id, problem); };
+      if (const auto problem = RuleProblemOf(rule)) return bad(*problem);
       if (!names.emplace(id, TextField(rule, "version")).second) {
-        return Invalid(path, field, Str("version ", TextField(rule, "version"), " of ", id,
-                                        " is there twice; decisions could not tell which they used"));
+        return bad(Str("version ", TextField(rule, "version"), " of ", id,
+                       " is there twice; decisions could not tell which they used"));
       }
       for (int k = 0; k < j; ++k) {
         const auto& other = reflection.GetRepeatedMessage(profile, list, k);
@@ -228,18 +236,24 @@ absl::Status CheckProfile(std::string_view path, const config::v1::Profile& prof
             Overlap(TextField(other, "started_from"), TextField(other, "started_until"),
                     TextField(rule, "started_from"), TextField(rule, "started_until"))) {
           if (TextField(other, "id") != id) {
-            return Invalid(path, field, Str(id, " and ", TextField(other, "id"),
-                                            " say the same matter of the same days; leave one out or "
-                                            "end it before the other begins"));
+            return bad(Str(id, " and ", TextField(other, "id"), " (", places.FileOf(list->name(), k),
+                           ") say the same matter of the same days; leave one out or end it before the other begins"));
           }
-          return Invalid(path, field, Str("versions ", TextField(other, "version"), " and ",
-                                          TextField(rule, "version"), " of ", id,
-                                          " hold on the same days; end one before the other begins"));
+          return bad(Str("versions ", TextField(other, "version"), " and ", TextField(rule, "version"), " of ", id,
+                         " hold on the same days; end one before the other begins"));
         }
       }
     }
   }
-  return CheckRuleNames(path, profile);
+  if (const auto wrong = CheckRuleValues(profile)) {
+    std::string id;
+    if (!wrong->list.empty()) {
+      const auto* list = profile.GetDescriptor()->FindFieldByName(wrong->list);
+      id = TextField(reflection.GetRepeatedMessage(profile, list, wrong->index), "id");
+    }
+    return places.Bad(wrong->list, wrong->index, id, wrong->what);
+  }
+  return CheckRuleNames(places, profile);
 }
 
 }  // namespace
@@ -267,7 +281,7 @@ absl::StatusOr<std::vector<std::string>> ProfileFiles(const std::string& path) {
 
 absl::StatusOr<config::v1::Profile> LoadProfile(const std::vector<std::string>& paths) {
   config::v1::Profile profile;
-  std::string files;
+  RulePlaces places;
   std::set<std::string> given;
   for (const std::string& path : paths) {
     config::v1::Profile part;
@@ -280,9 +294,9 @@ absl::StatusOr<config::v1::Profile> LoadProfile(const std::vector<std::string>& 
     }
     given.insert(part.name());
     profile.MergeFrom(part);
-    files += Str(files.empty() ? "" : " + ", path);
+    places.Add(path, part);
   }
-  POLKU_RETURN_IF_ERROR(CheckProfile(files, profile));
+  POLKU_RETURN_IF_ERROR(CheckProfile(places, profile));
   return profile;
 }
 

@@ -1,6 +1,8 @@
 #include "services/attendance/attendance.h"
 
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -511,6 +513,53 @@ TEST_F(AttendanceTest, AFifthDayInAWeekIsAcceptedAndFlaggedOnce) {
   EXPECT_EQ(flag->rule().id(), "intensity");
   EXPECT_EQ(flag->rule().version(), "2");
   EXPECT_THAT(lab_.Run(today_ + 1), IsEmpty());
+}
+
+// No provider sees the other's days: the organiser's own attendance service flags the fifth, once, and takes it back.
+TEST_F(AttendanceTest, AFifthDayOverTwoProvidersIsFlaggedByTheOrganiserThatSeesBoth) {
+  const auto lab_of = [](const char* own, bool sees_both) {
+    auto lab = std::make_unique<ServiceLab>(MakeAttendanceService(), testing::OuluProfile(), Agreement(), own);
+    lab->Tell(kSocial, Text<ref::ServiceStarted>(kStart));
+    lab->Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p2' provider_agency: 'FI/ASS/0187690-1/toinen' "
+                                                 "starts_on: '2025-03-03' ends_on: '2025-06-02'"));
+    for (const char* day : {"2025-03-03", "2025-03-04", "2025-03-06"}) {
+      lab->Tell(kPaja, Text<av::DayRecorded>(DayText(day, "attended") + " period_id: 'p1'"));
+    }
+    if (!sees_both) return lab;
+    for (const char* day : {"2025-03-05", "2025-03-07"}) {
+      lab->Tell(kOther, Text<av::DayRecorded>(DayText(day, "attended") + " period_id: 'p2'"));
+    }
+    return lab;
+  };
+  const auto flags = [](ServiceLab& lab) {
+    std::vector<std::string> told;
+    for (const auto* flag : lab.All<av::RuleBreachFlagged>()) {
+      told.push_back(flag->period_id() + " " + flag->date() + " " + std::to_string(flag->measured()) + "/" +
+                     std::to_string(flag->limit()));
+    }
+    return told;
+  };
+  const auto paja = lab_of(kPaja, false);
+  paja->Run(D("2025-03-10"));
+  EXPECT_THAT(flags(*paja), IsEmpty());
+  const auto organiser = lab_of(kSocial, true);
+  organiser->Run(D("2025-03-10"));
+  EXPECT_THAT(flags(*organiser), ElementsAre("p2 2025-03-07 5/4"));
+  EXPECT_THAT(organiser->Run(D("2025-03-11")), IsEmpty());
+  organiser->Tell(kPaja, Text<av::DayCorrected>(DayText("2025-03-04", "ill") + " period_id: 'p1' "
+                                                "reason: CORRECTION_REASON_WRONG_CLASS"));
+  organiser->Run(D("2025-03-11"));
+  EXPECT_EQ(organiser->All<av::RuleBreachCleared>().size(), 1u);
+  // What a provider that does see both has flagged is not flagged twice; nor is a week of one provider alone.
+  const auto late = lab_of(kSocial, true);
+  late->Tell(kOther, Text<av::RuleBreachFlagged>("period_id: 'p2' date: '2025-03-07' "
+                                                 "breach: BREACH_CODE_TOO_MANY_DAYS_IN_WEEK"));
+  EXPECT_THAT(late->Run(D("2025-03-10")), IsEmpty());
+  const auto one = lab_of(kSocial, false);
+  for (const char* day : {"2025-03-05", "2025-03-07"}) {
+    one->Tell(kPaja, Text<av::DayRecorded>(DayText(day, "attended") + " period_id: 'p1'"));
+  }
+  EXPECT_THAT(one->Run(D("2025-03-10")), IsEmpty());
 }
 
 TEST_F(AttendanceTest, TheExcessOfAWeekIsTheLaterDayWhateverWasRecordedFirst) {

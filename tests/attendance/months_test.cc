@@ -1,5 +1,6 @@
 // Planned days, confirmed months, corrections with approval, alerts and groups: what a provider does
 // with a month, from its plan to its approved corrections.
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -576,6 +577,74 @@ TEST_F(MonthTest, AMonthWithoutPlannedOrRecordedDaysNeedsNoConfirmation) {
   lab_.Tell(kSocial, Text<ref::ServiceInterrupted>("period_id: 'p1' interrupted_from: '2025-04-01'"));
   RecordMarch();
   EXPECT_THAT(Alerts("2025-09-01"), ElementsAre("RAISED 2025-03-31 MONTH_NOT_CONFIRMED"));
+}
+
+TEST_F(MonthTest, APeriodOverWithoutAnEndIsAlertedUntilTheEndOrAnExtensionIsRecorded) {
+  for (const bool extended : {false, true}) {
+    SCOPED_TRACE(extended);
+    ServiceLab lab(MakeAttendanceService(), WithoutAlerts(testing::OuluProfile()), Agreement(), kPaja);
+    *lab.profile().add_alerts() = Text<config::v1::AlertRule>(
+        "id: 'over' version: '1' kind: ALERT_KIND_PERIOD_OVER_WITHOUT_END after_days: 7");
+    lab.Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p1' starts_on: '2025-03-03' "
+                                                "provider_agency: 'FI/ASS/0187690-1/paja' ends_on: '2025-06-02'"));
+    lab.Run(D("2025-06-09"));
+    EXPECT_THAT(lab.All<av::AlertRaised>(), IsEmpty());
+    EXPECT_EQ(lab.Next(D("2025-06-02")), D("2025-06-10"));
+    lab.Run(D("2025-06-10"));
+    ASSERT_THAT(lab.All<av::AlertRaised>(), SizeIs(1));
+    EXPECT_EQ(lab.All<av::AlertRaised>().at(0)->date(), "2025-06-02");
+    EXPECT_EQ(lab.All<av::AlertRaised>().at(0)->alert(), event::v1::ALERT_KIND_PERIOD_OVER_WITHOUT_END);
+    EXPECT_THAT(lab.Run(D("2025-09-01")), IsEmpty()) << "once";
+    if (extended) {
+      lab.Tell(kSocial, Text<ref::ServiceExtended>("period_id: 'p1' ends_on: '2025-12-02'"));
+    } else {
+      lab.Tell(kPaja, Text<ref::ServiceEnded>("period_id: 'p1' ended_on: '2025-06-02'"));
+    }
+    lab.Run(D("2025-09-01"));
+    EXPECT_THAT(lab.All<av::AlertCleared>(), SizeIs(1));
+    EXPECT_THAT(lab.All<av::AlertRaised>(), SizeIs(1));
+  }
+}
+
+TEST_F(MonthTest, AStartThatTheAuthorityWasNotToldOfInTimeIsAlertedToWhoWouldKnow) {
+  const auto lab_with = [](const std::string& sharing) {
+    auto agreement = Agreement();
+    if (!sharing.empty()) *agreement.add_sharings() = Text<config::v1::Sharing>(sharing);
+    auto lab = std::make_unique<ServiceLab>(MakeAttendanceService(), WithoutAlerts(testing::OuluProfile()), agreement, kPaja);
+    lab->Tell(kSocial, Text<ref::ServiceStarted>("period_id: 'p1' starts_on: '2025-03-03' "
+                                                 "provider_agency: 'FI/ASS/0187690-1/paja' ends_on: '2025-06-02'"));
+    return lab;
+  };
+  // Seven days by the law's profile.
+  for (const char* sharing : {"receiver_roles: AGENCY_ROLE_PROVIDER types: 'polku.referral.v1.AuthorityNotified'",
+                              "receivers: 'FI/ASS/0187690-1/paja' types: 'polku.referral.*'"}) {
+    SCOPED_TRACE(sharing);
+    const auto lab = lab_with(sharing);
+    lab->Run(D("2025-03-10"));
+    EXPECT_THAT(lab->All<av::AlertRaised>(), IsEmpty());
+    EXPECT_EQ(lab->Next(D("2025-03-10")), D("2025-03-11"));
+    lab->Run(D("2025-03-11"));
+    ASSERT_THAT(lab->All<av::AlertRaised>(), SizeIs(1));
+    const auto& alert = *lab->All<av::AlertRaised>().at(0);
+    EXPECT_EQ(alert.alert(), event::v1::ALERT_KIND_START_NOT_NOTIFIED);
+    EXPECT_EQ(alert.date(), "2025-03-03");
+    EXPECT_EQ(alert.rule().id(), "start_to_authority");
+    // Of another period, or of another matter, it says nothing about this start.
+    lab->Tell(kSocial, Text<ref::AuthorityNotified>("period_id: 'p2' notice: NOTICE_KIND_START"));
+    lab->Tell(kSocial, Text<ref::AuthorityNotified>("period_id: 'p1' notice: NOTICE_KIND_END"));
+    EXPECT_THAT(lab->Run(D("2025-03-12")), IsEmpty());
+    lab->Tell(kSocial, Text<ref::AuthorityNotified>("period_id: 'p1' notice: NOTICE_KIND_START"));
+    lab->Run(D("2025-03-12"));
+    EXPECT_THAT(lab->All<av::AlertCleared>(), SizeIs(1));
+  }
+  // Who is not given the notification does not miss it.
+  for (const char* sharing : {"", "receiver_roles: AGENCY_ROLE_BENEFIT_PAYER types: 'polku.*'",
+                              "receiver_roles: AGENCY_ROLE_PROVIDER types: 'polku.referral.v1.Authority'"}) {
+    SCOPED_TRACE(sharing);
+    const auto lab = lab_with(sharing);
+    lab->Run(D("2025-05-01"));
+    EXPECT_THAT(lab->All<av::AlertRaised>(), IsEmpty());
+  }
 }
 
 TEST_F(MonthTest, OtherProvidersServicesAlertNothingOfThisPeriod) {

@@ -76,10 +76,10 @@ class ConfigTest : public ::testing::Test {
         sections: SECTION_KIND_SERVICE legal_basis: "189/2001" })";
     good_.profile = R"(
       name: "oulu"
-      rates { id: "rate" version: "1" source: "[s] x" valid_until: "2025-12-31" cents_per_day: 900 }
-      rates { id: "rate" version: "2" source: "[s] x" valid_from: "2026-01-01" cents_per_day: 950 }
-      feedback { id: "client" version: "1" source: "[s] x" started_until: "2014-12-31" }
-      feedback { id: "client" version: "2" source: "[s] x" started_from: "2015-01-01" })";
+      rates { id: "rate" version: "1" source: "[s] x" valid_until: "2025-12-31" kind: ALLOWANCE_KIND_EXPENSE_ALLOWANCE cents_per_day: 900 }
+      rates { id: "rate" version: "2" source: "[s] x" valid_from: "2026-01-01" kind: ALLOWANCE_KIND_EXPENSE_ALLOWANCE cents_per_day: 950 }
+      feedback { id: "client" version: "1" source: "[s] x" started_until: "2014-12-31" giver: ACTOR_ROLE_CLIENT }
+      feedback { id: "client" version: "2" source: "[s] x" started_from: "2015-01-01" giver: ACTOR_ROLE_CLIENT })";
   }
   void TearDown() override { std::filesystem::remove_all(root_); }
 
@@ -474,9 +474,17 @@ TEST_F(ConfigTest, ProfileFilesAreJoinedInTheirOrderAndCheckedAsAWhole) {
   // Two files that say the same matter are told, whatever they call it: the first found would hold, silently.
   Write("etc/land.textproto", R"(
       name: "land"
-      rates { id: "expense_allowance" version: "1" source: "[p] x" cents_per_day: 800 })");
-  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("land.textproto + "), HasSubstr("profile.textproto: "),
+      rates { id: "expense_allowance" version: "1" source: "[p] x" kind: ALLOWANCE_KIND_EXPENSE_ALLOWANCE cents_per_day: 800 })");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("/profile.textproto: rates[0] (rate): "), HasSubstr("land.textproto"),
                                                     HasSubstr("expense_allowance"), HasSubstr("same matter"))));
+  // A wrong value is told where it stands, counted in its own file.
+  Write("etc/land.textproto", R"(
+      name: "land"
+      rates { id: "activity" version: "1" source: "[p] x" kind: ALLOWANCE_KIND_ACTIVITY_MONEY cents_per_day: 800 })");
+  EXPECT_OK(Load(good_));
+  Replace(good_.profile, "cents_per_day: 950", "cents_per_day: -950");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("/profile.textproto: rates[1] (rate): cents_per_day")));
+  Replace(good_.profile, "cents_per_day: -950", "cents_per_day: 950");
   Write("etc/land.textproto", "\nrate {}");
   EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr("land.textproto:2:")));
 }
@@ -494,6 +502,97 @@ TEST_F(ConfigTest, ARuleIsNamedOnceAndInAllThreeLanguages) {
   refused("rule_names { rule_id: 'x' finnish: 'a' english: 'c' }", "swedish");
   refused("rule_names { rule_id: 'x' finnish: 'a' swedish: 'b' english: 'c' }\n"
           "rule_names { rule_id: 'x' finnish: 'd' swedish: 'e' english: 'f' }", "named twice");
+}
+
+// Each value that would be acted on for ever, in the words of whoever mistypes it; beside each what is right.
+TEST_F(ConfigTest, AWrongValueOfARuleIsRefusedWithItsField) {
+  struct Value {
+    const char* list;
+    const char* wrong;
+    const char* told;
+    const char* right;
+  };
+  const std::vector<Value> values = {
+      {"plans", "kind: PLAN_KIND_ACTIVATION", "signers", "kind: PLAN_KIND_ACTIVATION signers: ACTOR_ROLE_CLIENT"},
+      {"plans", "kind: PLAN_KIND_ACTIVATION signers: ACTOR_ROLE_CLIENT signers: ACTOR_ROLE_CLIENT", "signers", ""},
+      {"agreements", "min_months: 24 max_months: 3", "min_months", "min_months: 3 max_months: 24"},
+      {"agreements", "first_months: 2 min_months: 3", "first_months", "first_months: 3 min_months: 3"},
+      {"agreements", "max_months: 4000000000", "months", "max_months: 600"},
+      {"agreements", "long_after_years: 7", "long_max_months", "long_after_years: 7 long_max_months: 12"},
+      {"intensities", "max_days_per_week: 8", "days_per_week", "max_days_per_week: 7"},
+      {"intensities", "min_days_per_week: 5 max_days_per_week: 4", "min_days_per_week", ""},
+      {"intensities", "max_minutes_per_day: 1441", "minutes_per_day", "max_minutes_per_day: 1440"},
+      {"intensities", "min_minutes_per_day: 300 max_minutes_per_day: 240", "min_minutes_per_day", ""},
+      {"intensities", "max_minutes_per_week: 10081", "max_minutes_per_week", "max_minutes_per_week: 10080"},
+      {"rates", "kind: ALLOWANCE_KIND_ACTIVITY_MONEY", "cents_per_day", "kind: ALLOWANCE_KIND_ACTIVITY_MONEY cents_per_day: 1"},
+      {"rates", "cents_per_day: 900", "kind", ""},
+      {"rates", "kind: ALLOWANCE_KIND_ACTIVITY_MONEY cents_per_day: 9000000000000000000", "cents_per_day", ""},
+      {"travel", "cents: 300", "mode", "mode: TRAVEL_MODE_AUTOMATIC cents: 300"},
+      {"travel", "mode: TRAVEL_MODE_PER_DAY cents: -640", "cents", "mode: TRAVEL_MODE_PER_DAY cents: 640"},
+      {"travel", "mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_OWN_CAR", "cents_per_kilometre",
+       "mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_OWN_CAR cents_per_kilometre: 25"},
+      {"travel", "mode: TRAVEL_MODE_AUTOMATIC cents_per_kilometre: 25", "cents_per_kilometre", ""},
+      {"travel", "mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS cents: 100", "cents", "mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS"},
+      {"travel", "mode: TRAVEL_MODE_PER_DAY card_days: 30", "card_days", "mode: TRAVEL_MODE_MONTHLY_BUS_CARD card_days: 30"},
+      {"travel", "mode: TRAVEL_MODE_AUTOMATIC municipality_codes: '68'", "municipality_codes",
+       "mode: TRAVEL_MODE_AUTOMATIC municipality_codes: '068'"},
+      {"perks", "kind: PERK_KIND_LUNCH", "occasion", "kind: PERK_KIND_LUNCH occasion: PERK_OCCASION_ATTENDED_DAY"},
+      {"absence_classes", "attendance_class: ATTENDANCE_CLASS_OWN_ILLNESS", "outcome",
+       "attendance_class: ATTENDANCE_CLASS_OWN_ILLNESS outcome: DAY_OUTCOME_ABSENT_ACCEPTED certificate_after_days: 3"},
+      {"absence_classes", "attendance_class: ATTENDANCE_CLASS_OTHER_ABSENCE outcome: DAY_OUTCOME_ABSENT_OTHER max_days: 4", "max_days", ""},
+      {"absence_notices", "notice: NOTICE_KIND_START recipient: ACTOR_ROLE_BENEFIT_PAYER", "notice",
+       "notice: NOTICE_KIND_ABSENCES recipient: ACTOR_ROLE_BENEFIT_PAYER interval_days: 14"},
+      {"absence_notices", "notice: NOTICE_KIND_ABSENCES recipient: ACTOR_ROLE_PROVIDER", "recipient", ""},
+      {"notices", "notice: NOTICE_KIND_END recipient: ACTOR_ROLE_EMPLOYMENT_AUTHORITY", "notice",
+       "notice: NOTICE_KIND_START recipient: ACTOR_ROLE_EMPLOYMENT_AUTHORITY within_days: 7"},
+      {"assessments", "kind: ASSESSMENT_KIND_FOLLOW_UP anchor: ANCHOR_END months: 3 months: 0", "months",
+       "kind: ASSESSMENT_KIND_FOLLOW_UP anchor: ANCHOR_END months: 0 months: 3"},
+      {"assessments", "kind: ASSESSMENT_KIND_FOLLOW_UP anchor: ANCHOR_END months: 4000000000", "months", ""},
+      {"assessments", "kind: ASSESSMENT_KIND_FOLLOW_UP anchor: ANCHOR_END", "months",
+       "kind: ASSESSMENT_KIND_FOLLOW_UP anchor: ANCHOR_END optional: true"},
+      {"assessments", "kind: ASSESSMENT_KIND_FOLLOW_UP months: 3", "anchor", ""},
+      {"exits", "", "codes", "codes: EXIT_CODE_STUDY"},
+      {"case_managers", "named: true", "side", "side: CASE_MANAGER_SIDE_PROVIDER named: true"},
+      {"retention", "kind: RECORD_KIND_SOCIAL_CARE", "years", "kind: RECORD_KIND_SOCIAL_CARE years: 10"},
+      {"alerts", "kind: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON", "days_before",
+       "kind: ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON days_before: 30"},
+      {"alerts", "kind: ALERT_KIND_START_NOT_NOTIFIED", "notices", ""},
+      {"actors", "holder { language: 'se' text: 'x' }", "office", ""},
+      {"actors", "office: OFFICE_ORGANISER holder { language: 'se' text: 'x' }", "language 'se'",
+       "office: OFFICE_ORGANISER holder { language: 'sv' text: 'x' }"},
+  };
+  const std::string before = good_.profile;
+  const auto with = [&](const char* list, const char* value) {
+    good_.profile = Str(before, "\n", list, " { id: \"it\" version: \"1\" source: \"[k] x\" valid_from: \"2030-01-01\" ", value, " }");
+    return Load(good_);
+  };
+  for (const Value& value : values) {
+    SCOPED_TRACE(Str(value.list, " { ", value.wrong, " }"));
+    EXPECT_THAT(with(value.list, value.wrong),
+                StatusIs(kInvalid, AllOf(HasSubstr(Str("profile.textproto: ", value.list, "[")), HasSubstr("(it)"),
+                                         HasSubstr(value.told))));
+    if (*value.right == '\0') continue;
+    EXPECT_OK(with(value.list, value.right));
+  }
+  good_.profile = before;
+  for (const auto& [wrong, told] : {std::pair("municipality_codes: '68'", "three digits"),
+                                    std::pair("municipality_codes: '049' municipality_codes: '049'", "twice"),
+                                    std::pair("display_names { language: 'se' text: 'x' }", "language 'se'")}) {
+    good_.profile = Str(before, "\n", wrong);
+    EXPECT_THAT(Load(good_), StatusIs(kInvalid, HasSubstr(told))) << wrong;
+  }
+  good_.profile = before;
+  Replace(good_.profile, "source: \"[s] x\" valid_from", "source: \"assumption\" valid_from");
+  EXPECT_THAT(Load(good_), StatusIs(kInvalid, AllOf(HasSubstr("rates[1] (rate)"), HasSubstr("[k]"))));
+  // Two ways by one means in one place; by two means the client chooses.
+  const auto two = [&](const char* means) {
+    good_.profile = Str(before, "\ntravel { id: 'a' version: '1' source: '[k] x' mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_BICYCLE "
+                        "municipality_codes: '049' }\ntravel { id: 'b' version: '1' source: '[k] x' mode: TRAVEL_MODE_PER_DAY means: ",
+                        means, " municipality_codes: '092' municipality_codes: '049' }");
+    return Load(good_);
+  };
+  EXPECT_THAT(two("TRAVEL_MEANS_BICYCLE"), StatusIs(kInvalid, AllOf(HasSubstr("travel[1] (b)"), HasSubstr("same means"))));
+  EXPECT_OK(two("TRAVEL_MEANS_SINGLE_TICKET"));
 }
 
 TEST_F(ConfigTest, AProfileWithoutTheOneItBuildsOnIsRefused) {
