@@ -16,7 +16,7 @@ bool IsWorkingDay(absl::CivilDay day) {
 }  // namespace
 
 void GroupSheetFold::Add(const Event& event) {
-  if (event.body == nullptr || event.control()) return;
+  if (event.body == nullptr || event.control() || !event.counts) return;
   const service::Fact fact = event.fact();
   Case& held = cases_[event.case_id];
   held.periods.Fold(fact);

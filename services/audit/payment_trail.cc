@@ -51,7 +51,7 @@ void PaymentTrailFold::AddRules(const Event& event) {
 }
 
 void PaymentTrailFold::Add(const Event& event) {
-  if (event.control() || event.body == nullptr || !IsWanted(*event.body)) return;
+  if (event.control() || event.body == nullptr || !event.counts || !IsWanted(*event.body)) return;
   if (by_id_.contains(event.id)) return;  // said again in a later epoch
   ledger_.Fold(event.fact());
   auto step = std::make_unique<TrailStep>();

@@ -38,7 +38,7 @@ PaymentsFold::PaymentsFold(std::string agency, const std::vector<log::HeldLog>& 
 }
 
 void PaymentsFold::Add(const Event& event) {
-  if (event.control() || event.body == nullptr) return;
+  if (event.control() || event.body == nullptr || !event.counts) return;
   // Also what others said: a successor may take back what its predecessor granted.
   if (event.body->GetDescriptor()->file()->package() != "polku.compensation.v1" &&
       service::As<referral::v1::OrganiserTransferred>(*event.body) == nullptr) {

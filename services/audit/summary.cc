@@ -136,7 +136,6 @@ struct SummaryFold::CaseFold {
   std::vector<Form> forms;
   std::string newest_referral;
   bool interrupted = false;
-  bool closed = false;
 
   void Add(const Event& event);
   void AddReferral(const Event& event);
@@ -183,7 +182,7 @@ void SummaryFold::Add(const Event& event) {
     }
   }
   // The record of reads and erasures is no case of its own.
-  if (event.control() || access::BelongsInAccessStream(event.header.type())) return;
+  if (event.control() || !event.counts || access::BelongsInAccessStream(event.header.type())) return;
   CaseFold*& fold = by_case_[event.case_id];
   if (fold == nullptr) {
     cases_.push_back(std::make_unique<CaseFold>());
@@ -216,7 +215,6 @@ void SummaryFold::CaseFold::Add(const Event& event) {
 
 void SummaryFold::CaseFold::AddReferral(const Event& event) {
   const auto& body = *event.body;
-  closed = false;  // any later event opens the case again
   if (const auto* made = As<referral::v1::ReferralMade>(body)) {
     newest_referral = made->referral_id();
   } else if (const auto* changed = As<referral::v1::ReferralStatusChanged>(body)) {
@@ -259,8 +257,6 @@ void SummaryFold::CaseFold::AddReferral(const Event& event) {
     } else {
       totals.health_services.insert(health->kind());
     }
-  } else if (As<referral::v1::CaseClosed>(body) != nullptr) {
-    closed = true;
   }
 }
 
@@ -497,7 +493,7 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
                                  : ServiceStage::kRunning;
     if (last.ended_on) result.ended_on = FormatDay(*last.ended_on);
   }
-  if (closed) result.stage = ServiceStage::kClosed;
+  if (path.closed) result.stage = ServiceStage::kClosed;
   return result;
 }
 

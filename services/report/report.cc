@@ -12,6 +12,7 @@
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
+#include "services/core/closing.h"
 #include "services/core/code_name.h"
 #include "services/core/days.h"
 #include "services/core/message_cast.h"
@@ -257,7 +258,11 @@ void Fold::Case::Add(const audit::Event& event) {
   const service::Fact fact = event.fact();
   book.Fold(fact);
   days.Fold(fact);
-  closed = As<referral::CaseClosed>(*event.body) != nullptr;  // any later event opens it again
+  if (As<referral::CaseClosed>(*event.body) != nullptr) {
+    closed = true;
+  } else if (service::Reopens(event.header.type(), !event.header.corrects().empty())) {
+    closed = false;
+  }
   AddReferral(*event.body);
   AddMoney(event);
   AddAssessment(*event.body);
@@ -269,7 +274,7 @@ Fold::~Fold() = default;
 
 void Fold::Add(const audit::Event& event) {
   summary_.Add(event);
-  if (event.control() || event.body == nullptr) return;
+  if (event.control() || event.body == nullptr || !event.counts) return;
   const std::string& package = event.body->GetDescriptor()->file()->package();
   if (package == "polku.access.v1") return;
   Case*& one = by_case_[event.case_id];
