@@ -72,7 +72,8 @@ class Policy {
                       std::string_view log_agency, std::string_view type, bool is_party,
                       absl::CivilDay day) const;
 
-  // Agencies of the agreement that the event names in a field of a party rule, ascending, each once.
+  // Agencies of the agreement that the event names in a field of a party rule whose condition it meets, ascending, each
+  // once.
   std::vector<std::string> Named(const google::protobuf::Message& event) const;
 
   // Until which day, inclusive, `agency` keeps a section of such an event, recorded on `recorded`, although its
@@ -100,7 +101,7 @@ class Policy {
 
   const config::v1::Agreement& agreement_;
   absl::flat_hash_map<std::string, std::set<config::v1::AgencyRole>> roles_;
-  absl::flat_hash_map<std::string, std::vector<std::string>> naming_fields_;  // of party rules, by type
+  absl::flat_hash_map<std::string, std::vector<const config::v1::PartyRule*>> party_rules_;  // by type
   std::vector<absl::CivilDay> changes_;  // days from which other sharings hold, ascending
   // By author, type and the time between two changes. Filled as asked: Grants is on the path of every append.
   mutable absl::flat_hash_map<std::string, std::vector<Receiver>> cache_;
@@ -108,7 +109,7 @@ class Policy {
 
 // What is wrong with an agreement, naming the line and the remedy; none: nothing. Every name well-formed and
 // declared, no line empty, dates are days in order, ids unique, party rules name string fields of known types
-// in SERVICE.
+// in SERVICE, and their conditions an enum field there with values of it.
 std::optional<std::string> CheckAgreement(const config::v1::Agreement& agreement);
 
 }  // namespace polku::access
