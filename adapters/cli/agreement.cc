@@ -188,6 +188,10 @@ std::vector<std::string> Changes(const Question& question, const Agreement& agre
     std::string naming;
     for (const auto& rule : agreement.party_rules()) {
       naming += Str(naming.empty() ? " (" : ", ", rule.type(), ".", rule.field());
+      for (int i = 0; i < rule.when_values_size(); ++i) {
+        naming += Str(i == 0 ? Str(" [", rule.when_field(), "=") : "|", rule.when_values(i));
+      }
+      if (rule.when_values_size() > 0) naming += "]";
     }
     changes.push_back(Str(Say(kBecomeParty, language), naming, naming.empty() ? "" : ")"));
   }

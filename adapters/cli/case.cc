@@ -237,6 +237,7 @@ ExitCode RunCase(const Args& args, Io& io) {
   const access::Policy policy(agreement);
   audit::CorrectionsFold corrections(policy, reading->config.origin.text());
   uint64_t shown = 0;
+  filter->standing = true;
   const absl::Status status =
       history.Timeline(*case_id, *filter, [&](const audit::Event& event) -> absl::Status {
         corrections.Add(event);

@@ -254,7 +254,7 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
   const auto case_id = ParseCaseId(args.operands()[0]);
   if (!case_id) return FailUsage(io, "the case is not 32 hexadecimal digits");
   const std::string payment_id = args.operands().size() == 2 ? args.operands()[1] : "";
-  const auto filter = ReadFilter(args);
+  auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
@@ -271,6 +271,7 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
     return absl::OkStatus();
   });
   if (status.ok()) {
+    filter->standing = true;
     status = history.Timeline(*case_id, *filter, [&](const audit::Event& event) {
       fold.Add(event);
       return absl::OkStatus();

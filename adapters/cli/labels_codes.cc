@@ -400,6 +400,7 @@ constexpr LabelRow kCodes[] = {
     {"PARTY_END_TRANSFERRED", {"asia siirtyi muualle", "ärendet överfördes", ""}},
     {"PARTY_END_CONSENT_WITHDRAWN", {"suostumus peruttiin", "samtycket återkallades", ""}},
     {"PARTY_END_ADDED_IN_ERROR", {"lisätty virheellisesti", "tillagd av misstag", ""}},
+    {"PARTY_END_REFERRAL_ENDED", {"lähete päättyi ilman palvelua", "remissen ledde inte till service", ""}},
     {"CORRECTION_RESULT_APPROVED", {"hyväksytty", "godkänd", ""}},
     {"CORRECTION_RESULT_REJECTED", {"hylätty", "avslagen", ""}},
     {"ACCESS_PURPOSE_CASE_HANDLING", {"asian käsittely", "handläggning av ärendet", ""}},

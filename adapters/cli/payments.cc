@@ -522,8 +522,10 @@ ExitCode RunPayments(const Args& args, Io& io) {
     fold.Add(event);
     return absl::OkStatus();
   };
+  audit::Filter filter;
+  filter.standing = true;
   const absl::Status read =
-      only.is_zero() ? history.Replay({}, visit) : history.Timeline(only, {}, visit);
+      only.is_zero() ? history.Replay(filter, visit) : history.Timeline(only, filter, visit);
   progress.Clear();
   if (!read.ok()) return Fail(io, read);
   const absl::CivilDay today = JudgedOn(reading->config);

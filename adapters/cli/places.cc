@@ -126,7 +126,7 @@ ExitCode RunPlaces(const Args& args, Io& io) {
     if (!on) return FailUsage(io, "--on is not a day of the form 2025-03-31");
     day = *on;
   }
-  const auto filter = ReadFilter(args);
+  auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
   const auto claim = ReadAccessClaim(args);
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
@@ -138,6 +138,7 @@ ExitCode RunPlaces(const Args& args, Io& io) {
   audit::PlacesFold fold(reading->store->logs());
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
+  filter->standing = true;
   const absl::Status status = history.Replay(*filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);

@@ -142,6 +142,7 @@ ExitCode RunReport(const Args& args, Io& io) {
   report::Fold fold(reading->config.profile, reading->config.agreement, reading->store->logs());
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
+  filter.standing = true;
   const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);

@@ -63,7 +63,9 @@ ExitCode RunRetention(const Args& args, Io& io) {
   audit::RetentionFold fold(reading->config.profile);
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
-  const absl::Status read = history.Replay({}, [&](const audit::Event& event) {
+  audit::Filter filter;
+  filter.standing = true;
+  const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);
     return absl::OkStatus();

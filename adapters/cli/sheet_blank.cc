@@ -82,7 +82,9 @@ ExitCode RunBlankSheet(const Args& args, Io& io) {
   if (!reading.ok()) return Fail(io, reading.status());
   audit::History history(*reading->store);
   audit::GroupSheetFold fold;
-  const absl::Status status = history.Replay({}, [&](const audit::Event& event) {
+  audit::Filter filter;
+  filter.standing = true;
+  const absl::Status status = history.Replay(filter, [&](const audit::Event& event) {
     fold.Add(event);
     return absl::OkStatus();
   });

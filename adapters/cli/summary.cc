@@ -301,7 +301,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
     only = ParseCaseId(args.Get("case"));
     if (!only) return FailUsage(io, "--case is not 32 hexadecimal digits");
   }
-  const auto filter = ReadFilter(args);
+  auto filter = ReadFilter(args);
   if (!filter.ok()) return FailUsage(io, ToStd(filter.status().message()));
   const auto references = References::Read(args.Get("clients"), *language);
   if (!references.ok()) return Fail(io, references.status());
@@ -322,6 +322,7 @@ ExitCode RunSummary(const Args& args, Io& io) {
     visitors.Add(event);
     return absl::OkStatus();
   };
+  filter->standing = true;
   const absl::Status status =
       only ? history.Timeline(*only, *filter, visit) : history.Replay(*filter, visit);
   progress.Clear();

@@ -12,6 +12,7 @@
 #include "services/core/finnish_ids.h"
 #include "services/core/message_cast.h"
 #include "services/core/offer_checks.h"
+#include "services/core/standing.h"
 
 namespace polku::access {
 namespace {
@@ -151,11 +152,16 @@ void CaseAccess::EvolveParties(const service::Fact& fact, const Policy& policy,
     parties_.insert(added->agency());
     were_parties_.insert(added->agency());
     added_.insert_or_assign({std::string(fact.origin), fact.id},
-                            Added{added->agency(), fact.order});
+                            Added{added->agency(), fact.order,
+                                  added->reason() == v1::PARTY_REASON_NAMED_IN_EVENT});
   } else if (const auto* removed = As<v1::PartyRemoved>(fact.body)) {
     const bool leaves = fact.author_agency == removed->agency();
-    const bool said = leaves ? log_agency == removed->agency() || log_counts()
-                             : author_may() && log_counts();
+    bool said = leaves ? log_agency == removed->agency() || log_counts()
+                       : author_may() && log_counts();
+    if (removed->reason() == v1::PARTY_END_REFERRAL_ENDED) {
+      said = fact.author_agency == log_agency && log_counts() &&
+             OnlyNamedBy(fact.origin, removed->agency());
+    }
     if (!said) return;
     parties_.erase(removed->agency());
     std::erase_if(added_, [&](const auto& one) { return one.second.agency == removed->agency(); });
@@ -198,6 +204,14 @@ void CaseAccess::EvolveStream(const service::Fact& fact, std::string_view log_ag
   } else if (const auto* cancelled = As<v1::ErasureCancelled>(fact.body)) {
     if (Erasure* erasure = find(cancelled->request_event_id())) erasure->cancelled = true;
   }
+}
+
+bool CaseAccess::OnlyNamedBy(std::string_view origin, std::string_view agency) const {
+  if (!parties_.contains(agency) || agency == unnamed_first_) return false;
+  return std::all_of(added_.begin(), added_.end(), [&](const auto& one) {
+    return one.second.agency != agency ||
+           (one.second.named && SameService(one.first.origin, origin));
+  });
 }
 
 bool CaseAccess::Answered(std::string_view origin, const PartyEvent& party_event) const {
@@ -298,6 +312,11 @@ class Decider {
     }
     if (auto no = KnownAgency(e.agency())) return no;
     if (e.reason() == v1::PARTY_END_UNSPECIFIED) return MissingReason("field reason");
+    if (e.reason() == v1::PARTY_END_REFERRAL_ENDED) {
+      return Refuse("not_offered",
+                    "the service itself ends the part of an agency whose referral came to nothing; give the "
+                    "reason of your own act");
+    }
     if (!access_.parties().contains(e.agency())) {
       return Refuse("not_yet_a_party", Str(e.agency(), " is no party of this case"));
     }
@@ -447,7 +466,16 @@ class Decider {
                              corrected.type, "; correct that one by one of its own type, or leave "
                              "corrects out"));
     }
-    return std::nullopt;
+    return MayGiveWay();
+  }
+
+  // Others have acted on it since.
+  Answer MayGiveWay() const {
+    if (!type_.starts_with("polku.compensation.v1.") || service::GivesWay(type_)) return std::nullopt;
+    return Refuse("not_corrected",
+                  "claims and money are not corrected: reject, withdraw or reverse what is wrong "
+                  "(TravelClaimRejected, PerkWithdrawn, PaymentRejected, TravelReversed, PaymentReversed), then say "
+                  "it anew without corrects");
   }
 
   // Who wrote an entry puts it right, and whoever acts for it now.
@@ -592,6 +620,20 @@ std::vector<v1::PartyAdded> PartiesToAdd(const CaseAccess& access,
     party.set_cause_event_id(std::string(event_id.view()));
   }
   return added;
+}
+
+std::vector<v1::PartyRemoved> PartiesToRemove(const CaseAccess& access,
+                                              const std::vector<std::string>& agencies,
+                                              std::string_view own_origin, absl::CivilDay today) {
+  std::vector<v1::PartyRemoved> removed;
+  for (const std::string& agency : agencies) {
+    if (!access.OnlyNamedBy(own_origin, agency)) continue;
+    v1::PartyRemoved& party = removed.emplace_back();
+    party.set_agency(agency);
+    party.set_removed_on(FormatDay(today));
+    party.set_reason(v1::PARTY_END_REFERRAL_ENDED);
+  }
+  return removed;
 }
 
 }  // namespace polku::access

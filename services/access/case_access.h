@@ -38,7 +38,8 @@ class CaseAccess {
   // recording. So nobody who has heard of a case id becomes a party by its own log's word. Of these count PartyAdded and PartyRemoved whose author may publish them that day, or
   // (PartyRemoved) is the agency itself, which its own log may say in any case; and the services' own (reason
   // NAMED_IN_EVENT) where the log's agency may have said so: `policy` judges, by its publishings or by the event
-  // of the same log that named the agency. What a service carried over (reason CARRIED_OVER) holds for it alone.
+  // of the same log that named the agency; PartyRemoved with REFERRAL_ENDED of a party that only naming in that log's
+  // service had made. What a service carried over (reason CARRIED_OVER) holds for it alone.
   // First party is the author of the first entry in the own log or an organiser's, where it is that log's agency
   // or may itself publish that type.
   // Reads and erasures are told by their types, fact by fact: those of other logs make no stream an access
@@ -65,8 +66,11 @@ class CaseAccess {
   struct Added {
     std::string agency;
     Order order;
+    bool named = false;  // by an event alone (NAMED_IN_EVENT), not by an official's act
   };
   const std::map<PartyEvent, Added>& added() const { return added_; }
+  // The agency is a party, and only events of the service of `origin` that name it have made it one.
+  bool OnlyNamedBy(std::string_view origin, std::string_view agency) const;
   // Those that a Disclosed of that log has answered.
   bool Answered(std::string_view origin, const PartyEvent& party_event) const;
   // PartyAdded for each party that no log of the service of `own_origin` names: what it has to say itself before what
@@ -145,7 +149,9 @@ bool TakesThePlaceOf(std::string_view type, std::string_view corrected);
 // Refusals (code: meaning), of kind NOT_ENTITLED where `not_entitled`:
 //   not_in_agreement   no line lets this author publish this type today            (not entitled)
 //   not_a_party        the case is known here and the author is not a party of it  (not entitled)
-//   not_offered        the service alone says this (Disclosed; PartyAdded with NAMED_IN_EVENT or CARRIED_OVER)
+//   not_offered        the service alone says this (Disclosed; PartyAdded with NAMED_IN_EVENT or CARRIED_OVER;
+//                      PartyRemoved with REFERRAL_ENDED)
+//   not_corrected      what moves money, or claims it, is taken back by an event of its own and said anew
 //   own_agency_only    reads and erasures, and what moves money (MovesMoney): at the author's own service (not entitled)
 //   key_may_not, official_not_bound, same_official   reads and erasures (not entitled)
 //   not_the_author     of the entry that a CorrectionDecided is about             (not entitled)
@@ -174,6 +180,12 @@ std::vector<v1::PartyAdded> PartiesToAdd(const CaseAccess& access,
                                          const EventId& event_id, std::string_view author,
                                          std::string_view own_agency, const Policy& policy,
                                          absl::CivilDay today);
+
+// PartyRemoved (REFERRAL_ENDED) of those of `agencies` whom nothing made a party but events of the service of
+// `own_origin` that name them; to be appended with the event that left them without part.
+std::vector<v1::PartyRemoved> PartiesToRemove(const CaseAccess& access,
+                                              const std::vector<std::string>& agencies,
+                                              std::string_view own_origin, absl::CivilDay today);
 
 }  // namespace polku::access
 

@@ -116,7 +116,7 @@ Policy::Policy(const Agreement& agreement) : agreement_(agreement) {
   note(agreement.publishings());
   changes_.assign(changes.begin(), changes.end());
   for (const auto& rule : agreement.party_rules()) {
-    naming_fields_[rule.type()].push_back(rule.field());
+    party_rules_[rule.type()].push_back(&rule);
   }
 }
 
@@ -289,16 +289,27 @@ Explanation Policy::Explain(std::string_view receiver, std::string_view author,
 
 std::vector<std::string> Policy::Named(const google::protobuf::Message& event) const {
   const auto& type = *event.GetDescriptor();
-  const auto rules = naming_fields_.find(type.full_name());
-  if (rules == naming_fields_.end()) return {};
+  const auto rules = party_rules_.find(type.full_name());
+  if (rules == party_rules_.end()) return {};
   std::set<std::string> named;
   const auto take = [&](const std::string& agency) {
     if (Knows(agency)) named.insert(agency);
   };
   const auto& reflection = *event.GetReflection();
   std::string scratch;
-  for (const std::string& name : rules->second) {
-    const FieldDescriptor* field = type.FindFieldByName(name);
+  const auto meets = [&](const config::v1::PartyRule& rule) {
+    if (rule.when_field().empty()) return true;
+    const FieldDescriptor* field = type.FindFieldByName(rule.when_field());
+    if (field == nullptr || field->is_repeated() || field->type() != FieldDescriptor::TYPE_ENUM) {
+      return false;
+    }
+    const std::string& value = reflection.GetEnum(event, field)->name();
+    return std::find(rule.when_values().begin(), rule.when_values().end(), value) !=
+           rule.when_values().end();
+  };
+  for (const config::v1::PartyRule* rule : rules->second) {
+    if (!meets(*rule)) continue;
+    const FieldDescriptor* field = type.FindFieldByName(rule->field());
     if (field == nullptr || field->cpp_type() != FieldDescriptor::CPPTYPE_STRING) continue;
     if (!field->is_repeated()) {
       take(reflection.GetStringReference(event, field, &scratch));
@@ -443,6 +454,7 @@ class Checker {
                  SectionKindName(service::SectionOf(*field)),
                  " section; only fields of the service section make parties, which all are told of");
     }
+    if (auto no = Condition(at, rule, *type)) return no;
     // An event that nobody may publish is no ground for a party: no log would believe another's.
     const bool published = std::any_of(
         agreement_.publishings().begin(), agreement_.publishings().end(),
@@ -450,6 +462,26 @@ class Checker {
     if (!published) {
       return Str(at, ": no line of publishings lets anybody publish ", rule.type(),
                  "; add one, or join the file that has it");
+    }
+    return std::nullopt;
+  }
+
+  static Problem Condition(const std::string& at, const config::v1::PartyRule& rule,
+                           const google::protobuf::Descriptor& type) {
+    if (rule.when_field().empty() && rule.when_values().empty()) return std::nullopt;
+    const FieldDescriptor* field = type.FindFieldByName(rule.when_field());
+    if (field == nullptr || field->is_repeated() || field->type() != FieldDescriptor::TYPE_ENUM ||
+        service::SectionOf(*field) != SectionKind::kService) {
+      return Str(at, ": when_field '", rule.when_field(), "': ", rule.type(),
+                 " has no such enum field in the service section; name one, or leave out when_values, too");
+    }
+    if (rule.when_values().empty()) {
+      return Str(at, ": when_field without when_values never holds; name values of ",
+                 field->enum_type()->full_name());
+    }
+    for (const auto& value : rule.when_values()) {
+      if (field->enum_type()->FindValueByName(value) != nullptr) continue;
+      return Str(at, ": when_values: '", value, "' is no value of ", field->enum_type()->full_name());
     }
     return std::nullopt;
   }

@@ -87,7 +87,8 @@ class Policy {
                       std::string_view log_agency, std::string_view type, bool is_party,
                       absl::CivilDay day) const;
 
-  // Agencies of the agreement that the event names in a field of a party rule, ascending, each once.
+  // Agencies of the agreement that the event names in a field of a party rule whose condition it meets, ascending, each
+  // once.
   std::vector<std::string> Named(const google::protobuf::Message& event) const;
 
   // Until which day, inclusive, `agency` keeps a section of such an event, recorded on `recorded`, although its
@@ -112,13 +113,12 @@ class Policy {
   bool Receives(const config::v1::Sharing& sharing, std::string_view agency) const;
   const std::vector<Receiver>& ReceiversOf(std::string_view author, std::string_view type,
                                            absl::CivilDay day) const;
-
-  const config::v1::Agreement& agreement_;
-  absl::flat_hash_map<std::string, std::set<config::v1::AgencyRole>> roles_;
-  absl::flat_hash_map<std::string, std::vector<std::string>> naming_fields_;  // of party rules, by type
   bool PublishedAtAll(std::string_view type) const;
   size_t EraOf(absl::CivilDay day) const;  // between which two changes it lies
 
+  const config::v1::Agreement& agreement_;
+  absl::flat_hash_map<std::string, std::set<config::v1::AgencyRole>> roles_;
+  absl::flat_hash_map<std::string, std::vector<const config::v1::PartyRule*>> party_rules_;  // by type
   std::vector<absl::CivilDay> changes_;  // days from which other lines hold, ascending
   // By author, type and the time between two changes. Filled as asked: Grants is on the path of every append.
   mutable absl::flat_hash_map<std::string, std::vector<Receiver>> cache_;
@@ -127,7 +127,7 @@ class Policy {
 
 // What is wrong with an agreement, naming the line and the remedy; none: nothing. Every name well-formed and
 // declared, no line empty, dates are days in order, ids unique, party rules name string fields of known types
-// in SERVICE.
+// in SERVICE, and their conditions an enum field there with values of it.
 std::optional<std::string> CheckAgreement(const config::v1::Agreement& agreement);
 
 }  // namespace polku::access

@@ -5,6 +5,7 @@
 #include "eventstore/base/clock.h"
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/core/closing.h"
 #include "services/core/dated_rules.h"
 #include "services/core/message_cast.h"
 
@@ -30,7 +31,7 @@ bool DecidesOnMoney(std::string_view type) {
 bool IsAboutTheRecord(std::string_view type) { return type.starts_with("polku.access.v1."); }
 
 void CaseRetention::Add(std::string_view type, const google::protobuf::Message* body,
-                        absl::Time recorded_at) {
+                        absl::Time recorded_at, bool corrects) {
   if (IsAboutTheRecord(type)) return;
   if (type == referral::v1::CaseClosed::descriptor()->full_name()) {
     const auto* closed = body == nullptr ? nullptr : As<referral::v1::CaseClosed>(*body);
@@ -38,7 +39,10 @@ void CaseRetention::Add(std::string_view type, const google::protobuf::Message* 
     closed_on_ = day.value_or(FinnishDay(recorded_at));
     return;
   }
-  closed_on_.reset();  // "Any later event opens it again" (referral.proto, CaseClosed)
+  if (service::Reopens(type, corrects)) closed_on_.reset();
+  if (const auto done = body == nullptr ? std::nullopt : service::DayDone(*body, recorded_at)) {
+    newest_day_ = std::max(newest_day_.value_or(*done), *done);
+  }
   decided_on_money_ = decided_on_money_ || DecidesOnMoney(type);
   const auto* started = body == nullptr ? nullptr : As<referral::v1::ServiceStarted>(*body);
   if (started == nullptr) return;
@@ -50,14 +54,13 @@ void CaseRetention::Add(std::string_view type, const google::protobuf::Message* 
 
 std::optional<CaseRetention::Kept> CaseRetention::KeptBy(const config::v1::Profile& profile) const {
   if (!closed_on_) return std::nullopt;
+  const absl::CivilDay from = std::max(*closed_on_, newest_day_.value_or(*closed_on_));
   const auto until = [&](config::v1::RecordKind kind) -> std::optional<Kept> {
     const auto* rule = service::FindRule(
-        profile.retention(), *closed_on_, first_started_,
+        profile.retention(), from, first_started_,
         [&](const config::v1::RetentionRule& one) { return one.kind() == kind; });
     if (rule == nullptr) return std::nullopt;
-    return Kept{rule, *closed_on_,
-                absl::CivilDay(closed_on_->year() + rule->years(), closed_on_->month(),
-                               closed_on_->day())};
+    return Kept{rule, from, absl::CivilDay(from.year() + rule->years(), from.month(), from.day())};
   };
   auto longest = until(config::v1::RECORD_KIND_SOCIAL_CARE);
   if (!longest || !decided_on_money_) return longest;

@@ -18,14 +18,18 @@ bool IsAboutTheRecord(std::string_view type);
 
 class CaseRetention {
  public:
-  // The case's events in merged order, each once. `body`: null, or without content, where its sections are not held:
-  // a CaseClosed whose day is sealed counts by its day of recording.
-  void Add(std::string_view type, const google::protobuf::Message* body, absl::Time recorded_at);
+  // The case's events in merged order, each once, without those that were corrected (services/core/standing.h). `body`:
+  // null, or without content, where its sections are not held: a CaseClosed whose day is sealed counts by its day of
+  // recording. `corrects`: the event takes the place of an earlier one.
+  void Add(std::string_view type, const google::protobuf::Message* body, absl::Time recorded_at,
+           bool corrects);
 
   bool closed() const { return closed_on_.has_value(); }
 
   struct Kept {
     const config::v1::RetentionRule* rule = nullptr;  // of the profile: the one that keeps it longest
+    // From which day the years count: the closing's, or the newest on which by the case's own events something was
+    // still done or paid, where a slip in the closing says an earlier one.
     absl::CivilDay closed_on;
     absl::CivilDay until;  // inclusive: from the day after it may go
   };
@@ -34,6 +38,7 @@ class CaseRetention {
 
  private:
   std::optional<absl::CivilDay> closed_on_;
+  std::optional<absl::CivilDay> newest_day_;
   std::optional<absl::CivilDay> first_started_;
   bool decided_on_money_ = false;
 };

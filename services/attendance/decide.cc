@@ -556,7 +556,7 @@ std::optional<EventId> CorrectedBy(const State& state, const service::Offer& off
 std::optional<Refusal> DecideOffer(const State& state, const service::Offer& offer,
                                    const service::Rules& rules, absl::CivilDay today) {
   if (auto refusal = service::CheckConventions(offer.body)) return refusal;
-  if (auto refusal = state.sort.Check(offer.body)) return refusal;
+  if (auto refusal = state.sort.Check(offer.body, rules.own_agency, "attendance")) return refusal;
   if (const auto* recorded = As<v1::DayRecorded>(offer.body)) {
     return DayDecision(state, offer, rules, today).Recorded(*recorded);
   }

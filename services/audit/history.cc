@@ -158,6 +158,7 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
     event.counts = filter.policy->Counts(origin, entry.header->author_agency(), entry.header->type(),
                                          FinnishDay(event.recorded_at()));
   }
+  if (replaced_.Has(*entry.header, origin)) event.counts = false;
   host::OpenedEvent opened;
   absl::StatusOr<std::unique_ptr<google::protobuf::Message>> body = nullptr;
   if (event.control()) {
@@ -190,6 +191,16 @@ absl::Status History::VisitEntry(const log::EntryView& entry, std::string_view o
   return visit(event);
 }
 
+void History::NoteCorrection(const log::EntryView& entry, std::string_view origin,
+                             const Filter& filter) {
+  if (entry.header->corrects().empty() || !Passes(filter, *entry.header)) return;
+  if (filter.known_to != nullptr && !opened_later_.contains({entry.log, entry.position}) &&
+      !SectionsKnown(*filter.known_to, entry.log, entry.position, *entry.header)) {
+    return;
+  }
+  replaced_.Note(*entry.header, origin);
+}
+
 absl::StatusOr<const ErasureNote*> History::ErasureOf(LogNumber log, Position position) {
   if (!erasures_) {
     std::map<std::pair<LogNumber, Position>, ErasureNote> found;
@@ -215,6 +226,18 @@ absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress*
   if (!filter.origin.empty() && store_.FindLog(filter.origin) == nullptr) {
     return Error(absl::StatusCode::kNotFound, "no log of ", filter.origin,
                  " is held here; `polku summary` lists what is");
+  }
+  replaced_ = host::Replaced();
+  for (const auto& held : store_.logs()) {
+    if (!filter.standing || (!filter.origin.empty() && held.head.origin != filter.origin)) continue;
+    POLKU_ASSIGN_OR_RETURN(const auto headers,
+                           log::EntryReader::Make(store_.engine(), held.number, Position(0),
+                                                  /*with_blobs=*/false));
+    for (;;) {
+      POLKU_ASSIGN_OR_RETURN(const auto entry, headers->Next());
+      if (!entry) break;
+      NoteCorrection(*entry, held.head.origin, filter);
+    }
   }
   std::vector<Source> sources;
   const auto advance = [&](Source& source) -> absl::Status {
@@ -286,6 +309,12 @@ absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, cons
       SectionSet& sections = opened_later_[{place.log, Position(opened.position())}];
       sections = sections | SectionsIn(opened.sections());
     }
+  }
+  replaced_ = host::Replaced();
+  for (size_t i = 0; filter.standing && i < ordered.size(); ++i) {
+    log::EntryFetcher fetcher(store_.engine());
+    const auto entry = fetcher.Fetch(ordered[i].log, ordered[i].position, /*with_blobs=*/false);
+    if (entry.ok()) NoteCorrection(*entry, ordered[i].origin, filter);  // else told below
   }
   // What a filter leaves out is still what others knew or did not know of. What was opened later is known with the
   // entry that opened it, which is disclosed like any other.

@@ -20,6 +20,7 @@
 #include "services/audit/knowledge.h"
 #include "services/audit/store.h"
 #include "services/core/service.h"
+#include "services/host/replaced.h"
 
 namespace polku::audit {
 
@@ -39,8 +40,9 @@ struct Event {
   std::string_view bytes;  // what `body` was decoded from
   const Knowledge* knowledge = nullptr;  // of its author; Timeline only
   const struct ErasureNote* erasure = nullptr;  // with `erased`: the entry that says so
-  // By the filter's policy (Policy::Counts): false for what another agency's log may not say. It is on record and is
-  // shown; who computes from the history what the services compute passes it over, as they do.
+  // False for what another agency's log may not say (Filter::policy), and where another entry stands in its place
+  // (Filter::standing). It is on record and is shown; who computes from the history what the services compute passes it
+  // over, as they do.
   bool counts = true;
 
   bool control() const { return case_id.is_zero(); }
@@ -56,7 +58,8 @@ struct Event {
             .recorded_at = recorded_at(),
             .author_agency = header.author_agency(),
             .author_official = header.author_official(),
-            .body = *body};
+            .body = *body,
+            .corrects = EventId::FromBytes(header.corrects()).value_or(EventId())};
   }
 };
 
@@ -82,8 +85,11 @@ struct Filter {
   // that opened it, in a Timeline; Replay does not look ahead for those.
   const KnownTo* known_to = nullptr;
   std::string type;                        // see TypeMatches; empty: all
-  // Borrowed: by which each event is judged (Event::counts). Null: as in a place where all is believed.
+  // Borrowed: by which each event is judged (Policy::Counts, Event::counts). Null: all is believed.
   const access::Policy* policy = nullptr;
+  // Look ahead for corrections, of what the other conditions let pass: what gives way to them has Event::counts false.
+  // For who computes from the history; it reads every header once more.
+  bool standing = false;
 };
 
 // `pattern` is a full name ("polku.attendance.v1.DayRecorded"), a last part ("DayRecorded"), or the
@@ -121,12 +127,16 @@ class History {
  private:
   absl::Status VisitEntry(const log::EntryView& entry, std::string_view origin,
                           const Filter& filter, const Knowledge* knowledge, const Visit& visit);
+  // A correction that the read does not see replaces nothing in it.
+  void NoteCorrection(const log::EntryView& entry, std::string_view origin, const Filter& filter);
   // Null: no section of that entry was erased. Reads the logs' erasures once, when first asked.
   absl::StatusOr<const ErasureNote*> ErasureOf(LogNumber log, Position position);
 
   Store& store_;
   Decoder decoder_;
   std::optional<std::map<std::pair<LogNumber, Position>, ErasureNote>> erasures_;
+  // Of the read under way, where the filter asks for it.
+  host::Replaced replaced_;
   // Of the case that Timeline is at: what was opened later to the agency of the filter's known_to.
   std::map<std::pair<LogNumber, Position>, SectionSet> opened_later_;
 };

@@ -114,14 +114,21 @@ void PlacesFold::Add(const Event& event) {
   if (event.body->GetDescriptor()->file()->package() != "polku.referral.v1") return;
   if (service::IsAboutAPlace(*event.body)) {
     // A second time out of another epoch says the same.
+    const std::string& author = event.header.author_agency();
     const auto* listed = As<referral::v1::PlaceListed>(*event.body);
     if (listed != nullptr && !listed->place_code().empty()) {
       Catalogued& place = catalogue_[{listed->provider_agency(), listed->place_code()}];
+      if (place.keeper.empty()) place.keeper = author;
+      // As the referral service has it of a place's case (PlaceIsTheirs): whatever case another puts it in.
+      if (author != place.keeper && author != listed->provider_agency()) return;
       place.listed = *listed;
       place.withdrawn_on.clear();
     } else if (const auto* withdrawn = As<referral::v1::PlaceWithdrawn>(*event.body)) {
-      catalogue_[{withdrawn->provider_agency(), withdrawn->place_code()}].withdrawn_on =
-          withdrawn->withdrawn_on();
+      const auto place = catalogue_.find({withdrawn->provider_agency(), withdrawn->place_code()});
+      if (place != catalogue_.end() &&
+          (author == place->second.keeper || author == withdrawn->provider_agency())) {
+        place->second.withdrawn_on = withdrawn->withdrawn_on();
+      }
     }
     return;
   }

@@ -66,6 +66,7 @@ class PlacesFold {
   struct Catalogued {
     std::optional<referral::v1::PlaceListed> listed;
     std::string withdrawn_on;
+    std::string keeper;  // who listed it first: it and the provider alone change and withdraw it
   };
   using Key = std::tuple<std::string, std::string>;  // provider, code
 

@@ -7,13 +7,15 @@
 #include "eventstore/base/status.h"
 #include "eventstore/log/reader.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/core/closing.h"
 
 namespace polku::audit {
 
 void RetentionFold::Add(const Event& event) {
   const std::string_view type = event.header.type();
   if (event.control() || !event.counts || access::IsAboutTheRecord(type)) return;
-  cases_[event.case_id].Add(type, event.body, event.recorded_at());
+  cases_[event.case_id].Add(type, event.body, event.recorded_at(),
+                            !event.header.corrects().empty());
 }
 
 std::vector<RetentionDue> RetentionFold::Due(absl::CivilDay on) const {
@@ -37,18 +39,21 @@ size_t RetentionFold::NotClosed() const {
 absl::StatusOr<bool> IsClosed(log::Engine& engine, const CaseId& case_id) {
   POLKU_ASSIGN_OR_RETURN(const auto refs, log::CaseEntries(engine, case_id));
   log::EntryFetcher fetcher(engine);
-  Order newest;
-  bool closed = false;
+  Order closing, reopening;
+  bool closed = false, reopened = false;
   for (const auto& ref : refs) {
-    if (ref.order < newest) continue;
     const auto entry = fetcher.Fetch(ref.log, ref.position, /*with_blobs=*/false);
     if (absl::IsNotFound(entry.status())) continue;
     if (!entry.ok()) return entry.status();
-    if (access::IsAboutTheRecord(entry->header->type())) continue;
-    newest = ref.order;
-    closed = entry->header->type() == referral::v1::CaseClosed::descriptor()->full_name();
+    if (entry->header->type() == referral::v1::CaseClosed::descriptor()->full_name()) {
+      closing = std::max(closing, ref.order);
+      closed = true;
+    } else if (service::Reopens(entry->header->type(), !entry->header->corrects().empty())) {
+      reopening = std::max(reopening, ref.order);
+      reopened = true;
+    }
   }
-  return closed;
+  return closed && !(reopened && closing < reopening);
 }
 
 }  // namespace polku::audit

@@ -139,7 +139,6 @@ struct SummaryFold::CaseFold {
   std::vector<Form> forms;
   std::string newest_referral;
   bool interrupted = false;
-  bool closed = false;
 
   void Add(const Event& event);
   void AddReferral(const Event& event);
@@ -223,7 +222,6 @@ void SummaryFold::CaseFold::Add(const Event& event) {
 
 void SummaryFold::CaseFold::AddReferral(const Event& event) {
   const auto& body = *event.body;
-  closed = false;  // any later event opens the case again
   if (const auto* made = As<referral::v1::ReferralMade>(body)) {
     newest_referral = made->referral_id();
   } else if (const auto* changed = As<referral::v1::ReferralStatusChanged>(body)) {
@@ -266,8 +264,6 @@ void SummaryFold::CaseFold::AddReferral(const Event& event) {
     } else {
       totals.health_services.insert(health->kind());
     }
-  } else if (As<referral::v1::CaseClosed>(body) != nullptr) {
-    closed = true;
   }
 }
 
@@ -498,7 +494,7 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
                                  : ServiceStage::kRunning;
     if (last.ended_on) result.ended_on = FormatDay(*last.ended_on);
   }
-  if (closed) result.stage = ServiceStage::kClosed;
+  if (path.closed) result.stage = ServiceStage::kClosed;
   return result;
 }
 

@@ -3,7 +3,11 @@
 #ifndef POLKU_SERVICES_CORE_CASE_SORT_H_
 #define POLKU_SERVICES_CORE_CASE_SORT_H_
 
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "google/protobuf/message.h"
 #include "services/core/service.h"
@@ -17,16 +21,20 @@ class CaseSort {
  public:
   // Events of the domains count; who takes part and who looked (polku.access.v1) tell nothing of it.
   void Fold(const Fact& fact);
-  bool of_client() const { return client_; }
-  // A stranger's word about a place makes no client's case a place's.
-  bool of_place() const { return place_ && !client_; }
-  // Whether the event may stand in this case: not_a_place_case, not_a_clients_case.
-  std::optional<Refusal> Check(const google::protobuf::Message& event) const;
+  // Whether the event may stand in this case at the service `name` of `own_agency`: not_a_place_case,
+  // not_a_clients_case. What that service has on record of the case itself decides; else what others have, of whom
+  // one word about a client outweighs any about a place. So no stranger makes the one to the other where either is kept.
+  std::optional<Refusal> Check(const google::protobuf::Message& event, std::string_view own_agency,
+                               std::string_view name) const;
   friend bool operator==(const CaseSort&, const CaseSort&) = default;
 
  private:
-  bool client_ = false;
-  bool place_ = false;
+  struct Said {
+    bool client = false;
+    bool place = false;
+    friend bool operator==(const Said&, const Said&) = default;
+  };
+  std::map<std::string, Said, std::less<>> said_;  // by "<agency>/<service>"
 };
 
 }  // namespace polku::service

@@ -33,6 +33,9 @@ struct Fact {
   std::string_view author_agency;
   std::string_view author_official;  // may be empty
   const google::protobuf::Message& body;  // the visible sections merged
+  // The entry of the same log that this one takes the place of; zero: none. That one was no fact, where its type gives
+  // way (standing.h).
+  EventId corrects = {};
 };
 
 // An event that an author asks this service to append. Borrowed; valid during the call only.
@@ -42,7 +45,9 @@ struct Offer {
   std::string_view author_agency;  // authenticated by the transport, never taken from the content
   std::string_view author_official;
   const google::protobuf::Message& body;
-  EventId corrects = {};  // the event that it takes the place of; zero: none
+  // The event that it takes the place of; zero: none. Where its type gives way (standing.h), the state that the offer is
+  // judged on is that of the case without it.
+  EventId corrects = {};
 };
 
 // What the decision rests on besides the history: the dated rules and who is who.
@@ -98,6 +103,13 @@ class Service {
   // must get this one, too. nullopt: none, or the offer says. Total, as Evolve is: asked before Decide.
   virtual std::optional<EventId> Corrects(const CaseState&, const Offer&, const Rules&) const {
     return std::nullopt;
+  }
+
+  // Agencies that this event, folded into the state already, leaves without any part in the case, although an earlier one
+  // had named them: the host ends their being a party, where nothing but such naming had made them one. Ascending.
+  virtual std::vector<std::string> LeftWithoutPart(const CaseState&,
+                                                   const google::protobuf::Message&) const {
+    return {};
   }
 
   // What the rules call for by `today` and the state does not hold yet, in a stable order.

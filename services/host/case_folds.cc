@@ -27,8 +27,9 @@ CaseFolds::CaseFolds(const service::Service& service, const access::Policy& poli
     : service_(service), policy_(policy), engine_(engine), opener_(opener), origins_(origins),
       own_(own), capacity_(capacity) {}
 
-void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact) const {
+void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact, bool replaced) const {
   fold.access.Evolve(fact, policy_, own_.text());
+  if (replaced) return;
   const auto& type = *fact.body.GetDescriptor();
   // A type this program does not know belongs to no service it runs; the history keeps it.
   const bool known = &type != google::protobuf::Empty::descriptor();
@@ -38,14 +39,14 @@ void CaseFolds::Evolve(CaseFold& fold, const service::Fact& fact) const {
                        FinnishDay(fact.recorded_at)))) {
     return;
   }
-  fold.retention.Add(type.full_name(), &fact.body, fact.recorded_at);
+  fold.retention.Add(type.full_name(), &fact.body, fact.recorded_at, !fact.corrects.is_zero());
   if (IsAccessEvent(type) || !known) return;
   if (fold.state == nullptr) fold.state = service_.NewState(fact.case_id);
   service_.Evolve(*fold.state, fact);
 }
 
 absl::Status CaseFolds::EvolveEntry(CaseFold& fold, const log::EntryView& entry,
-                                    const CaseId& case_id) {
+                                    const CaseId& case_id, const Replaced& replaced) {
   const std::string& origin = origins_.at(entry.log.value());
   const event::v1::Header& header = *entry.header;
   const bool again =
@@ -69,15 +70,18 @@ absl::Status CaseFolds::EvolveEntry(CaseFold& fold, const log::EntryView& entry,
       }
       body = parsed.ok() ? *std::move(parsed) : service::EmptyEvent(*type);
     }
-    Evolve(fold, service::Fact{.id = *EventId::FromBytes(header.event_id()),
-                               .case_id = case_id,
-                               .origin = origin,
-                               .position = entry.position,
-                               .order = Order(header.order()),
-                               .recorded_at = absl::FromUnixMicros(header.recorded_at_us()),
-                               .author_agency = header.author_agency(),
-                               .author_official = header.author_official(),
-                               .body = *body});
+    Evolve(fold,
+           service::Fact{.id = *EventId::FromBytes(header.event_id()),
+                         .case_id = case_id,
+                         .origin = origin,
+                         .position = entry.position,
+                         .order = Order(header.order()),
+                         .recorded_at = absl::FromUnixMicros(header.recorded_at_us()),
+                         .author_agency = header.author_agency(),
+                         .author_official = header.author_official(),
+                         .body = *body,
+                         .corrects = EventId::FromBytes(header.corrects()).value_or(EventId())},
+           replaced.Has(header, origin));
   }
   fold.last = {Order(header.order()), origin, entry.position};
   if (entry.log == kOwnLog) {
@@ -126,6 +130,33 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
     return &it->second->fold;
   }
   auto slot = std::make_unique<Slot>();
+  POLKU_RETURN_IF_ERROR(FoldCase(slot->fold, case_id, horizon, {}, ahead));
+  recency_.push_front(case_id);
+  slot->used = recency_.begin();
+  return &slots_.emplace(case_id, std::move(slot)).first->second->fold;
+}
+
+absl::StatusOr<std::unique_ptr<service::CaseState>> CaseFolds::StateWithout(
+    const CaseId& case_id, const EventId& corrected, Order horizon) {
+  POLKU_ASSIGN_OR_RETURN(const auto entries, log::CaseEntries(engine_, case_id));
+  Replaced replaced;
+  log::EntryFetcher fetcher(engine_);
+  for (const auto& entry : entries) {
+    const std::string& origin = origins_.at(entry.log.value());
+    if (EpochsOf(origin) != EpochsOf(own_.text())) continue;
+    POLKU_ASSIGN_OR_RETURN(const log::EntryView view,
+                           fetcher.Fetch(entry.log, entry.position, /*with_blobs=*/false));
+    if (view.header->event_id() != corrected.view()) continue;
+    replaced.Add(origin, corrected, view.header->type());
+  }
+  CaseFold fold;
+  POLKU_RETURN_IF_ERROR(FoldCase(fold, case_id, horizon, std::move(replaced), [](Order) {}));
+  if (fold.state == nullptr) fold.state = service_.NewState(case_id);
+  return std::move(fold.state);
+}
+
+absl::Status CaseFolds::FoldCase(CaseFold& fold, const CaseId& case_id, Order horizon,
+                                 Replaced replaced, const std::function<void(Order)>& ahead) {
   POLKU_ASSIGN_OR_RETURN(auto entries, log::CaseEntries(engine_, case_id));
   const auto key = [this](const log::CaseEntryRef& entry) {
     return std::tuple(entry.order, std::string_view(origins_.at(entry.log.value())),
@@ -135,6 +166,8 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
             [&](const auto& a, const auto& b) { return key(a) < key(b); });
   std::map<LogNumber, std::set<Position>> opened_later;  // of the logs that it was needed of
   log::EntryFetcher fetcher(engine_);
+  // A correction comes after what it corrects, and is rare: where there is one, the case is folded a second time.
+  Replaced noted;
   for (const auto& entry : entries) {
     if (entry.order > horizon) {
       ahead(entry.order);
@@ -150,11 +183,14 @@ absl::StatusOr<CaseFold*> CaseFolds::Get(const CaseId& case_id, Order horizon,
       }
       if (!opened->second.contains(entry.position)) continue;
     }
-    POLKU_RETURN_IF_ERROR(EvolveEntry(slot->fold, view, case_id));
+    noted.Note(*view.header, origins_.at(entry.log.value()));
+    POLKU_RETURN_IF_ERROR(EvolveEntry(fold, view, case_id, replaced));
   }
-  recency_.push_front(case_id);
-  slot->used = recency_.begin();
-  return &slots_.emplace(case_id, std::move(slot)).first->second->fold;
+  const size_t known = replaced.size();
+  replaced.Merge(std::move(noted));
+  if (replaced.size() == known) return absl::OkStatus();
+  fold = CaseFold();
+  return FoldCase(fold, case_id, horizon, std::move(replaced), [](Order) {});
 }
 
 absl::Status CaseFolds::Take(const log::EntryView& entry, const CaseId& case_id, Order horizon) {
@@ -164,11 +200,13 @@ absl::Status CaseFolds::Take(const log::EntryView& entry, const CaseId& case_id,
   CaseFold& fold = it->second->fold;
   const Order order(entry.header->order());
   const MergeKey key{order, origins_.at(entry.log.value()), entry.position};
-  if (order > horizon || key < fold.last) {
+  Replaced replaced;
+  replaced.Note(*entry.header, origins_.at(entry.log.value()));
+  if (order > horizon || key < fold.last || !replaced.empty()) {
     Forget(case_id);
     return absl::OkStatus();
   }
-  return EvolveEntry(fold, entry, case_id);
+  return EvolveEntry(fold, entry, case_id, replaced);
 }
 
 void CaseFolds::Forget(const CaseId& case_id) {

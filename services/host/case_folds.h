@@ -24,6 +24,7 @@
 #include "services/core/service.h"
 #include "services/host/epochs.h"
 #include "services/host/opener.h"
+#include "services/host/replaced.h"
 
 namespace polku::host {
 
@@ -78,12 +79,17 @@ class CaseFolds {
   // Forget or Trim. `ahead` is called with the order of each entry left out for being beyond it.
   absl::StatusOr<CaseFold*> Get(const CaseId& case_id, Order horizon,
                                 const std::function<void(Order)>& ahead);
-  // Takes in an entry that has just been stored and concerns `own` by its header. Not cached, late or beyond the horizon: the case is
-  // forgotten, and Get folds it anew.
+  // Takes in an entry that has just been stored and concerns `own` by its header. Not cached, late, beyond the horizon, or
+  // in the place of another: the case is forgotten, and Get folds it anew.
   absl::Status Take(const log::EntryView& entry, const CaseId& case_id, Order horizon);
-  // Folds a fact, stored or not yet. What does not count (Policy::Counts) changes nothing but what the case's access
-  // makes of it.
-  void Evolve(CaseFold& fold, const service::Fact& fact) const;
+  // The domain's state of the case as if that entry of the own service had not been: what an entry that takes its place is
+  // judged on (services/core/standing.h). Of what is stored alone.
+  absl::StatusOr<std::unique_ptr<service::CaseState>> StateWithout(const CaseId& case_id,
+                                                                   const EventId& corrected,
+                                                                   Order horizon);
+  // Folds a fact. What does not count (Policy::Counts, CaseAccess::TakesTheWordOf) changes nothing but what the case's
+  // access makes of it. `replaced`: another stands in its place, so it changes nothing but who takes part.
+  void Evolve(CaseFold& fold, const service::Fact& fact, bool replaced = false) const;
   void Forget(const CaseId& case_id);
   void ForgetAll();
   // Drops the least recently used beyond the capacity.
@@ -94,7 +100,11 @@ class CaseFolds {
     CaseFold fold;
     std::list<CaseId>::iterator used;
   };
-  absl::Status EvolveEntry(CaseFold& fold, const log::EntryView& entry, const CaseId& case_id);
+  // The case from the store into an empty fold; `replaced` besides what the case's own corrections replace.
+  absl::Status FoldCase(CaseFold& fold, const CaseId& case_id, Order horizon, Replaced replaced,
+                        const std::function<void(Order)>& ahead);
+  absl::Status EvolveEntry(CaseFold& fold, const log::EntryView& entry, const CaseId& case_id,
+                           const Replaced& replaced);
   // Positions of one log that entries of the case have opened to us later and that are filled.
   absl::StatusOr<std::set<Position>> OpenedLater(const std::vector<log::CaseEntryRef>& entries,
                                                  LogNumber log);

@@ -23,6 +23,7 @@
 #include "services/core/codec.h"
 #include "services/core/offer_checks.h"
 #include "services/core/message_cast.h"
+#include "services/core/standing.h"
 #include "services/host/case_folds.h"
 #include "services/host/disclosing.h"
 #include "services/host/epochs.h"
@@ -740,9 +741,11 @@ class NodeImpl : public Node {
       entries.push_back(std::move(plain));
     }
 
-    // Repeats are answered before any rule is asked: the answer must be the same for ever.
+    // Repeats are answered before any rule is asked: the answer must be the same for ever. And what takes the place of
+    // an entry is judged on the case as it is stored.
     for (const auto& plain : entries) {
-      if (pending_ids_.contains({plain.entry.author_agency, plain.entry.id})) {
+      if (pending_ids_.contains({plain.entry.author_agency, plain.entry.id}) ||
+          !plain.entry.corrects.is_zero()) {
         Flush();
         break;
       }
@@ -882,9 +885,28 @@ class NodeImpl : public Node {
                                            : exchange::v1::REFUSAL_KIND_RULE,
                      refused->refusal.code, refused->refusal.message, index);
     }
+    std::unique_ptr<service::CaseState> without;
     if (!IsAccessEvent(*body.GetDescriptor())) {
       if (fold.state == nullptr) fold.state = options_.service.NewState(entry.case_id);
-      if (auto refusal = options_.service.Decide(*fold.state, asked, rules_, Today())) {
+      if (spoken->own && !asked.corrects.is_zero() && spoken->type == entry.type &&
+          service::GivesWay(entry.type)) {
+        const bool after_others =
+            std::any_of(offer.entries.begin(), offer.entries.end(),
+                        [&](const PlainEntry& one) { return one.entry.case_id == entry.case_id; });
+        if (after_others) {
+          return Refused(exchange::v1::REFUSAL_KIND_INVALID, "correction_first",
+                         "an event that corrects another stands before all others of its case in an offer; "
+                         "offer it first, or by itself", index);
+        }
+        auto state = folds_.StateWithout(entry.case_id, asked.corrects, Horizon());
+        if (!state.ok()) {
+          Fault(state.status());
+          return FailureAnswer(state.status(), index);
+        }
+        without = *std::move(state);
+      }
+      if (auto refusal = options_.service.Decide(without ? *without : *fold.state, asked, rules_,
+                                                 Today())) {
         return Refused(exchange::v1::REFUSAL_KIND_RULE, refusal->code, refusal->message, index);
       }
     }
@@ -896,6 +918,7 @@ class NodeImpl : public Node {
                      "the offer", index);
     }
     if (act && act->confirms) offer.closes.push_back(act->case_id);
+    if (without) fold.state = std::move(without);
     std::vector<PlainEntry> effects = Accept(fold, plain, body, spoken->receivers);
     offer.told[index].entry = offer.entries.size();
     offer.entries.push_back(std::move(plain));
@@ -903,8 +926,8 @@ class NodeImpl : public Node {
     return std::nullopt;
   }
 
-  // The entry gets its context and is folded, and so are the parties that the event names: they stand right
-  // after it.
+  // The entry gets its context and is folded, and so are the parties that the event names, and those that it leaves
+  // without part: they stand right after it.
   std::vector<PlainEntry> Accept(CaseFold& fold, PlainEntry& plain,
                                  const google::protobuf::Message& body, const Receivers& reach) {
     AddContext(plain, fold, body, reach);
@@ -913,6 +936,15 @@ class NodeImpl : public Node {
     for (const auto& party :
          access::PartiesToAdd(fold.access, body, plain.entry.id, plain.entry.author_agency,
                               own_agency_, policy_, Today())) {
+      PlainEntry& effect = effects.emplace_back(
+          OwnEntry(PartyId(plain.entry, party.agency()), plain.entry.case_id, party));
+      AddContext(effect, fold, party, {});
+      EvolveProvisionally(fold, effect.entry, party);
+    }
+    if (fold.state == nullptr || IsAccessEvent(*body.GetDescriptor())) return effects;
+    for (const auto& party :
+         access::PartiesToRemove(fold.access, options_.service.LeftWithoutPart(*fold.state, body),
+                                 own_origin_, Today())) {
       PlainEntry& effect = effects.emplace_back(
           OwnEntry(PartyId(plain.entry, party.agency()), plain.entry.case_id, party));
       AddContext(effect, fold, party, {});
@@ -1174,7 +1206,8 @@ class NodeImpl : public Node {
                                       .recorded_at = now_,
                                       .author_agency = entry.author_agency,
                                       .author_official = entry.author_official,
-                                      .body = body});
+                                      .body = body,
+                                      .corrects = entry.corrects});
     fold.in_own_log = true;
     fold.last = {order, own_origin_, provisional_.position};
     provisional_ = {provisional_.position.next(), order};
@@ -1280,7 +1313,11 @@ class NodeImpl : public Node {
     for (size_t i = 0; i < offers.size(); ++i) {
       all_ok = all_ok && results[i].status.ok();
       if (results[i].status.ok()) {
-        for (const auto& plain : offers[i].entries) touched_.insert(plain.entry.case_id);
+        for (const auto& plain : offers[i].entries) {
+          touched_.insert(plain.entry.case_id);
+          // What it takes the place of was folded for more than the state.
+          if (!plain.entry.corrects.is_zero()) folds_.Forget(plain.entry.case_id);
+        }
         closing_.insert(offers[i].closes.begin(), offers[i].closes.end());
       }
       answers_[offers[i].answer_index] = AnswerFor(results[i], offers[i].told);

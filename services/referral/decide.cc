@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -88,6 +89,7 @@ class Decider {
       : state_(state),
         case_id_(offer.case_id),
         author_(offer.author_agency),
+        corrects_(!offer.corrects.is_zero()),
         rules_(rules),
         today_(today) {}
 
@@ -238,11 +240,19 @@ class Decider {
     }
     if (const auto known = state_.referrals.find(e.referral_id());
         known != state_.referrals.end()) {
-      if (!ActsFor(known->second.requester_agency) ||
-          known->second.status != v1::REFERRAL_STATUS_DRAFT) {
+      const Referral& referral = known->second;
+      if (corrects_ && referral.requester_agency.empty()) {
+        // What is known of it are the answers to the entry that this one takes the place of.
+        if (!referral.acts.empty() && e.status() != v1::REFERRAL_STATUS_REQUESTED &&
+            !MayFollow(e.status(), referral.acts.front().status)) {
+          return Refuse("illegal_transition",
+                        "the referral has been answered; correct it as one that was requested");
+        }
+      } else if (!ActsFor(referral.requester_agency) ||
+                 referral.status != v1::REFERRAL_STATUS_DRAFT) {
         return Refuse("duplicate",
                       "that referral_id is taken in this case; only a draft may be written again, "
-                      "by its own author");
+                      "by its own author; what is wrong in it is put right by one that corrects it");
       }
     }
     return Offered(*ParseDate(e.made_on()), e.variant(), e.form(), e.provision());
@@ -271,9 +281,23 @@ class Decider {
       return Refuse("reason_required",
                     Str(v1::ReferralStatus_Name(e.status()), " goes with a reason"));
     }
-    if (e.status() == v1::REFERRAL_STATUS_REQUESTED && referral->target_agency.empty()) {
-      return Refuse("missing_field",
-                    "the draft names no target; write it again with a target_agency");
+    if (e.status() == v1::REFERRAL_STATUS_REQUESTED) {
+      if (referral->target_agency.empty()) {
+        return Refuse("missing_field",
+                      "the draft names no target; write it again with a target_agency");
+      }
+      // By it the provider becomes a party, so the act itself says who.
+      if (e.target_agency().empty()) return Missing("target_agency");
+    }
+    if (!e.target_agency().empty() && e.target_agency() != referral->target_agency) {
+      return Refuse("wrong_agency",
+                    "field target_agency: the referral's target is another; write the draft again, or make "
+                    "a referral of its own");
+    }
+    if (e.status() == v1::REFERRAL_STATUS_CANCELLED && IsRunning(e.referral_id())) {
+      return Refuse("period_running",
+                    "a service period of that referral is running; end it with ServiceEnded, and complete "
+                    "the referral; one that should never have been made is entered-in-error");
     }
     if (auto no = Happened("effective_on", e.effective_on())) return no;
     if (referral->made_on && *ParseDate(e.effective_on()) < *referral->made_on) {
@@ -328,7 +352,10 @@ class Decider {
     if (e.meeting_id().empty()) return Missing("meeting_id");
     if (e.meeting_on().empty()) return Missing("meeting_on");
     const auto known = state_.meetings.find(e.meeting_id());
-    if (known != state_.meetings.end() &&
+    // Without a caller: the call itself is what this one takes the place of.
+    const bool call_again =
+        known != state_.meetings.end() && corrects_ && known->second.caller_agency.empty();
+    if (known != state_.meetings.end() && !call_again &&
         (known->second.held || !ActsFor(known->second.caller_agency))) {
       return Refuse("duplicate",
                     "that meeting_id is taken in this case; only its caller may move a meeting, "
@@ -350,6 +377,11 @@ class Decider {
     }
     if (auto no = Happened("meeting_on", e.meeting_on())) return no;
     if (e.present().empty()) return Missing("present");
+    const bool called = known != state_.meetings.end() && !known->second.caller_agency.empty();
+    if (!called && e.baseline().empty() && e.health_baseline().empty() && e.goals().empty() &&
+        e.commitments().empty()) {
+      return Missing("baseline, goals or commitments: what was agreed at a meeting that nobody has called here");
+    }
     if (auto no = InOrder("meeting_on", e.meeting_on(), "next_meeting_on", e.next_meeting_on())) {
       return no;
     }
@@ -430,8 +462,10 @@ class Decider {
     if (auto no = HasRole("provider_agency", e.provider_agency(), kProvider)) return no;
     const CivilDay starts = *ParseDate(e.starts_on());
     const Period* period = FindPeriod(e.period_id());
-    if (period != nullptr && period->ended) {
-      return Refuse("already_ended", "that period has ended; open a new one under its own period_id");
+    if (period != nullptr && period->ended && !corrects_) {
+      return Refuse("already_ended",
+                    "that period has ended; open a new one under its own period_id, or name in corrects the "
+                    "agreement that was wrong");
     }
     const bool goes_on = period != nullptr && period->started;
     if (goes_on && period->starts_on && starts < *period->starts_on) {
@@ -440,7 +474,9 @@ class Decider {
     if (!e.referral_id().empty()) {
       const Referral* referral = nullptr;
       if (auto no = FindReferral(e.referral_id(), referral)) return no;
-      if (auto no = IsAccepted(*referral)) return no;
+      if (!corrects_) {
+        if (auto no = IsAccepted(*referral)) return no;
+      }
       // Where the period goes on elsewhere, ServiceChanged has named the new provider.
       const bool moved = goes_on && Is(e.provider_agency(), period->provider_agency);
       if (!Is(e.provider_agency(), referral->target_agency) && !moved) {
@@ -565,7 +601,9 @@ class Decider {
     if (!referral_id.empty()) {
       const Referral* referral = nullptr;
       if (auto no = FindReferral(referral_id, referral)) return no;
-      if (auto no = IsAccepted(*referral)) return no;
+      if (!corrects_) {
+        if (auto no = IsAccepted(*referral)) return no;
+      }
       if (!Is(e.provider_agency(), referral->target_agency)) {
         return Refuse("provider_mismatch", "the referral was accepted by another provider");
       }
@@ -785,13 +823,16 @@ class Decider {
     if (e.reason() == v1::TRANSFER_REASON_UNSPECIFIED) {
       return Refuse("reason_required", "a transfer goes with a reason");
     }
-    const bool ended = e.reason() == v1::TRANSFER_REASON_PREDECESSOR_ENDED ||
-                       !InAgreement(e.from_agency());
+    // A payer that the agreement lists lives and speaks for itself: its money is at stake.
+    const bool ended = !InAgreement(e.from_agency()) ||
+                       (e.reason() == v1::TRANSFER_REASON_PREDECESSOR_ENDED &&
+                        !rules_.HasRole(e.from_agency(), kBenefitPayer));
     if (!ActsFor(e.from_agency()) && !(ended && Is(kSocialServices))) {
       return Refuse("wrong_actor",
                     "the predecessor itself hands a case over, and once: after that its successor acts; "
                     "social services say it for one that has ended "
-                    "(TRANSFER_REASON_PREDECESSOR_ENDED) or left the agreement");
+                    "(TRANSFER_REASON_PREDECESSOR_ENDED) or left the agreement; a benefit payer that is in "
+                    "the agreement always says it itself");
     }
     if (!InAgreement(e.to_agency())) {
       return Refuse("wrong_agency", "field to_agency: name an agency of the agreement");
@@ -800,6 +841,12 @@ class Decider {
         e.from_agency()) {
       return Refuse("duplicate",
                     "by that day from_agency has handed the case over; its successor hands it on");
+    }
+    if (const auto newest = state_.newest_day_of.find(e.from_agency());
+        newest != state_.newest_day_of.end() && *ParseDate(e.effective_on()) < newest->second) {
+      return Refuse("dates_out_of_order",
+                    Str("from_agency has recorded what it did on ", service::FormatDate(newest->second),
+                        "; effective_on is that day or later"));
     }
     return MayTakeOver(e.from_agency(), e.to_agency());
   }
@@ -849,6 +896,7 @@ class Decider {
     if (e.valid_from().empty()) return Missing("valid_from");
     if (auto no = InOrder("valid_from", e.valid_from(), "valid_until", e.valid_until())) return no;
     const auto known = state_.places.find({e.provider_agency(), e.place_code()});
+    if (auto no = PlaceIsTheirs(known, e.provider_agency())) return no;
     if (known != state_.places.end() && !known->second.withdrawn &&
         known->second.content == ContentHash(e)) {
       return Refuse("duplicate", "the place is listed exactly so already");
@@ -863,6 +911,7 @@ class Decider {
     if (known == state_.places.end()) {
       return Refuse("unknown_place", "no such place is listed in this case; check the case's id");
     }
+    if (auto no = PlaceIsTheirs(known, e.provider_agency())) return no;
     if (known->second.withdrawn) return Refuse("duplicate", "the place is withdrawn already");
     return std::nullopt;
   }
@@ -912,6 +961,12 @@ class Decider {
                       "a referral is still open; complete, cancel or withdraw it first");
       }
     }
+    if (state_.newest_day && *ParseDate(e.closed_on()) < *state_.newest_day) {
+      return Refuse("dates_out_of_order",
+                    Str("closed_on is before ", service::FormatDate(*state_.newest_day),
+                        ", the newest day on which something was done in this case; the retention is counted "
+                        "from the closing, so it cannot be earlier"));
+    }
     return std::nullopt;
   }
 
@@ -946,6 +1001,13 @@ class Decider {
     }
     if (decided) {
       if (auto no = HasRole("to_agency", to, kSocialServices)) return no;
+    }
+    // Social services pay activity money and social assistance themselves (DOMAIN, rules).
+    if (state_.payers.contains(from) && !rules_.HasRole(to, kBenefitPayer) &&
+        !(rules_.HasRole(from, kSocialServices) && rules_.HasRole(to, kSocialServices))) {
+      return Refuse("wrong_agency",
+                    "field to_agency: the predecessor pays a benefit in this case, and by the agreement that "
+                    "agency is no payer");
     }
     if (agreed && !rules_.HasRole(to, kSocialServices) && !rules_.HasRole(to, kEmploymentServices)) {
       return Refuse("wrong_agency",
@@ -989,6 +1051,17 @@ class Decider {
     }
     if (provider == author_) return std::nullopt;
     return HasRole("provider_agency", provider, kProvider);
+  }
+
+  // Listed is listed: another organiser's place it neither changes nor withdraws.
+  Answer PlaceIsTheirs(std::map<std::pair<std::string, std::string>, Place>::const_iterator known,
+                       const std::string& provider) const {
+    if (known == state_.places.end() || provider == author_ || ActsFor(known->second.author_agency)) {
+      return std::nullopt;
+    }
+    return Refuse("wrong_actor",
+                  Str("the place was listed by ", known->second.author_agency,
+                      "; that agency or the provider changes and withdraws it"));
   }
 
   static Refusal BadIdentityCode() {
@@ -1096,12 +1169,19 @@ class Decider {
     return std::nullopt;
   }
 
-  static Answer IsOpen(const Referral& referral) {
+  Answer IsOpen(const Referral& referral) const {
+    if (corrects_) return std::nullopt;  // it was when that was said
     if (referral.status != v1::REFERRAL_STATUS_DRAFT && !IsFinal(referral.status)) {
       return std::nullopt;
     }
     return Refuse("referral_not_open", Str("the referral is ",
                                            v1::ReferralStatus_Name(referral.status)));
+  }
+
+  bool IsRunning(const std::string& referral_id) const {
+    return std::any_of(state_.periods.begin(), state_.periods.end(), [&](const auto& period) {
+      return period.second.running() && period.second.referral_id == referral_id;
+    });
   }
 
   static Answer IsAccepted(const Referral& referral) {
@@ -1132,7 +1212,11 @@ class Decider {
     const Period* period = FindPeriod(id);
     if (period == nullptr) return UnknownPeriod();
     if (!period->started) return NotStarted();
-    if (period->ended) return Refuse("already_ended", "that period has ended");
+    if (period->ended && !corrects_) {
+      return Refuse("already_ended",
+                    "that period has ended; what was recorded wrongly of it is put right by an event that "
+                    "corrects it");
+    }
     if (state_.IsVoid(*period)) {
       return Refuse("period_void", "the referral behind that period was entered in error");
     }
@@ -1202,26 +1286,36 @@ class Decider {
     if (plan == state_.plans.end()) {
       return Refuse("unknown_plan", "that plan is not known in this case");
     }
-    bool right_kind = false;
-    for (const auto& [number, revision] : plan->second.revisions) {
-      if (!revision.drafted) continue;
-      const CivilDay drafted = revision.drafted_on.value_or(starts);
-      const auto* rule =
-          FindRule(rules_.profile.plans(), drafted, FirstStart(starts),
-                   [&](const auto& r) { return r.kind() == revision.kind && OpenTo(r, drafted); });
-      if (rule == nullptr) continue;
-      right_kind = true;
-      const std::set<ActorRole> signers = Needed(revision);
-      if (std::includes(revision.signed_by.begin(), revision.signed_by.end(), signers.begin(),
-                        signers.end())) {
-        return std::nullopt;
-      }
+    const PlanRevision* revision = nullptr;
+    for (const auto& [number, one] : plan->second.revisions) {
+      if (!one.drafted) continue;
+      // What was planned anew after the first day did not open the way to it.
+      if (revision != nullptr && one.drafted_on && *one.drafted_on > starts) break;
+      revision = &one;
     }
-    if (!right_kind) {
+    const CivilDay drafted =
+        revision == nullptr ? starts : revision->drafted_on.value_or(starts);
+    const auto opens = [&](const auto& rule) {
+      return rule.kind() == revision->kind && OpenTo(rule, drafted);
+    };
+    if (revision == nullptr ||
+        FindRule(rules_.profile.plans(), drafted, FirstStart(starts), opens) == nullptr) {
       return Refuse("plan_kind_not_allowed",
                     "by the profile a plan of that kind and time does not lead to the service");
     }
-    return Refuse("plan_not_signed", "the plan lacks signatures that it needs");
+    if (revision->work != v1::REHABILITATIVE_WORK_IN_PLAN_INCLUDED) {
+      return Refuse("plan_without_service",
+                    "the plan's newest revision does not say that rehabilitative work is included; draft the "
+                    "next revision with rehabilitative_work and have it signed");
+    }
+    const std::set<ActorRole> signers = Needed(*revision);
+    if (!std::includes(revision->signed_by.begin(), revision->signed_by.end(), signers.begin(),
+                       signers.end())) {
+      return Refuse("plan_not_signed",
+                    "the plan's newest revision lacks signatures that it needs; a revision drafted anew is "
+                    "signed anew");
+    }
+    return std::nullopt;
   }
 
   // A plan for receivers of certain benefits is closed only to a client known to have none: of the
@@ -1384,7 +1478,13 @@ class Decider {
   Answer AgreedAndDecided(const v1::ServiceStarted& e, const Period* period, CivilDay starts,
                           CivilDay first) const {
     if (period != nullptr && !period->agreements.empty()) {
-      const Agreement& agreement = period->agreements.back();
+      const auto reaches = [&](const Agreement& one) {
+        return (!one.starts_on || *one.starts_on <= starts) && (!one.ends_on || starts <= *one.ends_on);
+      };
+      const auto found =
+          std::find_if(period->agreements.rbegin(), period->agreements.rend(), reaches);
+      const Agreement& agreement =
+          found == period->agreements.rend() ? period->agreements.back() : *found;
       if (!agreement.provider_agency.empty() &&
           !Is(e.provider_agency(), agreement.provider_agency)) {
         return Refuse("provider_mismatch", "the agreement is with another provider");
@@ -1442,6 +1542,8 @@ class Decider {
   const State& state_;
   const CaseId case_id_;
   const std::string_view author_;
+  // The offer takes the place of an entry, and `state_` is the case without that one (services/core/standing.h).
+  const bool corrects_;
   const service::Rules& rules_;
   const CivilDay today_;
 };
@@ -1470,7 +1572,7 @@ std::optional<Refusal> DecideOffer(const State& state, const service::Offer& off
                   "no event of this case is known here; a case opens with ClientIdentified or "
                   "NeedIdentified, that of a place with PlaceListed");
   }
-  if (auto refusal = state.sort.Check(offer.body)) return refusal;
+  if (auto refusal = state.sort.Check(offer.body, rules.own_agency, "referral")) return refusal;
   Decider decider(state, offer, rules, today);
   return Deciders().Visit(decider, offer.body);
 }

@@ -31,6 +31,11 @@ class ReferralService final : public service::Service {
     return DecideOffer(static_cast<const State&>(state), offer, rules, today);
   }
 
+  std::vector<std::string> LeftWithoutPart(const CaseState& state,
+                                           const google::protobuf::Message& event) const override {
+    return WithoutPartAfter(static_cast<const State&>(state), event);
+  }
+
   std::vector<service::Duty> Due(const CaseState&, const service::Rules&,
                                  absl::CivilDay) const override {
     return {};

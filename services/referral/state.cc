@@ -5,7 +5,9 @@
 
 #include "eventstore/base/hash.h"
 #include "services/core/calendar.h"
+#include "services/core/closing.h"
 #include "services/core/event_dispatch.h"
+#include "services/core/message_cast.h"
 #include "services/referral/events.h"
 
 namespace polku::referral {
@@ -25,7 +27,6 @@ class Folder {
   bool On(const v1::IntroductoryVisitArranged&) { return Known(); }
   bool On(const v1::IntroductoryVisitHeld&) { return Known(); }
   bool On(const v1::AuthorityNotified&) { return Known(); }
-  bool On(const v1::PayerStatementGiven&) { return Known(); }
   bool On(const v1::SocialServiceNoted&) { return Known(); }
   bool On(const v1::HealthServiceNoted&) { return Known(); }
 
@@ -40,6 +41,7 @@ class Folder {
     revision.event = fact_.id;
     revision.kind = event.kind();
     revision.drafted_on = ParseDate(event.drafted_on());
+    revision.work = event.rehabilitative_work();
     for (int role : event.signers_needed()) {
       revision.signers_needed.insert(static_cast<event::v1::ActorRole>(role));
     }
@@ -96,6 +98,8 @@ class Folder {
   bool On(const v1::NetworkMeetingCalled& event) {
     Meeting& meeting = state_.meetings[event.meeting_id()];
     if (meeting.caller_agency.empty()) meeting.caller_agency = std::string(fact_.author_agency);
+    meeting.invited_agencies.insert(event.invited_agencies().begin(),
+                                    event.invited_agencies().end());
     return Known();
   }
 
@@ -241,7 +245,13 @@ class Folder {
     return Known();
   }
 
+  bool On(const v1::PayerStatementGiven& event) {
+    if (!event.payer_agency().empty()) state_.payers.insert(event.payer_agency());
+    return Known();
+  }
+
   bool On(const v1::BenefitRecorded& event) {
+    if (!event.payer_agency().empty()) state_.payers.insert(event.payer_agency());
     // Without PAYMENT only the payer is known, not which benefit.
     if (event.kind() != event::v1::BENEFIT_KIND_UNSPECIFIED) {
       state_.benefits[event.kind()] = {.payer_agency = event.payer_agency(),
@@ -267,8 +277,10 @@ class Folder {
   }
 
   bool On(const v1::PlaceListed& event) {
-    state_.places[{event.provider_agency(), event.place_code()}] = {.content = ContentHash(event),
-                                                                    .withdrawn = false};
+    Place& place = state_.places[{event.provider_agency(), event.place_code()}];
+    if (place.author_agency.empty()) place.author_agency = std::string(fact_.author_agency);
+    place.content = ContentHash(event);
+    place.withdrawn = false;
     return Known();
   }
 
@@ -278,9 +290,8 @@ class Folder {
   }
 
   bool On(const v1::CaseClosed&) {
-    Known();
     state_.closed = true;
-    return true;
+    return Known();
   }
 
  private:
@@ -289,10 +300,8 @@ class Folder {
     return state_.successors.IsOrSucceeds(fact_.author_agency, agency);
   }
 
-  // "Any later event … opens it again" (referral.proto, CaseClosed).
   bool Known() {
     state_.known = true;
-    state_.closed = false;
     return true;
   }
 
@@ -326,6 +335,13 @@ bool MadeWithout(const Referral& referral, const StatusAct& current, const Statu
     before = true;  // the newest effective act is `current`
   }
   return false;
+}
+
+bool CameToNothing(const Referral& referral) {
+  return referral.status == v1::REFERRAL_STATUS_REJECTED ||
+         referral.status == v1::REFERRAL_STATUS_CANCELLED ||
+         referral.status == v1::REFERRAL_STATUS_FAILED ||
+         referral.status == v1::REFERRAL_STATUS_ENTERED_IN_ERROR;
 }
 
 const ReferralEvents<Folder, bool>& Folders() {
@@ -465,8 +481,50 @@ bool State::IsVoid(const Period& period) const {
 
 void EvolveState(State& state, const Fact& fact) {
   state.sort.Fold(fact);
+  if (service::Reopens(fact.body.GetDescriptor()->full_name(), !fact.corrects.is_zero())) {
+    state.closed = false;
+  }
+  if (const Day done = service::DayDone(fact.body, fact.recorded_at)) {
+    state.newest_day = std::max(state.newest_day.value_or(*done), *done);
+    const auto [of_author, is_new] =
+        state.newest_day_of.try_emplace(std::string(fact.author_agency), *done);
+    if (!is_new) of_author->second = std::max(of_author->second, *done);
+  }
   Folder folder(state, fact);
   Folders().Visit(folder, fact.body);
+}
+
+std::vector<std::string> WithoutPartAfter(const State& state,
+                                          const google::protobuf::Message& event) {
+  const auto* changed = service::As<v1::ReferralStatusChanged>(event);
+  if (changed == nullptr) return {};
+  const auto ended = state.referrals.find(changed->referral_id());
+  if (ended == state.referrals.end() || !CameToNothing(ended->second)) return {};
+  const std::string& target = ended->second.target_agency;
+  if (target.empty()) return {};
+  for (const auto& [id, referral] : state.referrals) {
+    if (referral.requester_agency == target) return {};
+    const bool asked = referral.status != v1::REFERRAL_STATUS_DRAFT && !CameToNothing(referral);
+    if (referral.target_agency == target && asked) return {};
+  }
+  // What was begun there has days to be told and put right, be it void.
+  for (const auto& [id, period] : state.periods) {
+    if (period.started && period.provider_agency == target) return {};
+  }
+  for (const auto& [id, meeting] : state.meetings) {
+    if (meeting.caller_agency == target || meeting.invited_agencies.contains(target) ||
+        meeting.present_agencies.contains(target)) {
+      return {};
+    }
+  }
+  for (const auto& [side, manager] : state.case_managers) {
+    if (manager.agency == target) return {};
+  }
+  for (const auto& transfer : state.successors.transfers()) {
+    if (transfer.to == target) return {};
+  }
+  if (state.payers.contains(target)) return {};
+  return {target};
 }
 
 Hash ContentHash(const google::protobuf::Message& event) {

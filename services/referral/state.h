@@ -93,6 +93,7 @@ struct PlanRevision {
   EventId event;
   event::v1::PlanKind kind = event::v1::PLAN_KIND_UNSPECIFIED;
   Day drafted_on;
+  v1::RehabilitativeWorkInPlan work = v1::REHABILITATIVE_WORK_IN_PLAN_UNSPECIFIED;
   std::set<event::v1::ActorRole> signers_needed;
   std::set<event::v1::ActorRole> signed_by;
   bool drafted = false;  // false: only signatures are known here
@@ -112,6 +113,7 @@ struct Commitment {
 struct Meeting {
   std::string caller_agency;  // empty: no call is known here
   bool held = false;
+  std::set<std::string> invited_agencies;
   std::set<std::string> present_agencies;
   std::map<uint32_t, Commitment> commitments;
   std::map<uint32_t, v1::CommitmentState> commitment_states;
@@ -189,6 +191,7 @@ struct Benefit {
 // A place of the catalogue, as listed last.
 struct Place {
   Hash content;  // tells a new listing from a repeat
+  std::string author_agency;  // of the first listing: who keeps it beside its provider
   bool withdrawn = false;
   friend bool operator==(const Place&, const Place&) = default;
 };
@@ -210,6 +213,10 @@ struct State : service::CaseState {
   std::map<std::string, Period> periods;
   std::map<event::v1::CaseManagerSide, CaseManager> case_managers;
   std::map<event::v1::BenefitKind, Benefit> benefits;
+  std::set<std::string> payers;  // that a benefit or a statement names
+  // Of days on which something was done or paid: the newest of all, and of each author's (services/core/closing.h).
+  Day newest_day;
+  std::map<std::string, absl::CivilDay, std::less<>> newest_day_of;
   service::Successors successors;
   std::set<CaseId> linked;  // cases of the same person, as this one says
   service::CaseSort sort;
@@ -222,7 +229,9 @@ struct State : service::CaseState {
     return a.case_id == b.case_id && a.known == b.known && a.closed == b.closed &&
            a.plans == b.plans && a.referrals == b.referrals && a.meetings == b.meetings &&
            a.periods == b.periods && a.case_managers == b.case_managers &&
-           a.benefits == b.benefits && a.successors == b.successors && a.linked == b.linked &&
+           a.benefits == b.benefits && a.payers == b.payers && a.newest_day == b.newest_day &&
+           a.newest_day_of == b.newest_day_of && a.successors == b.successors &&
+           a.linked == b.linked &&
            a.sort == b.sort && a.places == b.places && a.breaches == b.breaches;
   }
 };
@@ -236,6 +245,10 @@ std::set<event::v1::ActorRole> DefaultSigners(event::v1::PlanKind kind);
 
 // Of an event's fields as they are visible here.
 Hash ContentHash(const google::protobuf::Message& event);
+
+// What a status of the event's referral leaves without part in the case: its target, when the referral came to nothing
+// before anything began and nothing else in the case asks, invites, pays or names that agency. Empty: nobody.
+std::vector<std::string> WithoutPartAfter(const State& state, const google::protobuf::Message& event);
 
 // Every needed signature is there.
 bool IsSigned(const PlanRevision& revision);

@@ -12,6 +12,7 @@
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
+#include "services/core/closing.h"
 #include "services/core/code_name.h"
 #include "services/core/days.h"
 #include "services/core/form_parts.h"
@@ -324,7 +325,11 @@ void Fold::Case::Add(const audit::Event& event) {
   const service::Fact fact = event.fact();
   book.Fold(fact);
   days.Fold(fact);
-  closed = As<referral::CaseClosed>(*event.body) != nullptr;  // any later event opens it again
+  if (As<referral::CaseClosed>(*event.body) != nullptr) {
+    closed = true;
+  } else if (service::Reopens(event.header.type(), !event.header.corrects().empty())) {
+    closed = false;
+  }
   AddReferral(event);
   AddMoney(event);
   AddAssessment(event);

@@ -213,7 +213,7 @@ TEST(WorkDivision, AnEventThatNamesAnAgencyIsOneThatSomebodyMayPublish) {
   for (const Row& row : Rows()) {
     if (!row.authors.empty()) open.insert(row.type);
   }
-  ASSERT_EQ(world.agreement.party_rules_size(), 9);
+  ASSERT_EQ(world.agreement.party_rules_size(), 10);
   for (const auto& rule : world.agreement.party_rules()) EXPECT_TRUE(open.contains(rule.type()));
 }
 

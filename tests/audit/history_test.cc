@@ -641,5 +641,48 @@ TEST(StartOfDayTest, IsTheFirstInstantOfTheFinnishDay) {
   }
 }
 
+TEST_F(HistoryTest, WhatAnotherEntryOfItsLogStandsInThePlaceOfDoesNotCountWhereItIsAskedFor) {
+  const CaseId case_id = NewCaseId(SystemRandom());
+  const auto correcting = [](const log::Receipt& wrong) {
+    log::NewEntry entry;
+    entry.corrects = wrong.id;
+    return entry;
+  };
+  const auto need = own_.Append(case_id, Need());
+  const auto day = own_.Append(case_id, Day("2025-03-03"));
+  const auto stands = own_.Append(case_id, Need());
+  const auto again = own_.AppendWith(correcting(need), case_id, Need());
+  own_.AppendWith(correcting(again), case_id, Need());
+  own_.AppendWith(correcting(day), case_id, Day("2025-03-03"));  // days have corrections of their own
+  referral::v1::CaseClosed other_type;
+  own_.AppendWith(correcting(stands), case_id, other_type);
+  const auto counting = [&](bool standing, bool timeline) {
+    Open();
+    Filter filter;
+    filter.standing = standing;
+    std::vector<uint64_t> places;
+    const auto visit = [&](const Event& event) {
+      if (!event.control() && event.counts) places.push_back(event.position.value());
+      return absl::OkStatus();
+    };
+    EXPECT_THAT(timeline ? history_->Timeline(case_id, filter, visit) : history_->Replay(filter, visit), IsOk());
+    return places;
+  };
+  const uint64_t first = need.position.value();
+  for (const bool timeline : {false, true}) {
+    EXPECT_THAT(counting(true, timeline), ElementsAre(first + 1, first + 2, first + 4, first + 5, first + 6));
+    EXPECT_THAT(counting(false, timeline), SizeIs(7)) << "a filter that does not ask judges nothing";
+  }
+  // What the read does not see replaces nothing in it.
+  Filter filter;
+  filter.standing = true;
+  filter.type = "CaseClosed";
+  Open();
+  EXPECT_THAT(history_->Replay(filter, [&](const Event& event) {
+    EXPECT_TRUE(event.counts);
+    return absl::OkStatus();
+  }), IsOk());
+}
+
 }  // namespace
 }  // namespace polku::audit

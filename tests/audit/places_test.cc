@@ -232,6 +232,18 @@ TEST_F(PlacesTest, ASuccessorHasThePlacesOfWhoStayed) {
   EXPECT_EQ(after.taken(), 2u);
 }
 
+TEST_F(PlacesTest, AnotherOrganisersWordChangesAndWithdrawsNoPlaceInWhateverCase) {
+  Add<ref::PlaceListed>(99, kSocial, std::string(kListed) + "capacity: 2");
+  Add<ref::PlaceListed>(98, kOulu, std::string(kListed) + "capacity: 1");
+  Add<ref::PlaceWithdrawn>(98, kOulu, "provider_agency: 'FI/ORG/9999992-5/toimintatupa' place_code: 'puu' "
+                                      "withdrawn_on: '2025-01-31'");
+  const PlaceState place = Only(absl::CivilDay(2025, 3, 9));
+  EXPECT_EQ(place.listed->capacity(), 2u);
+  EXPECT_TRUE(place.open);
+  Add<ref::PlaceListed>(99, kTupa, std::string(kListed) + "capacity: 3");
+  EXPECT_EQ(Only(absl::CivilDay(2025, 3, 9)).listed->capacity(), 3u) << "the provider's own";
+}
+
 TEST_F(PlacesTest, WhatIsSealedOrOfNoPlacePassesBy) {
   Add<ref::PlaceListed>(99, kTupa, "");
   Add<ref::ReferralMade>(1, kOulu, "");

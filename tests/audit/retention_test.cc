@@ -1,6 +1,7 @@
 #include "services/audit/retention.h"
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "eventstore/base/clock.h"
@@ -8,9 +9,11 @@
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
 #include "polku/access/v1/access.pb.h"
+#include "polku/attendance/v1/attendance.pb.h"
 #include "polku/compensation/v1/compensation.pb.h"
 #include "polku/event/v1/event.pb.h"
 #include "polku/referral/v1/referral.pb.h"
+#include "services/core/codec.h"
 
 namespace polku::audit {
 namespace {
@@ -34,7 +37,12 @@ class RetentionTest : public ::testing::Test {
   void Add(const std::string& text, uint8_t case_number = 1, bool opened = true) {
     T body;
     ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &body)) << text;
+    Add(body, case_number, opened);
+  }
+  void Add(const google::protobuf::Message& body, uint8_t case_number = 1, bool opened = true,
+           const std::string& corrects = "") {
     event::v1::Header header;
+    header.set_corrects(corrects);
     header.set_type(body.GetDescriptor()->full_name());
     header.set_recorded_at_us(
         absl::ToUnixMicros(absl::FromCivil(absl::CivilHour(2015, 7, 9, 12), absl::UTCTimeZone())));
@@ -77,13 +85,59 @@ TEST_F(RetentionTest, AnOpenCaseIsNeverDue) {
   EXPECT_THAT(Due("2999-01-01"), IsEmpty());
 }
 
-TEST_F(RetentionTest, AnyLaterEventOpensTheCaseAgain) {
+TEST_F(RetentionTest, AnyLaterStepOfThePathOpensTheCaseAgain) {
   Close();
   Add<referral::v1::NeedIdentified>("");
   EXPECT_THAT(Due("2999-01-01"), IsEmpty());
   Close("2016-01-31");
   EXPECT_THAT(Due("2026-01-31"), IsEmpty());
   EXPECT_THAT(Due("2026-02-01"), SizeIs(1));
+}
+
+TEST_F(RetentionTest, WhatTheServicesSayByThemselvesAndWhatFollowsAClosingOpensNothing) {
+  std::set<std::string> reopening;
+  for (const auto* type : service::AllEventTypes()) {
+    if (type->file()->package() == "polku.access.v1" ||
+        type == referral::v1::CaseClosed::descriptor()) {
+      continue;
+    }
+    Profile(kSocialCare);
+    Close();
+    const std::unique_ptr<google::protobuf::Message> body(
+        google::protobuf::MessageFactory::generated_factory()->GetPrototype(type)->New());
+    Add(*body);
+    if (Due("2025-07-01").empty()) {
+      reopening.insert(type->full_name());
+      EXPECT_EQ(fold_->NotClosed(), 1u) << type->full_name();
+    }
+    // Whatever it is, putting an earlier entry right is no new step.
+    Profile(kSocialCare);
+    Close();
+    Add(*body, 1, true, "an event of 16 B");
+    EXPECT_THAT(Due("2025-07-01"), SizeIs(1)) << type->full_name();
+  }
+  // Days, money and assessments hang on a period, and none runs in a closed case.
+  for (const std::string& type : reopening) EXPECT_TRUE(type.starts_with("polku.referral.v1.")) << type;
+  EXPECT_EQ(reopening.size(), 17u);
+  for (const char* type : {"FollowUpRecorded", "ServiceEnded", "ClientIdentified", "BenefitRecorded", "CasesLinked"}) {
+    EXPECT_FALSE(reopening.contains(std::string("polku.referral.v1.") + type)) << type;
+  }
+  for (const char* type : {"NeedIdentified", "PlanDrafted", "ReferralMade", "AgreementMade", "ServiceStarted"}) {
+    EXPECT_TRUE(reopening.contains(std::string("polku.referral.v1.") + type)) << type;
+  }
+}
+
+TEST_F(RetentionTest, ASlipInTheClosingsDayTakesNothingOffTheTime) {
+  Add<referral::v1::ServiceEnded>("ended_on: \"2014-12-31\"");
+  Close("2004-12-31");  // meant: 2014
+  EXPECT_THAT(Due("2024-12-31"), IsEmpty());
+  const auto due = Due("2025-01-01");
+  ASSERT_THAT(due, SizeIs(1));
+  EXPECT_EQ(FormatDay(due[0].closed_on), "2014-12-31");
+  // A day that a peer says is still to come has not been: the day of recording counts.
+  Add<attendance::v1::DayRecorded>("date: \"2999-01-01\"");
+  EXPECT_THAT(Due("2025-07-09"), IsEmpty());
+  EXPECT_THAT(Due("2025-07-10"), SizeIs(1));
 }
 
 TEST_F(RetentionTest, WhatIsAboutTheRecordOpensNothing) {

@@ -34,6 +34,7 @@ v1::ReferralStatusChanged Status(v1::ReferralStatus status) {
   event.set_status(status);
   event.set_reason(v1::STATUS_REASON_OTHER);
   event.set_effective_on("2025-02-01");
+  if (status == v1::REFERRAL_STATUS_REQUESTED) event.set_target_agency(std::string(kVerstas));
   return event;
 }
 
@@ -136,7 +137,7 @@ const std::map<std::string, Row> kTable = {
     {"unlinked", {"OP", "k"}},
     {"closed", {"P", "12589aijko"}},
     {"listed", {"OPV", "0n"}},
-    {"withdrawn", {"OPV", "m"}},
+    {"withdrawn", {"V", "m"}},
 };
 // clang-format on
 

@@ -80,7 +80,8 @@ inline std::vector<Step> OuluPath() {
       plan_id: "plan-1" variant: SERVICE_VARIANT_INCLUSION form: SERVICE_FORM_GROUP
       provision: PROVISION_PURCHASED wanted_from: "2025-03-03")"));
   add(MakeStep<v1::ReferralStatusChanged>("requested", kOulu, "2025-01-22", R"(
-      referral_id: "ref-1" status: REFERRAL_STATUS_REQUESTED effective_on: "2025-01-22")"));
+      referral_id: "ref-1" status: REFERRAL_STATUS_REQUESTED effective_on: "2025-01-22"
+      target_agency: "FI/COM/1234567-1/verstas")"));
   add(MakeStep<v1::PlaceAnswered>("place", kVerstas, "2025-01-27", R"(
       referral_id: "ref-1" answer: PLACE_ANSWER_CAPACITY answered_on: "2025-01-27"
       place_code: "verstas-a" available_from: "2025-03-03")"));

@@ -58,6 +58,7 @@ v1::ReferralStatusChanged Change(const std::string& status, bool reason) {
   event.set_referral_id("ref-1");
   event.set_status(StatusNamed(status));
   event.set_effective_on("2025-02-01");
+  if (status == "REQUESTED") event.set_target_agency(std::string(kVerstas));
   if (reason) event.set_reason(v1::STATUS_REASON_OTHER);
   return event;
 }

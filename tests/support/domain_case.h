@@ -98,7 +98,8 @@ struct OwnedFact {
             .origin = origin,
             .position = Position(position),
             .order = Order(order),
-            .recorded_at = absl::UnixEpoch(),
+            // Long after all of it, as when a history is loaded.
+            .recorded_at = absl::FromUnixSeconds(4'102'444'800),
             .author_agency = author,
             .author_official = "",
             .body = *body};
