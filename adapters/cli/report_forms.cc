@@ -88,6 +88,7 @@ std::string ValueText(const Report& report, const Row& row, size_t at, Language 
   if (column.unit == Unit::kCents) return MoneyText(Cents(cell.value), language);
   if (column.unit != Unit::kMarks) return CellText(cell);
   const int64_t marks = row.values[static_cast<size_t>(column.part_of)].value;
+  // Two decimals, as money has.
   return marks == 0 ? "" : MoneyText(Cents((100 * cell.value + marks / 2) / marks), language);
 }
 

@@ -11,6 +11,7 @@ namespace polku::cli {
 namespace {
 
 constexpr std::string_view kFeedbackOf = "feedback_of_";
+constexpr std::string_view kStepBy = "by_";
 
 constexpr std::array kColumns = {
     LabelRow{"persons", {"asiakkaita", "klienter", "clients"}},
@@ -57,7 +58,6 @@ constexpr std::array kGroups = {
     LabelRow{"class_of_not_held", {"palvelua ei järjestetty: laji", "servicen ordnades inte: slag", "not held: class"}},
     LabelRow{"class_of_not_known", {"ei tiedossa: laji", "inte känt: slag", "not known: class"}},
     LabelRow{"length", {"kesto", "längd", "length"}},
-    LabelRow{"agencies", {"viranomaiselta toiselle", "från en myndighet till en annan", "from agency to agency"}},
     LabelRow{"step", {"vaiheesta vaiheeseen", "från steg till steg", "from step to step"}},
     LabelRow{"what", {"mikä puuttuu", "vad som saknas", "what is missing"}},
     LabelRow{"provider", {"palveluntuottaja", "serviceproducent", "provider"}},
@@ -136,8 +136,6 @@ constexpr std::array kGaps = {
     LabelRow{"travel", {"matkakorvaukset", "reseersättningar", "travel"}},
     LabelRow{"payments", {"maksut", "betalningar", "payments"}},
     LabelRow{"perks", {"edut", "förmåner utöver pengar", "perks"}},
-    LabelRow{"sums_out_of_range",
-             {"summia, joihin luku ei mahdu", "summor som inte ryms i ett tal", "sums that no number here can hold"}},
 };
 
 std::string TextOf(std::span<const LabelRow> rows, std::string_view name, Language language) {
@@ -158,19 +156,23 @@ std::string ReportColumnLabel(std::string_view column, Language language) {
   return TextOf(kColumns, column, language);
 }
 
-std::string ReportGroupLabel(std::string_view group, Language language) { return TextOf(kGroups, group, language); }
+std::string ReportGroupLabel(std::string_view group, Language language) {
+  // The agencies at both ends of a step.
+  if (group.starts_with(kStepBy)) return TextOf(kKeys, group.substr(kStepBy.size()), language);
+  return TextOf(kGroups, group, language);
+}
 
 std::string ReportKeyLabel(const report::Row& row, const config::v1::Agreement& agreement, Language language) {
   std::string_view key = row.key;
   std::string agencies;
+  size_t behind = 0;  // how much of the key names them
   for (const std::string& agency : row.agencies) {
     agencies += Str(agencies.empty() ? "" : " → ", Plain(AgencyLabel(agreement, agency, language)));
-    const size_t end = key.rfind(agency);  // "travel FI/…"
-    if (end != std::string_view::npos && &agency == &row.agencies.front()) key = key.substr(0, end);
+    behind += agency.size() + 1;
   }
-  if (!row.agencies.empty()) {
-    if (key.empty()) return agencies;
-    key.remove_suffix(1);
+  if (behind > key.size()) return agencies;
+  if (behind > 0) {
+    key.remove_suffix(behind);
     agencies = Str(", ", agencies);
   }
   if (row.code == nullptr) return Str(ParseDay(key) ? DayText(key, language) : TextOf(kKeys, key, language), agencies);

@@ -112,8 +112,6 @@ class Table {
     if (!report_.total) report_.total = NewRow({"all", "all"});
     Into(*report_.total, kTotalPlace, person, values);
   }
-  // A sum did not fit; what stands in its place is no number.
-  bool out_of_range() const { return out_of_range_; }
   // A row that is there also when nobody is in it.
   Row& RowOf(const RowName& name) { return report_.rows[PlaceOf(name)]; }
   // A row without numbers: nobody gave this reader what it would be counted from.
@@ -162,7 +160,7 @@ class Table {
       }
       cell.state = Cell::State::kShown;
       persons_[{place, i + 1}];  // a number is known, also where it is zero
-      if (__builtin_add_overflow(cell.value, *values[i], &cell.value)) out_of_range_ = true;
+      cell.value += *values[i];
       if (*values[i] != 0 && persons_[{place, i + 1}].insert(person).second) ++cell.tellers;
     }
     if (persons_[{place, 0}].insert(person).second) {
@@ -174,7 +172,6 @@ class Table {
   Report& report_;
   std::map<std::pair<std::string, std::string>, size_t> places_;
   std::map<std::pair<size_t, size_t>, std::set<const void*>> persons_;  // by row and, from 1 on, column
-  bool out_of_range_ = false;
 };
 
 bool Within(Date day, const Question& question) {
@@ -465,7 +462,6 @@ class Fold::Maker {
     for (const auto& [report, make] : kMakers) {
       if (report == name) (this->*make)();
     }
-    if (table_.out_of_range()) report_.gaps.push_back({"sums_out_of_range", {}, false});
   }
 
  private:
@@ -707,7 +703,7 @@ class Fold::Maker {
 
   void Handovers() {
     Columns({{"median_days", Unit::kDaysOfOne}, {"nine_of_ten_within_days", Unit::kDaysOfOne}});
-    report_.loose = {"step", "agencies"};
+    report_.loose = {"step"};
     const bool starts = StartsHeld();
     // What each point of the path is read from; the last is the start.
     const bool held[] = {Ask<referral::NeedIdentified>("needs") != Known::kNot,
@@ -721,6 +717,11 @@ class Fold::Maker {
       const char* key;
       size_t from, to;
       std::vector<int64_t> days = {};
+      struct Hands {
+        RowName name;
+        std::vector<std::pair<const Case*, int64_t>> days;
+      };
+      std::map<std::string, Hands> hands = {};  // by whose it was at both ends: together, all who took the step
     };
     std::vector<Stage> stages = {{"need_to_assessment", 0, 1},    {"assessment_to_plan", 1, 2},
                                  {"plan_to_last_signature", 2, 3}, {"signature_to_referral", 3, 4},
@@ -734,10 +735,6 @@ class Fold::Maker {
         table_.NotHeld(RowName{"step", stage.key});
       }
     }
-    std::map<std::pair<std::string, std::string>, std::vector<int64_t>> between;  // agencies
-    const auto row_of = [](const std::string& from, const std::string& to) {
-      return RowName{"agencies", Str(from, " ", to), nullptr, {from, to}};
-    };
     for (const Facts& one : clients_) {
       if (!starts || one.periods.empty() || !InTime(one.periods.front().starts_on)) continue;
       const Case& client = *one.client;
@@ -757,16 +754,28 @@ class Fold::Maker {
         if (!held[stage.from] || !held[stage.to] || !from.on || !to.on || *to.on < *from.on) continue;
         stage.days.push_back(*to.on - *from.on);
         table_.Add(one.person, {"step", stage.key}, {});
-        if (i == whole || from.by == to.by || !ValidateAgencyName(to.by).ok()) continue;
-        between[{from.by, to.by}].push_back(stage.days.back());
-        table_.Add(one.person, row_of(from.by, to.by), {});
+        if (i == whole) continue;
+        RowName name{Str("by_", stage.key), std::string(kNotKnown)};
+        if (ValidateAgencyName(from.by).ok() && ValidateAgencyName(to.by).ok()) {
+          name = {name.group, Str(from.by, " ", to.by), nullptr, {from.by, to.by}};
+        }
+        auto& hands = stage.hands.try_emplace(name.key, Stage::Hands{name, {}}).first->second;
+        hands.days.emplace_back(one.person, stage.days.back());
       }
     }
     for (const Stage& stage : stages) {
       table_.RowOf({"step", stage.key}).values = {Quantile(stage.days, 5), Quantile(stage.days, 9)};
     }
-    for (const auto& [agencies, days] : between) {
-      table_.RowOf(row_of(agencies.first, agencies.second)).values = {Quantile(days, 5), Quantile(days, 9)};
+    for (const Stage& stage : stages) {
+      for (const auto& [key, hands] : stage.hands) {
+        report_.finer[hands.name.group] = {"step", stage.key};
+        std::vector<int64_t> days;
+        for (const auto& [person, number] : hands.days) {
+          table_.Add(person, hands.name, {});
+          days.push_back(number);
+        }
+        table_.RowOf(hands.name).values = {Quantile(days, 5), Quantile(days, 9)};
+      }
     }
   }
 

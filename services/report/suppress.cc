@@ -184,28 +184,36 @@ class Suppression {
     return !report_.columns.empty() && Adds(report_.columns[0].unit) && row.values[0].state != Cell::State::kUnknown;
   }
 
+  // What the shown rows leave of the whole's persons is few: of the hidden ones, or of those who stand in several rows.
+  bool PersonsTell(const Row& whole, const Rows& rows) const {
+    int64_t left = whole.persons.value;  // may be less than nobody
+    bool any_hidden = false;
+    for (const Row* row : rows) {
+      any_hidden = any_hidden || Hidden(*row);
+      if (!Hidden(*row)) left -= row->persons.value;
+    }
+    return Small(any_hidden ? left : -left);
+  }
+
   void HidePersons() {
     for (Row& row : report_.rows) {
       if (CountsThings(row)) row.persons.Hide();
     }
-    if (!report_.total || Hidden(*report_.total)) return;
-    bool clash = CountsThings(*report_.total);
-    for (auto& [name, rows] : groups_) {
-      int64_t left = report_.total->persons.value;  // may be less than nobody: a client stands in several rows
-      bool any_hidden = false;
-      for (const Row* row : rows) {
-        any_hidden = any_hidden || Hidden(*row);
-        if (!Hidden(*row)) left -= row->persons.value;
-      }
-      clash = clash || Small(any_hidden ? left : -left);
+    const auto hide = [](const Rows& rows) {
+      for (Row* row : rows) row->persons.Hide();
+    };
+    for (auto& [name, rows] : finer_) {
+      if (PersonsTell(*WholeOf(name), rows)) hide(rows);
     }
+    if (!report_.total || Hidden(*report_.total)) return;
+    const bool clash = CountsThings(*report_.total) ||
+                       std::any_of(groups_.begin(), groups_.end(), [&](const auto& group) {
+                         return PersonsTell(*report_.total, group.second);
+                       });
     if (!clash) return;
     report_.total->persons.Hide();
-    for (auto* groups : {&groups_, &finer_}) {
-      for (auto& [name, rows] : *groups) {
-        for (Row* row : rows) row->persons.Hide();
-      }
-    }
+    for (auto& [name, rows] : groups_) hide(rows);
+    for (auto& [name, rows] : finer_) hide(rows);
   }
 
   Report& report_;

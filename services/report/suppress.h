@@ -27,7 +27,8 @@ inline constexpr int64_t kSmall = 5;
 //
 // Persons. Where the first column counts things, periods or days, the persons beside them are hidden: the two would tell
 // how many have more than one. Elsewhere, where the rows of a group come to few more persons than the total, or what the
-// hidden rows come to is few, the persons are hidden in the total and all its groups.
+// hidden rows come to is few, the persons are hidden in the total and all its groups; of a group that makes up a row, in
+// that group.
 void Suppress(Report& report, const Report* others, int64_t small = kSmall);
 
 }  // namespace polku::report

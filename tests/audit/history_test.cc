@@ -226,6 +226,11 @@ TEST_F(HistoryTest, ValidTimeIsTheDayInTheWorldAndRecordedTimeTheOther) {
   EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 12), .type = days}), SizeIs(3));
   // Without a day of its own: that of recording. The Genesis is of 3 March.
   EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 2)}), ElementsAre("referral:2"));
+  // Who somebody is does not begin with its recording.
+  referral::v1::ClientIdentified client;
+  client.set_municipality_code("564");
+  own_.Append(NumberedCase(1), client);  // 4
+  EXPECT_THAT(Places({.valid_on = absl::CivilDay(2025, 3, 2)}), ElementsAre("referral:2", "referral:4"));
 }
 
 TEST(ValidDayTest, IsWhenItHappenedNotWhenItIsDue) {

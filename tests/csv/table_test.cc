@@ -180,5 +180,17 @@ TEST(TableTest, EveryCutOfAFileIsHandled) {
   }
 }
 
+TEST(TableTest, AWrittenCellIsReadBackAndIsNoFormula) {
+  for (const std::string text : {"plain", "a;b", "say \"a\"", "two\nlines", "tab\there", "a,b"}) {
+    std::vector<Problem> problems;
+    const Table table = ParseTable("head;tail\n" + FormatCell(text) + ";x\n", {}, problems);
+    EXPECT_THAT(problems, IsEmpty()) << text;
+    ASSERT_EQ(table.rows.size(), 2u) << text;
+    EXPECT_EQ(table.rows[1].cells[0].text, text);
+  }
+  EXPECT_EQ(FormatCell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
+  for (const std::string text : {"+1", "-1", "@a", "=1"}) EXPECT_EQ(FormatCell(text), "'" + text);
+}
+
 }  // namespace
 }  // namespace polku::csv

@@ -549,5 +549,40 @@ TEST_F(ReportTest, ASignatureUnderAnEarlierRevisionIsNoneUnderTheNewest) {
   EXPECT_TRUE(Find(fold_->Make("plans", k2025), "signatures", "signed"));
 }
 
+// ---- Who is counted, and whose the steps are ----
+
+TEST_F(ReportTest, CasesThatAreLinkedAreOnePerson) {
+  LiveAll();
+  const int64_t before = fold_->Make("clients", k2025).total->persons.value;
+  CaseId other = case_;
+  other.data()[15] = 40;  // the last two that were lived
+  case_.data()[15] = 39;
+  const std::string id = google::protobuf::strings::CHexEscape(std::string(other.view()));
+  Add<referral::v1::CasesLinked>(kSocial, Str("other_case_id: '", id, "' reason: LINK_REASON_SAME_CODE"));
+  EXPECT_EQ(fold_->Make("clients", k2025).total->persons.value, before - 1);
+  Add<referral::v1::CasesUnlinked>(kSocial, Str("other_case_id: '", id, "' reason: UNLINK_REASON_NOT_SAME_PERSON"));
+  EXPECT_EQ(fold_->Make("clients", k2025).total->persons.value, before);
+}
+
+TEST_F(ReportTest, EachStepTellsFromWhichAgencyToWhichItWent) {
+  Live(clients_[12], 1);  // starts in 2025
+  const CivilDay start = clients_[12].start;
+  Add<referral::v1::ReferralMade>(kSocial, Str("referral_id: 'l1' made_on: '", FormatDate(start - 10), "'"));
+  Add<referral::v1::ReferralStatusChanged>(
+      kTupa, Str("referral_id: 'l1' status: REFERRAL_STATUS_ACCEPTED effective_on: '", FormatDate(start - 4), "'"));
+  const Report report = fold_->Make("handovers", k2025);
+  EXPECT_THAT(Numbers(report, "by_referral_to_accepted", Str(kSocial, " ", kTupa)), ::testing::ElementsAre(1, 6, 6));
+  EXPECT_THAT(Numbers(report, "by_accepted_to_start", Str(kTupa, " ", kTupa)), ::testing::ElementsAre(1, 4, 4));
+}
+
+// ---- What peers may write ----
+
+TEST_F(ReportTest, WhatIsNoCodeGetsIntoNoTable) {
+  Live(clients_[0], 1);
+  Add<referral::v1::ClientIdentified>(kSocial, "municipality_code: '=1+1;564'");
+  EXPECT_TRUE(Find(fold_->Make("clients", k2025), "municipality", clients_[0].municipality));
+  EXPECT_THAT(fold_->Municipalities(), ::testing::ElementsAre(clients_[0].municipality));
+}
+
 }  // namespace
 }  // namespace polku::report

@@ -425,6 +425,17 @@ TEST(SuppressWholeRowsTest, TwoGroupsOfTheSameTellNothingOfEachOther) {
   lookalikes.Expect();
 }
 
+TEST(SuppressWholeRowsTest, ThatAFewStandInTwoRowsOfWhatMakesUpARowIsNotTold) {
+  Report report;
+  report.loose = {"group 0"};
+  report.rows = {RowOf(0, 0, 30, {}), RowOf(1, 0, 20, {}), RowOf(1, 1, 12, {})};  // two persons in both
+  report.finer["group 1"] = {"group 0", "row 0"};
+  Suppress(report, nullptr);
+  EXPECT_TRUE(report.rows[0].persons.shown());
+  EXPECT_FALSE(report.rows[1].persons.shown());
+  EXPECT_FALSE(report.rows[2].persons.shown());
+}
+
 Report MarksOf(int64_t answers, int64_t sum) {
   Report report;
   report.columns = {{"answers"}, {"marks", Unit::kMarks, 0}};
