@@ -16,7 +16,7 @@ namespace polku::audit {
 
 struct RecognisedCompetence {
   std::string recognised_on;
-  std::string institution_agency;  // empty: no school recognised it
+  std::string institution_agency;  // empty: no school recognised it, or it provides, organises or pays the service
   std::string qualification_code;  // tutkinnon osa
   uint32_t points = 0;             // osaamispisteet
   std::vector<std::string> competences;
@@ -40,9 +40,12 @@ class CertificateFold {
     RecognisedCompetence competence;
     bool sealed = false;
   };
+  void NoteAgencies(const google::protobuf::Message& body);
+
   Certificate names_;
   std::vector<std::pair<EventId, Recognised>> recognised_;
   std::set<EventId> corrected_;
+  std::set<std::string, std::less<>> of_service_;  // agencies that the case names as provider, organiser or requester
 };
 
 }  // namespace polku::audit

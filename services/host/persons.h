@@ -58,14 +58,17 @@ class Persons {
   std::vector<CaseId> LinkedTo(const CaseId& case_id) const;
   // Cases with a code in common that neither says are linked, ascending.
   std::vector<Pair> OpenPairs() const;
+  // Cases that one of the two says are of the same person, ascending.
+  std::vector<Pair> LinkedPairs() const { return {linked_.begin(), linked_.end()}; }
 
  private:
   std::map<Hash, std::set<CaseId>> by_blind_;
   std::set<Pair> linked_;
 };
 
-// How many entries at the end of the logs are not in the index yet, as its marks say; all, where there is no index.
-absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine);
+// How many entries at the end of the logs are not in the index yet, as its marks say; all, where there is no index, and
+// those of marks under another key than `key`, where one is given: nobody is found by that key there.
+absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine, const BlindKey* key = nullptr);
 
 // Keeps the index, on the thread that writes the engine.
 class PersonIndex {
