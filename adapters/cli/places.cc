@@ -118,9 +118,8 @@ void PrintWaiting(const std::vector<PlaceState>& places, Language language, Io& 
 }
 
 // What to say of a place, provider or municipality that nothing here is of; "": there is none.
-std::string UnknownPlace(const Args& args, const std::vector<PlaceState>& places) {
-  const auto check = [&](const char* flag, const auto& name_of) {
-    std::set<std::string> known;
+std::string UnknownPlace(const Args& args, const std::vector<PlaceState>& places, const config::v1::Profile& profile) {
+  const auto check = [&](const char* flag, const auto& name_of, std::set<std::string> known = {}) {
     for (const PlaceState& place : places) known.insert(name_of(place));
     known.erase("");
     if (!args.Has(flag) || known.contains(args.Get(flag))) return std::string();
@@ -133,7 +132,7 @@ std::string UnknownPlace(const Args& args, const std::vector<PlaceState>& places
         check("provider", [](const PlaceState& place) { return place.provider_agency; }),
         check("municipality", [](const PlaceState& place) {
           return place.listed ? place.listed->municipality_code() : std::string();
-        })}) {
+        }, {profile.municipality_codes().begin(), profile.municipality_codes().end()})}) {
     if (!problem.empty()) return problem;
   }
   return "";
@@ -169,7 +168,7 @@ ExitCode RunPlaces(const Args& args, Io& io) {
   progress.Clear();
   if (!status.ok()) return Fail(io, status);
   std::vector<PlaceState> places = fold.On(day);
-  if (const std::string unknown = UnknownPlace(args, places); !unknown.empty()) return FailUsage(io, unknown);
+  if (const std::string unknown = UnknownPlace(args, places, reading->config.profile); !unknown.empty()) return FailUsage(io, unknown);
   std::erase_if(places, [&](const PlaceState& place) {
     const std::string municipality = place.listed ? place.listed->municipality_code() : "";
     return (args.Has("place") && place.place_code != args.Get("place")) ||
