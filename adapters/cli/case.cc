@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@
 #include "services/audit/event_json.h"
 #include "services/audit/knowledge.h"
 #include "services/audit/summary.h"
+#include "services/host/epochs.h"
 #include "services/host/erased.h"
 #include "services/host/persons.h"
 
@@ -84,9 +86,53 @@ std::string BasisJson(const audit::KnownTo& known) {
   return json + "]}";
 }
 
-void PrintCaseEvent(const audit::Event& event, const Names& names, Language language, bool brief,
-                    bool causes, Io& io) {
+// Of each entry of the case that a later one took the place of, where that stands: an event corrects one of its own log,
+// earlier epochs included.
+class Corrections {
+ public:
+  struct Place {
+    std::string origin;
+    Position position;
+    std::string type;
+  };
+  void Add(const audit::Event& event) {
+    Entry entry{std::string(host::EpochsOf(event.origin)), event.id};
+    if (const auto corrected = EventId::FromBytes(event.header.corrects())) {
+      by_[{entry.first, *corrected}] = {std::string(event.origin), event.position, event.header.type()};
+      of_[entry] = {entry.first, *corrected};
+    }
+    places_[std::move(entry)] = {std::string(event.origin), event.position, event.header.type()};
+  }
+  // Null: it stands.
+  const Place* By(const audit::Event& event) const { return Find(by_, Key(event)); }
+  // Null: it corrects nothing that is shown here.
+  const Place* Of(const audit::Event& event) const {
+    const auto found = of_.find(Key(event));
+    return found == of_.end() ? nullptr : Find(places_, found->second);
+  }
+
+ private:
+  using Entry = std::pair<std::string, EventId>;
+  static Entry Key(const audit::Event& event) { return {std::string(host::EpochsOf(event.origin)), event.id}; }
+  static const Place* Find(const std::map<Entry, Place>& places, const Entry& entry) {
+    const auto found = places.find(entry);
+    return found == places.end() ? nullptr : &found->second;
+  }
+  std::map<Entry, Place> by_;
+  std::map<Entry, Entry> of_;
+  std::map<Entry, Place> places_;
+};
+
+void PrintCaseEvent(const audit::Event& event, const Corrections& corrections, const Names& names, Language language,
+                    bool brief, bool causes, Io& io) {
   PrintEvent(event, names, language, brief, io);
+  const auto corrected = [&](Word word, const Corrections::Place* place) {
+    if (place == nullptr) return;
+    io.out << (brief ? std::string_view("  ") : kEventIndent) << "↻ " << Label(word, language) << ": "
+           << PlaceText(place->origin, place->position, place->type, names.agreement, language) << (brief ? "" : "\n");
+  };
+  corrected(Word::kReplaced, corrections.By(event));
+  corrected(Word::kReplaces, corrections.Of(event));
   if (!event.knowledge->concurrent.empty()) {
     io.out << (brief ? std::string_view("  ") : kEventIndent) << "∥ " << Label(Word::kConcurrent, language)
            << ": " << ConcurrentText(*event.knowledge, names.agreement, language) << (brief ? "" : "\n");
@@ -107,7 +153,10 @@ void PrintSummary(const audit::CaseSummary& summary, const std::set<CaseId>& lin
   const auto line = [&](Word word, const std::string& value) {
     io.out << "  " << PadTo(std::string(Label(word, language)), 24) << " " << value << "\n";
   };
-  line(Word::kStatus, RenderStatus(summary, language));
+  line(Word::kStatus, RenderStatus(summary, today, language));
+  line(Word::kPlace, RenderPlace(summary, agreement, language));
+  line(Word::kPeriodDays, RenderPeriod(summary, language));
+  line(Word::kCaseManager, RenderCaseManagers(summary, agreement, language));
   line(Word::kAttended, std::to_string(summary.attended));
   line(Word::kAbsences, RenderAbsences(summary, language));
   line(Word::kNotHeld, std::to_string(summary.not_held));
@@ -116,7 +165,10 @@ void PrintSummary(const audit::CaseSummary& summary, const std::set<CaseId>& lin
   line(Word::kPerks, RenderPerks(summary, language));
   line(Word::kAssessed, RenderAssessed(summary, language));
   for (const std::string& score : RenderScores(summary, language)) line(Word::kKykyviisari, score);
-  line(Word::kDue, RenderDue(summary, today, language));
+  for (const std::string& due : RenderDues(summary, today, language)) line(Word::kDue, due);
+  if (summary.due.empty()) line(Word::kDue, "-");
+  for (const std::string& one : RenderCommitments(summary, today, agreement, language)) line(Word::kCommitments, one);
+  if (summary.open_breaches > 0) line(Word::kOpenBreaches, std::to_string(summary.open_breaches));
   for (const std::string& alert : RenderAlerts(summary, language)) line(Word::kAlerts, alert);
   line(Word::kBenefits, RenderBenefits(summary, language));
   line(Word::kParallel, RenderParallel(summary, language));
@@ -238,6 +290,21 @@ ExitCode RunCase(const Args& args, Io& io) {
   audit::CorrectionsFold corrections(policy, reading->config.origin.text());
   uint64_t shown = 0;
   filter->standing = true;
+  // First what the whole case says by then, whichever part of it is asked for: what was replaced, and how it stands.
+  audit::Filter whole_case = *filter;
+  whole_case.origin.clear();
+  whole_case.type.clear();
+  whole_case.from_position = whole_case.until_position = std::nullopt;
+  whole_case.from_time = whole_case.until_time = std::nullopt;
+  Corrections replaced;
+  if (!args.json()) {
+    const absl::Status folded = history.Timeline(*case_id, whole_case, [&](const audit::Event& event) {
+      replaced.Add(event);
+      fold.Add(event);
+      return absl::OkStatus();
+    });
+    if (!folded.ok() && !absl::IsNotFound(folded)) return Fail(io, folded);
+  }
   const absl::Status status =
       history.Timeline(*case_id, *filter, [&](const audit::Event& event) -> absl::Status {
         corrections.Add(event);
@@ -246,8 +313,7 @@ ExitCode RunCase(const Args& args, Io& io) {
           POLKU_ASSIGN_OR_RETURN(const std::string json, audit::EventJson(event));
           io.out << json << "\n";
         } else {
-          PrintCaseEvent(event, names, *language, args.Has("brief"), args.Has("causes"), io);
-          fold.Add(event);
+          PrintCaseEvent(event, replaced, names, *language, args.Has("brief"), args.Has("causes"), io);
         }
         return absl::OkStatus();
       });
@@ -279,6 +345,7 @@ ExitCode RunCase(const Args& args, Io& io) {
     io.out << Label(Word::kNothing, *language) << "\n";
   } else {
     const audit::Summary summary = fold.Finish();
+    if (summary.cases.empty()) return kExitOk;  // a place's own case: no client to say more of
     std::set<CaseId> linked = summary.cases.front().linked;
     if (!filter->as_of && !filter->valid_on && !known) {
       const auto persons = host::Persons::Read(reading->store->engine());

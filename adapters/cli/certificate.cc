@@ -1,5 +1,6 @@
 #include "services/audit/certificate.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,11 @@ constexpr Texts kReadFirst = {
     "competences and units stand as they were recorded: read them before you hand out the certificate, for free text "
     "may name the service"};
 
+constexpr Texts kNoSchoolName = {
+    "oppilaitoksella ei ole nimeä sopimuksessa (agencies, display_names), joten se jää pois todistuksesta",
+    "läroanstalten har inget namn i avtalet (agencies, display_names) och lämnas därför bort från intyget",
+    "the school has no name in the agreement (agencies, display_names) and is left out of the certificate"};
+
 std::string CertificateJson(const audit::Certificate& certificate) {
   std::string list;
   for (const auto& one : certificate.recognised) {
@@ -56,6 +62,22 @@ std::string CertificateJson(const audit::Certificate& certificate) {
   }
   return Str("{\"given_names\":", JsonString(certificate.given_names), ",\"family_name\":",
              JsonString(certificate.family_name), ",\"recognised\":[", list, "]}");
+}
+
+// A school is named as people name it; who has a part in the service is not, whatever an event says.
+void KeepSchoolsAlone(const config::v1::Agreement& agreement, audit::Certificate& certificate, Language language,
+                      Io& io) {
+  for (auto& one : certificate.recognised) {
+    if (one.institution_agency.empty()) continue;
+    const auto listed = std::find_if(agreement.agencies().begin(), agreement.agencies().end(),
+                                     [&](const auto& agency) { return agency.name() == one.institution_agency; });
+    const bool of_service = listed != agreement.agencies().end() && !listed->roles().empty();
+    const bool named = listed != agreement.agencies().end() && !listed->display_names().empty();
+    if (!of_service && !named) {
+      io.err << "polku: " << Say(kNoSchoolName, language) << ": " << Plain(one.institution_agency) << "\n";
+    }
+    if (of_service || !named) one.institution_agency.clear();
+  }
 }
 
 Page MakeCertificate(const audit::Certificate& certificate, const config::v1::Agreement& agreement,
@@ -103,7 +125,7 @@ ExitCode RunCertificate(const Args& args, Io& io) {
         return absl::OkStatus();
       });
   if (!read.ok()) return Fail(io, read);
-  const audit::Certificate certificate = fold.Finish();
+  audit::Certificate certificate = fold.Finish();
   if (certificate.sealed > 0) {
     // Half a certificate would tell that there was nothing more.
     return Fail(io, Error(absl::StatusCode::kPermissionDenied, certificate.sealed,
@@ -113,6 +135,7 @@ ExitCode RunCertificate(const Args& args, Io& io) {
   if (certificate.recognised.empty()) {
     return Fail(io, Error(absl::StatusCode::kNotFound, "no recognised competence of that case is held here"));
   }
+  KeepSchoolsAlone(reading->config.agreement, certificate, request->language, io);
   io.err << "polku: " << Say(kReadFirst, request->language) << "\n";
   if (args.json()) {
     io.out << CertificateJson(certificate) << "\n";

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapters/cli/command.h"
+#include "adapters/cli/json_text.h"
 #include "adapters/cli/labels.h"
 #include "adapters/cli/labels_tables.h"
 #include "adapters/cli/local_text.h"
@@ -37,6 +38,18 @@ constexpr Texts kMissing = {"puuttuu täältä", "finns inte här", "not held he
 constexpr Texts kSealedHere = {"sinetöity täällä", "förseglat här", "sealed here"};
 constexpr Texts kLines = {"riviä", "rader", "lines"};
 constexpr Texts kLine = {"rivi", "rad", "line"};
+constexpr Texts kGaveNothing = {"Läsnäolopäivät, joilta ei ole korvausta", "Närvarodagar utan ersättning",
+                                "Attended days without an allowance"};
+constexpr Texts kOutside = {"jakson ulkopuolella tai keskeytyksen aikana", "utanför perioden eller under ett avbrott",
+                            "outside the period, or while it was interrupted"};
+constexpr Texts kNoBenefit = {"ei etuutta, johon korvaus kuuluisi", "ingen förmån som ersättningen hör till",
+                              "no benefit that an allowance belongs to"};
+constexpr Texts kNotEntitled = {"lausunnon mukaan ei oikeutta etuuteen", "enligt utlåtandet ingen rätt till förmånen",
+                                "by the statement not entitled to the benefit"};
+constexpr Texts kNotSeen = {"syy ei näy täällä olevista merkinnöistä", "orsaken syns inte i det som finns här",
+                            "what is held here does not say why"};
+constexpr Texts kTakenBack = {"palautettu", "återfört", "taken back"};
+constexpr Texts kStands = {"jää", "kvar", "stands"};
 constexpr Texts kNoMoney = {"ei rahana maksettavaa", "inget att betala i pengar", "no money"};
 constexpr Texts kDiffers = {"rivit yhteensä", "raderna totalt", "the lines add up to"};
 
@@ -105,6 +118,10 @@ class TextAnswer {
     } else {
       io_.out << "  ·  " << Euros(trail.payment.total_cents) << "  ·  " << priced << " "
               << Say(priced == 1 ? kLine : kLines, language_);
+      if (trail.payment.reversed_cents != 0) {
+        io_.out << "  ·  " << Say(kTakenBack, language_) << " " << Euros(trail.payment.reversed_cents) << ", "
+                << Say(kStands, language_) << " " << Euros(trail.payment.total_cents - trail.payment.reversed_cents);
+      }
     }
     if (in_kind > 0) io_.out << "  ·  " << Label(Word::kInKind, language_) << ": " << in_kind;
     io_.out << "\n";
@@ -121,6 +138,22 @@ class TextAnswer {
     });
     for (const LineTrail* line : lines) {
       Print(*line, line->in_kind() ? std::string(Label(Word::kInKind, language_)) : Euros(line->cents));
+    }
+    io_.out << "\n";
+  }
+
+  // Why a day that was attended gave nothing.
+  void Print(const std::vector<audit::UnpaidDay>& unpaid) {
+    if (unpaid.empty()) return;
+    io_.out << Say(kGaveNothing, language_) << "  ·  " << unpaid.size() << "\n";
+    for (const audit::UnpaidDay& day : unpaid) {
+      std::string why;
+      const auto add = [&](const std::string& reason) { why += Str(why.empty() ? "" : "; ", reason); };
+      for (const auto breach : day.breaches) add(CodeLabel(breach, language_));
+      if (day.outside_period) add(Say(kOutside, language_));
+      if (day.no_benefit) add(Say(kNoBenefit, language_));
+      if (day.not_entitled) add(Say(kNotEntitled, language_));
+      io_.out << "  " << DayText(day.date, language_) << "  " << (why.empty() ? Say(kNotSeen, language_) : why) << "\n";
     }
     io_.out << "\n";
   }
@@ -219,7 +252,21 @@ absl::StatusOr<std::string> StepJson(const TrailStep& step) {
              polku::FormatTime(step.recorded_at), "\",\"sealed\":", sealed, "],\"event\":", body, "}");
 }
 
-absl::Status PrintJson(const CaseId& case_id, const std::vector<PaymentTrail>& trails, Io& io) {
+std::string UnpaidJson(const std::vector<audit::UnpaidDay>& unpaid) {
+  std::string json = "[";
+  for (const audit::UnpaidDay& day : unpaid) {
+    std::string breaches;
+    for (const auto breach : day.breaches) breaches += Str(breaches.empty() ? "" : ",", CodeJson(breach));
+    json += Str(json.size() > 1 ? "," : "", "{\"date\":\"", FormatDay(day.date), "\",\"period_id\":",
+                JsonString(day.period_id), ",\"breaches\":[", breaches, "],\"outside_period\":",
+                day.outside_period ? "true" : "false", ",\"no_benefit\":", day.no_benefit ? "true" : "false",
+                ",\"not_entitled\":", day.not_entitled ? "true" : "false", "}");
+  }
+  return json + "]";
+}
+
+absl::Status PrintJson(const CaseId& case_id, const std::vector<PaymentTrail>& trails,
+                       const std::vector<audit::UnpaidDay>& unpaid, Io& io) {
   std::vector<const TrailStep*> used;
   std::string payments;
   for (const PaymentTrail& trail : trails) {
@@ -243,8 +290,8 @@ absl::Status PrintJson(const CaseId& case_id, const std::vector<PaymentTrail>& t
     POLKU_ASSIGN_OR_RETURN(const std::string json, StepJson(*step));
     events += Str(events.empty() ? "" : ",", "\"", FormatEventId(step->id), "\":", json);
   }
-  io.out << "{\"case\":\"" << FormatCaseId(case_id) << "\",\"payments\":[" << payments << "],\"events\":{"
-         << events << "}}\n";
+  io.out << "{\"case\":\"" << FormatCaseId(case_id) << "\",\"payments\":[" << payments
+         << "],\"attended_without_allowance\":" << UnpaidJson(unpaid) << ",\"events\":{" << events << "}}\n";
   return absl::OkStatus();
 }
 
@@ -285,13 +332,17 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
                         : Error(absl::StatusCode::kNotFound, "no payment ", Plain(payment_id),
                                 " of that case is readable here; without its name all are listed"));
   }
+  // Of the case, not of one payment.
+  const std::vector<audit::UnpaidDay> unpaid =
+      payment_id.empty() ? fold.Unpaid(reading->config.profile) : std::vector<audit::UnpaidDay>();
   if (args.json()) {
-    const absl::Status printed = PrintJson(*case_id, trails, io);
+    const absl::Status printed = PrintJson(*case_id, trails, unpaid, io);
     return printed.ok() ? kExitOk : Fail(io, printed);
   }
   const Names names{reading->config.agreement, reading->config.profile};
   TextAnswer answer(names, *language, io);
   for (const PaymentTrail& trail : trails) answer.Print(trail);
+  answer.Print(unpaid);
   return kExitOk;
 }
 
@@ -311,7 +362,7 @@ Command ExplainPaymentCommand() {
            "Goes back from each payment (or the one named), and from what is in no payment yet, to what it rests on:\n"
            "the accrual or grant and the rule it cites, as the log recorded that rule; the records and corrections\n"
            "of the day; claim, benefit, the authority's statement, agreement and decision; who proposed, approved\n"
-           "and paid. What this agency does not hold or may not open is said with a !, never guessed.",
+           "and paid; then the days that were attended and gave nothing, and why. What this agency does not hold or may not open is said with a !, never guessed.",
        .examples =
            "polku explain-payment CASE --config kela.textproto --official etuus-3 --purpose payment \\\n"
            "  --basis \"laki 189/2001\"\n"

@@ -299,6 +299,17 @@ constexpr std::array kWords = {
               {"säännön lähde, profiilin sanoin", "regelns källa, med profilens ord",
                "source of the rule, in the profile's words"}},
     WordTexts{Word::kAlerts, {"hälytykset", "larm", "alerts"}},
+    WordTexts{Word::kOpenBreaches, {"avoimia poikkeamia", "öppna avvikelser", "open breaches"}},
+    WordTexts{Word::kCommitments, {"avoimet tehtävät", "öppna uppgifter", "open commitments"}},
+    WordTexts{Word::kNotCommitted, {"ei vielä sitoutunut", "ännu inte åtagit sig", "not committed yet"}},
+    WordTexts{Word::kCaseManager, {"asiakasvastaava", "klientansvarig", "case manager"}},
+    WordTexts{Word::kNobodyNamed, {"ei nimetty", "ingen utsedd", "nobody is named"}},
+    WordTexts{Word::kPeriodDays, {"jakson päivät", "periodens dagar", "days of the period"}},
+    WordTexts{Word::kTimeOver,
+              {"sovittu aika päättynyt, päättymistä ei ole kirjattu",
+               "den avtalade tiden är slut, inget slut har antecknats", "agreed time over, no end recorded"}},
+    WordTexts{Word::kReplaced, {"korvattu merkinnällä", "ersatt av", "replaced by"}},
+    WordTexts{Word::kReplaces, {"korvaa merkinnän", "ersätter", "replaces"}},
     WordTexts{Word::kNeverBegan,
               {"Hyväksytty, ei alkanut; paikkaa ei enää lasketa varatuksi. Pisin odotus sovitusta alusta, päivää:",
                "Godkänd, började inte; platsen räknas inte längre som reserverad. Längsta väntan efter avtalad start, dagar:",
@@ -367,6 +378,14 @@ std::string_view Label(Word word, Language language) {
 std::string ServiceLabel(std::string_view service, Language language) {
   const std::string_view text = TextOf(FindRow(kServices, service), language);
   return std::string(text.empty() ? service : text);
+}
+
+std::string SpokenLanguage(std::string_view code, Language language) {
+  constexpr std::array<LabelRow, 3> kSpoken = {{{"fi", {"suomi", "finska", "Finnish"}},
+                                                {"sv", {"ruotsi", "svenska", "Swedish"}},
+                                                {"en", {"englanti", "engelska", "English"}}}};
+  const std::string_view text = TextOf(FindRow(kSpoken, code), language);
+  return std::string(text.empty() ? code : text);
 }
 
 std::string RuleLabel(const config::v1::Profile& profile, const event::v1::RuleRef& rule,

@@ -115,6 +115,15 @@ enum class Word {
   kRuleSource,
   // What the attendance service warns of (AlertRaised).
   kAlerts,
+  kOpenBreaches,
+  kCommitments,
+  kNotCommitted,
+  kCaseManager,
+  kNobodyNamed,
+  kPeriodDays,
+  kTimeOver,
+  kReplaced,
+  kReplaces,
   // Headed by `polku places`, before the number of days.
   kNeverBegan,
 };
@@ -122,6 +131,9 @@ std::string_view Label(Word word, Language language);
 
 // The service of an origin, e.g. "läsnäolo" of "attendance"; the name itself of one that is not Polku's.
 std::string ServiceLabel(std::string_view service, Language language);
+
+// "fi" → "suomi"; the code itself of a language that the table does not have.
+std::string SpokenLanguage(std::string_view code, Language language);
 
 // What the reader's own configuration calls agencies and rules. Borrowed.
 struct Names {

@@ -1,6 +1,7 @@
 #include "services/audit/payments.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "services/audit/event_json.h"
 #include "services/core/finnish_ids.h"
 #include "services/core/offer_checks.h"
+#include "services/host/persons.h"
 
 namespace polku::cli {
 namespace {
@@ -34,6 +36,7 @@ namespace v1 = compensation::v1;
 using audit::Account;
 using audit::JsonString;
 using audit::PaymentDraft;
+using audit::PaymentsFold;
 using service::Payment;
 using service::PaymentStatus;
 
@@ -55,15 +58,45 @@ constexpr Texts kReversed = {"peruttu", "återförd", "reversed"};
 constexpr Texts kNoBatch = {"(ei erää)", "(inget parti)", "(none)"};
 constexpr Texts kUnsettled = {"Vielä maksamatta", "Ännu inte reglerat", "Not settled yet"};
 
+constexpr Texts kAccount = {"tili", "konto", "account"};
+constexpr Texts kAccountChanged = {"tili muuttunut", "kontot ändrat", "account changed"};
+constexpr Texts kSameDay = {"sama päivä toisessa asiassa", "samma dag i ett annat ärende", "same day in another case"};
+constexpr Texts kShared = {"sama tili muilla asioilla:", "samma konto i andra ärenden:", "same account in other cases:"};
+constexpr Texts kNothingToSettle = {"näiltä päiviltä ei ole maksettavaa eikä takaisinperittävää",
+                                    "inget att betala eller återkräva för dessa dagar",
+                                    "nothing to pay or to claim back of these days"};
+
+// What a service answers to an offer of a payment, for who reads the table; the answer itself goes to the error stream.
+constexpr std::array<LabelRow, 17> kRefusals = {{
+    {"same_official", {"sama virkailija ehdotti sen", "samma tjänsteman föreslog den", "proposed by the same official"}},
+    {"illegal_transition", {"maksun tila ei salli sitä", "betalningens status tillåter det inte", "the payment's status does not allow it"}},
+    {"unknown_payment", {"maksua ei ole", "betalningen finns inte", "there is no such payment"}},
+    {"payment_exists", {"tunnus on jo käytössä", "beteckningen är redan i bruk", "the label is in use"}},
+    {"nothing_to_pay", {"ei maksettavaa", "inget att betala", "nothing to pay"}},
+    {"already_in_payment", {"rivi on jo toisessa maksussa", "en rad ingår redan i en annan betalning", "a line is in another payment"}},
+    {"unknown_line", {"riviä ei ole", "en rad finns inte", "a line does not exist"}},
+    {"line_outside_range", {"rivi on päivien ulkopuolella", "en rad ligger utanför dagarna", "a line is outside the days"}},
+    {"incomplete_lines", {"päiviltä puuttuu rivejä", "rader saknas för dagarna", "lines of those days are missing"}},
+    {"no_lines", {"ei rivejä", "inga rader", "no lines"}},
+    {"duplicate_line", {"rivi on kahdesti", "en rad står två gånger", "a line is there twice"}},
+    {"total_mismatch", {"summa ei täsmää", "summan stämmer inte", "the sum does not match"}},
+    {"accruals_changed", {"kertymät ovat muuttuneet ehdotuksen jälkeen", "de intjänade beloppen har ändrats efter förslaget",
+                          "accruals have changed since the proposal"}},
+    {"bad_iban", {"tilinumero on virheellinen", "kontonumret är felaktigt", "the account is not valid"}},
+    {"bad_reference_number", {"viitenumero on virheellinen", "referensnumret är felaktigt", "the reference number is not valid"}},
+    {"future_day", {"päivä ei ole vielä tullut", "dagen har ännu inte kommit", "the day has not come yet"}},
+    {"bad_range", {"päivät eivät käy", "dagarna går inte", "the days do not fit"}},
+}};
+
 // What is wrong with --accounts.
 constexpr Texts kAccountColumns = {"sarakkeet ovat tapaus;iban tai tapaus;iban;viite",
                                    "kolumnerna är tapaus;iban eller tapaus;iban;viite",
                                    "the columns are tapaus;iban or tapaus;iban;viite"};
 constexpr Texts kBadCase = {"tapaus on 32 heksadesimaalinumeroa", "ett ärende är 32 hexadecimala siffror",
                             "a case is 32 hexadecimal digits"};
-constexpr Texts kBadIban = {"IBAN isoin kirjaimin ilman välilyöntejä; tarkistusnumerot eivät täsmää",
-                            "IBAN med versaler utan mellanslag; kontrollsiffrorna stämmer inte",
-                            "an IBAN in capitals without spaces; its check digits do not hold"};
+constexpr Texts kBadIban = {"ei IBAN-tilinumero; sen tarkistusnumerot eivät täsmää",
+                            "inte ett kontonummer i IBAN-form; kontrollsiffrorna stämmer inte",
+                            "no IBAN; its check digits do not hold"};
 constexpr Texts kBadReference = {"viitenumeron tarkistusnumero ei täsmää", "referensnumrets kontrollsiffra stämmer inte",
                                  "the reference number's check digit does not hold"};
 constexpr Texts kCaseTwice = {"tapaus on jo aiemmalla rivillä", "ärendet finns redan på en tidigare rad",
@@ -116,6 +149,8 @@ absl::StatusOr<std::map<CaseId, Account>> ReadAccounts(const std::string& path, 
     const auto case_id = ParseCaseId(row.cells[0].text);
     if (!case_id) return problem({row.line, 1, Say(kBadCase, language)});
     Account account{row.cells[1].text, references ? row.cells[2].text : ""};
+    std::erase(account.iban, ' ');  // as banks print it
+    absl::AsciiStrToUpper(&account.iban);
     if (!service::IsValidIban(account.iban)) {
       return problem({row.line, 2, Say(kBadIban, language)});
     }
@@ -142,14 +177,42 @@ struct Row {
   int64_t total = 0;
   const Texts* state = nullptr;
   std::optional<exchange::v1::Refusal> refusal;
+  Account account;                  // empty: none is known, or not readable here
+  bool account_changed = false;     // from that of the case's newest paid payment before
+  size_t account_shared = 0;        // other cases whose payments, not rejected, go to it
+  std::optional<CaseId> same_day;   // another case of the same person with an accrual on one of its days
 };
+
+std::string StateText(const Row& row, Language language) {
+  std::string text = Say(*row.state, language);
+  if (row.refusal) {
+    const auto known = std::find_if(kRefusals.begin(), kRefusals.end(),
+                                    [&](const LabelRow& one) { return one.key == row.refusal->code(); });
+    text += Str(": ", known == kRefusals.end() ? Plain(row.refusal->code()) : Say(known->texts, language));
+  }
+  if (row.same_day) {
+    if (row.state != &kSameDay) text += Str("; ", Say(kSameDay, language));
+    text += Str(": ", FormatCaseId(*row.same_day));
+  }
+  return text;
+}
+
+std::string AccountText(const Row& row, Language language) {
+  std::string text = row.account.iban.empty() ? "-" : Plain(row.account.iban);
+  if (row.account_changed) text += Str(" (", Say(kAccountChanged, language), ")");
+  if (row.account_shared > 0) text += Str(" (", Say(kShared, language), " ", row.account_shared, ")");
+  return text;
+}
 
 std::string RowJson(const Row& row) {
   return Str("{\"case\":\"", FormatCaseId(row.case_id), "\",\"payment_id\":", JsonString(row.payment_id),
              ",\"batch\":", JsonString(row.batch), ",\"covers_from\":", JsonString(row.from),
              ",\"covers_until\":", JsonString(row.until), ",\"lines\":", row.lines,
              ",\"recovered_cents\":", row.recovered, ",\"total_cents\":", row.total,
-             ",\"state\":", JsonString((*row.state)[2]),
+             ",\"state\":", JsonString((*row.state)[2]), ",\"iban\":", JsonString(row.account.iban),
+             ",\"account_changed\":", row.account_changed ? "true" : "false", ",\"account_shared_with\":",
+             row.account_shared, ",\"same_day_in\":",
+             row.same_day ? Str("\"", FormatCaseId(*row.same_day), "\"") : std::string("null"),
              row.refusal ? Str(",\"refusal\":", RefusalJson(*row.refusal)) : "", "}");
 }
 
@@ -176,12 +239,11 @@ void PrintRows(std::string_view batch, const std::vector<Row>& rows, Language la
     return;
   }
   TextTable table({Say(kCaseWord, language), Say(kDays, language), Say(kLines, language),
-                   Say(kRecovered, language), Say(kSum, language), Say(kState, language)});
+                   Say(kRecovered, language), Say(kSum, language), Say(kAccount, language), Say(kState, language)});
   for (const Row& row : rows) {
     table.Add({FormatCaseId(row.case_id), DaysText(row.from, row.until, language), std::to_string(row.lines),
-               Euros(row.recovered, language), Euros(row.total, language),
-               row.refusal ? Str(Say(*row.state, language), ": ", Plain(row.refusal->code()))
-                           : Say(*row.state, language)});
+               Euros(row.recovered, language), Euros(row.total, language), AccountText(row, language),
+               StateText(row, language)});
   }
   table.Print(io.out);
   for (const auto& [state, sum] : sums) {
@@ -192,8 +254,18 @@ void PrintRows(std::string_view batch, const std::vector<Row>& rows, Language la
 
 class Payments {
  public:
-  Payments(const Args& args, Language language, const audit::PaymentsFold& fold, absl::CivilDay today, Io& io)
-      : args_(args), language_(language), fold_(fold), today_(today), io_(io) {}
+  // `same_person`: of a case the payer's other cases of the same person.
+  using SamePerson = std::map<CaseId, std::set<CaseId>>;
+  Payments(const Args& args, Language language, const audit::PaymentsFold& fold, const SamePerson& same_person,
+           absl::CivilDay today, Io& io)
+      : args_(args), language_(language), fold_(fold), same_person_(same_person), today_(today), io_(io) {
+    for (const auto& [case_id, held] : fold_.cases()) {
+      for (const auto& [key, payment] : held.ledger.payments()) {
+        const Account* account = held.AccountOf(key);
+        if (account != nullptr && payment.status != PaymentStatus::kRejected) users_[account->iban].insert(case_id);
+      }
+    }
+  }
 
   ExitCode Propose(const Target* target, const std::map<CaseId, Account>& accounts,
                    absl::CivilDay from, absl::CivilDay until) {
@@ -207,11 +279,13 @@ class Payments {
       if (!draft) continue;
       Row row = RowOf(case_id, batch, *draft);
       const auto given = accounts.find(case_id);
-      const Account& account = given == accounts.end() ? held.account : given->second;
+      const Account account = given == accounts.end() ? held.Known(fold_.agency(), today_) : given->second;
       row.payment_id = FreeLabel(held.ledger, batch);
-      row.state = draft->total_cents <= 0    ? &kClaim
-                  : account.iban.empty()     ? &kNoAccount
-                                             : &kToPay;
+      Judge(row, account, held.PaidBefore(nullptr), DaysOf(held.ledger, LinesOf(*draft)));
+      row.state = draft->total_cents <= 0           ? &kClaim
+                  : row.same_day && !SameDayMeant() ? &kSameDay
+                  : account.iban.empty()            ? &kNoAccount
+                                                    : &kToPay;
       if (row.state == &kToPay && target != nullptr) {
         offers.push_back(OfferOf(case_id, Proposal(row, *draft, account), *target));
         row_of_offer.push_back(rows.size());
@@ -227,7 +301,13 @@ class Payments {
       io_.err << "polku: no account is known of some cases; give them in --accounts FILE (tapaus;iban;viite) and "
                  "propose again\n";
     }
-    return code == kExitOk && without ? kExitRefused : code;
+    const bool twice = std::any_of(rows.begin(), rows.end(), [](const Row& row) { return row.state == &kSameDay; });
+    if (twice) {
+      io_.err << "polku: one person has several cases with money of the same day; none of those was proposed: correct "
+                 "the case that is wrong, or propose one of them with --case CASE --same-day and the ground in --basis\n";
+    }
+    if (rows.empty() && !args_.json()) io_.out << Say(kNothingToSettle, language_) << "\n";
+    return code == kExitOk && (without || twice) ? kExitRefused : code;
   }
 
   // approve, reject, paid.
@@ -243,11 +323,23 @@ class Payments {
     std::vector<Row> rows;
     std::vector<exchange::v1::Offer> offers;
     std::vector<size_t> row_of_offer;
-    bool known = false;
+    std::map<PaymentStatus, size_t> known;
+    bool held_back = false;
     Each(batch, [&](const CaseId& case_id, const std::string& id, const Payment& payment) {
-      known = true;
+      ++known[payment.status];
       if (!from.contains(payment.status)) return;
       Row row = RowOf(case_id, id, payment);
+      if (action == "approve") {
+        const Texts* stop = row.account_changed && !args_.Has("accounts-changed") ? &kAccountChanged
+                            : row.same_day && !SameDayMeant()                    ? &kSameDay
+                                                                                 : nullptr;
+        if (stop != nullptr) {
+          held_back = true;
+          row.state = stop;
+          rows.push_back(std::move(row));
+          return;
+        }
+      }
       std::unique_ptr<google::protobuf::Message> event;
       if (action == "paid") {
         auto paid = std::make_unique<v1::PaymentPaid>();
@@ -273,12 +365,19 @@ class Payments {
       row_of_offer.push_back(rows.size());
       rows.push_back(std::move(row));
     });
-    if (!known) {
+    if (known.empty()) {
       return Fail(io_, Error(absl::StatusCode::kNotFound, "no payment of the batch ", Plain(batch),
                              " is held here; `polku payments status` lists the batches"));
     }
     const ExitCode code = Send(&target, offers, row_of_offer, done, rows);
     PrintRows(batch, rows, language_, args_.json(), io_);
+    if (held_back) {
+      io_.err << "polku: some payments were not approved: to another account than the case's last paid payment (look it "
+                 "up, then say --accounts-changed), or of a day that the same person has money of in another case (then "
+                 "--case CASE --same-day, with the ground in --basis)\n";
+      return code == kExitOk ? kExitRefused : code;
+    }
+    if (rows.empty()) return NothingToMove(action, batch, done, known);
     return code;
   }
 
@@ -311,6 +410,7 @@ class Payments {
       Row row = RowOf(case_id, "", *draft);
       row.from = FormatDay(draft->lines.front()->date);
       row.until = FormatDay(draft->lines.back()->date);
+      Judge(row, held.Known(fold_.agency(), today_), held.PaidBefore(nullptr), DaysOf(held.ledger, LinesOf(*draft)));
       row.state = draft->total_cents <= 0 ? &kClaim : &kToPay;
       rows.push_back(std::move(row));
     }
@@ -345,6 +445,59 @@ class Payments {
   }
 
  private:
+  // The official named this case and says that two cases of one person do have money of one day.
+  bool SameDayMeant() const { return args_.Has("same-day") && args_.Has("case"); }
+
+  // No payment of the batch is where it could be moved from: done before, or too early.
+  ExitCode NothingToMove(std::string_view action, const std::string& batch, const Texts& done,
+                         const std::map<PaymentStatus, size_t>& known) {
+    std::string states;
+    bool all_done = true;
+    for (const auto& [status, count] : known) {
+      const Texts& texts = StatusTexts(status);
+      states += Str(states.empty() ? "" : ", ", texts[2], " ", count);
+      all_done = all_done && texts == done;
+    }
+    io_.err << "polku: no payment of the batch " << Plain(batch) << " can be moved by " << action << " now; they are: "
+            << states << "\n";
+    return all_done ? kExitOk : kExitRefused;
+  }
+
+  static std::vector<EventId> LinesOf(const PaymentDraft& draft) {
+    std::vector<EventId> lines;
+    for (const auto* posting : draft.lines) lines.push_back(posting->id);
+    return lines;
+  }
+  // Of which of those lines allowance stands: travel to two places on one day may well be.
+  static std::set<absl::CivilDay> DaysOf(const service::Ledger& ledger, const std::vector<EventId>& lines) {
+    std::set<absl::CivilDay> days;
+    for (const service::Accrual& accrual : ledger.accruals()) {
+      if (!accrual.reversed && std::find(lines.begin(), lines.end(), accrual.id) != lines.end()) {
+        days.insert(accrual.date);
+      }
+    }
+    return days;
+  }
+
+  // What the second pair of eyes looks at.
+  void Judge(Row& row, const Account& account, const Account* paid_before, const std::set<absl::CivilDay>& days) const {
+    row.account = account;
+    row.account_changed = !account.iban.empty() && paid_before != nullptr && paid_before->iban != account.iban;
+    if (const auto users = users_.find(account.iban); users != users_.end()) {
+      row.account_shared = users->second.size() - users->second.count(row.case_id);
+    }
+    const auto others = same_person_.find(row.case_id);
+    if (others == same_person_.end()) return;
+    for (const CaseId& other : others->second) {
+      const auto held = fold_.cases().find(other);
+      if (held == fold_.cases().end()) continue;
+      for (const service::Accrual& accrual : held->second.ledger.accruals()) {
+        const bool ours = held->second.ledger.successors().Settling(accrual.author, today_) == fold_.agency();
+        if (ours && !accrual.reversed && days.contains(accrual.date)) row.same_day = other;
+      }
+    }
+  }
+
   bool Wanted(const CaseId& case_id) const {
     return !args_.Has("case") || ParseCaseId(args_.Get("case")) == case_id;
   }
@@ -371,13 +524,20 @@ class Payments {
     row.total = draft.total_cents;
     return row;
   }
-  static Row RowOf(const CaseId& case_id, const std::string& id, const Payment& payment) {
+  Row RowOf(const CaseId& case_id, const std::string& id, const Payment& payment) const {
+    const PaymentsFold::Case& held = fold_.cases().at(case_id);
+    const service::PaymentKey key(payment.agency, id);
     Row row{case_id, id, payment.batch_id, payment.from ? FormatDay(*payment.from) : "",
             payment.until ? FormatDay(*payment.until) : ""};
     row.lines = payment.lines.size();
-    row.recovered = -payment.reversed_cents;
+    for (const service::Posting& posting : held.ledger.postings()) {
+      const bool line = std::find(payment.lines.begin(), payment.lines.end(), posting.id) != payment.lines.end();
+      if (line) row.recovered += std::min<int64_t>(0, posting.cents);
+    }
     row.total = payment.total_cents - payment.reversed_cents;
     row.state = &StatusTexts(payment.status);
+    const Account* account = held.AccountOf(key);
+    Judge(row, account == nullptr ? Account() : *account, held.PaidBefore(&key), DaysOf(held.ledger, payment.lines));
     return row;
   }
 
@@ -452,9 +612,26 @@ class Payments {
   const Args& args_;
   const Language language_;
   const audit::PaymentsFold& fold_;
+  const SamePerson& same_person_;
+  std::map<std::string, std::set<CaseId>> users_;  // of an account
   const absl::CivilDay today_;
   Io& io_;
 };
+
+// By shared identity codes, present or earlier, and by links.
+absl::StatusOr<Payments::SamePerson> ReadSamePerson(log::Engine& engine) {
+  POLKU_ASSIGN_OR_RETURN(const host::Persons persons, host::Persons::Read(engine));
+  Payments::SamePerson same;
+  for (const auto& [a, b] : persons.OpenPairs()) {
+    same[a].insert(b);
+    same[b].insert(a);
+  }
+  for (const auto& [a, b] : persons.LinkedPairs()) {
+    same[a].insert(b);
+    same[b].insert(a);
+  }
+  return same;
+}
 
 ExitCode RunPayments(const Args& args, Io& io) {
   const std::string& action = args.operands()[0];
@@ -475,6 +652,12 @@ ExitCode RunPayments(const Args& args, Io& io) {
     only = *case_id;
   }
   const auto day = [&](std::string_view flag) { return ParseDay(args.Get(flag)); };
+  if (propose && day("from") && day("until") && *day("until") < *day("from")) {
+    return FailUsage(io, "--until is before --from; give the days in their order");
+  }
+  if (args.Has("same-day") && !args.Has("case")) {
+    return FailUsage(io, "--same-day goes with --case CASE: which of the person's cases is meant?");
+  }
   if (propose && (!day("from") || !day("until"))) {
     return FailUsage(io, "which days? give --from DAY and --until DAY, e.g. 2025-03-01 and 2025-03-31");
   }
@@ -505,6 +688,7 @@ ExitCode RunPayments(const Args& args, Io& io) {
   SectionSet sections;
   sections.add(SectionKind::kService);
   sections.add(SectionKind::kPayment);
+  sections.add(SectionKind::kIdentity);  // that another case is of the same person
   const auto reading = OpenRecorded(
       args, *claim, {.command = "payments", .case_id = only, .sections = sections});
   if (!reading.ok()) return Fail(io, reading.status());
@@ -522,14 +706,16 @@ ExitCode RunPayments(const Args& args, Io& io) {
     fold.Add(event);
     return absl::OkStatus();
   };
+  const auto same_person = ReadSamePerson(reading->store->engine());
+  if (!same_person.ok()) return Fail(io, same_person.status());
   audit::Filter filter;
   filter.standing = true;
-  const absl::Status read =
-      only.is_zero() ? history.Replay(filter, visit) : history.Timeline(only, filter, visit);
+  // Of one case alone too: whose account it is and which days have money are seen from the others.
+  const absl::Status read = history.Replay(filter, visit);
   progress.Clear();
   if (!read.ok()) return Fail(io, read);
   const absl::CivilDay today = JudgedOn(reading->config);
-  Payments payments(args, *language, fold, today, io);
+  Payments payments(args, *language, fold, *same_person, today, io);
   if (propose) {
     return payments.Propose(target ? &*target : nullptr, *accounts, *day("from"), *day("until"));
   }
@@ -556,6 +742,8 @@ Command PaymentsCommand() {
             {"until", "DAY", "propose: last day to settle"},
             {"accounts", "FILE", "propose: CSV tapaus;iban;viite; else the account of the case's last payment"},
             {"dry-run", "", "propose: show what would be proposed, send nothing"},
+            {"accounts-changed", "", "approve: also payments to another account than the case's last paid one"},
+            {"same-day", "", "propose, approve, with --case: although the person has money of such a day in another case"},
             {"reason", "CODE", "reject: wrong-account, wrong-amount, not-attended, …"},
             {"on", "DAY", "approve, reject, paid: the day of it; today"},
             {"archive", "REF", "paid: the archive's reference"},
@@ -566,8 +754,11 @@ Command PaymentsCommand() {
            "days; what was reversed after its payment is netted, with the days back to it. A case whose sum is not\n"
            "above 0 gets no payment: it is carried, and shown as claimed back (takaisinperittävä). `approve` needs\n"
            "another official than proposed it; the service refuses what has changed since. Each payment is an offer\n"
-           "of its own: a refused one holds up no other. Saying a command again records nothing twice. Exit code 1:\n"
-           "some were refused or have no account.",
+           "of its own: a refused one holds up no other. Saying a command again records nothing twice. The account is\n"
+           "shown: whether it is another than that of the case's last paid payment, and how many other cases are paid\n"
+           "to it. Without --accounts it is that of the last payment that was approved, unless it was rejected as\n"
+           "wrong. One person's cases (identity codes, links) that have money of the same day are not proposed. Exit\n"
+           "code 1: some were refused, held back or have no account, or nothing could be moved.",
        .examples =
            "polku payments propose --config kela.textproto --as kela-1.textproto --from 2025-03-01 \\\n"
            "  --until 2025-03-31 --batch maalis-2025 --accounts tilit.csv --dry-run \\\n"

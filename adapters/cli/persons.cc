@@ -46,19 +46,18 @@ constexpr Texts kBehind = {
     "it. Entries lacking:"};
 
 // A store whose index of persons was never made would answer "nobody", whoever is asked for.
-absl::Status CheckIndexed(const Reading& reading) {
-  POLKU_ASSIGN_OR_RETURN(const uint64_t missing, host::EntriesNotIndexed(reading.store->engine()));
+absl::Status CheckIndexed(const Reading& reading, const host::BlindKey* key) {
+  POLKU_ASSIGN_OR_RETURN(const uint64_t missing, host::EntriesNotIndexed(reading.store->engine(), key));
   uint64_t held = 0;
   for (const auto& log : reading.store->logs()) held += log.head.frontier.size().value();
   if (missing < held || held == 0) return absl::OkStatus();
   return Error(absl::StatusCode::kUnavailable,
-               "this service has no index of persons yet, so whether somebody is met twice cannot be said: start the "
-               "service, which makes it, and ask again");
+               "this service has no index of persons yet (or only one under a key that was replaced), so whether somebody "
+               "is met twice cannot be said: start the service, which makes it, and ask again");
 }
 
 // The code must be neither in a command line, which other users see, nor in a shell's history.
-absl::StatusOr<Hash> ReadCode(const host::Config& config, std::istream& in) {
-  POLKU_ASSIGN_OR_RETURN(const host::BlindKey key, host::LoadBlindKey(config.keys_directory));
+absl::StatusOr<Hash> ReadCode(const host::BlindKey& key, std::istream& in) {
   std::string code;
   for (char c = 0; code.size() <= kMaxCodeBytes && in.get(c) && c != '\n';) code.push_back(c);
   const auto blind = host::BlindCode(key, code);
@@ -79,10 +78,14 @@ ExitCode RunPersons(const Args& args, Io& io) {
   if (!claim.ok()) return FailUsage(io, ToStd(claim.status().message()));
   const auto opened = OpenReading(args);
   if (!opened.ok()) return Fail(io, opened.status());
-  if (const absl::Status indexed = CheckIndexed(*opened); !indexed.ok()) return Fail(io, indexed);
   std::optional<Hash> blind;
-  if (find) {
-    const auto code = ReadCode(opened->config, io.in);
+  if (!find) {
+    if (const absl::Status indexed = CheckIndexed(*opened, nullptr); !indexed.ok()) return Fail(io, indexed);
+  } else {
+    const auto key = host::LoadBlindKey(opened->config.keys_directory);
+    if (!key.ok()) return Fail(io, key.status());
+    if (const absl::Status indexed = CheckIndexed(*opened, &*key); !indexed.ok()) return Fail(io, indexed);
+    const auto code = ReadCode(*key, io.in);
     if (!code.ok()) return Fail(io, code.status());
     blind = *code;
   }

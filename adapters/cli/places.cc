@@ -1,6 +1,7 @@
 #include "services/audit/places.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -116,6 +117,27 @@ void PrintWaiting(const std::vector<PlaceState>& places, Language language, Io& 
   }
 }
 
+// What to say of a place, provider or municipality that nothing here is of; "": there is none.
+std::string UnknownPlace(const Args& args, const std::vector<PlaceState>& places, const config::v1::Profile& profile) {
+  const auto check = [&](const char* flag, const auto& name_of, std::set<std::string> known = {}) {
+    for (const PlaceState& place : places) known.insert(name_of(place));
+    known.erase("");
+    if (!args.Has(flag) || known.contains(args.Get(flag))) return std::string();
+    std::string names;
+    for (const std::string& name : known) names += Str(names.empty() ? "" : ", ", Plain(name));
+    return Str("--", flag, ": nothing of that day held here is of it; known are: ", names.empty() ? "none" : names);
+  };
+  for (const std::string& problem :
+       {check("place", [](const PlaceState& place) { return place.place_code; }),
+        check("provider", [](const PlaceState& place) { return place.provider_agency; }),
+        check("municipality", [](const PlaceState& place) {
+          return place.listed ? place.listed->municipality_code() : std::string();
+        }, {profile.municipality_codes().begin(), profile.municipality_codes().end()})}) {
+    if (!problem.empty()) return problem;
+  }
+  return "";
+}
+
 ExitCode RunPlaces(const Args& args, Io& io) {
   const std::string code = args.GetOr("lang", "fi");
   const auto language = ParseLanguage(code);
@@ -147,6 +169,7 @@ ExitCode RunPlaces(const Args& args, Io& io) {
   progress.Clear();
   if (!status.ok()) return Fail(io, status);
   std::vector<PlaceState> places = fold.On(day);
+  if (const std::string unknown = UnknownPlace(args, places, reading->config.profile); !unknown.empty()) return FailUsage(io, unknown);
   std::erase_if(places, [&](const PlaceState& place) {
     const std::string municipality = place.listed ? place.listed->municipality_code() : "";
     return (args.Has("place") && place.place_code != args.Get("place")) ||

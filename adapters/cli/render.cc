@@ -1,5 +1,6 @@
 #include "adapters/cli/render.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 
@@ -78,6 +79,7 @@ class Renderer {
           text = AgencyLabel(names_.agreement, text, language_);
         }
         if (field.name() == "month") return MonthText(text, language_);
+        if (field.name() == "language") return Plain(SpokenLanguage(text, language_));
         return DayText(text, language_);
       }
       case FieldDescriptor::CPPTYPE_INT64:
@@ -260,18 +262,66 @@ std::string RenderAssessed(const audit::CaseSummary& summary, Language language)
   return text;
 }
 
-std::string RenderDue(const audit::CaseSummary& summary, absl::CivilDay today, Language language) {
-  std::string text;
+std::vector<std::string> RenderDues(const audit::CaseSummary& summary, absl::CivilDay today, Language language) {
+  std::vector<std::string> lines;
   for (const audit::OpenDue& due : summary.due) {
     const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
-    text += Str(
-        text.empty() ? "" : ", ",
+    lines.push_back(Str(
         feedback ? Str(Label(Word::kFeedback, language), " (", CodeLabel(due.giver, language), ")")
                  : CodeLabel(due.kind, language),
         due.round > 1 ? Str(" ", due.round) : "", " ", DayText(due.due_on, language),
-        IsOverdue(due, today) ? Str(" ", Label(Word::kOverdue, language)) : "");
+        IsOverdue(due, today) ? Str(" ", Label(Word::kOverdue, language)) : ""));
   }
-  return text.empty() ? "-" : text;
+  return lines;
+}
+
+std::string CountDues(const audit::CaseSummary& summary, absl::CivilDay today, Language language) {
+  if (summary.due.empty()) return "-";
+  const auto overdue = std::count_if(summary.due.begin(), summary.due.end(),
+                                     [&](const audit::OpenDue& due) { return IsOverdue(due, today); });
+  return overdue == 0 ? std::to_string(summary.due.size())
+                      : Str(summary.due.size(), " (", overdue, " ", Label(Word::kOverdue, language), ")");
+}
+
+std::vector<std::string> RenderCommitments(const audit::CaseSummary& summary, absl::CivilDay today,
+                                           const config::v1::Agreement& agreement, Language language) {
+  std::vector<std::string> lines;
+  for (const audit::OpenCommitment& one : summary.commitments) {
+    std::string line = Str(Plain(one.meeting_id), " #", one.number, ": ", CodeLabel(one.member, language));
+    if (!one.agency.empty()) line += Str(", ", Plain(AgencyLabel(agreement, one.agency, language)));
+    if (!one.due_on.empty()) line += Str(" ", DayText(one.due_on, language));
+    if (const auto last = ParseDay(one.due_on); last && *last < today) {
+      line += Str(" ", Label(Word::kOverdue, language));
+    }
+    if (!one.committed) line += Str(", ", Label(Word::kNotCommitted, language));
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+std::string RenderCaseManagers(const audit::CaseSummary& summary, const config::v1::Agreement& agreement,
+                               Language language) {
+  std::string text;
+  for (const audit::CaseManager& manager : summary.case_managers) {
+    const std::string& who = manager.name.empty() ? manager.official : manager.name;
+    text += Str(text.empty() ? "" : "; ", Plain(who), " (", CodeLabel(manager.side, language), ", ",
+                Plain(AgencyLabel(agreement, manager.agency, language)), ")");
+  }
+  if (!text.empty()) return text;
+  return summary.no_case_manager ? std::string(Label(Word::kNobodyNamed, language)) : "-";
+}
+
+std::string RenderPlace(const audit::CaseSummary& summary, const config::v1::Agreement& agreement, Language language) {
+  if (summary.provider_agency.empty() && summary.place_code.empty()) return "-";
+  const std::string provider =
+      summary.provider_agency.empty() ? "" : Plain(AgencyLabel(agreement, summary.provider_agency, language));
+  return Str(Plain(summary.place_code), summary.place_code.empty() || provider.empty() ? "" : ", ", provider);
+}
+
+std::string RenderPeriod(const audit::CaseSummary& summary, Language language) {
+  if (summary.period_from.empty()) return "-";
+  const std::string& until = summary.ended_on.empty() ? summary.agreed_until : summary.ended_on;
+  return Str(DayText(summary.period_from, language), "–", DayText(until, language));
 }
 
 std::vector<std::string> RenderAlerts(const audit::CaseSummary& summary, Language language) {
@@ -311,8 +361,12 @@ std::vector<std::string> RenderScores(const audit::CaseSummary& summary, Languag
   return lines;
 }
 
-std::string RenderStatus(const audit::CaseSummary& summary, Language language) {
+std::string RenderStatus(const audit::CaseSummary& summary, absl::CivilDay today, Language language) {
   std::string text(Label(StageWord(summary.stage), language));
+  const bool runs = summary.stage == audit::ServiceStage::kRunning || summary.stage == audit::ServiceStage::kInterrupted;
+  if (const auto last = ParseDay(summary.agreed_until); runs && last && *last < today) {
+    text += Str(", ", Label(Word::kTimeOver, language), " (", DayText(*last, language), ")");
+  }
   if (summary.stage == audit::ServiceStage::kNotStarted &&
       summary.referral != referral::v1::REFERRAL_STATUS_UNSPECIFIED) {
     text +=

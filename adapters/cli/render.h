@@ -40,12 +40,24 @@ std::string RenderAssessed(const audit::CaseSummary& summary, Language language)
 bool IsOverdue(const audit::OpenDue& due, absl::CivilDay today);
 // An alert that stands a line: what it is and the day it is about.
 std::vector<std::string> RenderAlerts(const audit::CaseSummary& summary, Language language);
-// Those whose last day was before `today` are said to be overdue.
-std::string RenderDue(const audit::CaseSummary& summary, absl::CivilDay today, Language language);
+// A line each; those whose last day was before `today` are said to be overdue.
+std::vector<std::string> RenderDues(const audit::CaseSummary& summary, absl::CivilDay today, Language language);
+// How many, and how many of them are overdue: "3 (1 myöhässä)".
+std::string CountDues(const audit::CaseSummary& summary, absl::CivilDay today, Language language);
+// What members of network meetings took on and nobody has ended, a line each.
+std::vector<std::string> RenderCommitments(const audit::CaseSummary& summary, absl::CivilDay today,
+                                           const config::v1::Agreement& agreement, Language language);
+// Who is the client's case manager, of which side; "ei nimetty" where explicitly nobody is, "-" where nothing is said.
+std::string RenderCaseManagers(const audit::CaseSummary& summary, const config::v1::Agreement& agreement,
+                               Language language);
+// "paja, Toimintatupa ry", and the first and last day of the newest period; "-": no period.
+std::string RenderPlace(const audit::CaseSummary& summary, const config::v1::Agreement& agreement, Language language);
+std::string RenderPeriod(const audit::CaseSummary& summary, Language language);
 // A scale or rating a line, "osallisuus 20/48 → 25/48 (+5)"; what is sealed is counted.
 std::vector<std::string> RenderScores(const audit::CaseSummary& summary, Language language);
-// Stage, last day and exit, e.g. "päättynyt 2.6.2025, opiskelu".
-std::string RenderStatus(const audit::CaseSummary& summary, Language language);
+// Stage, last day and exit, e.g. "päättynyt 2.6.2025, opiskelu"; of a service that runs past its agreed last day that no
+// end was recorded.
+std::string RenderStatus(const audit::CaseSummary& summary, absl::CivilDay today, Language language);
 std::string RenderAbsences(const audit::CaseSummary& summary, Language language);
 std::string RenderBenefits(const audit::CaseSummary& summary, Language language);
 std::string RenderParallel(const audit::CaseSummary& summary, Language language);

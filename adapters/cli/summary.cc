@@ -5,6 +5,7 @@
 #include <optional>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "adapters/cli/command.h"
 #include "adapters/cli/json_text.h"
@@ -86,6 +87,18 @@ std::string AlertsJson(const CaseSummary& c) {
   return json + "]";
 }
 
+std::string CommitmentsJson(const CaseSummary& c, absl::CivilDay today) {
+  std::string json = "[";
+  for (const audit::OpenCommitment& one : c.commitments) {
+    const auto last = ParseDay(one.due_on);
+    json += Str(json.size() > 1 ? "," : "", "{\"meeting_id\":", JsonString(one.meeting_id), ",\"number\":", one.number,
+                ",\"member\":", CodeJson(one.member), ",\"agency\":", JsonString(one.agency), ",\"due_on\":",
+                JsonString(one.due_on), ",\"committed\":", one.committed ? "true" : "false", ",\"overdue\":",
+                last && *last < today ? "true" : "false", "}");
+  }
+  return json + "]";
+}
+
 std::string CaseJson(const CaseSummary& c, const References& references, absl::CivilDay today) {
   std::string due = "[";
   for (const audit::OpenDue& open : c.due) {
@@ -118,7 +131,7 @@ std::string CaseJson(const CaseSummary& c, const References& references, absl::C
           ",\"absent_accepted\":", c.absent_accepted, ",\"absent_other\":", c.absent_other,
           ",\"unknown_days\":", c.unknown_days, ",\"absences\":", CountsJson(c.absences),
           ",\"absences_sealed\":", c.absences_sealed, ",\"open_breaches\":", c.open_breaches,
-          ",\"alerts\":", AlertsJson(c)),
+          ",\"alerts\":", AlertsJson(c), ",\"open_commitments\":", CommitmentsJson(c, today)),
       Str(",\"allowance\":", MoneyJson(c.allowance), ",\"allowance_days\":", c.allowance_days,
           ",\"travel\":", MoneyJson(c.travel), ",\"travel_grants\":", c.travel_grants,
           ",\"travel_in_kind\":", c.travel_in_kind,
@@ -127,6 +140,8 @@ std::string CaseJson(const CaseSummary& c, const References& references, absl::C
           ",\"kykyviisari_sealed\":", c.scores_sealed),
       Str(",\"referral\":", CodeJson(c.referral), ",\"stage\":\"", audit::ServiceStageName(c.stage),
           "\",\"started_on\":", JsonString(c.started_on), ",\"ended_on\":", JsonString(c.ended_on),
+          ",\"agreed_until\":", JsonString(c.agreed_until), ",\"provider\":", JsonString(c.provider_agency),
+          ",\"place\":", JsonString(c.place_code),
           ",\"exit_group\":", CodeJson(c.exit_group), ",\"exit_code\":", CodeJson(c.exit_code)),
       Str(",\"benefits\":", NamesJson(c.benefits), ",\"social_services\":",
           NamesJson(c.social_services), ",\"health_services\":", NamesJson(c.health_services),
@@ -165,8 +180,8 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
     table.Add({NameOf(references, c.case_id), std::to_string(c.attended),
                std::to_string(c.not_held), RenderAbsences(c, language),
                RenderMoney(c.allowance, language), RenderTravel(c, language),
-               RenderPerks(c, language), RenderAssessed(c, language), RenderDue(c, today, language),
-               RenderStatus(c, language)});
+               RenderPerks(c, language), RenderAssessed(c, language), CountDues(c, today, language),
+               RenderStatus(c, today, language)});
     attended += c.attended;
     add(allowance, c.allowance);
     add(travel, c.travel);
@@ -175,11 +190,20 @@ void PrintCases(const std::vector<CaseSummary>& cases, const References& referen
   io.out << word(Word::kCases) << " " << cases.size() << ", " << word(Word::kAttended) << " "
          << attended << ", " << word(Word::kAllowance) << " " << RenderMoney(allowance, language)
          << ", " << word(Word::kTravel) << " " << RenderMoney(travel, language) << "\n";
-  for (const CaseSummary& c : cases) {
-    for (const std::string& alert : RenderAlerts(c, language)) {
-      io.out << word(Word::kAlerts) << ": " << NameOf(references, c.case_id) << "  " << alert << "\n";
+  // What somebody has to do, a line each, by kind.
+  const auto lines = [&](Word kind, const auto& of) {
+    for (const CaseSummary& c : cases) {
+      for (const std::string& text : of(c)) {
+        io.out << word(kind) << ": " << NameOf(references, c.case_id) << "  " << text << "\n";
+      }
     }
-  }
+  };
+  lines(Word::kDue, [&](const CaseSummary& c) { return RenderDues(c, today, language); });
+  lines(Word::kAlerts, [&](const CaseSummary& c) { return RenderAlerts(c, language); });
+  lines(Word::kCommitments, [&](const CaseSummary& c) { return RenderCommitments(c, today, agreement, language); });
+  lines(Word::kOpenBreaches, [&](const CaseSummary& c) {
+    return c.open_breaches == 0 ? std::vector<std::string>() : std::vector<std::string>{std::to_string(c.open_breaches)};
+  });
   for (const CaseSummary& c : cases) {
     for (const audit::Contradiction& one : c.contradictions) {
       io.out << word(Word::kContradictory) << ": " << NameOf(references, c.case_id) << "  "

@@ -15,6 +15,7 @@ void CertificateFold::Add(const Event& event) {
   if (const auto corrected = EventId::FromBytes(event.header.corrects())) {
     corrected_.emplace(host::EpochsOf(event.origin), *corrected);
   }
+  NoteAgencies(*event.body);
   if (const auto* client = service::As<referral::v1::ClientIdentified>(*event.body)) {
     if (!client->given_names().empty()) names_.given_names = client->given_names();
     if (!client->family_name().empty()) names_.family_name = client->family_name();
@@ -34,6 +35,25 @@ void CertificateFold::Add(const Event& event) {
   }
 }
 
+// Who has a part in the service would name it.
+void CertificateFold::NoteAgencies(const google::protobuf::Message& body) {
+  const auto note = [&](const std::string& agency) {
+    if (!agency.empty()) of_service_.insert(agency);
+  };
+  if (const auto* made = service::As<referral::v1::ReferralMade>(body)) {
+    note(made->requester_agency());
+    note(made->target_agency());
+  } else if (const auto* agreement = service::As<referral::v1::AgreementMade>(body)) {
+    note(agreement->provider_agency());
+  } else if (const auto* started = service::As<referral::v1::ServiceStarted>(body)) {
+    note(started->provider_agency());
+  } else if (const auto* changed = service::As<referral::v1::ServiceChanged>(body)) {
+    note(changed->provider_agency());
+  } else if (const auto* manager = service::As<referral::v1::CaseManagerNamed>(body)) {
+    note(manager->agency());
+  }
+}
+
 Certificate CertificateFold::Finish() const {
   Certificate certificate = names_;
   for (const auto& [entry, recognised] : recognised_) {
@@ -42,6 +62,8 @@ Certificate CertificateFold::Finish() const {
       ++certificate.sealed;
     } else {
       certificate.recognised.push_back(recognised.competence);
+      std::string& institution = certificate.recognised.back().institution_agency;
+      if (of_service_.contains(institution)) institution.clear();
     }
   }
   std::stable_sort(certificate.recognised.begin(), certificate.recognised.end(),

@@ -17,7 +17,7 @@ namespace polku::audit {
 
 struct RecognisedCompetence {
   std::string recognised_on;
-  std::string institution_agency;  // empty: no school recognised it
+  std::string institution_agency;  // empty: no school recognised it, or it provides, organises or pays the service
   std::string qualification_code;  // tutkinnon osa
   uint32_t points = 0;             // osaamispisteet
   std::vector<std::string> competences;
@@ -42,10 +42,12 @@ class CertificateFold {
     bool sealed = false;
   };
   using Entry = std::pair<std::string, EventId>;  // log without its epoch: an event corrects one of its own log
+  void NoteAgencies(const google::protobuf::Message& body);
 
   Certificate names_;
   std::vector<std::pair<Entry, Recognised>> recognised_;
   std::set<Entry> corrected_;
+  std::set<std::string, std::less<>> of_service_;  // agencies that the case names as provider, organiser or requester
 };
 
 }  // namespace polku::audit

@@ -29,7 +29,7 @@ EventId IdFrom(const std::string& bytes) { return EventId::FromBytes(bytes).valu
 bool IsWanted(const google::protobuf::Message& body) {
   return body.GetDescriptor()->file()->package() == "polku.compensation.v1" ||
          As<att::DayRecorded>(body) || As<att::DayCorrected>(body) ||
-         As<att::RuleBreachFlagged>(body) || body.GetDescriptor()->file()->package() == "polku.referral.v1";
+         As<att::RuleBreachFlagged>(body) || As<att::RuleBreachCleared>(body) || body.GetDescriptor()->file()->package() == "polku.referral.v1";
 }
 
 std::string PaymentIdOf(const google::protobuf::Message& body) {
@@ -55,6 +55,8 @@ void PaymentTrailFold::Add(const Event& event) {
   if (event.control() || event.body == nullptr || !event.counts || !IsWanted(*event.body)) return;
   if (by_id_.contains(event.id)) return;  // said again in a later epoch
   ledger_.Fold(event.fact());
+  periods_.Fold(event.fact());
+  days_.Fold(event.fact());
   auto step = std::make_unique<TrailStep>();
   step->id = event.id;
   step->type = event.header.type();
@@ -225,6 +227,41 @@ LineTrail PaymentTrailFold::Line(const EventId& id) const {
   for (const TrailStep* day : line.days) look(day);
   for (const std::string& type : sealed) line.gaps.push_back("sealed:" + type);
   return line;
+}
+
+std::vector<UnpaidDay> PaymentTrailFold::Unpaid(const config::v1::Profile& profile) const {
+  std::vector<UnpaidDay> unpaid;
+  if (ledger_.accruals().empty()) return unpaid;
+  std::set<absl::CivilDay> given;
+  for (const service::Accrual& accrual : ledger_.accruals()) {
+    if (!accrual.reversed) given.insert(accrual.date);
+  }
+  std::set<EventId> cleared;
+  for (const auto& step : steps_) {
+    if (const auto* event = As<att::RuleBreachCleared>(*step->body)) cleared.insert(IdFrom(event->flagged_event_id()));
+  }
+  const std::vector<service::Period> periods = periods_.Periods();
+  for (const service::Day& day : days_.Days(periods, profile)) {
+    if (!day.there || !day.standing() || given.contains(day.date)) continue;
+    UnpaidDay one{day.date, std::string(day.period_id()), {}, !day.in_service, true, false};
+    const std::string date = service::FormatDate(day.date);
+    for (const auto& step : steps_) {
+      if (const auto* flagged = As<att::RuleBreachFlagged>(*step->body)) {
+        if (flagged->date() == date && !cleared.contains(step->id)) one.breaches.push_back(flagged->breach());
+      } else if (const auto* benefit = As<ref::BenefitRecorded>(*step->body)) {
+        if (!Holds(benefit->valid_from(), benefit->valid_until(), date)) continue;
+        one.no_benefit = benefit->kind() != event::v1::BENEFIT_KIND_UNSPECIFIED &&  // sealed here: it may well be one
+                         std::none_of(profile.benefits().begin(), profile.benefits().end(), [&](const auto& rule) {
+                           return rule.kind() == benefit->kind() && Holds(rule.valid_from(), rule.valid_until(), date);
+                         });
+      } else if (const auto* statement = As<ref::PayerStatementGiven>(*step->body)) {
+        if (!Holds(statement->effective_from(), statement->effective_until(), date)) continue;
+        one.not_entitled = statement->result() == ref::STATEMENT_RESULT_NOT_ENTITLED;
+      }
+    }
+    unpaid.push_back(std::move(one));
+  }
+  return unpaid;
 }
 
 std::vector<PaymentTrail> PaymentTrailFold::Finish(const std::string& payment_id) const {

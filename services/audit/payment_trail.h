@@ -11,12 +11,16 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/civil_time.h"
 #include "absl/time/time.h"
 #include "eventstore/base/ids.h"
 #include "google/protobuf/message.h"
+#include "polku/attendance/v1/attendance.pb.h"
 #include "polku/config/v1/profile.pb.h"
 #include "services/audit/history.h"
+#include "services/core/days.h"
 #include "services/core/ledger.h"
+#include "services/core/periods.h"
 
 namespace polku::audit {
 
@@ -67,6 +71,17 @@ struct PaymentTrail {
   std::vector<LineTrail> lines;
 };
 
+// A day that somebody attended, that stands, and that no allowance stands for.
+struct UnpaidDay {
+  absl::CivilDay date;
+  std::string period_id;
+  // Why, as far as it is seen here; none: nothing that is held here says why.
+  std::vector<attendance::v1::BreachCode> breaches;  // flagged and not cleared
+  bool outside_period = false;
+  bool no_benefit = false;    // no benefit that an allowance belongs to is on record for the day
+  bool not_entitled = false;  // by the authority's newest statement of the day
+};
+
 class PaymentTrailFold {
  public:
   // A RulesChanged control entry, in order of its log.
@@ -78,6 +93,9 @@ class PaymentTrailFold {
   // from this fold.
   std::vector<PaymentTrail> Finish(const std::string& payment_id) const;
   const std::vector<std::unique_ptr<TrailStep>>& steps() const { return steps_; }
+  // Ascending by day. Empty where no allowance of the case is held here: then nothing can be said of what gave none.
+  // `profile`: the reader's own, for which benefits an allowance belongs to.
+  std::vector<UnpaidDay> Unpaid(const config::v1::Profile& profile) const;
 
  private:
   struct Rules {
@@ -97,6 +115,8 @@ class PaymentTrailFold {
   std::map<EventId, const TrailStep*> by_id_;
   std::map<std::string, std::vector<Rules>> rules_;  // by origin
   service::Ledger ledger_;
+  service::PeriodBook periods_;
+  service::DayBook days_;
 };
 
 }  // namespace polku::audit

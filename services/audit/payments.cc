@@ -48,10 +48,51 @@ void PaymentsFold::Add(const Event& event) {
   }
   Case& held = cases_[event.case_id];
   held.ledger.Fold(event.fact());
-  if (const auto* proposed = service::As<compensation::v1::PaymentProposed>(*event.body);
-      proposed != nullptr && !proposed->iban().empty() && event.header.author_agency() == agency_) {
-    held.account = {proposed->iban(), proposed->reference_number()};
+  const std::string& author = event.header.author_agency();
+  if (const auto* proposed = service::As<compensation::v1::PaymentProposed>(*event.body)) {
+    if (proposed->iban().empty()) return;
+    held.proposals.push_back({{author, proposed->payment_id()}, {proposed->iban(), proposed->reference_number()}});
+  } else if (const auto* rejected = service::As<compensation::v1::PaymentRejected>(*event.body);
+             rejected != nullptr && rejected->reason() == compensation::v1::REJECTION_REASON_WRONG_ACCOUNT) {
+    for (Case::Proposal& one : held.proposals) {
+      if (one.payment == service::PaymentKey(author, rejected->payment_id())) one.wrong_account = true;
+    }
   }
+}
+
+const Account* PaymentsFold::Case::AccountOf(const service::PaymentKey& payment) const {
+  for (const Proposal& one : proposals) {
+    if (one.payment == payment) return &one.account;
+  }
+  return nullptr;
+}
+
+const Account* PaymentsFold::Case::PaidBefore(const service::PaymentKey* payment) const {
+  const Account* newest = nullptr;
+  for (const Proposal& one : proposals) {
+    if (payment != nullptr && one.payment == *payment) break;
+    const auto found = ledger.payments().find(one.payment);
+    if (found != ledger.payments().end() && found->second.status == service::PaymentStatus::kPaid) {
+      newest = &one.account;
+    }
+  }
+  return newest;
+}
+
+Account PaymentsFold::Case::Known(std::string_view agency, absl::CivilDay on) const {
+  const auto wrong = [&](const std::string& iban) {
+    return std::any_of(proposals.begin(), proposals.end(),
+                       [&](const Proposal& one) { return one.wrong_account && one.account.iban == iban; });
+  };
+  Account known;
+  for (const Proposal& one : proposals) {
+    const auto found = ledger.payments().find(one.payment);
+    if (found == ledger.payments().end() || ledger.successors().Settling(one.payment.first, on) != agency) continue;
+    const service::PaymentStatus status = found->second.status;
+    const bool approved = status == service::PaymentStatus::kApproved || status == service::PaymentStatus::kPaid;
+    if (approved && !wrong(one.account.iban)) known = one.account;
+  }
+  return known;
 }
 
 }  // namespace polku::audit

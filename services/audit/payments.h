@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/civil_time.h"
@@ -41,7 +42,20 @@ class PaymentsFold {
  public:
   struct Case {
     service::Ledger ledger;
-    Account account;  // of this agency's newest proposal; empty: none was made
+    struct Proposal {
+      service::PaymentKey payment;
+      Account account;
+      bool wrong_account = false;  // rejected for that reason
+    };
+    std::vector<Proposal> proposals;  // in merged order, those of other agencies too
+
+    // Where the payment goes; null: that is not readable here.
+    const Account* AccountOf(const service::PaymentKey& payment) const;
+    // The account of the newest payment that was paid, proposed before `payment` (null: any); null: there is none.
+    const Account* PaidBefore(const service::PaymentKey* payment) const;
+    // The account to propose when none is given: of the agency's newest payment that a second official approved,
+    // unless a payment to it was rejected for its account. Empty: there is none.
+    Account Known(std::string_view agency, absl::CivilDay on) const;
   };
 
   PaymentsFold(std::string agency, const std::vector<log::HeldLog>& logs);

@@ -7,6 +7,7 @@
 #include "eventstore/base/clock.h"
 #include "polku/attendance/v1/attendance.pb.h"
 #include "services/access/case_access.h"
+#include "services/core/case_sort.h"
 #include "services/core/days.h"
 #include "services/core/form_parts.h"
 #include "services/core/message_cast.h"
@@ -122,6 +123,8 @@ struct SummaryFold::CaseFold {
   std::map<EventId, bool> breaches;  // flagged → still open
   std::vector<std::pair<EventId, OpenAlert>> alerts;  // raised
   std::set<EventId> alerts_cleared;
+  std::map<std::string, std::map<uint32_t, OpenCommitment>> commitments;  // by meeting
+  std::map<event::v1::CaseManagerSide, CaseManager> managers;
   std::vector<Due> dues;
   std::set<EventId> cancelled;
   std::vector<Done> done;
@@ -184,6 +187,8 @@ void SummaryFold::Add(const Event& event) {
       found->second->cases.insert(event.case_id);
     }
   }
+  // A place's own case is no client's.
+  if (event.body != nullptr && service::IsAboutAPlace(*event.body)) return;
   // The record of reads and erasures is no case of its own.
   if (event.control() || !event.counts || access::BelongsInAccessStream(event.header.type())) return;
   CaseFold*& fold = by_case_[event.case_id];
@@ -243,6 +248,25 @@ void SummaryFold::CaseFold::AddReferral(const Event& event) {
     done.push_back({.kind = event::v1::ASSESSMENT_KIND_NETWORK_MEETING,
                     .period_id = {},
                     .done_on = meeting->meeting_on()});
+    for (const auto& one : meeting->commitments()) {
+      commitments[meeting->meeting_id()][one.number()] = {meeting->meeting_id(), one.number(), one.member(),
+                                                          one.agency(), one.due_on(), false};
+    }
+  } else if (const auto* said = As<referral::v1::CommitmentConfirmed>(body)) {
+    std::map<uint32_t, OpenCommitment>& of_meeting = commitments[said->meeting_id()];
+    const auto one = of_meeting.find(said->number());
+    if (one == of_meeting.end()) return;
+    if (said->state() == referral::v1::COMMITMENT_STATE_COMMITTED) {
+      one->second.committed = true;
+    } else {
+      of_meeting.erase(one);  // done, not done or withdrawn: it is open no more
+    }
+  } else if (const auto* manager = As<referral::v1::CaseManagerNamed>(body)) {
+    managers[manager->side()] = {manager->side(), manager->agency(), manager->official(), manager->official_name()};
+    totals.no_case_manager = false;
+  } else if (const auto* nobody = As<referral::v1::NoCaseManagerNamed>(body)) {
+    managers.erase(nobody->side());
+    totals.no_case_manager = managers.empty();
   } else if (const auto* follow_up = As<referral::v1::FollowUpRecorded>(body)) {
     ++totals.assessed[event::v1::ASSESSMENT_KIND_FOLLOW_UP];
     done.push_back({.kind = event::v1::ASSESSMENT_KIND_FOLLOW_UP,
@@ -457,6 +481,10 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
     }
   }
   for (const auto& [id, open] : breaches) result.open_breaches += open ? 1 : 0;
+  for (const auto& [meeting, of_meeting] : commitments) {
+    for (const auto& [number, one] : of_meeting) result.commitments.push_back(one);
+  }
+  for (const auto& [side, manager] : managers) result.case_managers.push_back(manager);
   for (const auto& [id, alert] : alerts) {
     if (!alerts_cleared.contains(id)) result.alerts.push_back(alert);
   }
@@ -493,6 +521,10 @@ CaseSummary SummaryFold::CaseFold::Finish(const config::v1::Profile& profile) co
                    : interrupted ? ServiceStage::kInterrupted
                                  : ServiceStage::kRunning;
     if (last.ended_on) result.ended_on = FormatDay(*last.ended_on);
+    result.period_from = FormatDay(last.starts_on);
+    if (last.agreed_until) result.agreed_until = FormatDay(*last.agreed_until);
+    result.provider_agency = last.stretches.back().provider_agency;
+    result.place_code = last.stretches.back().place_code;
   }
   if (path.closed) result.stage = ServiceStage::kClosed;
   return result;

@@ -43,6 +43,23 @@ struct OpenAlert {
   std::string date;  // the period's last day, the day without record, or the month's last day
 };
 
+// What a member of a network meeting took on and has not said to be done, nor that it will not be.
+struct OpenCommitment {
+  std::string meeting_id;
+  uint32_t number = 0;
+  event::v1::ActorRole member = event::v1::ACTOR_ROLE_UNSPECIFIED;
+  std::string agency;  // empty: the client
+  std::string due_on;  // may be empty
+  bool committed = false;  // the member confirmed it
+};
+
+struct CaseManager {
+  event::v1::CaseManagerSide side = event::v1::CASE_MANAGER_SIDE_UNSPECIFIED;
+  std::string agency;
+  std::string official;
+  std::string name;  // empty: sealed here, or not said
+};
+
 // What a client's own scores of one scale or rating were at the first and the newest round that has it, in the newest
 // period with scores (Kykyviisari). There is no grand total.
 struct ScoreChange {
@@ -94,6 +111,9 @@ struct CaseSummary {
   uint32_t absences_sealed = 0;                             // whose class is not
   uint32_t open_breaches = 0;
   std::vector<OpenAlert> alerts;  // as raised
+  std::vector<OpenCommitment> commitments;  // as the meetings list them
+  std::vector<CaseManager> case_managers;   // the newest of each side; none: nobody is named, or explicitly nobody
+  bool no_case_manager = false;             // explicitly nobody
 
   Money allowance;
   uint32_t allowance_days = 0;  // accruals less reversals
@@ -114,8 +134,12 @@ struct CaseSummary {
   std::vector<Contradiction> contradictions;
   std::set<CaseId> linked;  // cases of the same person, as this one says
   ServiceStage stage = ServiceStage::kNotStarted;
-  std::string started_on;  // of the first period
+  std::string started_on;   // of the first period
+  std::string period_from;  // first day of the last period
   std::string ended_on;    // of the last period
+  std::string agreed_until;     // of the last period, as now known; empty: open, or not known
+  std::string provider_agency;  // of the last period, where it stood last
+  std::string place_code;
   event::v1::ExitGroup exit_group = event::v1::EXIT_GROUP_UNSPECIFIED;
   event::v1::ExitCode exit_code = event::v1::EXIT_CODE_UNSPECIFIED;  // unspecified: sealed or none
   std::set<event::v1::BenefitKind> benefits;

@@ -112,6 +112,11 @@ std::optional<PersonEntry> PersonEntry::Parse(std::string_view value) {
   return entry;
 }
 
+// What a mark names its key by.
+static std::string KeyIdOf(const BlindKey& key) {
+  return std::string(Sha256({"polku/blind-key/v1", kZero, key.secret_bytes()}).view().substr(0, kKeyIdBytes));
+}
+
 // ---- What the index says ----
 
 absl::StatusOr<Persons> Persons::Read(log::Engine& engine) {
@@ -181,14 +186,15 @@ std::vector<Persons::Pair> Persons::OpenPairs() const {
   return open;
 }
 
-absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine) {
+absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine, const BlindKey* key) {
   uint64_t missing = 0;
+  const std::string key_id = key == nullptr ? "" : KeyIdOf(*key);
   POLKU_ASSIGN_OR_RETURN(const auto logs, log::HeldLogs(engine));
   for (const log::HeldLog& held : logs) {
     POLKU_ASSIGN_OR_RETURN(const auto mark, engine.IndexGet(log::PersonMarkKey(held.number)));
     const uint64_t size = held.head.frontier.size().value();
-    const uint64_t next =
-        mark && mark->size() == 8 + kKeyIdBytes ? ReadBigEndian64(mark->data()) : 0;
+    const bool valid = mark && mark->size() == 8 + kKeyIdBytes && (key == nullptr || mark->substr(8) == key_id);
+    const uint64_t next = valid ? ReadBigEndian64(mark->data()) : 0;
     missing += size - std::min(size, next);
   }
   return missing;
@@ -198,7 +204,7 @@ absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine) {
 
 PersonIndex::PersonIndex(Options options)
     : options_(std::move(options)),
-      key_id_(Sha256({"polku/blind-key/v1", kZero, options_.key.secret_bytes()}).view().substr(0, kKeyIdBytes)) {}
+      key_id_(KeyIdOf(options_.key)) {}
 
 absl::StatusOr<PersonIndex::Mark> PersonIndex::ReadMark(LogNumber log) {
   POLKU_ASSIGN_OR_RETURN(const auto value, options_.engine.IndexGet(log::PersonMarkKey(log)));

@@ -61,14 +61,17 @@ class Persons {
   // The links that are missing between cases with a code in common, ascending: with these every two of them are
   // joined, be it by way of others. As many as it takes and no more: n cases of one code are n - 1 pairs.
   std::vector<Pair> OpenPairs() const;
+  // Cases that one of the two says are of the same person, ascending.
+  std::vector<Pair> LinkedPairs() const { return {linked_.begin(), linked_.end()}; }
 
  private:
   std::map<Hash, std::set<CaseId>> by_blind_;
   std::set<Pair> linked_;
 };
 
-// How many entries at the end of the logs are not in the index yet, as its marks say; all, where there is no index.
-absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine);
+// How many entries at the end of the logs are not in the index yet, as its marks say; all, where there is no index, and
+// those of marks under another key than `key`, where one is given: nobody is found by that key there.
+absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine, const BlindKey* key = nullptr);
 
 // Keeps the index, on the thread that writes the engine.
 class PersonIndex {

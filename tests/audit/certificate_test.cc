@@ -70,6 +70,20 @@ TEST_F(CertificateTest, WhatWasCorrectedIsLeftOut) {
   EXPECT_THAT(fold_.Finish().recognised[0].competences, ElementsAre("B"));
 }
 
+TEST_F(CertificateTest, WhoHasAPartInTheServiceIsNoSchool) {
+  Add<referral::v1::ReferralMade>(
+      R"(requester_agency: "FI/MUN/0187690-1/oulu" target_agency: "FI/ORG/9999992-5/toimintatupa")");
+  Add<referral::v1::ServiceStarted>(R"(period_id: "p" provider_agency: "FI/ORG/9999996-8/tyosaatio")");
+  for (const char* institution : {"FI/MUN/0187690-1/oulu", "FI/ORG/9999992-5/toimintatupa", "FI/ORG/9999996-8/tyosaatio",
+                                  "FI/EDU/9999993-3/opisto"}) {
+    Add<assessment::v1::CompetenceRecognised>(std::string("recognised_on: \"2025-05-27\" competences: \"A\" ") +
+                                              "institution_agency: \"" + institution + "\"");
+  }
+  std::vector<std::string> shown;
+  for (const auto& one : fold_.Finish().recognised) shown.push_back(one.institution_agency);
+  EXPECT_THAT(shown, ElementsAre("", "", "", "FI/EDU/9999993-3/opisto"));
+}
+
 TEST_F(CertificateTest, WhatMayNotBeOpenedIsCounted) {
   Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27")", true);
   EXPECT_THAT(fold_.Finish().recognised, IsEmpty());

@@ -141,13 +141,41 @@ TEST_F(PaymentsTest, AnotherAgencysMoneyIsNotThisOnes) {
   EXPECT_FALSE(Draft("2025-03-01", "2025-03-31"));
 }
 
-TEST_F(PaymentsTest, TheAccountIsThatOfTheNewestProposalThatNamesOne) {
-  Add<v1::PaymentProposed>("payment_id: 'a' iban: 'FI1'");
-  Add<v1::PaymentProposed>("payment_id: 'b' iban: 'FI2' reference_number: '1232'");
-  Add<v1::PaymentProposed>("payment_id: 'c'");
-  Add<v1::PaymentProposed>("payment_id: 'd' iban: 'FI3'", kOther);
-  EXPECT_EQ(fold_.cases().at(case_).account.iban, "FI2");
-  EXPECT_EQ(fold_.cases().at(case_).account.reference_number, "1232");
+TEST_F(PaymentsTest, TheAccountIsThatOfTheNewestPaymentThatASecondOfficialApproved) {
+  const auto known = [&] { return fold_.cases().at(case_).Known(kKela, D("2025-12-31")); };
+  Add<v1::PaymentProposed>("payment_id: 'a' total_cents: 900 iban: 'FI1'");
+  EXPECT_EQ(known().iban, "") << "nobody has looked at it yet";
+  Add<v1::PaymentApproved>("payment_id: 'a'");
+  EXPECT_EQ(known().iban, "FI1");
+  Add<v1::PaymentProposed>("payment_id: 'x' total_cents: 900 iban: 'FI9'", kOther);
+  Add<v1::PaymentApproved>("payment_id: 'x'", kOther);
+  EXPECT_EQ(known().iban, "FI1") << "another payer's is its own";
+  Add<v1::PaymentPaid>("payment_id: 'a'");
+  Add<v1::PaymentProposed>("payment_id: 'b' total_cents: 900 iban: 'FI2' reference_number: '1232'");
+  Add<v1::PaymentRejected>("payment_id: 'b' reason: REJECTION_REASON_WRONG_ACCOUNT");
+  EXPECT_EQ(known().iban, "FI1") << "what was rejected does not come back";
+  Add<v1::PaymentProposed>("payment_id: 'c' total_cents: 900 iban: 'FI1'");
+  Add<v1::PaymentRejected>("payment_id: 'c' reason: REJECTION_REASON_WRONG_ACCOUNT");
+  EXPECT_EQ(known().iban, "") << "the account itself was found wrong";
+  Add<v1::PaymentProposed>("payment_id: 'd' total_cents: 900 iban: 'FI3' reference_number: '1232'");
+  Add<v1::PaymentApproved>("payment_id: 'd'");
+  EXPECT_EQ(known().iban, "FI3");
+  EXPECT_EQ(known().reference_number, "1232");
+}
+
+TEST_F(PaymentsTest, WhatASecondOfficialComparesAnAccountWithIsTheLastPaidOneBefore) {
+  const auto& held = [&]() -> const PaymentsFold::Case& { return fold_.cases().at(case_); };
+  const service::PaymentKey first(kKela, "a"), second(kKela, "b");
+  Add<v1::PaymentProposed>("payment_id: 'a' total_cents: 900 iban: 'FI1'");
+  EXPECT_EQ(held().PaidBefore(nullptr), nullptr);
+  Add<v1::PaymentApproved>("payment_id: 'a'");
+  Add<v1::PaymentPaid>("payment_id: 'a'");
+  Add<v1::PaymentProposed>("payment_id: 'b' total_cents: 900 iban: 'FI2'");
+  EXPECT_EQ(held().PaidBefore(&first), nullptr);
+  ASSERT_NE(held().PaidBefore(&second), nullptr);
+  EXPECT_EQ(held().PaidBefore(&second)->iban, "FI1");
+  EXPECT_EQ(held().AccountOf(second)->iban, "FI2");
+  EXPECT_EQ(held().AccountOf({kKela, "none"}), nullptr);
 }
 
 }  // namespace

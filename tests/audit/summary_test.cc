@@ -227,6 +227,47 @@ TEST_F(SummaryTest, AlertsStandUntilTheyAreTakenBack) {
   EXPECT_EQ(Case().alerts[0].kind, event::v1::ALERT_KIND_PERIOD_ENDS_WITHOUT_FOLLOW_ON);
 }
 
+TEST_F(SummaryTest, APlacesOwnCaseIsNoClients) {
+  Add<referral::v1::PlaceListed>(R"(provider_agency: "FI/ORG/9999992-5/toimintatupa" place_code: "puu" capacity: 2)");
+  EXPECT_THAT(fold_->Finish().cases, IsEmpty());
+  EXPECT_EQ(fold_->Finish().logs[0].held, 1u) << "it is an entry all the same";
+}
+
+TEST_F(SummaryTest, WhatMembersOfAMeetingTookOnIsOpenUntilSomebodyEndsIt) {
+  Add<referral::v1::NetworkMeetingHeld>(R"(meeting_id: "m1" meeting_on: "2025-03-03"
+      commitments { number: 1 member: ACTOR_ROLE_CLIENT task: "x" due_on: "2025-04-01" }
+      commitments { number: 2 member: ACTOR_ROLE_PROVIDER agency: "FI/ORG/9999992-5/toimintatupa" task: "y" })");
+  ASSERT_THAT(Case().commitments, SizeIs(2));
+  EXPECT_EQ(Case().commitments[0].due_on, "2025-04-01");
+  EXPECT_FALSE(Case().commitments[1].committed);
+  Add<referral::v1::CommitmentConfirmed>(R"(meeting_id: "m1" number: 2 state: COMMITMENT_STATE_COMMITTED)");
+  EXPECT_TRUE(Case().commitments[1].committed);
+  Add<referral::v1::CommitmentConfirmed>(R"(meeting_id: "m1" number: 2 state: COMMITMENT_STATE_DONE)");
+  Add<referral::v1::CommitmentConfirmed>(R"(meeting_id: "m1" number: 9 state: COMMITMENT_STATE_DONE)");
+  ASSERT_THAT(Case().commitments, SizeIs(1));
+  Add<referral::v1::CommitmentConfirmed>(R"(meeting_id: "m1" number: 1 state: COMMITMENT_STATE_WITHDRAWN)");
+  EXPECT_THAT(Case().commitments, IsEmpty());
+}
+
+TEST_F(SummaryTest, WhoIsNamedAndWhereThePeriodStands) {
+  Start();
+  EXPECT_EQ(Case().period_from, "2025-03-03");
+  EXPECT_EQ(Case().agreed_until, "2025-06-02");
+  EXPECT_EQ(Case().provider_agency, kProvider);
+  Add<referral::v1::CaseManagerNamed>(
+      R"(side: CASE_MANAGER_SIDE_ORGANISER agency: "a" official: "o-1" valid_from: "2025-03-03")");
+  Add<referral::v1::CaseManagerNamed>(
+      R"(side: CASE_MANAGER_SIDE_PROVIDER agency: "b" official: "o-2" valid_from: "2025-03-03")");
+  Add<referral::v1::CaseManagerNamed>(
+      R"(side: CASE_MANAGER_SIDE_PROVIDER agency: "b" official: "o-3" valid_from: "2025-04-03")");
+  ASSERT_THAT(Case().case_managers, SizeIs(2));
+  EXPECT_EQ(Case().case_managers[1].official, "o-3");
+  Add<referral::v1::NoCaseManagerNamed>(R"(side: CASE_MANAGER_SIDE_PROVIDER)");
+  EXPECT_FALSE(Case().no_case_manager);
+  Add<referral::v1::NoCaseManagerNamed>(R"(side: CASE_MANAGER_SIDE_ORGANISER)");
+  EXPECT_TRUE(Case().no_case_manager);
+}
+
 TEST_F(SummaryTest, TravelWithoutAPriceIsCountedApartFromMoney) {
   using namespace compensation::v1;  // NOLINT: short names of one package
   Add<TravelGranted>(R"(amount_cents: 1234)");

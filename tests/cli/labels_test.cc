@@ -301,17 +301,27 @@ TEST(RenderTest, PartsOfAnEventReadInTheSameLanguage) {
 }
 
 TEST(RenderTest, TheStandingOfACaseReadsInEachLanguage) {
+  const absl::CivilDay today(2025, 6, 16);
   audit::CaseSummary summary;
+  summary.stage = audit::ServiceStage::kRunning;
+  summary.agreed_until = "2025-06-16";
+  EXPECT_EQ(RenderStatus(summary, today, Language::kFinnish), "käynnissä");
+  EXPECT_EQ(RenderStatus(summary, today + 1, Language::kFinnish),
+            "käynnissä, sovittu aika päättynyt, päättymistä ei ole kirjattu (16.6.2025)");
   summary.stage = audit::ServiceStage::kEnded;
   summary.ended_on = "2025-06-02";
   summary.exit_code = event::v1::EXIT_CODE_WORK_TRIAL;
-  EXPECT_EQ(RenderStatus(summary, Language::kFinnish), "päättynyt 2.6.2025, työkokeilu");
-  EXPECT_EQ(RenderStatus(summary, Language::kSwedish), "avslutad 2.6.2025, arbetsprövning");
-  EXPECT_EQ(RenderStatus(summary, Language::kEnglish), "ended 2025-06-02, work trial");
+  EXPECT_EQ(RenderStatus(summary, today, Language::kFinnish), "päättynyt 2.6.2025, työkokeilu");
+  EXPECT_EQ(RenderStatus(summary, today, Language::kSwedish), "avslutad 2.6.2025, arbetsprövning");
+  EXPECT_EQ(RenderStatus(summary, today, Language::kEnglish), "ended 2025-06-02, work trial");
   summary.due.push_back({.giver = event::v1::ACTOR_ROLE_CLIENT, .due_on = "2025-06-16"});
-  EXPECT_EQ(RenderDue(summary, absl::CivilDay(2025, 6, 16), Language::kFinnish), "palaute (asiakas) 16.6.2025");
-  EXPECT_EQ(RenderDue(summary, absl::CivilDay(2025, 6, 17), Language::kFinnish),
-            "palaute (asiakas) 16.6.2025 myöhässä");
+  EXPECT_EQ(RenderDues(summary, today, Language::kFinnish), std::vector<std::string>{"palaute (asiakas) 16.6.2025"});
+  EXPECT_EQ(RenderDues(summary, today + 1, Language::kFinnish),
+            std::vector<std::string>{"palaute (asiakas) 16.6.2025 myöhässä"});
+  EXPECT_EQ(CountDues(summary, today, Language::kFinnish), "1");
+  EXPECT_EQ(CountDues(summary, today + 1, Language::kFinnish), "1 (1 myöhässä)");
+  EXPECT_EQ(SpokenLanguage("sv", Language::kFinnish), "ruotsi");
+  EXPECT_EQ(SpokenLanguage("se", Language::kEnglish), "se");
 }
 
 TEST(RenderTest, APeerCannotDriveTheTerminal) {

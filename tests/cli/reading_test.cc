@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_join.h"
@@ -370,6 +371,51 @@ TEST_F(ReadingTest, WithoutAnIndexOfPersonsNobodyIsSaidToBeMetOnce) {
   }
   EXPECT_EQ(Run({"persons", "duplicates", "--lang", "de"}).code, 2);
   EXPECT_THAT(recorded_, IsEmpty()) << "nothing was shown";
+}
+
+TEST_F(ReadingTest, AReplacedEventAndTheOneThatReplacesItSaySo) {
+  Fill();
+  const log::Receipt wrong = store_->Append(
+      NumberedCase(3), Text<referral::v1::NeedIdentified>(R"(identified_on: "2025-03-04")"));
+  log::NewEntry right;
+  right.corrects = wrong.id;
+  store_->AppendWith(std::move(right), NumberedCase(3),
+                     Text<referral::v1::NeedIdentified>(R"(identified_on: "2025-03-02")"));
+  const std::string id = "ca000000000000000000000000000003";
+  for (const auto& [language, replaced, replaces] :
+       {std::tuple("fi", "↻ korvattu merkinnällä: Tarve tunnistettu (Oulun kaupunki, palveluun ohjaus #",
+                   "↻ korvaa merkinnän: Tarve tunnistettu"),
+        {"sv", "↻ ersatt av: Behov identifierat", "↻ ersätter: Behov identifierat"},
+        {"en", "↻ replaced by: Need identified", "↻ replaces: Need identified"}}) {
+    for (const bool brief : {false, true}) {
+      std::vector<std::string> command = {"case", id, "--lang", language};
+      if (brief) command.push_back("--brief");
+      const Result shown = Run(command);
+      EXPECT_EQ(shown.code, 0) << shown.err;
+      EXPECT_THAT(shown.out, AllOf(HasSubstr(replaced), HasSubstr(replaces)));
+    }
+  }
+  // Of a part of the case too; and one that nobody replaced says nothing.
+  EXPECT_THAT(Run({"case", id, "--lang", "en", "--until", "5", "--origin", kOrigin}).out, HasSubstr("replaced by"));
+  EXPECT_THAT(Run({"case", kCase1, "--lang", "en"}).out, Not(HasSubstr("replace")));
+}
+
+TEST_F(ReadingTest, AtAGlanceIsOfTheWholeCaseWhicheverPartIsAskedFor) {
+  Fill();
+  EXPECT_THAT(Run({"case", kCase1, "--lang", "en", "--type", "NeedIdentified"}).out, HasSubstr("9.00 €"));
+  EXPECT_THAT(Run({"case", kCase1, "--lang", "en", "--type", "NeedIdentified", "--valid-on", "2025-02-01"}).out,
+              Not(HasSubstr("9.00 €")));
+}
+
+TEST_F(ReadingTest, APlaceThatNobodyListedIsAWrongQuestion) {
+  Fill();
+  store_->Append(NumberedCase(4), Text<referral::v1::PlaceListed>(R"(
+      provider_agency: "FI/MUN/0187690-1/oulu" place_code: "puu" capacity: 3 municipality_code: "564")"));
+  EXPECT_EQ(Run({"places", "--place", "puu"}).code, 0);
+  const Result unknown = Run({"places", "--place", "nosuch"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("known are: puu"));
+  EXPECT_THAT(Run({"places", "--municipality", "999"}).err, HasSubstr("known are: 564"));
 }
 
 TEST_F(ReadingTest, AlertsAreShownUntilTheyAreTakenBack) {

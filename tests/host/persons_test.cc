@@ -198,6 +198,9 @@ TEST_F(PersonIndexTest, FindsAPersonTwiceAndForgetsAPairThatIsLinked) {
   EXPECT_EQ(*EntriesNotIndexed(oulu_.engine), oulu_->size().value());
   CatchUp(index);
   EXPECT_EQ(*EntriesNotIndexed(oulu_.engine), 0u);
+  // By another key nobody is found there: that is no index at all.
+  const BlindKey another = Key('z');
+  EXPECT_EQ(*EntriesNotIndexed(oulu_.engine, &another), oulu_->size().value());
   EXPECT_EQ(*index.OpenPairs(), 1u);
   Say<ref::CasesLinked>(1, "reason: LINK_REASON_CHANGED_CODE linked_on: '2025-03-03'", "l", 2);
   CatchUp(index);

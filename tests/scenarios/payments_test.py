@@ -94,12 +94,15 @@ class PaymentsTest(harness.SystemTest):
         same = self.payments("etuus-1", "approve", "maalis")
         self.assertEqual(same.returncode, 1, same.stderr)
         self.assertEqual({p["refusal"]["code"] for p in json.loads(same.stdout)["payments"]}, {"same_official"})
-        early = self.must(self.payments("etuus-2", "paid", "maalis"))
-        self.assertEqual(early["payments"], [], "nothing is approved yet")
+        early = self.payments("etuus-2", "paid", "maalis")
+        self.assertEqual((early.returncode, json.loads(early.stdout)["payments"]), (1, []), "nothing is approved yet")
+        self.assertIn(f"they are: proposed {len(days)}", early.stderr)
         approved = self.must(self.payments("etuus-2", "approve", "maalis"))
         self.assertEqual(approved["sums"], {"approved": {"payments": len(days), "total_cents": total}})
         paid = self.must(self.payments("etuus-2", "paid", "maalis", "--archive", "arkisto-1"))
         self.assertEqual(paid["sums"], {"paid": {"payments": len(days), "total_cents": total}})
+        self.assertEqual({(p["account_changed"], bool(p["iban"])) for p in paid["payments"]}, {(False, True)})
+        self.assertEqual(self.must(self.payments("etuus-2", "paid", "maalis"))["payments"], [], "done before")
         status = self.must(self.payments("etuus-1", "status"))
         self.assertEqual(status["batches"], [{"batch": "maalis", "state": "paid", "payments": len(days),
                                               "total_cents": total}])
@@ -122,12 +125,30 @@ class PaymentsTest(harness.SystemTest):
         self.assertEqual({p["state"] for p in said["payments"]}, {"proposed"})
         one = self.must(self.payments("etuus-2", "reject", "kesa", "--reason", "wrong-account", "--case", case))
         self.assertEqual([p["state"] for p in one["payments"]], ["rejected"])
-        new = self.must(self.payments("etuus-1", "propose", "--from", "2025-04-01", "--until", "2025-06-10", "--batch",
-                                      "kesa"))
-        self.assertEqual([(p["case"], p["payment_id"], p["total_cents"]) for p in new["payments"]],
-                         [(case, "kesa-2", rows[case]["total_cents"])])
-        self.must(self.payments("etuus-2", "approve", "kesa"))
+        again = ("propose", "--from", "2025-04-01", "--until", "2025-06-10", "--batch", "kesa")
+        wrong = self.payments("etuus-1", *again)
+        self.assertEqual((wrong.returncode, [p["state"] for p in json.loads(wrong.stdout)["payments"]]), (1, ["no account"]),
+                         "an account that was rejected does not come back by itself")
+        other = self.directory / "uusi-tili.csv"
+        other.write_text(f"tapaus;iban\n{case};fi14 1009 3000 1234 58\n")  # as banks print it
+        new = self.must(self.payments("etuus-1", *again, "--accounts", other))
+        self.assertEqual([(p["case"], p["payment_id"], p["total_cents"], p["iban"], p["account_changed"])
+                          for p in new["payments"]],
+                         [(case, "kesa-2", rows[case]["total_cents"], "FI1410093000123458", True)])
+        # The second pair of eyes is shown another account, and says that it looked.
+        held = self.payments("etuus-2", "approve", "kesa")
+        self.assertEqual(held.returncode, 1, held.stderr)
+        states = {p["case"]: p["state"] for p in json.loads(held.stdout)["payments"]}
+        self.assertEqual(states, {c: "account changed" if c == case else "approved" for c in days})
+        self.assertIn("--accounts-changed", held.stderr)
+        done = self.must(self.payments("etuus-2", "approve", "kesa", "--accounts-changed"))
+        self.assertEqual([(p["case"], p["state"], p["recovered_cents"]) for p in done["payments"]],
+                         [(case, "approved", -900)])
         self.must(self.payments("etuus-2", "paid", "kesa"))
+        for language, word in (("fi", "tili muuttunut"), ("sv", "kontot ändrat"), ("en", "account changed")):
+            text = self.cluster.run("payments", "status", "kesa", "--lang", language, "--config",
+                                    self.cluster.config(KELA)).stdout
+            self.assertIn(f"FI1410093000123458 ({word})", text)
 
     def test_5_where_no_later_day_makes_up_for_it_it_is_claimed_back(self):
         case = self.case["T02"]
@@ -153,6 +174,9 @@ class PaymentsTest(harness.SystemTest):
         self.assert_fails(self.payments("etuus-1", "propose", "--from", "2025-03-01", "--until", "2025-03-31", "--batch",
                                         "Maalis 25"), 2, "--batch")
         self.assert_fails(self.payments("etuus-1", "reject", "maalis"), 2, "--reason")
+        self.assert_fails(self.payments("etuus-1", "propose", "--from", "2025-04-01", "--until", "2025-03-31", "--batch",
+                                        "x"), 2, "before --from")
+        self.assert_fails(self.payments("etuus-1", "status", "--same-day"), 2, "--case")
 
     def test_7_each_look_is_in_the_clients_answer(self):
         answer = json.loads(self.cluster.run("disclosures", self.case["T01"], "--json", "--config",
@@ -198,6 +222,43 @@ class PaymentsTest(harness.SystemTest):
             self.assertIn("expense_allowance v1", text)
         self.assert_fails(self.cluster.run("explain-payment", self.case["T01"], "olematon", "--config",
                                            self.cluster.config(KELA)), 3, "olematon")
+
+    def test_a_one_persons_cases_are_not_paid_for_the_same_day_unless_somebody_says_so(self):
+        pair = [self.case["T01"], self.case["T06"]]
+        replay = [json.loads(line) for line in self.cluster.run(
+            "replay", "--type", "ClientIdentified", "--config", self.cluster.config("oulu-referral")).stdout.splitlines()]
+        told = {line["case"]: line["event"] for line in replay}
+        event = {"type": "polku.referral.v1.ClientIdentified", "official": "oma-1", "case": pair[1],
+                 "event": told[pair[1]] | {"earlier_identity_codes": [told[pair[0]]["identity_code"]]}}
+        self.must(self.cluster.run("publish", "--json", "--as", self.cluster.client("oulu", "oulu-referral"), "-",
+                                   stdin=json.dumps(event)))
+        day = "2025-05-07"  # a fourth day of its week, of both
+        for case in pair:
+            event = {"type": "polku.attendance.v1.DayRecorded", "official": "ohjaaja-1", "case": case,
+                     "event": {"date": day, "planned_minutes": 300, "actual_minutes": 300, "place_code": "tupa-1",
+                               "outcome": "DAY_OUTCOME_ATTENDED", "attendance_class": "ATTENDANCE_CLASS_ATTENDED"}}
+            self.must(self.cluster.run("publish", "--json", "--as", self.cluster.client("toimintatupa", HOUSE), "-",
+                                       stdin=json.dumps(event)))
+        self.cluster.settle()
+        self.cluster.wait_until("the payer's index has the pair", lambda: sorted(pair) in json.loads(
+            self.cluster.run("persons", "duplicates", "--json", "--config", self.cluster.config(KELA)).stdout)["pairs"])
+        propose = ("propose", "--from", day, "--until", day, "--batch", "sama")
+        both = self.cluster.wait_until("both have accrued", lambda: (lambda result: result if len(
+            json.loads(result.stdout)["payments"]) == 2 else None)(self.payments("etuus-1", *propose, "--dry-run",
+                                                                                 "--accounts", self.accounts)))
+        rows = {p["case"]: p for p in json.loads(both.stdout)["payments"]}
+        self.assertEqual({case: (row["state"], row["same_day_in"]) for case, row in rows.items()},
+                         {pair[0]: ("same day in another case", pair[1]), pair[1]: ("same day in another case", pair[0])})
+        self.assertEqual(both.returncode, 1)
+        self.assertIn("--same-day", both.stderr)
+        result = self.payments("etuus-1", *propose, "--accounts", self.accounts)
+        self.assertEqual({p["state"] for p in json.loads(result.stdout)["payments"]}, {"same day in another case"})
+        one = self.must(self.payments("etuus-1", *propose, "--accounts", self.accounts, "--case", pair[0], "--same-day"))
+        self.assertEqual([(p["case"], p["state"]) for p in one["payments"]], [(pair[0], "proposed")])
+        held = self.payments("etuus-2", "approve", "sama", "--accounts-changed")
+        self.assertEqual((held.returncode, [p["state"] for p in json.loads(held.stdout)["payments"]]),
+                         (1, ["same day in another case"]))
+        self.must(self.payments("etuus-2", "approve", "sama", "--accounts-changed", "--case", pair[0], "--same-day"))
 
 
 if __name__ == "__main__":
