@@ -429,6 +429,7 @@ class RocksEngine final : public log::Engine {
     Put(kHeads, LogPrefix(commit.log), commit.head);
     for (const auto& [key, value] : commit.index) Put(IndexFamily(key), key, value);
     for (const std::string& key : commit.index_deletes) Delete(IndexFamily(key), key);
+    const std::unique_lock committing(commit_mu_);
     const absl::Status status = writer_.Write(batch_, /*sync=*/true, commit.from_reserve);
     if (batch_.GetDataSize() > kMaxKeptBatchBytes) batch_ = rocksdb::WriteBatch();
     POLKU_RETURN_IF_ERROR(status);
@@ -477,6 +478,8 @@ class RocksEngine final : public log::Engine {
   }
 
   absl::StatusOr<std::optional<std::string>> ReadHead(LogNumber log) override {
+    // What a head says is there can be read at once, also while the next commit is written.
+    const std::shared_lock committed(commit_mu_);
     return Get(kHeads, LogPrefix(log), Str("log ", log.value(), " head"));
   }
 
@@ -674,6 +677,7 @@ class RocksEngine final : public log::Engine {
   OpenedDatabase database_;
   SyncedWriter writer_;        // by the writing thread
   rocksdb::WriteBatch batch_;  // by the writing thread
+  std::shared_mutex commit_mu_;   // exclusively from a commit's write until sizes_ has it
   std::shared_mutex rewrite_mu_;  // exclusively while a rewrite is written
   std::mutex mu_;
   std::map<LogNumber, Position> sizes_;  // guarded by mu_; set after the commit is on disk

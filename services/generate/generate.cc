@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <iterator>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -375,7 +377,8 @@ class Player {
   }
 
   absl::Status Open() {
-    RegionFiles files{.directory = options_.directory, .first_port = options_.first_port};
+    POLKU_ASSIGN_OR_RETURN(const auto profile, host::LoadProfile(options_.profiles));
+    RegionFiles files{.directory = options_.directory, .region = profile.name(), .first_port = options_.first_port};
     for (const std::string& path : options_.profiles) {
       POLKU_ASSIGN_OR_RETURN(files.profiles.emplace_back(), ReadFile(path, kMaxFileBytes));
     }
@@ -564,18 +567,7 @@ class Player {
       POLKU_ASSIGN_OR_RETURN(made_.logs.emplace_back(), seat.agent->Count());
       made_.entries += made_.logs.back().entries;
     }
-    seats_.clear();
-    POLKU_RETURN_IF_ERROR(SyncFileSystem());
     return std::move(made_);
-  }
-
-  absl::Status SyncFileSystem() const {
-    const int directory = open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = directory >= 0 && syncfs(directory) == 0;
-    if (directory >= 0) close(directory);
-    if (synced) return absl::OkStatus();
-    return Error(absl::StatusCode::kUnavailable, options_.directory,
-                 " could not be written to the disk; check the disk and make it anew");
   }
 
   const Options& options_;
@@ -587,8 +579,38 @@ class Player {
   Made made_;            // the same
 };
 
+absl::Status SyncFileSystem(const std::string& path) {
+  const int directory = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = directory >= 0 && syncfs(directory) == 0;
+  if (directory >= 0) close(directory);
+  if (synced) return absl::OkStatus();
+  return Error(absl::StatusCode::kUnavailable, path, " could not be written to the disk; check the disk and make it anew");
+}
+
 }  // namespace
 
-absl::StatusOr<Made> Generate(const Options& options) { return Player(options).Play(); }
+absl::StatusOr<Made> Generate(const Options& options) {
+  namespace fs = std::filesystem;
+  Options making = options;
+  while (making.directory.size() > 1 && making.directory.ends_with('/')) making.directory.pop_back();
+  const std::string whole = making.directory;
+  making.directory += ".making";
+  for (const auto& [path, remedy] : {std::pair(whole, "name a directory that is to be made"),
+                                     std::pair(making.directory, "it was left by a run that was broken off; remove it")}) {
+    if (fs::exists(path)) return Error(absl::StatusCode::kAlreadyExists, path, " is there already; ", remedy);
+  }
+  auto made = Player(making).Play();
+  std::error_code error;
+  if (made.ok()) {
+    fs::rename(making.directory, whole, error);
+    if (error) {
+      made = Error(absl::StatusCode::kUnavailable, whole, " cannot be made: ", error.message(), "; name another directory");
+    } else {
+      POLKU_RETURN_IF_ERROR(SyncFileSystem(whole));
+    }
+  }
+  if (!made.ok()) fs::remove_all(making.directory, error);
+  return made;
+}
 
 }  // namespace polku::generate

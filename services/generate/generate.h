@@ -43,10 +43,11 @@ struct Made {
   uint64_t entries = 0;   // in all own logs, duties and control entries included
 };
 
-// The directory as of WriteRegion, with each instance's data and keystore: on disk when this returns. Events, ids, times and
+// The directory as of WriteRegion, with each instance's data and keystore: whole and on disk when this returns; until then
+// all is in "<directory>.making", which is gone after an error. Events, ids, times and
 // contents are those of the seed; keys, and so hashes and signatures, are new each time. Errors: AlreadyExists, InvalidArgument
 // (profile), as of files and stores; Internal: a service refused an act, which the message names: the story and the
-// rules contradict each other. After an error the directory is left for looking at.
+// rules contradict each other.
 absl::StatusOr<Made> Generate(const Options& options);
 
 }  // namespace polku::generate

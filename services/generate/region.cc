@@ -276,7 +276,10 @@ Agreement RegionalAgreement(std::string_view region) {
     places->add_receiver_roles(role);
   }
   places->set_every_case(true);
-  auto* payer = AddSharing(agreement, "tuottajat-maksaja", {"referral.v1.BenefitRecorded"}, {kService}, kBenefit);
+  // To whom notices go, that the authority was told, and that a follow-on plan is there: what a provider is alerted to.
+  auto* payer = AddSharing(agreement, "tuottajat-maksaja",
+                           {"referral.v1.BenefitRecorded", "referral.v1.AuthorityNotified", "referral.v1.PlanDrafted"},
+                           {kService}, kBenefit);
   for (std::string_view provider : kProviders) {
     group->add_receivers(std::string(provider));
     payer->add_receivers(std::string(provider));

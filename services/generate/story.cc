@@ -613,6 +613,7 @@ class Writer {
     const std::optional<std::pair<CivilDay, CivilDay>> pause = Interrupt(period_id, starts, ended);
     if (place.form == event::v1::SERVICE_FORM_GROUP) Group(place, starts, ended);
     Days(period_id, place, schedule, starts, std::min(ended, frame_.until), pause);
+    ChooseMeans(period_id, starts);
     ClaimTravel(period_id);
     Assessments(period_id, starts, ended);
     if (ended > frame_.until) return std::nullopt;
@@ -921,12 +922,46 @@ class Writer {
   }
 
 
+  // That hold for the client's municipality on that day: the area's own before the region's.
+  std::vector<const config::v1::TravelRule*> TravelRules(CivilDay day) const {
+    const auto of = [&](bool own_area) {
+      return service::FindRules(profile_.travel(), day, first_start_.value_or(day), [&](const auto& rule) {
+        const auto& codes = rule.municipality_codes();
+        return own_area ? std::find(codes.begin(), codes.end(), municipality_) != codes.end() : codes.empty();
+      });
+    };
+    const auto own_area = of(true);
+    return own_area.empty() ? of(false) : own_area;
+  }
+
+  // Where there are several ways to travel, the client says which, and how far it is where that counts (seed 002).
+  void ChooseMeans(const std::string& period_id, CivilDay starts) {
+    const auto rules = TravelRules(starts);
+    if (rules.empty()) return;
+    const auto* rule = rules[dice_.Below(rules.size())];
+    const bool by_kilometre = rule->mode() == event::v1::TRAVEL_MODE_PER_DAY && rule->cents() == 0 &&
+                              rule->cents_per_kilometre() > 0;
+    if (rules.size() == 1 && !by_kilometre) return;
+    means_ = rule->means();
+    compensation::TravelMeansChosen chosen;
+    chosen.set_period_id(period_id);
+    chosen.set_chosen_from(FormatDate(starts));
+    chosen.set_means(means_);
+    if (by_kilometre) {
+      chosen.set_distance_metres(static_cast<uint32_t>(1'000 * dice_.Between(4, 60)));
+    }
+    // The day after: the start is known then.
+    Put(WorkingDayFrom(starts + 1), kSocialCompensation, kWellbeing, worker_, chosen);
+  }
+
   // Actual costs are applied for (seed 000, Lempäälä), here a month at a time, and decided on some days later.
   void ClaimTravel(const std::string& period_id) {
     for (const auto& [month, days] : attended_) {
-      const auto* rule = FindRule(profile_.travel(), days.front(), first_start_, [](const auto& r) {
-        return r.mode() == event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS;
+      const auto rules = TravelRules(days.front());
+      const auto found = std::find_if(rules.begin(), rules.end(), [&](const auto* r) {
+        return r->mode() == event::v1::TRAVEL_MODE_APPLIED_ACTUAL_COSTS && (rules.size() == 1 || r->means() == means_);
       });
+      const auto* rule = found == rules.end() ? nullptr : *found;
       // A claim about few days could lose its last one by a correction.
       if (rule == nullptr || days.size() < 3 || !dice_.Percent(70)) continue;
       const CivilDay claimed_on = WorkingDayFrom(CivilDay(absl::CivilMonth(days.front()) + 1) + dice_.Between(2, 9));
@@ -1213,6 +1248,7 @@ class Writer {
   std::optional<CivilDay> first_start_;
   bool assisted_ = false;  // lives on social assistance
   std::optional<std::pair<CivilDay, event::v1::BenefitKind>> changed_benefit_;
+  event::v1::TravelMeans means_ = event::v1::TRAVEL_MEANS_UNSPECIFIED;  // chosen for the period
   std::map<absl::CivilMonth, std::vector<CivilDay>> attended_;  // of the period, as first recorded
   std::vector<Act> acts_;
 };

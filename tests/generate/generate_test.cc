@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "eventstore/base/file.h"
 #include "eventstore/base/status.h"
 #include "eventstore/evidence/verify.h"
 #include "gmock/gmock.h"
@@ -189,6 +190,48 @@ TEST_F(GenerateTest, WhatIsThereAlreadyIsLeftAlone) {
   const auto events = EventsOf(Path(), Instances()[kReader]);
   EXPECT_THAT(Generate(OuluOptions(Path(), 3)), polku::testing::StatusIs(absl::StatusCode::kAlreadyExists));
   EXPECT_EQ(EventsOf(Path(), Instances()[kReader]), events);
+}
+
+// Nobody may take a half for a whole.
+TEST(RegionsTest, OfAHistoryThatAServiceRefusesNothingIsLeft) {
+  rocks::TempDirectory directory;
+  Options options = OuluOptions(directory.path() + "/region/", 1);
+  ASSERT_OK_AND_ASSIGN(std::string division, ReadFile(options.work_division[0], 1 << 20));
+  const std::string days = "types: \"polku.attendance.v1.DayRecorded\"";  // nobody may record them
+  ASSERT_NE(division.find(days), division.npos);
+  division.erase(division.find(days), days.size());
+  rocks::TempDirectory other;
+  options.work_division[0] = other.path() + "/tyonjako.textproto";
+  ASSERT_OK(WriteNewFile(options.work_division[0], division, 0644));
+  const auto made = Generate(options);
+  EXPECT_TRUE(absl::IsInternal(made.status())) << made.status();
+  EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
+}
+
+// Seed 002: bicycle, kilometres, card or single trips, as the client chooses.
+TEST(RegionsTest, WhereThereAreSeveralWaysToTravelEachClientChoosesOne) {
+  rocks::TempDirectory directory;
+  Options options = RegionOptions(directory.path() + "/region", 1, "siun-sote");
+  options.clients = 30;
+  options.profiles.push_back(directory.path() + "/matkat.textproto");
+  const std::string areas =
+      "municipality_codes: \"167\" municipality_codes: \"260\" municipality_codes: \"422\" }\n";
+  const std::string rules =
+      Str("travel { id: \"taksi\" version: \"1\" source: \"[k] test\" mode: TRAVEL_MODE_PER_DAY means: TRAVEL_MEANS_TAXI ",
+          "cents_per_kilometre: 25 ", areas,
+          "travel { id: \"juna\" version: \"1\" source: \"[k] test\" mode: TRAVEL_MODE_APPLIED_ACTUAL_COSTS ",
+          "means: TRAVEL_MEANS_TRAIN ", areas);
+  ASSERT_OK(WriteNewFile(options.profiles.back(), rules, 0644));
+  ASSERT_OK(Generate(options));
+  int chosen = 0, claimed = 0, by_kilometre = 0;
+  for (const std::string& event : EventsOf(options.directory, Instances()[kReader])) {
+    chosen += event.find(" polku.compensation.v1.TravelMeansChosen ") != event.npos ? 1 : 0;
+    claimed += event.find(" polku.compensation.v1.TravelClaimed ") != event.npos ? 1 : 0;
+    by_kilometre += event.find(" polku.compensation.v1.TravelGranted ") != event.npos ? 1 : 0;
+  }
+  EXPECT_GT(chosen, 0);
+  EXPECT_GT(claimed, 0);
+  EXPECT_GT(by_kilometre, 0);
 }
 
 // Each shipped profile by its own rules: a service that refused an act would fail the whole.

@@ -212,6 +212,29 @@ TEST_P(EngineConformance, ReadersNeverSeeHalfARewrite) {
   for (std::thread& reader : readers) reader.join();
 }
 
+// Also while the commit that a new head came with is not over.
+TEST_P(EngineConformance, WhatAHeadSaysIsThereCanBeReadByAnyThread) {
+  ASSERT_THAT(engine().Commit(Batch(0, 0, {Group(0, 1)})), IsOk());
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> readers;
+  for (int reader = 0; reader < 2; ++reader) {
+    readers.emplace_back([&] {
+      while (!stop) {
+        const auto bytes = engine().ReadHead(kOwnLog);
+        ASSERT_THAT(bytes, IsOk());
+        const auto head = LogHead::Parse(**bytes);
+        ASSERT_THAT(head, IsOk());
+        ASSERT_THAT(engine().ReadGroup(kOwnLog, Position(head->frontier.size().value() - 1), false), IsOk());
+      }
+    });
+  }
+  for (uint64_t size = 1; size < 400; ++size) {
+    EXPECT_THAT(engine().Commit(Batch(0, size, {Group(size, 1)})), IsOk());
+  }
+  stop = true;
+  for (std::thread& reader : readers) reader.join();
+}
+
 TEST_P(EngineConformance, ACommitAtAnotherSizeIsRefusedAndWritesNothing) {
   ASSERT_THAT(engine().Commit(Batch(0, 0, {Group(0, 3)})), IsOk());
   for (const uint64_t at : {0, 2, 4}) {
