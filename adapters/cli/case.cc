@@ -16,6 +16,7 @@
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
 #include "services/access/case_access.h"
+#include "services/access/policy.h"
 #include "services/audit/corrections.h"
 #include "services/audit/event_json.h"
 #include "services/audit/knowledge.h"
@@ -133,6 +134,10 @@ void PrintCaseEvent(const audit::Event& event, const Corrections& corrections, c
   };
   corrected(Word::kReplaced, corrections.By(event));
   corrected(Word::kReplaces, corrections.Of(event));
+  if (!event.counts && corrections.By(event) == nullptr) {
+    io.out << (brief ? std::string_view("  ") : kEventIndent) << "⊘ " << Label(Word::kDoesNotCount, language)
+           << (brief ? "" : "\n");
+  }
   if (!event.knowledge->concurrent.empty()) {
     io.out << (brief ? std::string_view("  ") : kEventIndent) << "∥ " << Label(Word::kConcurrent, language)
            << ": " << ConcurrentText(*event.knowledge, names.agreement, language) << (brief ? "" : "\n");
@@ -290,6 +295,7 @@ ExitCode RunCase(const Args& args, Io& io) {
   audit::CorrectionsFold corrections(policy, reading->config.origin.text());
   uint64_t shown = 0;
   filter->standing = true;
+  filter->policy = &policy;
   // First what the whole case says by then, whichever part of it is asked for: what was replaced, and how it stands.
   audit::Filter whole_case = *filter;
   whole_case.origin.clear();

@@ -1,3 +1,4 @@
+#include "services/access/policy.h"
 #include "services/audit/certificate.h"
 
 #include <algorithm>
@@ -119,8 +120,12 @@ ExitCode RunCertificate(const Args& args, Io& io) {
       {.command = "certificate", .case_id = request->case_id, .sections = sections});
   if (!reading.ok()) return Fail(io, reading.status());
   audit::CertificateFold fold;
+  const access::Policy policy(reading->config.agreement);
+  audit::Filter filter;
+  filter.standing = true;
+  filter.policy = &policy;
   const absl::Status read =
-      audit::History(*reading->store).Timeline(request->case_id, {}, [&](const audit::Event& event) {
+      audit::History(*reading->store).Timeline(request->case_id, filter, [&](const audit::Event& event) {
         fold.Add(event);
         return absl::OkStatus();
       });

@@ -19,6 +19,7 @@
 #include "eventstore/base/money.h"
 #include "eventstore/base/status.h"
 #include "polku/compensation/v1/compensation.pb.h"
+#include "services/access/policy.h"
 #include "services/audit/event_json.h"
 #include "services/audit/payment_trail.h"
 
@@ -318,7 +319,9 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
     return absl::OkStatus();
   });
   if (status.ok()) {
+    const access::Policy policy(reading->config.agreement);
     filter->standing = true;
+    filter->policy = &policy;
     status = history.Timeline(*case_id, *filter, [&](const audit::Event& event) {
       fold.Add(event);
       return absl::OkStatus();

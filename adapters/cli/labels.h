@@ -123,6 +123,7 @@ enum class Word {
   kPeriodDays,
   kTimeOver,
   kReplaced,
+  kDoesNotCount,
   kReplaces,
   // Headed by `polku places`, before the number of days.
   kNeverBegan,

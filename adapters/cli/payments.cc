@@ -24,6 +24,7 @@
 #include "eventstore/base/money.h"
 #include "eventstore/base/status.h"
 #include "polku/compensation/v1/compensation.pb.h"
+#include "services/access/policy.h"
 #include "services/audit/event_json.h"
 #include "services/core/finnish_ids.h"
 #include "services/core/offer_checks.h"
@@ -709,7 +710,9 @@ ExitCode RunPayments(const Args& args, Io& io) {
   const auto same_person = ReadSamePerson(reading->store->engine());
   if (!same_person.ok()) return Fail(io, same_person.status());
   audit::Filter filter;
+  const access::Policy policy(reading->config.agreement);
   filter.standing = true;
+  filter.policy = &policy;
   // Of one case alone too: whose account it is and which days have money are seen from the others.
   const absl::Status read = history.Replay(filter, visit);
   progress.Clear();

@@ -15,6 +15,7 @@
 #include "adapters/cli/reading.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
+#include "services/access/policy.h"
 
 namespace polku::cli {
 namespace {
@@ -160,7 +161,9 @@ ExitCode RunPlaces(const Args& args, Io& io) {
   audit::PlacesFold fold(reading->store->logs());
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
+  const access::Policy policy(reading->config.agreement);
   filter->standing = true;
+  filter->policy = &policy;
   const absl::Status status = history.Replay(*filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);

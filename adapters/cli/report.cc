@@ -13,6 +13,7 @@
 #include "adapters/cli/report_forms.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
+#include "services/access/policy.h"
 #include "services/audit/event_json.h"
 #include "services/core/calendar.h"
 #include "services/report/suppress.h"
@@ -142,7 +143,9 @@ ExitCode RunReport(const Args& args, Io& io) {
   report::Fold fold(reading->config.profile, reading->config.agreement, reading->store->logs());
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
+  const access::Policy policy(reading->config.agreement);
   filter.standing = true;
+  filter.policy = &policy;
   const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);

@@ -10,6 +10,7 @@
 #include "eventstore/base/clock.h"
 #include "eventstore/base/hash.h"
 #include "eventstore/base/status.h"
+#include "services/access/policy.h"
 #include "services/audit/event_json.h"
 #include "services/audit/retention.h"
 #include "services/host/erased.h"
@@ -64,7 +65,9 @@ ExitCode RunRetention(const Args& args, Io& io) {
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
   audit::Filter filter;
+  const access::Policy policy(reading->config.agreement);
   filter.standing = true;
+  filter.policy = &policy;
   const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));
     fold.Add(event);

@@ -13,6 +13,7 @@
 #include "adapters/cli/references.h"
 #include "adapters/csv/blank.h"
 #include "eventstore/base/status.h"
+#include "services/access/policy.h"
 #include "services/audit/event_json.h"
 #include "services/audit/group_sheet.h"
 #include "services/core/calendar.h"
@@ -83,7 +84,9 @@ ExitCode RunBlankSheet(const Args& args, Io& io) {
   audit::History history(*reading->store);
   audit::GroupSheetFold fold;
   audit::Filter filter;
+  const access::Policy policy(reading->config.agreement);
   filter.standing = true;
+  filter.policy = &policy;
   const absl::Status status = history.Replay(filter, [&](const audit::Event& event) {
     fold.Add(event);
     return absl::OkStatus();

@@ -17,6 +17,7 @@
 #include "adapters/cli/render.h"
 #include "eventstore/base/clock.h"
 #include "eventstore/base/status.h"
+#include "services/access/policy.h"
 #include "services/audit/visitors.h"
 
 namespace polku::cli {
@@ -346,7 +347,9 @@ ExitCode RunSummary(const Args& args, Io& io) {
     visitors.Add(event);
     return absl::OkStatus();
   };
+  const access::Policy policy(reading->config.agreement);
   filter->standing = true;
+  filter->policy = &policy;
   const absl::Status status =
       only ? history.Timeline(*only, *filter, visit) : history.Replay(*filter, visit);
   progress.Clear();

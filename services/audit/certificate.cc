@@ -12,18 +12,12 @@ namespace polku::audit {
 
 void CertificateFold::Add(const Event& event) {
   if (event.control() || event.body == nullptr || !event.counts) return;
-  if (const auto corrected = EventId::FromBytes(event.header.corrects())) {
-    corrected_.emplace(host::EpochsOf(event.origin), *corrected);
-  }
   NoteAgencies(*event.body);
   if (const auto* client = service::As<referral::v1::ClientIdentified>(*event.body)) {
     if (!client->given_names().empty()) names_.given_names = client->given_names();
     if (!client->family_name().empty()) names_.family_name = client->family_name();
   } else if (const auto* said = service::As<assessment::v1::CompetenceRecognised>(*event.body)) {
-    const Entry entry(host::EpochsOf(event.origin), event.id);
-    const bool again = std::any_of(recognised_.begin(), recognised_.end(),
-                                   [&](const auto& known) { return known.first == entry; });
-    if (again) return;  // in a later epoch
+    if (!known_.emplace(host::EpochsOf(event.origin), event.id).second) return;  // in a later epoch
     Recognised recognised;
     recognised.sealed = event.sealed.has(SectionKind::kSocial);
     recognised.competence = {said->recognised_on(),
@@ -31,7 +25,7 @@ void CertificateFold::Add(const Event& event) {
                              said->qualification_code(),
                              said->competence_points(),
                              {said->competences().begin(), said->competences().end()}};
-    recognised_.emplace_back(entry, std::move(recognised));
+    recognised_.push_back(std::move(recognised));
   }
 }
 
@@ -56,8 +50,7 @@ void CertificateFold::NoteAgencies(const google::protobuf::Message& body) {
 
 Certificate CertificateFold::Finish() const {
   Certificate certificate = names_;
-  for (const auto& [entry, recognised] : recognised_) {
-    if (corrected_.contains(entry)) continue;
+  for (const Recognised& recognised : recognised_) {
     if (recognised.sealed) {
       ++certificate.sealed;
     } else {

@@ -32,7 +32,7 @@ struct Certificate {
 
 class CertificateFold {
  public:
-  // A case's events in merged order. What a later event takes the place of is left out.
+  // A case's events in merged order; those that do not count (Event::counts) are left out.
   void Add(const Event& event);
   Certificate Finish() const;
 
@@ -41,12 +41,11 @@ class CertificateFold {
     RecognisedCompetence competence;
     bool sealed = false;
   };
-  using Entry = std::pair<std::string, EventId>;  // log without its epoch: an event corrects one of its own log
   void NoteAgencies(const google::protobuf::Message& body);
 
   Certificate names_;
-  std::vector<std::pair<Entry, Recognised>> recognised_;
-  std::set<Entry> corrected_;
+  std::vector<Recognised> recognised_;
+  std::set<std::pair<std::string, EventId>> known_;  // by log, whatever its epoch
   std::set<std::string, std::less<>> of_service_;  // agencies that the case names as provider, organiser or requester
 };
 

@@ -18,11 +18,10 @@ using ::testing::SizeIs;
 class CertificateTest : public ::testing::Test {
  protected:
   template <typename T>
-  EventId Add(const std::string& text, bool sealed = false, const EventId& corrects = {}) {
+  void Add(const std::string& text, bool sealed = false, bool counts = true) {
     T body;
     EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &body)) << text;
     event::v1::Header header;
-    if (!corrects.is_zero()) header.set_corrects(std::string(corrects.view()));
     EventId id;
     id.data()[0] = ++number_;
     CaseId case_id;
@@ -38,8 +37,8 @@ class CertificateTest : public ::testing::Test {
                .opened = {},
                .sealed = sections,
                .body = &body,
-               .bytes = {}});
-    return id;
+               .bytes = {},
+               .counts = counts});
   }
 
   CertificateFold fold_;
@@ -61,11 +60,9 @@ TEST_F(CertificateTest, WhatWasRecognisedIsListedByDay) {
   EXPECT_THAT(certificate.recognised[1].competences, ElementsAre("omavalvonta", "annostelu"));
 }
 
-TEST_F(CertificateTest, WhatWasCorrectedIsLeftOut) {
-  const EventId wrong =
-      Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27" competences: "A")");
-  Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27" competences: "B")", false,
-                                            wrong);
+TEST_F(CertificateTest, WhatDoesNotCountIsLeftOut) {
+  Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27" competences: "A")", false, false);
+  Add<assessment::v1::CompetenceRecognised>(R"(recognised_on: "2025-05-27" competences: "B")");
   ASSERT_THAT(fold_.Finish().recognised, SizeIs(1));
   EXPECT_THAT(fold_.Finish().recognised[0].competences, ElementsAre("B"));
 }
