@@ -84,6 +84,14 @@ class Suppression {
       for (Row* row : rows) Hide(*row);
     }
   }
+  // Of how many rows it is made up, each of somebody: itself where there is no finer group.
+  int64_t PartsOf(const Row& row) const {
+    int64_t parts = 0;
+    for (const auto& [finer, whole] : report_.finer) {
+      if (whole == std::pair(row.group, row.key)) parts += static_cast<int64_t>(finer_.at(finer).size());
+    }
+    return std::max<int64_t>(1, parts);
+  }
   // The row that a finer group makes up.
   Row* WholeOf(const std::string& finer) {
     const auto& [group, key] = report_.finer.at(finer);
@@ -98,25 +106,28 @@ class Suppression {
   bool HideInGroup(const Rows& rows) {
     if (std::none_of(rows.begin(), rows.end(), [&](const Row* row) { return Hidden(*row); })) return true;
     size_t last = 0;
-    int64_t hidden = 0, persons = 0;
+    int64_t hidden = 0, parts = 0, persons = 0;
+    const auto count = [&](const Row& row) {
+      ++hidden;
+      parts += PartsOf(row);
+      persons += row.persons.value;
+    };
     for (size_t i = 0; i < rows.size(); ++i) {
       if (rows[i]->persons.value == 0) Hide(*rows[i]);
       if (!Hidden(*rows[i])) continue;
       last = i;
-      ++hidden;
-      persons += rows[i]->persons.value;
+      count(*rows[i]);
     }
     const auto tells = [&] {
-      return hidden < 2 || persons < small_ || persons <= hidden || persons == hidden * (small_ - 1);
+      return hidden < 2 || persons < small_ || persons <= parts || persons == parts * (small_ - 1);
     };
     for (size_t step = 1; step < rows.size() && tells(); ++step) {
       Row& next = *rows[(last + step) % rows.size()];
       if (Hidden(next)) continue;
       Hide(next);
-      ++hidden;
-      persons += next.persons.value;
+      count(next);
     }
-    return hidden < static_cast<int64_t>(rows.size()) || persons > hidden + 1;
+    return hidden < static_cast<int64_t>(rows.size()) || persons > parts + 1;
   }
 
   // ---- Cells ----

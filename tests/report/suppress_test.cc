@@ -213,6 +213,13 @@ std::vector<int64_t> Told(const Whole& whole) {
   };
   for (const auto& group : whole.groups) {
     for (const Counts& row : group) tell(row);
+    // What two hidden rows come to together.
+    for (size_t i = 0; group.size() > 2 && i < group.size(); ++i) {
+      const Counts &a = group[i], &b = group[(i + 1) % group.size()];
+      // Of the persons beside shown things, the small kFew leaves fewer choices than kSmall does: told where they stand alone.
+      const int64_t persons = whole.things ? a.things + b.things : a.persons + b.persons;
+      tell({persons, a.things + b.things, a.part + b.part, a.part_of_part + b.part_of_part});
+    }
   }
   tell(SumOf(whole));
   told.push_back(whole.twice);
@@ -328,22 +335,24 @@ TEST(SuppressWholeRowsTest, NeitherWherePersonsAreCountedAlone) {
   lookalikes.Expect();
 }
 
-TEST(SuppressWholeRowsTest, WhatARowIsMadeUpOfIsNotToldByIt) {
-  // Two rows of the total, each made up of two rows of a group of its own.
-  std::map<std::vector<int64_t>, std::pair<std::vector<int64_t>, bool>> alike;  // what all of them say; not at the edge
+// Two rows of the total, made up of the first `of_first` and the other parts, of four, of `least` persons each at least.
+void ExpectThatNothingFollowsFromParts(size_t of_first, int64_t least) {
   constexpr int64_t kEdge = 7;
-  const auto table = [](const std::vector<int64_t>& parts) {
-    Report report;
-    for (size_t i = 0; i < 2; ++i) report.rows.push_back(RowOf(0, i, parts[2 * i] + parts[2 * i + 1], {}));
-    for (size_t i = 0; i < 4; ++i) report.rows.push_back(RowOf(1 + i / 2, i, parts[i], {}));
-    for (size_t i = 0; i < 2; ++i) report.finer[report.rows[2 + 2 * i].group] = {"group 0", report.rows[i].key};
-    report.total = RowOf(3, 0, std::accumulate(parts.begin(), parts.end(), int64_t{0}), {});
-    return report;
-  };
+  std::map<std::vector<int64_t>, std::pair<std::vector<int64_t>, bool>> alike;  // what all of them say; not at the edge
   for (int64_t number = 0; number < (kEdge + 1) * (kEdge + 1) * (kEdge + 1) * (kEdge + 1); ++number) {
     std::vector<int64_t> parts;
     for (int64_t left = number; parts.size() < 4; left /= kEdge + 1) parts.push_back(left % (kEdge + 1));
-    Report report = table(parts);
+    if (*std::min_element(parts.begin(), parts.end()) < least) continue;
+    Report report;
+    const auto middle = parts.begin() + static_cast<ptrdiff_t>(of_first);
+    report.rows.push_back(RowOf(0, 0, std::accumulate(parts.begin(), middle, int64_t{0}), {}));
+    report.rows.push_back(RowOf(0, 1, std::accumulate(middle, parts.end(), int64_t{0}), {}));
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t whole = i < of_first ? 0 : 1;
+      report.rows.push_back(RowOf(1 + whole, i, parts[i], {}));
+      report.finer[report.rows.back().group] = {"group 0", report.rows[whole].key};
+    }
+    report.total = RowOf(3, 0, std::accumulate(parts.begin(), parts.end(), int64_t{0}), {});
     std::vector<int64_t> told;
     for (const Row& row : report.rows) told.push_back(row.persons.value);
     told.push_back(report.total->persons.value);
@@ -351,11 +360,11 @@ TEST(SuppressWholeRowsTest, WhatARowIsMadeUpOfIsNotToldByIt) {
     std::vector<int64_t> seen;
     for (const Row& row : report.rows) seen.push_back(row.persons.shown() ? row.persons.value : -1);
     seen.push_back(report.total->persons.shown() ? report.total->persons.value : -1);
-    auto [at, first] = alike.try_emplace(seen, std::pair(told, false));
+    auto& [all_say, inner] = alike.try_emplace(seen, std::pair(told, false)).first->second;
     for (size_t i = 0; i < told.size(); ++i) {
-      if (at->second.first[i] != told[i]) at->second.first[i] = -1;
+      if (all_say[i] != told[i]) all_say[i] = -1;
     }
-    if (*std::max_element(parts.begin(), parts.end()) <= kEdge - kFew) at->second.second = true;
+    inner = inner || *std::max_element(parts.begin(), parts.end()) <= kEdge - kFew;
   }
   EXPECT_GT(alike.size(), 10u);
   for (const auto& [seen, what] : alike) {
@@ -364,6 +373,23 @@ TEST(SuppressWholeRowsTest, WhatARowIsMadeUpOfIsNotToldByIt) {
       EXPECT_FALSE(0 < number && number < kFew) << ::testing::PrintToString(seen);
     }
   }
+}
+
+TEST(SuppressWholeRowsTest, WhatARowIsMadeUpOfIsNotToldByIt) {
+  for (const int64_t least : {0, 1}) {
+    ExpectThatNothingFollowsFromParts(2, least);
+    ExpectThatNothingFollowsFromParts(3, least);
+  }
+}
+
+TEST(SuppressWholeRowsTest, BesideThingsThatMakeUpNoTotalPersonsAreNotShownEither) {
+  Report report;
+  report.columns = {{"things"}};
+  report.loose = {"group 0"};
+  report.rows = {RowOf(0, 0, 30, {{31, 30}})};
+  Suppress(report, nullptr);
+  EXPECT_FALSE(report.rows[0].persons.shown());
+  EXPECT_TRUE(report.rows[0].values[0].shown());
 }
 
 TEST(SuppressWholeRowsTest, NeitherInThreeRows) {
