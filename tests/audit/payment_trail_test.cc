@@ -142,6 +142,41 @@ TEST_F(PaymentTrailTest, AReversalNamesWhatItTakesBackAndWhatTookItAway) {
   EXPECT_EQ(line.days[0]->id, day);
 }
 
+TEST_F(PaymentTrailTest, AnAttendedDayThatGaveNothingIsListedWithWhatIsSeenOfWhy) {
+  const auto profile = Text<config::v1::Profile>(
+      "benefits { id: 'b' version: '1' kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY "
+      "allowance: ALLOWANCE_KIND_EXPENSE_ALLOWANCE }");
+  Add<ref::ServiceStarted>("period_id: 'p' provider_agency: 'FI/GOV/0246246-0/kela' starts_on: '2025-03-03' "
+                           "ends_on: '2025-06-02'");
+  Add<ref::BenefitRecorded>("kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY valid_from: '2025-01-01'");
+  Add<ref::BenefitRecorded>("kind: BENEFIT_KIND_REHABILITATION_SUBSIDY valid_from: '2025-03-06'");
+  Add<ref::PayerStatementGiven>("result: STATEMENT_RESULT_NOT_ENTITLED effective_from: '2025-03-05' "
+                                "effective_until: '2025-03-05'");
+  const auto attended = [&](const std::string& date) {
+    return Add<att::DayRecorded>("date: '" + date + "' period_id: 'p' actual_minutes: 300 outcome: DAY_OUTCOME_ATTENDED");
+  };
+  const EventId paid = attended("2025-03-03");
+  for (const char* date : {"2025-03-04", "2025-03-05", "2025-03-06", "2025-03-07", "2025-06-03"}) attended(date);
+  Add<att::DayRecorded>("date: '2025-03-10' period_id: 'p' outcome: DAY_OUTCOME_ABSENT_OTHER");
+  EXPECT_THAT(fold_.Unpaid(profile), IsEmpty()) << "no allowance is held here: nothing can be said";
+  Accrue(paid);
+  Add<att::RuleBreachFlagged>("period_id: 'p' date: '2025-03-07' breach: BREACH_CODE_TOO_MANY_DAYS_IN_WEEK");
+  const EventId cleared =
+      Add<att::RuleBreachFlagged>("period_id: 'p' date: '2025-03-04' breach: BREACH_CODE_DAY_TOO_LONG");
+  att::RuleBreachCleared clearing;
+  clearing.set_flagged_event_id(std::string(cleared.view()));
+  AddBody(clearing);
+  const auto unpaid = fold_.Unpaid(profile);
+  ASSERT_THAT(unpaid, SizeIs(5));
+  EXPECT_EQ(unpaid[0].date, absl::CivilDay(2025, 3, 4));
+  EXPECT_THAT(unpaid[0].breaches, IsEmpty());
+  EXPECT_FALSE(unpaid[0].no_benefit || unpaid[0].not_entitled || unpaid[0].outside_period);
+  EXPECT_TRUE(unpaid[1].not_entitled);
+  EXPECT_TRUE(unpaid[2].no_benefit);
+  EXPECT_THAT(unpaid[3].breaches, ElementsAre(att::BREACH_CODE_TOO_MANY_DAYS_IN_WEEK));
+  EXPECT_TRUE(unpaid[4].outside_period);
+}
+
 TEST_F(PaymentTrailTest, ASealedAmountIsNamedAsSealed) {
   const EventId accrual = Add<com::AllowanceAccrued>("period_id: 'p' date: '2025-03-03'", true);
   Propose(accrual);
