@@ -339,8 +339,9 @@ Fold::~Fold() = default;
 
 void Fold::Add(const audit::Event& event) {
   summary_.Add(event);
+  if (!event.counts) return;
   held_.Add(event);
-  if (event.control() || event.body == nullptr || !event.counts) return;
+  if (event.control() || event.body == nullptr) return;
   const std::string& package = event.body->GetDescriptor()->file()->package();
   if (package == "polku.access.v1") return;
   Case*& one = by_case_[event.case_id];
