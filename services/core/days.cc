@@ -53,14 +53,32 @@ const config::v1::AbsenceClassRule* ClassRule(const config::v1::Profile& profile
 }
 
 void DayBook::Fold(const Fact& fact) {
-  if (const auto* recorded = As<attendance::v1::DayRecorded>(fact.body)) {
-    if (auto record = RecordFrom(fact, *recorded)) records_.push_back(*std::move(record));
+  const bool own_log = fact.origin.starts_with(std::string(fact.author_agency) + "/");
+  if (const auto* confirmed = As<attendance::v1::MonthConfirmed>(fact.body)) {
+    const auto month = ParseMonth(confirmed->month());
+    if (month && own_log) {
+      confirmed_.push_back({std::string(fact.author_agency), confirmed->period_id(), *month, records_.size()});
+    }
+  } else if (const auto* recorded = As<attendance::v1::DayRecorded>(fact.body)) {
+    if (auto record = RecordFrom(fact, *recorded)) {
+      record->own_log = own_log;
+      records_.push_back(*std::move(record));
+    }
   } else if (const auto* corrected = As<attendance::v1::DayCorrected>(fact.body)) {
     if (auto record = RecordFrom(fact, *corrected)) {
       record->withdrawn = corrected->withdrawn();
+      record->own_log = own_log;
       records_.push_back(*std::move(record));
     }
   }
+}
+
+bool DayBook::Overridden(size_t index, const Period& period) const {
+  const DayRecord& record = records_[index];
+  return !record.own_log && std::any_of(confirmed_.begin(), confirmed_.end(), [&](const Confirmed& month) {
+    return month.records_before <= index && month.provider == record.author && month.period_id == period.id &&
+           month.month == absl::CivilMonth(record.date);
+  });
 }
 
 const DayRecord* DayBook::Find(const EventId& id) const {
@@ -76,7 +94,7 @@ std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
   for (size_t i = 0; i < records_.size(); ++i) {
     const DayRecord& record = records_[i];
     const Period* period = PeriodFor(periods, record.author, record.period_id, record.date);
-    if (period != nullptr && !period->ServedBy(record.author, record.date)) continue;
+    if (period != nullptr && (!period->ServedBy(record.author, record.date) || Overridden(i, *period))) continue;
     const size_t place =
         period == nullptr ? periods.size() : static_cast<size_t>(period - periods.data());
     Day& day =
