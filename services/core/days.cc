@@ -53,18 +53,33 @@ const config::v1::AbsenceClassRule* ClassRule(const config::v1::Profile& profile
 }
 
 void DayBook::Fold(const Fact& fact) {
+  const bool own_log = fact.origin.starts_with(std::string(fact.author_agency) + "/");
   std::optional<DayRecord> record;
-  if (const auto* recorded = As<attendance::v1::DayRecorded>(fact.body)) {
+  if (const auto* confirmed = As<attendance::v1::MonthConfirmed>(fact.body)) {
+    const auto month = ParseMonth(confirmed->month());
+    if (month && own_log) {
+      confirmed_.push_back({std::string(fact.author_agency), confirmed->period_id(), *month, records_.size()});
+    }
+  } else if (const auto* recorded = As<attendance::v1::DayRecorded>(fact.body)) {
     record = RecordFrom(fact, *recorded);
   } else if (const auto* corrected = As<attendance::v1::DayCorrected>(fact.body)) {
     record = RecordFrom(fact, *corrected);
     if (record) record->withdrawn = corrected->withdrawn();
   }
   if (!record) return;
+  record->own_log = own_log;
   const auto author = std::find(authors_.begin(), authors_.end(), record->author);
   author_of_.push_back(static_cast<size_t>(author - authors_.begin()));
   if (author == authors_.end()) authors_.push_back(record->author);
   records_.push_back(*std::move(record));
+}
+
+bool DayBook::Overridden(size_t index, const Period& period) const {
+  const DayRecord& record = records_[index];
+  return !record.own_log && std::any_of(confirmed_.begin(), confirmed_.end(), [&](const Confirmed& month) {
+    return month.records_before <= index && month.provider == record.author && month.period_id == period.id &&
+           month.month == absl::CivilMonth(record.date);
+  });
 }
 
 const DayRecord* DayBook::Find(const EventId& id) const {
@@ -113,7 +128,7 @@ std::vector<Day> DayBook::Days(const std::vector<Period>& periods,
     const Period* period = PeriodFor(periods, record.author, record.period_id, record.date);
     if (period == nullptr) {
       told.push_back({record.date, periods.size(), record.period_id, i});
-    } else if (served(*period, i)) {
+    } else if (served(*period, i) && !Overridden(i, *period)) {
       told.push_back({record.date, static_cast<size_t>(period - periods.data()), "", i});
     }
   }

@@ -35,6 +35,7 @@ struct DayRecord {
   event::v1::AttendanceClass attendance_class = event::v1::ATTENDANCE_CLASS_UNSPECIFIED;
   bool certificate_seen = false;
   bool withdrawn = false;
+  bool own_log = false;  // it stands in a log of its author's own
 };
 
 // A day of one period as it now stands.
@@ -65,7 +66,9 @@ struct Day {
 
 class DayBook {
  public:
-  // Takes in DayRecorded and DayCorrected; ignores every other message and dates that do not exist.
+  // Takes in DayRecorded, DayCorrected and MonthConfirmed; ignores every other message and dates that do not exist. Of a
+  // month that a provider confirmed in a log of its own its later records say nothing where they stand in another agency's,
+  // whose service knows of no confirmation: its own takes approved corrections alone, and two officials are asked for.
   void Fold(const Fact& fact);
   // Ascending by date, then by period in the order of `periods`; each (period, date) once, with its
   // newest record in merged order. A record by another agency than the provider that the period
@@ -83,9 +86,19 @@ class DayBook {
   size_t records() const { return records_.size(); }
 
  private:
+  struct Confirmed {
+    std::string provider;
+    std::string period_id;
+    absl::CivilMonth month;
+    size_t records_before = 0;
+  };
+  // Taken by another agency's log after the month of that period was confirmed by the same provider.
+  bool Overridden(size_t index, const Period& period) const;
+
   std::vector<DayRecord> records_;
   std::vector<std::string> authors_;    // each once
   std::vector<size_t> author_of_;       // of each record, its place in authors_
+  std::vector<Confirmed> confirmed_;
 };
 
 // On which days a client is expected: as DaysPlanned says and, for dates that no plan names, on the

@@ -64,12 +64,12 @@ class Payer::Writer {
   // is netted.
   void Propose(const CaseId& case_id, const Client& client) {
     const CivilDay until = CivilDay(today_.year(), today_.month(), 1) - 1;
-    const auto open = client.ledger.Unsettled(payer_.agency_, std::nullopt, until);
+    const auto open = client.ledger.Unsettled(payer_.agency_, std::nullopt, until, today_);
     if (open.empty()) return;
     const auto first = std::min_element(open.begin(), open.end(), [](const Posting* a, const Posting* b) {
       return a->date < b->date;
     });
-    const auto draft = audit::DraftPayment(client.ledger, payer_.agency_, (*first)->date, until);
+    const auto draft = audit::DraftPayment(client.ledger, payer_.agency_, (*first)->date, until, today_);
     if (!draft) return;
     if (draft->total_cents <= 0) {
       if (draft->total_cents < 0) Recover(case_id, client, until);
@@ -94,7 +94,7 @@ class Payer::Writer {
 
   // By another official. Days of it may have been corrected since it was proposed.
   void Approve(const CaseId& case_id, const std::string& id, const Payment& payment, Client& client) {
-    const auto changed = service::Sum(client.ledger.Unsettled(payment.agency, payment.from, payment.until));
+    const auto changed = service::Sum(client.ledger.Unsettled(payment.agency, payment.from, payment.until, today_));
     Dice dice(payer_.seed_, Str("payment ", payer_.agency_, " ", FormatCaseId(case_id), " ", id));
     const bool wrong_account = dice.Permille(kWrongAccountPermille);
     if (changed != 0 || wrong_account) {
@@ -137,12 +137,12 @@ class Payer::Writer {
     int64_t taken_away = 0;
     for (const auto& [key, payment] : client.ledger.payments()) {
       if (key.first != payer_.agency_ || payment.status != PaymentStatus::kPaid) continue;
-      const auto sum = service::Sum(client.ledger.Unsettled(payment.agency, payment.from, payment.until));
-      if (!sum || *sum >= 0 || -*sum > payment.total_cents - payment.reversed_cents) continue;
+      const int64_t sum = service::Sum(client.ledger.Unsettled(payment.agency, payment.from, payment.until, today_));
+      if (sum >= 0 || -sum > payment.total_cents - payment.reversed_cents) continue;
       if (newest_payment != nullptr && payment.until < newest_payment->until) continue;
       id = &key.second;
       newest_payment = &payment;
-      taken_away = -*sum;
+      taken_away = -sum;
     }
     if (newest_payment == nullptr) return;
     compensation::PaymentReversed reversed;
@@ -150,7 +150,7 @@ class Payer::Writer {
     reversed.set_reversed_on(FormatDate(today_));
     reversed.set_amount_cents(taken_away);
     reversed.set_reason(compensation::REJECTION_REASON_NOT_ATTENDED);
-    Put(case_id, "maksatus-1", reversed);
+    Put(case_id, "maksatus-2", reversed);
   }
 
   const Payer& payer_;

@@ -9,7 +9,9 @@
 #include "polku/attendance/v1/attendance.pb.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/attendance/attendance.h"
+#include "services/core/days.h"
 #include "services/core/groups.h"
+#include "services/core/periods.h"
 #include "tests/support/service_lab.h"
 
 namespace polku {
@@ -658,6 +660,44 @@ TEST_F(MonthTest, OtherProvidersServicesAlertNothingOfThisPeriod) {
                           "period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' starts_on: "
                           "'2025-03-03' ends_on: '2025-06-02' schedule { weekdays: WEEKDAY_MONDAY }"));
   EXPECT_THAT(other.Run(D("2025-05-30")), IsEmpty());
+}
+
+// At another provider's service, which knows of no confirmation, the same provider could still record a day.
+TEST_F(MonthTest, OfAConfirmedMonthNoOtherLogsRecordSaysAnything) {
+  const auto days = [](bool confirmed_first, const std::string& origin) {
+    service::PeriodBook periods;
+    service::DayBook book;
+    uint64_t order = 0;
+    const auto fold = [&](const std::string& author, const std::string& log, const google::protobuf::Message& body) {
+      EventId id;
+      id.data()[0] = static_cast<uint8_t>(++order);
+      const service::Fact fact{id, CaseId(), log, Position(order), Order(order), absl::UnixEpoch(), author, "o", body};
+      periods.Fold(fact);
+      book.Fold(fact);
+    };
+    const std::string own = std::string(kPaja) + "/attendance/1";
+    fold(kSocial, std::string(kSocial) + "/referral/1",
+         Text<ref::ServiceStarted>("period_id: 'p1' provider_agency: 'FI/ASS/0187690-1/paja' starts_on: '2025-03-03' "
+                                   "ends_on: '2025-06-02'"));
+    const auto confirmed = Text<av::MonthConfirmed>("period_id: 'p1' month: '2025-03'");
+    fold(kPaja, own, Text<av::DayRecorded>(std::string("date: '2025-03-06' ") + kAway));
+    if (confirmed_first) fold(kPaja, own, confirmed);
+    fold(kPaja, origin, Text<av::DayRecorded>(std::string("date: '2025-03-06' ") + kDay));
+    fold(kPaja, origin, Text<av::DayRecorded>(std::string("date: '2025-04-03' ") + kDay));
+    if (!confirmed_first) fold(kPaja, own, confirmed);
+    const auto found = periods.Periods();
+    const auto profile = testing::OuluProfile();
+    std::vector<std::string> told;
+    for (const auto& day : book.Days(found, profile)) {
+      told.push_back(service::FormatDate(day.date) + (day.there ? " there" : " away"));
+    }
+    return told;
+  };
+  const std::string elsewhere = std::string(kOther) + "/attendance/1";
+  EXPECT_THAT(days(true, elsewhere), ElementsAre("2025-03-06 away", "2025-04-03 there"));
+  EXPECT_THAT(days(false, elsewhere), ElementsAre("2025-03-06 there", "2025-04-03 there"));
+  EXPECT_THAT(days(true, std::string(kPaja) + "/attendance/2"), ElementsAre("2025-03-06 there", "2025-04-03 there"))
+      << "its own service decides what it takes";
 }
 
 // ---- Groups ----

@@ -262,7 +262,6 @@ TEST_F(PersonIndexTest, WhatWasOpenedLaterIsFoundAfterARebuildToo) {
   county.WorkAll();
   PersonIndex index({.engine = county.engine,
                      .opener = county->opener(),
-                     .own = county.config.origin,
                      .key = Key()});
   CatchUp(index);
   const auto persons = Persons::Read(county.engine);
