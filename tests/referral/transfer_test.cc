@@ -83,7 +83,7 @@ TEST(Transfer, ARequestersSuccessorMayCancelAndItMayBeChained) {
   client.Record(kOulu, Transfer(kOulu, kPohde, "2025-04-01"));
   client.Record(kPohde, Transfer(kPohde, kCounty, "2025-05-01"));
   client.Record(kVerstas, Text<v1::ServiceEnded>(R"(
-      period_id: "p-1" ended_on: "2025-05-02" manner: END_MANNER_INTERRUPTED)"));
+      period_id: "p-1" ended_on: "2025-05-02" manner: END_MANNER_AS_AGREED)"));
   const auto cancelled = Status(v1::REFERRAL_STATUS_CANCELLED);
   EXPECT_EQ(client.CodeOf(kOulu, cancelled, "2025-05-05"), "wrong_actor");
   EXPECT_EQ(client.CodeOf(kPohde, cancelled, "2025-05-05"), "wrong_actor");
