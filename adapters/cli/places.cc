@@ -118,23 +118,28 @@ void PrintWaiting(const std::vector<PlaceState>& places, Language language, Io& 
   }
 }
 
-// What to say of a place, provider or municipality that nothing here is of; "": there is none.
-std::string UnknownPlace(const Args& args, const std::vector<PlaceState>& places, const config::v1::Profile& profile) {
-  const auto check = [&](const char* flag, const auto& name_of, std::set<std::string> known = {}) {
-    for (const PlaceState& place : places) known.insert(name_of(place));
-    known.erase("");
-    if (!args.Has(flag) || known.contains(args.Get(flag))) return std::string();
+// What to say of a place, provider or municipality that nothing here is or ever was of; "": there is none.
+std::string UnknownPlace(const Args& args, const std::vector<PlaceState>& places,
+                         const std::vector<referral::v1::PlaceListed>& listed, const config::v1::Profile& profile) {
+  std::set<std::string> codes, providers;
+  std::set<std::string> municipalities(profile.municipality_codes().begin(), profile.municipality_codes().end());
+  for (const PlaceState& place : places) {
+    codes.insert(place.place_code);
+    providers.insert(place.provider_agency);
+  }
+  for (const auto& place : listed) {
+    codes.insert(place.place_code());
+    providers.insert(place.provider_agency());
+    municipalities.insert(place.municipality_code());
+  }
+  for (const auto& [flag, known] :
+       {std::pair("place", &codes), {"provider", &providers}, {"municipality", &municipalities}}) {
+    if (!args.Has(flag) || known->contains(args.Get(flag))) continue;
     std::string names;
-    for (const std::string& name : known) names += Str(names.empty() ? "" : ", ", Plain(name));
-    return Str("--", flag, ": nothing of that day held here is of it; known are: ", names.empty() ? "none" : names);
-  };
-  for (const std::string& problem :
-       {check("place", [](const PlaceState& place) { return place.place_code; }),
-        check("provider", [](const PlaceState& place) { return place.provider_agency; }),
-        check("municipality", [](const PlaceState& place) {
-          return place.listed ? place.listed->municipality_code() : std::string();
-        }, {profile.municipality_codes().begin(), profile.municipality_codes().end()})}) {
-    if (!problem.empty()) return problem;
+    for (const std::string& name : *known) {
+      if (!name.empty()) names += Str(names.empty() ? "" : ", ", Plain(name));
+    }
+    return Str("--", flag, ": nothing held here is of it; known are: ", names.empty() ? "none" : names);
   }
   return "";
 }
@@ -172,7 +177,8 @@ ExitCode RunPlaces(const Args& args, Io& io) {
   progress.Clear();
   if (!status.ok()) return Fail(io, status);
   std::vector<PlaceState> places = fold.On(day);
-  if (const std::string unknown = UnknownPlace(args, places, reading->config.profile); !unknown.empty()) return FailUsage(io, unknown);
+  if (const std::string unknown = UnknownPlace(args, places, fold.Listed(), reading->config.profile);
+      !unknown.empty()) return FailUsage(io, unknown);
   std::erase_if(places, [&](const PlaceState& place) {
     const std::string municipality = place.listed ? place.listed->municipality_code() : "";
     return (args.Has("place") && place.place_code != args.Get("place")) ||

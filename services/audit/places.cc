@@ -141,6 +141,14 @@ void PlacesFold::Add(const Event& event) {
   fold->Add(event, ++events_);
 }
 
+std::vector<referral::v1::PlaceListed> PlacesFold::Listed() const {
+  std::vector<referral::v1::PlaceListed> all;
+  for (const auto& [key, catalogued] : catalogue_) {
+    if (catalogued.listed) all.push_back(*catalogued.listed);
+  }
+  return all;
+}
+
 std::vector<PlaceState> PlacesFold::On(absl::CivilDay day) const {
   std::map<Key, PlaceState> places;
   const auto place = [&](const std::string& provider, const std::string& code) -> PlaceState& {

@@ -60,6 +60,8 @@ class PlacesFold {
   // As on `day`, by what was added. Ascending by provider and code; those of other days that nobody
   // is at, comes to or waits for are left out.
   std::vector<PlaceState> On(absl::CivilDay day) const;
+  // The newest listing of every place that was ever listed, on whatever day.
+  std::vector<referral::v1::PlaceListed> Listed() const;
 
  private:
   struct CaseFold;
