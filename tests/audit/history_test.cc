@@ -657,25 +657,25 @@ TEST_F(HistoryTest, WhatAnotherEntryOfItsLogStandsInThePlaceOfDoesNotCountWhereI
   const auto day = own_.Append(case_id, Day("2025-03-03"));
   const auto stands = own_.Append(case_id, Need());
   const auto again = own_.AppendWith(correcting(need), case_id, Need());
-  own_.AppendWith(correcting(again), case_id, Need());
-  own_.AppendWith(correcting(day), case_id, Day("2025-03-03"));  // days have corrections of their own
-  referral::v1::CaseClosed other_type;
-  own_.AppendWith(correcting(stands), case_id, other_type);
+  const auto right = own_.AppendWith(correcting(again), case_id, Need());
+  // Days have corrections of their own, and an event of another type takes no entry's place.
+  const auto other_day = own_.AppendWith(correcting(day), case_id, Day("2025-03-03"));
+  const auto closed = own_.AppendWith(correcting(stands), case_id, referral::v1::CaseClosed());
   const auto counting = [&](bool standing, bool timeline) {
     Open();
     Filter filter;
     filter.standing = standing;
-    std::vector<uint64_t> places;
+    std::vector<Position> places;
     const auto visit = [&](const Event& event) {
-      if (!event.control() && event.counts) places.push_back(event.position.value());
+      if (!event.control() && event.counts) places.push_back(event.position);
       return absl::OkStatus();
     };
     EXPECT_THAT(timeline ? history_->Timeline(case_id, filter, visit) : history_->Replay(filter, visit), IsOk());
     return places;
   };
-  const uint64_t first = need.position.value();
   for (const bool timeline : {false, true}) {
-    EXPECT_THAT(counting(true, timeline), ElementsAre(first + 1, first + 2, first + 4, first + 5, first + 6));
+    EXPECT_THAT(counting(true, timeline), ElementsAre(day.position, stands.position, right.position,
+                                                      other_day.position, closed.position));
     EXPECT_THAT(counting(false, timeline), SizeIs(7)) << "a filter that does not ask judges nothing";
   }
   // What the read does not see replaces nothing in it.
