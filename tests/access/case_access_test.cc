@@ -216,7 +216,13 @@ TEST_F(CaseAccessTest, ALogOfAnAgencyThatNeitherTakesPartNorOrganisesChangesNoPa
   Fold(kOulu, kOuluLog, Added(kKela));
   Fold(kOulu, kProviderLog, Removed(kKela));
   EXPECT_TRUE(access_.parties().contains(kKela)) << "a claimed right to remove";
-  // An organiser may open cases: its word counts before it is a party here.
+  // An organiser may open cases, and is no party of this one by its own word.
+  Fold(kWellbeing, kWellbeingLog, Added(kWellbeing));
+  Fold(kWellbeing, kWellbeingLog, Added(kProvider));
+  EXPECT_THAT(access_.parties(), ElementsAre(kKela, kOulu)) << "it knows the case id";
+  EXPECT_FALSE(access_.TakesTheWordOf(kWellbeing));
+  Fold(kOulu, kOuluLog, Added(kWellbeing));
+  EXPECT_TRUE(access_.TakesTheWordOf(kWellbeing));
   Fold(kWellbeing, kWellbeingLog, Added(kProvider));
   EXPECT_TRUE(access_.parties().contains(kProvider));
   // Now the provider's log counts, for what its author may say.
@@ -224,6 +230,7 @@ TEST_F(CaseAccessTest, ALogOfAnAgencyThatNeitherTakesPartNorOrganisesChangesNoPa
   EXPECT_TRUE(access_.parties().contains(kKela));
   Fold(kProvider, kProviderLog, Removed(kProvider));
   EXPECT_FALSE(access_.parties().contains(kProvider));
+  EXPECT_TRUE(access_.TakesTheWordOf(kProvider)) << "what it recorded stays right";
   Fold(kOulu, kProviderLog, Added(kProvider));
   EXPECT_FALSE(access_.parties().contains(kProvider)) << "nobody comes back by itself";
 }

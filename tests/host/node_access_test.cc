@@ -566,7 +566,8 @@ TEST_F(AccessTest, AnOrganiserThatKnowsACaseIdMakesItselfNoPartyByItsOwnLog) {
   ASSERT_THAT(oulu_.Offer(kOulu, {Need("n"), Add(kKela, "k")}), IsAccepted());
   Replicate(oulu_, kela_, 0);
   county_.now += absl::Seconds(1);
-  ASSERT_THAT(county_.Offer(kWellbeing, {Add(kWellbeing, "self"), Remove(kKela, "out")}), IsAccepted());
+  ASSERT_THAT(county_.Offer(kWellbeing, {Add(kWellbeing, "self"), Add(kKela, "in"), Remove(kKela, "out")}),
+              IsAccepted());
   for (int round = 0; round < 3; ++round) {
     for (TestNode* node : {&oulu_, &county_, &kela_}) node->WorkAll();
     Replicate(county_, oulu_, 0);
@@ -1439,7 +1440,7 @@ TEST_F(HostilePeerTest, AnEntryOfACaseAheadOfItHindersNobodyWhoBeginsIt) {
 TEST_F(HostilePeerTest, AnIdOfAPartyUsedAgainHidesNobodyFromTheLaterDisclosure) {
   OpenWith(organiser_);
   const uint64_t need = At(oulu_.Offer(kOulu, {Need("n")}));
-  ASSERT_THAT(oulu_.Offer(kOulu, {Add(kKela, "k")}), IsAccepted());
+  ASSERT_THAT(oulu_.Offer(kOulu, {Add(kKela, "k"), Add(kWellbeing, "w")}), IsAccepted());
   // Before Oulu has answered, the other organiser's log says something else under that id.
   organiser_.now += absl::Seconds(5);
   ASSERT_THAT(organiser_.Offer(kWellbeing, {Add(kProvider, "k")}), IsAccepted());

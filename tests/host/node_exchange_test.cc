@@ -18,7 +18,8 @@ using ::testing::Not;
 class ExchangeTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    for (TestNode* node : {&oulu_, &county_}) node->now = Noon("2025-03-10");
+    oulu_.now = Noon("2025-03-10");
+    county_.now = oulu_.now + absl::Seconds(1);  // cases begin in Oulu's log, which names the county
     assessment_.Follow(oulu_);
     assessment_.Follow(county_);
     for (TestNode* node : {&oulu_, &county_, &assessment_}) node->Open();
