@@ -393,6 +393,12 @@ TEST_F(AttendanceTest, VisitorsAreCountedWithoutPersonsInThePlacesOwnCase) {
   EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2026-03-03' place_code: 'kahvila'"), "future_day");
   EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-03' place_code: 'kahvila'", kKela),
             "wrong_actor");
+  // What is on record here decides: no other service's word makes a place's case a client's.
+  Start();
+  EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-04' place_code: 'kahvila' visitors: 3"), "");
+}
+
+TEST_F(AttendanceTest, NoVisitorsAreCountedInAClientsCase) {
   Start();
   EXPECT_EQ(Offer<av::VisitorsCounted>("date: '2025-03-03' place_code: 'kahvila' visitors: 3"),
             "not_a_place_case");

@@ -145,6 +145,7 @@ Said Plan(const Profile& profile, event::v1::PlanKind kind, event::v1::BenefitKi
   plan.set_revision(1);
   plan.set_kind(kind);
   plan.set_drafted_on(drafted_on);
+  plan.set_rehabilitative_work(ref::REHABILITATIVE_WORK_IN_PLAN_INCLUDED);
   lab.Tell(kSocial, plan);
   const std::pair<event::v1::ActorRole, const char*> signers[] = {
       {event::v1::ACTOR_ROLE_CLIENT, kSocial},
