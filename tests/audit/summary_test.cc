@@ -301,6 +301,8 @@ TEST_F(SummaryTest, TheStageFollowsThePath) {
   Add<referral::v1::CaseClosed>(R"(closed_on: "2026-01-01")");
   EXPECT_EQ(Case().stage, ServiceStage::kClosed);
   Add<referral::v1::BenefitRecorded>(R"(kind: BENEFIT_KIND_NONE)");
+  EXPECT_EQ(Case().stage, ServiceStage::kClosed) << "that is no step of a path";
+  Add<referral::v1::NeedIdentified>(R"(identified_on: "2026-02-01")");
   EXPECT_EQ(Case().stage, ServiceStage::kEnded);
 }
 
