@@ -306,8 +306,7 @@ INSTANTIATE_TEST_SUITE_P(All, BreachTest,
                                            BreachCase{"OUTCOME_MISMATCH", false},
                                            // Of an absence or of nothing that a day is paid for.
                                            BreachCase{"ABSENCE_UNPROVEN", true},
-                                           BreachCase{"ABSENCE_TOO_LONG", true},
-                                           BreachCase{"RECORDED_LATE", true}),
+                                           BreachCase{"ABSENCE_TOO_LONG", true}),
                          [](const auto& breach) { return breach.param.code; });
 
 TEST_F(AllowanceTest, TheSumAndVersionAreThoseOfTheEventDay) {
