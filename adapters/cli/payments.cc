@@ -690,8 +690,9 @@ ExitCode RunPayments(const Args& args, Io& io) {
   sections.add(SectionKind::kService);
   sections.add(SectionKind::kPayment);
   sections.add(SectionKind::kIdentity);  // that another case is of the same person
-  const auto reading = OpenRecorded(
-      args, *claim, {.command = "payments", .case_id = only, .sections = sections});
+  // With --case, too, the others are read: a read of no one case.
+  const auto reading =
+      OpenRecorded(args, *claim, {.command = "payments", .case_id = {}, .sections = sections});
   if (!reading.ok()) return Fail(io, reading.status());
   const std::string agency(reading->config.origin.agency());
   if (target && target->agency != agency) {

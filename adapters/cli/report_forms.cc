@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -35,6 +36,7 @@ constexpr unsigned kFileMode = 0600;
 constexpr Texts kRecordedBy = {"kirjattu viimeistään", "antecknat senast", "on record by"};
 constexpr Texts kTrueBy = {"tapahtunut viimeistään", "inträffat senast", "true in the world by"};
 constexpr Texts kMunicipality = {"kotikunta", "hemkommun", "municipality"};
+constexpr Texts kInEveryRow = {" joka rivillä", " på varje rad", " in every row"};
 constexpr Texts kSmallHidden = {"pienet luvut piilotettu", "små tal dolda", "small numbers hidden"};
 constexpr Texts kSmallShown = {"kaikki luvut näkyvissä", "alla tal visas", "all numbers shown"};
 constexpr Texts kLegend = {": alle 5, tai paljastaisi sellaisen luvun", ": färre än 5, eller skulle röja ett sådant tal",
@@ -92,6 +94,19 @@ std::string ValueText(const Report& report, const Row& row, size_t at, Language 
   return marks == 0 ? "" : MoneyText(Cents((100 * cell.value + marks / 2) / marks), language);
 }
 
+// Of the persons and the values: all but those that are hidden in every row. All, where nothing would be left.
+std::vector<size_t> ColumnsWithNumbers(const std::vector<const Row*>& rows, size_t columns) {
+  std::vector<size_t> all(columns), some;
+  for (size_t at = 0; at < columns; ++at) {
+    all[at] = at;
+    const bool hidden = !rows.empty() && std::all_of(rows.begin(), rows.end(), [&](const Row* row) {
+      return CellsOf(*row)[at]->state == Cell::State::kHidden;
+    });
+    if (!hidden) some.push_back(at);
+  }
+  return some.empty() ? all : some;
+}
+
 std::string EndText(const std::string& end, Language language) {
   const auto time = ParseTime(end);
   return time ? TimeText(*time, language) : DayText(end, language);
@@ -117,21 +132,31 @@ void PrintReportTables(const ShownReports& shown, Io& io) {
   bool any_hidden = false;
   for (const Report& report : shown.reports) {
     io.out << report.title[static_cast<size_t>(language)] << " (" << report.name << ")\n" << QuestionText(shown) << "\n";
-    std::vector<std::string> header = {"", "", ReportColumnLabel("persons", language)};
-    for (const Column& column : report.columns) header.push_back(ReportColumnLabel(column.name, language));
+    const auto rows = RowsOf(report);
+    const std::vector<size_t> columns = ColumnsWithNumbers(rows, report.columns.size() + 1);
+    const auto label = [&](size_t at) {
+      return ReportColumnLabel(at == 0 ? "persons" : report.columns[at - 1].name, language);
+    };
+    std::vector<std::string> header = {"", ""};
+    for (const size_t at : columns) header.push_back(label(at));
     TextTable table(header);
-    for (const Row* row : RowsOf(report)) {
+    for (const Row* row : rows) {
       std::vector<std::string> cells = {ReportGroupLabel(row->group, language),
-                                        ReportKeyLabel(*row, shown.agreement, language),
-                                        CellText(row->persons)};
-      for (size_t i = 0; i < report.columns.size(); ++i) cells.push_back(ValueText(report, *row, i, language));
+                                        ReportKeyLabel(*row, shown.agreement, language)};
+      for (const size_t at : columns) {
+        cells.push_back(at == 0 ? CellText(row->persons) : ValueText(report, *row, at - 1, language));
+      }
       any_hidden = any_hidden || !HiddenNames(report, *row).empty();
       table.Add(std::move(cells));
     }
-    if (RowsOf(report).empty()) {
+    if (rows.empty()) {
       io.out << Say(kNobody, language) << "\n";
     } else {
       table.Print(io.out);
+    }
+    for (size_t at = 0; at <= report.columns.size(); ++at) {
+      if (std::find(columns.begin(), columns.end(), at) != columns.end()) continue;
+      io.out << label(at) << ": " << kHidden << Say(kInEveryRow, language) << "\n";
     }
     for (const auto& gap : report.gaps) {
       io.out << Say(kNotHeldHere, language) << ReportGapLabel(gap, shown.agreement, language) << "\n";

@@ -94,18 +94,11 @@ class Payer::Writer {
 
   // By another official. Days of it may have been corrected since it was proposed.
   void Approve(const CaseId& case_id, const std::string& id, const Payment& payment, Client& client) {
-    const auto changed = service::Sum(client.ledger.Unsettled(payment.agency, payment.from, payment.until, today_));
+    if (HasChanged(payment, client)) return Reject(case_id, id, compensation::REJECTION_REASON_WRONG_AMOUNT);
     Dice dice(payer_.seed_, Str("payment ", payer_.agency_, " ", FormatCaseId(case_id), " ", id));
-    const bool wrong_account = dice.Permille(kWrongAccountPermille);
-    if (changed != 0 || wrong_account) {
-      compensation::PaymentRejected rejected;
-      rejected.set_payment_id(id);
-      rejected.set_rejected_on(FormatDate(today_));
-      rejected.set_reason(changed != 0 ? compensation::REJECTION_REASON_WRONG_AMOUNT
-                                       : compensation::REJECTION_REASON_WRONG_ACCOUNT);
-      if (changed == 0) ++client.account;
-      Put(case_id, "maksatus-2", rejected);
-      return;
+    if (dice.Permille(kWrongAccountPermille)) {
+      ++client.account;
+      return Reject(case_id, id, compensation::REJECTION_REASON_WRONG_ACCOUNT);
     }
     compensation::PaymentApproved approved;
     approved.set_payment_id(id);
@@ -114,7 +107,9 @@ class Payer::Writer {
     Put(case_id, "maksatus-2", approved);
   }
 
-  void Pay(const CaseId& case_id, const std::string& id, const Payment& payment) {
+  // Or since it was approved.
+  void Pay(const CaseId& case_id, const std::string& id, const Payment& payment, const Client& client) {
+    if (HasChanged(payment, client)) return Reject(case_id, id, compensation::REJECTION_REASON_WRONG_AMOUNT);
     compensation::PaymentPaid paid;
     paid.set_payment_id(id);
     paid.set_paid_on(FormatDate(today_));
@@ -125,6 +120,18 @@ class Payer::Writer {
   std::vector<Act> Done() { return std::move(acts_); }
 
  private:
+  bool HasChanged(const Payment& payment, const Client& client) const {
+    return service::Sum(client.ledger.Unsettled(payment.agency, payment.from, payment.until, today_)) != 0;
+  }
+
+  void Reject(const CaseId& case_id, const std::string& id, compensation::RejectionReason reason) {
+    compensation::PaymentRejected rejected;
+    rejected.set_payment_id(id);
+    rejected.set_rejected_on(FormatDate(today_));
+    rejected.set_reason(reason);
+    Put(case_id, "maksatus-2", rejected);
+  }
+
   // Nothing more is paid that it could be netted with: taken back from the newest payment of those days, one a month.
   void Recover(const CaseId& case_id, const Client& client, CivilDay until) {
     CivilDay newest = CivilDay::min();
@@ -186,7 +193,7 @@ std::vector<Act> Payer::ActsOn(CivilDay day) {
       if (working_day == kApproves && payment.status == PaymentStatus::kProposed) {
         writer.Approve(case_id, key.second, payment, client);
       } else if (working_day == kPays && payment.status == PaymentStatus::kApproved) {
-        writer.Pay(case_id, key.second, payment);
+        writer.Pay(case_id, key.second, payment, client);
       }
     }
   }
