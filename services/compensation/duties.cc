@@ -11,8 +11,12 @@
 // An absent section is "not known here", not "not so": what cannot be read (any more) neither
 // accrues nor reverses anything.
 #include <algorithm>
+#include <span>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "eventstore/base/status.h"
 #include "services/compensation/state.h"
@@ -38,7 +42,7 @@ struct Verdict {
   enum Kind { kUnknown, kNothing, kPay } kind = kUnknown;
   EventId cause;  // of kNothing: what takes the day away; of kPay: the record of the day
   const config::v1::RateRule* rate = nullptr;
-  std::string period_id;
+  std::string_view period_id;  // of kPay; the period's
 };
 
 // The benefit that decides a day's allowance.
@@ -58,7 +62,9 @@ class Duties {
         periods_(state.periods.Periods()),
         days_(state.days.Days(periods_, rules.profile)),
         is_payer_(rules.HasRole(rules.own_agency, config::v1::AGENCY_ROLE_BENEFIT_PAYER)),
-        is_social_(rules.HasRole(rules.own_agency, config::v1::AGENCY_ROLE_SOCIAL_SERVICES)) {}
+        is_social_(rules.HasRole(rules.own_agency, config::v1::AGENCY_ROLE_SOCIAL_SERVICES)),
+        only_payer_(OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER)),
+        only_social_(OnlyAgency(config::v1::AGENCY_ROLE_SOCIAL_SERVICES)) {}
 
   std::vector<Duty> All() {
     if (is_payer_ || is_social_) Allowances();
@@ -70,101 +76,100 @@ class Duties {
     return std::move(duties_);
   }
 
-  std::optional<absl::CivilDay> Next() {
-    if (!is_payer_ && !is_social_) return std::nullopt;
-    for (const Period& period : periods_) {
-      if (is_social_) Consider(period.starts_on);  // perks
-    }
-    for (const Day& day : days_) Consider(day.date);  // a peer's record of a day yet to come
-    return next_;
-  }
-
  private:
-  void Consider(absl::CivilDay day) {
-    if (day > today_ && (!next_ || day < *next_)) next_ = day;
-  }
-
   void Add(std::string key, uint32_t generation, std::unique_ptr<google::protobuf::Message> event) {
     duties_.push_back({std::move(key), generation, std::move(event)});
   }
 
   // ---- Allowance ----
 
+  using DayRange = std::span<const Day>;
+  using AccrualRange = std::span<const Accrual* const>;
+
+  // Day by day: those that something is recorded of, and those that this agency accrued something for. A case is
+  // evaluated for each of its days, so what is right as it stands must cost little.
   void Allowances() {
-    // Two periods may have a record of one day: one allowance a day, and the paid one counts. What is said of one
-    // period neither gives nor takes what was accrued for the other.
-    struct DayVerdicts {
-      std::map<std::string_view, Verdict> by_period;
-      const Verdict* paid = nullptr;
-    };
-    std::map<absl::CivilDay, DayVerdicts> verdicts;
-    for (const Day& day : days_) {
-      if (day.date > today_) break;
-      DayVerdicts& of_day = verdicts[day.date];
-      const Verdict& verdict = of_day.by_period.emplace(day.period_id(), VerdictOn(day)).first->second;
-      if (verdict.kind == Verdict::kPay && of_day.paid == nullptr) of_day.paid = &verdict;
-    }
-    struct Own {
-      uint32_t accrued = 0;
-      uint32_t reversed = 0;
-      std::vector<const Accrual*> standing;
-    };
-    std::map<absl::CivilDay, Own> own;
+    std::vector<const Accrual*> own;
     for (const Accrual& accrual : state_.ledger.accruals()) {
-      if (!Settles(accrual.author)) continue;
-      Own& said = own[accrual.date];
-      ++said.accrued;
-      if (accrual.reversed) {
-        ++said.reversed;
-      } else {
-        said.standing.push_back(&accrual);
-        verdicts[accrual.date];  // a day of which no record says anything any more
-      }
+      if (Settles(accrual.author)) own.push_back(&accrual);
     }
-    for (const auto& [date, of_day] : verdicts) {
-      if (date > today_) break;
-      const Verdict* paid = of_day.paid;
-      Own& said = own[date];
-      bool stands = false;
-      for (const Accrual* accrual : said.standing) {
-        if (!stands && paid != nullptr && accrual->kind == paid->rate->kind() &&
-            accrual->cents == paid->rate->cents_per_day() && accrual->period_id == paid->period_id) {
-          stands = true;
-          continue;
-        }
-        std::optional<EventId> cause;
-        if (const auto verdict = of_day.by_period.find(accrual->period_id); paid != nullptr) {
-          cause = paid->cause;
-        } else if (verdict == of_day.by_period.end()) {
-          cause = WhyGone(accrual->cause, accrual->period_id);
-        } else if (verdict->second.kind == Verdict::kNothing) {
-          cause = verdict->second.cause;
-        }
-        if (!cause) continue;
-        auto event = std::make_unique<v1::AllowanceReversed>();
-        event->set_period_id(accrual->period_id);
-        event->set_date(FormatDate(date));
-        event->set_reversed_event_id(Bytes(accrual->id));
-        event->set_cause_event_id(Bytes(*cause));
-        event->set_kind(accrual->kind);
-        event->set_amount_cents(accrual->cents);
-        Add(Str("allowance_reversed/", FormatDate(date)), ++said.reversed, std::move(event));
+    std::stable_sort(own.begin(), own.end(),
+                     [](const Accrual* a, const Accrual* b) { return a->date < b->date; });
+    DayRange days(days_);
+    AccrualRange said(own);
+    for (;;) {
+      absl::CivilDay date = absl::CivilDay::max();
+      if (!days.empty()) date = days.front().date;
+      if (!said.empty()) date = std::min(date, said.front()->date);
+      if (date > today_) return;
+      size_t of_days = 0, of_said = 0;
+      while (of_days < days.size() && days[of_days].date == date) ++of_days;
+      while (of_said < said.size() && said[of_said]->date == date) ++of_said;
+      AllowanceOf(date, days.first(of_days), said.first(of_said));
+      days = days.subspan(of_days);
+      said = said.subspan(of_said);
+    }
+  }
+
+  // Two periods may have a record of one day: one allowance a day, and the paid one counts. What is said of one
+  // period neither gives nor takes what was accrued for the other.
+  void AllowanceOf(absl::CivilDay date, DayRange days, AccrualRange said) {
+    const auto standing = [](const Accrual* accrual) { return !accrual->reversed; };
+    if (days.empty() && std::none_of(said.begin(), said.end(), standing)) return;
+    std::vector<Verdict> verdicts;  // of `days`
+    verdicts.reserve(days.size());
+    for (const Day& day : days) verdicts.push_back(VerdictOn(day));
+    const auto pays = std::find_if(verdicts.begin(), verdicts.end(), [](const Verdict& verdict) {
+      return verdict.kind == Verdict::kPay;
+    });
+    const Verdict* paid = pays == verdicts.end() ? nullptr : &*pays;
+    uint32_t accrued = static_cast<uint32_t>(said.size());
+    uint32_t reversed = static_cast<uint32_t>(
+        accrued - std::count_if(said.begin(), said.end(), standing));
+    bool stands = false;
+    for (const Accrual* accrual : said) {
+      if (!standing(accrual)) continue;
+      if (!stands && paid != nullptr && accrual->kind == paid->rate->kind() &&
+          accrual->cents == paid->rate->cents_per_day() && accrual->period_id == paid->period_id) {
+        stands = true;
+        continue;
       }
-      if (stands || paid == nullptr) continue;
-      auto event = std::make_unique<v1::AllowanceAccrued>();
-      event->set_period_id(paid->period_id);
+      std::optional<EventId> cause;
+      const auto of_period = std::find_if(days.begin(), days.end(), [&](const Day& day) {
+        return day.period_id() == accrual->period_id;
+      });
+      if (paid != nullptr) {
+        cause = paid->cause;
+      } else if (of_period == days.end()) {
+        cause = WhyGone(accrual->cause, accrual->period_id);
+      } else if (const Verdict& verdict = verdicts[static_cast<size_t>(of_period - days.begin())];
+                 verdict.kind == Verdict::kNothing) {
+        cause = verdict.cause;
+      }
+      if (!cause) continue;
+      auto event = std::make_unique<v1::AllowanceReversed>();
+      event->set_period_id(accrual->period_id);
       event->set_date(FormatDate(date));
-      event->set_cause_event_id(Bytes(paid->cause));
-      event->set_kind(paid->rate->kind());
-      event->set_amount_cents(paid->rate->cents_per_day());
-      *event->mutable_rule() = service::RefTo(*paid->rate);
-      Add(Str("allowance/", FormatDate(date)), ++said.accrued, std::move(event));
+      event->set_reversed_event_id(Bytes(accrual->id));
+      event->set_cause_event_id(Bytes(*cause));
+      event->set_kind(accrual->kind);
+      event->set_amount_cents(accrual->cents);
+      Add(Str("allowance_reversed/", FormatDate(date)), ++reversed, std::move(event));
     }
+    if (stands || paid == nullptr) return;
+    auto event = std::make_unique<v1::AllowanceAccrued>();
+    event->set_period_id(std::string(paid->period_id));
+    event->set_date(FormatDate(date));
+    event->set_cause_event_id(Bytes(paid->cause));
+    event->set_kind(paid->rate->kind());
+    event->set_amount_cents(paid->rate->cents_per_day());
+    *event->mutable_rule() = service::RefTo(*paid->rate);
+    Add(Str("allowance/", FormatDate(date)), ++accrued, std::move(event));
   }
 
   Verdict VerdictOn(const Day& day) const {
     const auto nothing = [](const EventId& cause) {
-      return Verdict{Verdict::kNothing, cause, nullptr, ""};
+      return Verdict{Verdict::kNothing, cause, nullptr, {}};
     };
     const EventId record = day.record->id;
     if (!day.standing()) return nothing(record);
@@ -179,7 +184,7 @@ class Duties {
     if (benefit.kind == Verdict::kNothing) return nothing(benefit.cause);
     const bool expense = benefit.allowance == event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE;
     if (benefit.benefit == nullptr) {
-      const bool ours = expense ? OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER) == rules_.own_agency
+      const bool ours = expense ? only_payer_ == rules_.own_agency
                                 : is_social_ && Responsible(day.period->id, day.date);
       if (!ours) return nothing(record);
     } else if (PayerOf(*benefit.benefit, day.date) != rules_.own_agency) {
@@ -244,7 +249,7 @@ class Duties {
   // benefits that give an allowance the expense allowance goes first, then the newest. Whom the employment
   // authority refuses the expense allowance of that day and who lives on social assistance, too, has the activity money.
   BenefitVerdict BenefitOn(const Day& day) const {
-    std::map<event::v1::BenefitKind, const Benefit*> holding;
+    std::vector<const Benefit*> holding;  // one a kind
     const Benefit* newest = nullptr;
     bool hidden = false;
     for (const Benefit& benefit : state_.benefits) {
@@ -258,15 +263,16 @@ class Duties {
         if (!benefit.until || day.date <= *benefit.until) holding.clear();
         continue;
       }
-      holding[benefit.kind] = &benefit;
+      std::erase_if(holding, [&](const Benefit* older) { return older->kind == benefit.kind; });
+      holding.push_back(&benefit);
     }
     // Both in benefits, so the later one is the newer.
     std::map<event::v1::AllowanceKind, const Benefit*> newest_giving;
-    for (const auto& [kind, benefit] : holding) {
+    for (const Benefit* benefit : holding) {
       if (benefit->until && *benefit->until < day.date) continue;
       const auto* rule =
           service::FindRule(rules_.profile.benefits(), day.date, day.period->first_started_on,
-                            [&, held = kind](const auto& entry) { return entry.kind() == held; });
+                            [&](const auto& entry) { return entry.kind() == benefit->kind; });
       if (rule == nullptr || rule->allowance() == event::v1::ALLOWANCE_KIND_UNSPECIFIED) continue;
       const Benefit*& giving = newest_giving[rule->allowance()];
       if (giving == nullptr || giving < benefit) giving = benefit;
@@ -283,7 +289,7 @@ class Duties {
         rules_.profile.benefits(), day.date, day.period->first_started_on,
         [](const auto& entry) { return entry.kind() == event::v1::BENEFIT_KIND_UNSPECIFIED; });
     if (all != nullptr && all->allowance() != event::v1::ALLOWANCE_KIND_UNSPECIFIED) {
-      refused = RefusedBy(all->allowance(), day, OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER));
+      refused = RefusedBy(all->allowance(), day, only_payer_);
       if (refused == nullptr) return {Verdict::kPay, {}, nullptr, all->allowance()};
     }
     if (refused != nullptr) return {Verdict::kNothing, refused->id};
@@ -299,18 +305,18 @@ class Duties {
 
   // The payer named, or who acted for it on that day, so that a successor pays no earlier day anew unless that payer has
   // ended; without a name the agreement's only benefit payer.
-  std::string PayerOf(const Benefit& benefit, absl::CivilDay day) const {
-    if (!benefit.payer.empty()) {
-      return std::string(Successors().Settling(Successors().Acting(benefit.payer, day), today_));
-    }
-    return OnlyAgency(config::v1::AGENCY_ROLE_BENEFIT_PAYER);
+  std::string_view PayerOf(const Benefit& benefit, absl::CivilDay day) const {
+    return benefit.payer.empty()
+               ? only_payer_
+               : Successors().Settling(Successors().Acting(benefit.payer, day), today_);
   }
 
-  std::string OnlyAgency(config::v1::AgencyRole role) const {
-    std::string only;
+  // The agreement's only agency with that role; empty: none, or several.
+  std::string_view OnlyAgency(config::v1::AgencyRole role) const {
+    std::string_view only;
     for (const auto& agency : rules_.agreement.agencies()) {
       if (!rules_.HasRole(agency.name(), role)) continue;
-      if (!only.empty()) return "";
+      if (!only.empty()) return {};
       only = agency.name();
     }
     return only;
@@ -320,7 +326,7 @@ class Duties {
   // entitled; it is about the unemployment benefit, so the expense allowance goes by it alone. That there is none is
   // no obstacle: the payer has its own way of asking. Null: not refused.
   const Statement* RefusedBy(event::v1::AllowanceKind allowance, const Day& day,
-                             const std::string& payer) const {
+                             std::string_view payer) const {
     if (allowance != event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE) return nullptr;
     const Statement* newest = nullptr;
     for (const Statement& statement : state_.statements) {
@@ -342,31 +348,43 @@ class Duties {
   // ---- Travel ----
 
   // This agency pays travel and gives perks in that period, for that day.
-  bool Responsible(const std::string& period_id, absl::CivilDay day) const {
-    const std::string only = OnlyAgency(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
-    return only.empty() ? Settles(Successors().Acting(state_.periods.DeciderOf(period_id), day))
-                        : only == rules_.own_agency;
+  bool Responsible(std::string_view period_id, absl::CivilDay day) const {
+    return only_social_.empty()
+               ? Settles(Successors().Acting(state_.periods.DeciderOf(period_id), day))
+               : only_social_ == rules_.own_agency;
   }
 
   // What is granted without a claim, by what it covers.
   struct TravelKey {
-    std::string period_id;
     absl::CivilDay from;
     absl::CivilDay until;
+    std::string_view period_id;
     friend bool operator<(const TravelKey& a, const TravelKey& b) {
       return std::tie(a.from, a.until, a.period_id) < std::tie(b.from, b.until, b.period_id);
     }
+    friend bool operator==(const TravelKey&, const TravelKey&) = default;
   };
   struct TravelGrant {
+    TravelKey key;
     const config::v1::TravelRule* rule;
     int64_t cents;
     EventId cause;
     absl::CivilDay due;  // the attended day that calls for it
   };
 
-  // By every record there is, so that a clock that was set back takes nothing away.
-  std::map<TravelKey, TravelGrant> WantedTravel() const {
-    std::map<TravelKey, TravelGrant> wanted;
+  template <typename List, typename KeyOf>
+  static void SortByKey(List& list, KeyOf key_of) {
+    const auto before = [&](const auto& a, const auto& b) { return key_of(a) < key_of(b); };
+    if (!std::is_sorted(list.begin(), list.end(), before)) {
+      std::stable_sort(list.begin(), list.end(), before);
+    }
+  }
+  static const TravelKey& KeyOfGrant(const TravelGrant& grant) { return grant.key; }
+  static TravelKey KeyOfSaid(const Grant* grant) { return {grant->from, grant->until, grant->period_id}; }
+
+  // Ascending by key, each once. By every record there is, so that a clock that was set back takes nothing away.
+  std::vector<TravelGrant> WantedTravel() const {
+    std::vector<TravelGrant> wanted;
     const std::set<absl::CivilDay> claimed = ClaimedDates(state_, days_);
     absl::CivilDay card_until = absl::CivilDay::min();
     absl::CivilDay paid_day = absl::CivilDay::min();
@@ -382,8 +400,8 @@ class Duties {
           // One journey a day, also where two periods share it or a card of the time before is still good.
           if (day.date == paid_day || day.date <= card_until) break;
           paid_day = day.date;
-          wanted[{day.period->id, day.date, day.date}] = {rule, *terms.cents, day.record->id,
-                                                        day.date};
+          wanted.push_back({{day.date, day.date, day.period->id}, rule, *terms.cents,
+                            day.record->id, day.date});
           break;
         case event::v1::TRAVEL_MODE_MONTHLY_BUS_CARD: {
           // "Julkisen liikenteen 30 vrk matkakortilla kuukausittain" (seed 001): the period's days
@@ -394,82 +412,95 @@ class Duties {
           const absl::CivilDay from =
               day.period->starts_on + (day.date - day.period->starts_on) / card_days * card_days;
           card_until = from + (card_days - 1);
-          wanted[{day.period->id, from, card_until}] = {rule, *terms.cents, day.record->id, day.date};
+          wanted.push_back({{from, card_until, day.period->id}, rule, *terms.cents, day.record->id,
+                            day.date});
           break;
         }
         default:
           break;
       }
     }
+    SortByKey(wanted, KeyOfGrant);
     return wanted;
   }
 
   void Travel() {
-    struct Own {
-      uint32_t granted = 0;
-      uint32_t reversed = 0;
-      std::vector<const Grant*> standing;
-    };
-    const auto wanted = WantedTravel();
-    std::map<TravelKey, Own> own;
-    for (const auto& [key, grant] : wanted) own.try_emplace(key);
-    std::set<TravelKey> by_others;
+    const std::vector<TravelGrant> wanted = WantedTravel();
+    std::vector<const Grant*> own, by_others;
     for (const Grant& grant : state_.ledger.grants()) {
       if (!grant.claim_id.empty()) continue;
-      const TravelKey key{grant.period_id, grant.from, grant.until};
-      if (!Settles(grant.author)) {
-        if (!grant.reversed) by_others.insert(key);
+      if (Settles(grant.author)) {
+        own.push_back(&grant);
+      } else if (!grant.reversed) {
+        by_others.push_back(&grant);
+      }
+    }
+    SortByKey(own, KeyOfSaid);
+    size_t next_wanted = 0, next_said = 0;
+    while (next_wanted < wanted.size() || next_said < own.size()) {
+      const TravelGrant* grant = next_wanted < wanted.size() ? &wanted[next_wanted] : nullptr;
+      TravelKey key = grant != nullptr ? grant->key : KeyOfSaid(own[next_said]);
+      if (next_said < own.size()) key = std::min(key, KeyOfSaid(own[next_said]));
+      if (grant != nullptr && grant->key == key) {
+        ++next_wanted;
+      } else {
+        grant = nullptr;
+      }
+      const size_t first = next_said;
+      while (next_said < own.size() && KeyOfSaid(own[next_said]) == key) ++next_said;
+      TravelOf(key, grant, std::span(own).subspan(first, next_said - first), by_others);
+    }
+  }
+
+  // What is wanted for those days, if anything, and what this agency has granted for them.
+  void TravelOf(const TravelKey& key, const TravelGrant* grant, std::span<const Grant* const> said,
+                const std::vector<const Grant*>& by_others) {
+    // A card may reach over the day on which another agency took over.
+    if (!Responsible(key.period_id, key.from) && !Responsible(key.period_id, key.until)) return;
+    const auto name = [&] {
+      return Str(key.period_id, "/", FormatDate(key.from), "/", FormatDate(key.until));
+    };
+    uint32_t granted = static_cast<uint32_t>(said.size());
+    uint32_t reversed = static_cast<uint32_t>(
+        std::count_if(said.begin(), said.end(), [](const Grant* one) { return one->reversed; }));
+    bool stands = false;
+    for (const Grant* standing : said) {
+      if (standing->reversed) continue;
+      if (grant != nullptr && !stands && standing->mode == grant->rule->mode() &&
+          standing->means == grant->rule->means() && standing->cents == grant->cents) {
+        stands = true;
         continue;
       }
-      Own& said = own[key];
-      ++said.granted;
-      if (grant.reversed) {
-        ++said.reversed;
-      } else {
-        said.standing.push_back(&grant);
+      std::optional<EventId> cause = WhyGone(standing->cause, key.period_id);
+      if (!cause) cause = NewestIn(key.from, key.until);
+      if (!cause) {  // no record of those days can be read any more
+        stands = true;
+        continue;
       }
-    }
-    for (auto& [key, said] : own) {
-      // A card may reach over the day on which another agency took over.
-      if (!Responsible(key.period_id, key.from) && !Responsible(key.period_id, key.until)) continue;
-      const auto want = wanted.find(key);
-      const TravelGrant* grant = want == wanted.end() ? nullptr : &want->second;
-      const std::string name =
-          Str(key.period_id, "/", FormatDate(key.from), "/", FormatDate(key.until));
-      bool stands = false;
-      for (const Grant* standing : said.standing) {
-        if (grant != nullptr && !stands && standing->mode == grant->rule->mode() &&
-            standing->means == grant->rule->means() && standing->cents == grant->cents) {
-          stands = true;
-          continue;
-        }
-        std::optional<EventId> cause = WhyGone(standing->cause, key.period_id);
-        if (!cause) cause = NewestIn(key.from, key.until);
-        if (!cause) {  // no record of those days can be read any more
-          stands = true;
-          continue;
-        }
-        auto event = std::make_unique<v1::TravelReversed>();
-        event->set_period_id(key.period_id);
-        event->set_covers_from(FormatDate(key.from));
-        event->set_covers_until(FormatDate(key.until));
-        event->set_reversed_event_id(Bytes(standing->id));
-        event->set_cause_event_id(Bytes(*cause));
-        event->set_amount_cents(standing->cents);
-        Add(Str("travel_reversed/", name), ++said.reversed, std::move(event));
-      }
-      if (stands || grant == nullptr || grant->due > today_ || by_others.contains(key)) continue;
-      auto event = std::make_unique<v1::TravelGranted>();
-      event->set_period_id(key.period_id);
+      auto event = std::make_unique<v1::TravelReversed>();
+      event->set_period_id(std::string(key.period_id));
       event->set_covers_from(FormatDate(key.from));
       event->set_covers_until(FormatDate(key.until));
-      event->set_cause_event_id(Bytes(grant->cause));
-      event->set_mode(grant->rule->mode());
-      event->set_means(grant->rule->means());
-      event->set_amount_cents(grant->cents);
-      *event->mutable_rule() = service::RefTo(*grant->rule);
-      Add(Str("travel/", name), ++said.granted, std::move(event));
+      event->set_reversed_event_id(Bytes(standing->id));
+      event->set_cause_event_id(Bytes(*cause));
+      event->set_amount_cents(standing->cents);
+      Add(Str("travel_reversed/", name()), ++reversed, std::move(event));
     }
+    if (stands || grant == nullptr || grant->due > today_) return;
+    if (std::any_of(by_others.begin(), by_others.end(),
+                    [&](const Grant* other) { return KeyOfSaid(other) == key; })) {
+      return;
+    }
+    auto event = std::make_unique<v1::TravelGranted>();
+    event->set_period_id(std::string(key.period_id));
+    event->set_covers_from(FormatDate(key.from));
+    event->set_covers_until(FormatDate(key.until));
+    event->set_cause_event_id(Bytes(grant->cause));
+    event->set_mode(grant->rule->mode());
+    event->set_means(grant->rule->means());
+    event->set_amount_cents(grant->cents);
+    *event->mutable_rule() = service::RefTo(*grant->rule);
+    Add(Str("travel/", name()), ++granted, std::move(event));
   }
 
   // The newest record of the days that a grant covers, where one is known.
@@ -551,8 +582,8 @@ class Duties {
   const std::vector<Day> days_;
   const bool is_payer_;
   const bool is_social_;
+  const std::string_view only_payer_, only_social_;  // the agreement's
   std::vector<Duty> duties_;
-  std::optional<absl::CivilDay> next_;
 };
 
 }  // namespace
@@ -561,9 +592,20 @@ std::vector<Duty> DutiesOf(const State& state, const Rules& rules, absl::CivilDa
   return Duties(state, rules, today).All();
 }
 
+// Starts, for perks, and a peer's record of a day yet to come.
 std::optional<absl::CivilDay> NextDutyDay(const State& state, const Rules& rules,
                                           absl::CivilDay today) {
-  return Duties(state, rules, today).Next();
+  const bool social =
+      rules.HasRole(rules.own_agency, config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
+  if (!social && !rules.HasRole(rules.own_agency, config::v1::AGENCY_ROLE_BENEFIT_PAYER)) {
+    return std::nullopt;
+  }
+  std::optional<absl::CivilDay> next = state.days.FirstAfter(today);
+  if (!social) return next;
+  for (const Period& period : state.periods.Periods()) {
+    if (period.starts_on > today && (!next || period.starts_on < *next)) next = period.starts_on;
+  }
+  return next;
 }
 
 }  // namespace polku::compensation

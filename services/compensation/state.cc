@@ -93,18 +93,18 @@ void Fold(State& state, const Fact& fact) {
 std::vector<const config::v1::TravelRule*> TravelRulesOn(const config::v1::Profile& profile,
                                                          const service::Period& period,
                                                          absl::CivilDay day) {
-  std::vector<const config::v1::TravelRule*> own_area, region;
-  for (const auto& rule : profile.travel()) {
-    if (!service::RuleHolds(rule, day, period.first_started_on)) continue;
-    const auto& codes = rule.municipality_codes();
-    if (codes.empty()) {
-      region.push_back(&rule);
-    } else if (!period.municipality_code.empty() &&
-               std::find(codes.begin(), codes.end(), period.municipality_code) != codes.end()) {
-      own_area.push_back(&rule);
-    }
+  std::vector<const config::v1::TravelRule*> found = service::FindRules(
+      profile.travel(), day, period.first_started_on, [&](const auto& rule) {
+        const auto& codes = rule.municipality_codes();
+        return codes.empty() ||
+               (!period.municipality_code.empty() &&
+                std::find(codes.begin(), codes.end(), period.municipality_code) != codes.end());
+      });
+  const auto of_area = [](const auto* rule) { return !rule->municipality_codes().empty(); };
+  if (std::any_of(found.begin(), found.end(), of_area)) {
+    std::erase_if(found, [&](const auto* rule) { return !of_area(rule); });
   }
-  return own_area.empty() ? region : own_area;
+  return found;
 }
 
 bool ByKilometre(const config::v1::TravelRule& rule) {
@@ -147,7 +147,7 @@ TravelTerms TravelTermsOn(const State& state, const config::v1::Profile& profile
 }
 
 const EventId* Flag(const State& state, const service::Day& day, attendance::v1::BreachCode code) {
-  if (day.period == nullptr) return nullptr;
+  if (day.period == nullptr || state.breaches.empty()) return nullptr;
   const auto flags = state.breaches.find({day.period->id, day.date, code});
   if (flags == state.breaches.end()) return nullptr;
   for (const auto& [author, id] : flags->second) {
