@@ -264,7 +264,12 @@ class ReportTest(unittest.TestCase):
         for group in ("after_3_months", "after_6_months"):
             self.assertEqual([key for key in rows if key[0] == group], [(group, "not_held")])
             self.assertIsNone(rows[group, "not_held"]["persons"])
-        self.assertEqual(rows["all", "all"]["periods"], self.rows("outcomes")["all", "all"]["periods"])
+        # Of those who live on social assistance alone Kela is told nothing.
+        told = self.polku("replay", "--config", self.directories["kela-compensation"], "--type", "ServiceEnded", *SUPERVISOR)
+        ended = {(event["case"], event["event"]["period_id"]) for event in map(json.loads, told.splitlines())
+                 if event["event"]["ended_on"] <= "2025-12-31"}
+        self.assertEqual(rows["all", "all"]["periods"], len(ended))
+        self.assertLess(len(ended), self.rows("outcomes")["all", "all"]["periods"])
         self.assertEqual({gap["what"]: gap["whole"] for gap in outcomes["not_held"]}["follow_ups"], True)
         for row in self.told("feedback", at="kela-compensation")["rows"]:
             self.assertIsNone(row["with_final_evaluation"])
