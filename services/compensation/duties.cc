@@ -183,14 +183,15 @@ class Duties {
     if (benefit.kind == Verdict::kUnknown) return {};
     if (benefit.kind == Verdict::kNothing) return nothing(benefit.cause);
     const bool expense = benefit.allowance == event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE;
-    if (benefit.benefit == nullptr) {
-      const bool ours = expense ? only_payer_ == rules_.own_agency
-                                : is_social_ && Responsible(day.period->id, day.date);
-      if (!ours) return nothing(record);
-    } else if (PayerOf(*benefit.benefit, day.date) != rules_.own_agency) {
-      return nothing(benefit.cause);
+    const std::string_view payer = benefit.benefit != nullptr ? PayerOf(*benefit.benefit, day.date)
+                                   : expense                  ? only_payer_
+                                                              : SocialServicesOf(day.period->id, day.date);
+    // Several might pay and nothing says which. An agency that joins the agreement takes back nobody's money.
+    if (payer.empty()) return {};
+    if (payer != rules_.own_agency) {
+      return nothing(benefit.benefit == nullptr ? record : benefit.cause);
     }
-    if (expense && !is_payer_) return {};
+    if (expense ? !is_payer_ : benefit.benefit == nullptr && !is_social_) return {};
     if (!expense) {
       // "Never both on one day" (DOMAIN, Rules): activity money gives way to what another payer
       // accrued for the day.
@@ -347,11 +348,15 @@ class Duties {
 
   // ---- Travel ----
 
-  // This agency pays travel and gives perks in that period, for that day.
+  // Who pays travel and gives perks in that period, for that day: the agreement's only social services, else who
+  // decided. Empty: not known.
+  std::string_view SocialServicesOf(std::string_view period_id, absl::CivilDay day) const {
+    if (!only_social_.empty()) return only_social_;
+    const std::string_view decider = state_.periods.DeciderOf(period_id);
+    return decider.empty() ? decider : Successors().Settling(Successors().Acting(decider, day), today_);
+  }
   bool Responsible(std::string_view period_id, absl::CivilDay day) const {
-    return only_social_.empty()
-               ? Settles(Successors().Acting(state_.periods.DeciderOf(period_id), day))
-               : only_social_ == rules_.own_agency;
+    return SocialServicesOf(period_id, day) == rules_.own_agency;
   }
 
   // What is granted without a claim, by what it covers.

@@ -457,6 +457,19 @@ TEST_F(EverybodyTest, SocialServicesPayWhoeverCameThoughNoBenefitIsKnown) {
   EXPECT_TRUE(Allowance().empty());
 }
 
+TEST_F(EverybodyTest, AnAgencyThatJoinsTheAgreementTakesNothingBack) {
+  Start();
+  Day("2025-03-04");
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-04", 900)));
+  auto* joined = lab_.agreement().add_agencies();
+  joined->set_name("FI/MUN/9999994-1/toinen");
+  joined->add_roles(config::v1::AGENCY_ROLE_SOCIAL_SERVICES);
+  Day("2025-03-11");
+  EXPECT_THAT(Allowance(), ElementsAre(Pair("2025-03-04", 900))) << "who pays is not known any more";
+  Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER);
+  EXPECT_TRUE(Allowance().empty()) << "what is known not to be owed";
+}
+
 TEST_F(EverybodyTest, ARuleOfTheBenefitGoesFirst) {
   *lab_.profile().add_benefits() = Text<config::v1::BenefitRule>(
       "id: 'b' version: '1' kind: BENEFIT_KIND_LABOUR_MARKET_SUBSIDY "
