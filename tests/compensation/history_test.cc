@@ -30,6 +30,7 @@ namespace cv = compensation::v1;
 namespace rv = referral::v1;
 using service::As;
 using service::FormatDate;
+using service::Payment;
 using service::PaymentStatus;
 using service::Posting;
 using testing::kKela;
@@ -702,12 +703,32 @@ class World {
     Try(site, site.agency, day);
   }
 
+  // An approved payment covers that day.
+  bool IsApproved(absl::CivilDay day) {
+    const auto covers = [&](const auto& one) {
+      const Payment& payment = one.second;
+      return payment.status == PaymentStatus::kApproved && payment.from <= day && day <= payment.until;
+    };
+    for (Site* site : payers()) {
+      const auto payments = Payments(*site);
+      if (std::any_of(payments.begin(), payments.end(), covers)) return true;
+    }
+    return false;
+  }
+
   void CorrectDay() {
     Site& site = AProvider();
-    if (site.log.empty()) return;
-    const Entry& entry = site.log[random_.Below(site.log.size())];
-    const auto* recorded = As<av::DayRecorded>(*entry.body);
-    if (recorded == nullptr) return;
+    // Of any day, or of one that an approved payment waits to pay.
+    const bool approved = random_.Below(2) == 0;
+    std::vector<const av::DayRecorded*> records;
+    for (const Entry& entry : site.log) {
+      const auto* recorded = As<av::DayRecorded>(*entry.body);
+      if (recorded != nullptr && (!approved || IsApproved(OnDay(recorded->date())))) {
+        records.push_back(recorded);
+      }
+    }
+    if (records.empty()) return;
+    const auto* recorded = records[random_.Below(records.size())];
     av::DayCorrected day;
     day.set_date(recorded->date());
     day.set_period_id(recorded->period_id());
@@ -915,7 +936,7 @@ class World {
   }
 
   void MovePayment(Site& site) {
-    const auto payments = Payments(site);
+    auto payments = Payments(site);
     const std::string official = random_.Below(2) == 0 ? "a" : "b";
     if (payments.empty() || random_.Below(3) == 0) {
       const absl::CivilDay from = Around(50, 0);
@@ -934,8 +955,24 @@ class World {
       }
       return Try(site, site.agency, event, official);
     }
+    // Mostly one that still waits for its officials, as most do not after a while; and of those one whose days have
+    // changed since it was approved.
+    const auto keep = [&](auto wanted) {
+      if (random_.Below(4) == 0 || std::none_of(payments.begin(), payments.end(), wanted)) return;
+      std::erase_if(payments, [&](const auto& one) { return !wanted(one); });
+    };
+    keep([](const auto& one) {
+      return one.second.status == PaymentStatus::kProposed ||
+             one.second.status == PaymentStatus::kApproved;
+    });
+    keep([&](const auto& one) {
+      return one.second.status == PaymentStatus::kApproved &&
+             service::Sum(site.money().ledger.Unsettled(site.agency, one.second.from,
+                                                        one.second.until, today_)) != 0;
+    });
     const auto& [id, payment] = payments[random_.Below(payments.size())];
-    switch (random_.Below(5)) {
+    const bool approved = payment.status == PaymentStatus::kApproved;
+    switch (approved && random_.Below(2) == 0 ? 4 : random_.Below(5)) {
       case 0: {
         cv::PaymentRejected event;
         event.set_payment_id(id);
@@ -961,7 +998,7 @@ class World {
         event.set_approved_on(FormatDate(today_));
         event.set_total_cents(payment.total_cents);
         Try(site, site.agency, event, official);
-        if (random_.Below(2) == 0) return;  // to be paid another day
+        if (random_.Below(4) != 0) return;  // to be paid another day
         [[fallthrough]];
       }
       default: {
@@ -997,15 +1034,18 @@ class World {
     }
   }
 
-  // Until nobody has anything to say; then everything that is above nothing is paid.
+  // Until nobody has anything to say; then everything that is above nothing is paid. First on the last day, too: what is
+  // to be told up to a day (an end without a follow-on plan) would otherwise be passed over.
   void Settle() {
     const absl::CivilDay end = last_ + 40;
-    for (int round = 0;; ++round) {
-      ASSERT_LT(round, 8) << "the services do not come to rest";
-      DeliverAll();
-      size_t said = 0;
-      for (auto& site : sites_) said += site->Run(end);
-      if (said == 0) break;
+    for (const absl::CivilDay day : {last_, end}) {
+      for (int round = 0;; ++round) {
+        ASSERT_LT(round, 8) << "the services do not come to rest";
+        DeliverAll();
+        size_t said = 0;
+        for (auto& site : sites_) said += site->Run(day);
+        if (said == 0) break;
+      }
     }
     today_ = end;
     for (Site* site : payers()) {
