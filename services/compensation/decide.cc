@@ -125,7 +125,9 @@ class Decision {
     if (event.amount_cents() <= 0) return Refuse("missing_amount", "give amount_cents above 0");
     const int64_t left = payment->total_cents - payment->reversed_cents;
     if (event.amount_cents() == left) return std::nullopt;
-    const int64_t taken_away = service::Sum(Unsettled(payment->from, payment->until));
+    // As the ledger settles it: by the day of the reversal, on which the money may have been another's yet.
+    const int64_t taken_away = service::Sum(state_.ledger.Unsettled(
+        offer_.author_agency, payment->from, payment->until, *ParseDate(event.reversed_on())));
     if (event.amount_cents() < left && taken_away < 0 && event.amount_cents() == -taken_away) {
       return std::nullopt;
     }

@@ -603,9 +603,9 @@ class HandOverTest : public CompensationLab {
   std::string Reject() {
     return Act<cv::PaymentRejected>("rejected_on: '2025-06-01' reason: REJECTION_REASON_WRONG_ACCOUNT");
   }
-  std::string Reverse(int64_t cents) {
-    return Act<cv::PaymentReversed>("reversed_on: '2025-06-03' reason: REJECTION_REASON_WRONG_AMOUNT amount_cents: " +
-                                    std::to_string(cents));
+  std::string Reverse(int64_t cents, const std::string& on = "2025-06-03") {
+    return Act<cv::PaymentReversed>("reversed_on: '" + on +
+                                    "' reason: REJECTION_REASON_WRONG_AMOUNT amount_cents: " + std::to_string(cents));
   }
   // "date cents" of every accrual that stands, whoever said it.
   std::vector<std::string> Standing() const {
@@ -691,6 +691,24 @@ TEST_F(HandOverTest, ARecoveryThatOneThatHasEndedLeftIsClaimedBackByItsSuccessor
 }
 
 // Whether the fund's service or Kela's sees the hand-over first: no day is paid by both.
+TEST_F(HandOverTest, WhatIsClaimedBackIsJudgedByTheDayOfTheClaim) {
+  Tell("approved");
+  Tell("paid");
+  cv::AllowanceReversed reversed;
+  reversed.set_period_id("p1");
+  reversed.set_date("2025-03-04");
+  reversed.set_kind(event::v1::ALLOWANCE_KIND_EXPENSE_ALLOWANCE);
+  reversed.set_amount_cents(900);
+  reversed.set_reversed_event_id(std::string(accrued_[1].view()));
+  reversed.set_cause_event_id(
+      std::string(Correct("2025-03-04", event::v1::DAY_OUTCOME_ABSENT_OTHER).view()));
+  lab_.Tell(kFund, reversed);
+  HandOver("PREDECESSOR_ENDED");
+  lab_.Run(today_);
+  EXPECT_EQ(Reverse(900, "2025-03-31"), "amount_mismatch") << "that day it was the fund's to take back";
+  EXPECT_EQ(Reverse(900), "");
+  EXPECT_EQ(ProposeAll("k1"), "no_lines") << "taken back once";
+}
 TEST_F(HandOverTest, OneThatHasEndedSaysNothingMoreOnceItsHandOverIsKnown) {
   ServiceLab fund(MakeCompensationService(), OuluProfile(), lab_.agreement(), kFund);
   for (const auto& entry : lab_.entries()) fund.TellAt(entry.order.value(), entry.author, *entry.body, entry.id);
