@@ -256,11 +256,11 @@ void PrintRows(std::string_view batch, const std::vector<Row>& rows, Language la
 class Payments {
  public:
   // `same_person`: of a case the payer's other cases of the same person.
-  using SamePerson = std::map<CaseId, std::set<CaseId>>;
-  Payments(const Args& args, Language language, const audit::PaymentsFold& fold, const SamePerson& same_person,
+  Payments(const Args& args, Language language, const audit::PaymentsFold& fold, service::JoinedCases same_person,
            absl::CivilDay today, Io& io)
-      : args_(args), language_(language), fold_(fold), same_person_(same_person), today_(today), io_(io) {
+      : args_(args), language_(language), fold_(fold), same_person_(std::move(same_person)), today_(today), io_(io) {
     for (const auto& [case_id, held] : fold_.cases()) {
+      cases_of_[same_person_.Of(case_id)].push_back(case_id);
       for (const auto& [key, payment] : held.ledger.payments()) {
         const Account* account = held.AccountOf(key);
         if (account != nullptr && payment.status != PaymentStatus::kRejected) users_[account->iban].insert(case_id);
@@ -487,13 +487,11 @@ class Payments {
     if (const auto users = users_.find(account.iban); users != users_.end()) {
       row.account_shared = users->second.size() - users->second.count(row.case_id);
     }
-    const auto others = same_person_.find(row.case_id);
-    if (others == same_person_.end()) return;
-    for (const CaseId& other : others->second) {
-      const auto held = fold_.cases().find(other);
-      if (held == fold_.cases().end()) continue;
-      for (const service::Accrual& accrual : held->second.ledger.accruals()) {
-        const bool ours = held->second.ledger.successors().Settling(accrual.author, today_) == fold_.agency();
+    for (const CaseId& other : cases_of_.at(same_person_.Of(row.case_id))) {
+      if (other == row.case_id) continue;
+      const service::Ledger& ledger = fold_.cases().at(other).ledger;
+      for (const service::Accrual& accrual : ledger.accruals()) {
+        const bool ours = ledger.successors().Settling(accrual.author, today_) == fold_.agency();
         if (ours && !accrual.reversed && days.contains(accrual.date)) row.same_day = other;
       }
     }
@@ -613,26 +611,12 @@ class Payments {
   const Args& args_;
   const Language language_;
   const audit::PaymentsFold& fold_;
-  const SamePerson& same_person_;
+  const service::JoinedCases same_person_;
+  std::map<CaseId, std::vector<CaseId>> cases_of_;  // the payer's, of each person
   std::map<std::string, std::set<CaseId>> users_;  // of an account
   const absl::CivilDay today_;
   Io& io_;
 };
-
-// By shared identity codes, present or earlier, and by links.
-absl::StatusOr<Payments::SamePerson> ReadSamePerson(log::Engine& engine) {
-  POLKU_ASSIGN_OR_RETURN(const host::Persons persons, host::Persons::Read(engine));
-  Payments::SamePerson same;
-  for (const auto& [a, b] : persons.OpenPairs()) {
-    same[a].insert(b);
-    same[b].insert(a);
-  }
-  for (const auto& [a, b] : persons.LinkedPairs()) {
-    same[a].insert(b);
-    same[b].insert(a);
-  }
-  return same;
-}
 
 ExitCode RunPayments(const Args& args, Io& io) {
   const std::string& action = args.operands()[0];
@@ -708,18 +692,17 @@ ExitCode RunPayments(const Args& args, Io& io) {
     fold.Add(event);
     return absl::OkStatus();
   };
-  const auto same_person = ReadSamePerson(reading->store->engine());
-  if (!same_person.ok()) return Fail(io, same_person.status());
+  const auto persons = host::Persons::Read(reading->store->engine());
+  if (!persons.ok()) return Fail(io, persons.status());
   audit::Filter filter;
   const access::Policy policy(reading->config.agreement);
-  filter.standing = true;
   filter.policy = &policy;
   // Of one case alone too: whose account it is and which days have money are seen from the others.
   const absl::Status read = history.Replay(filter, visit);
   progress.Clear();
   if (!read.ok()) return Fail(io, read);
   const absl::CivilDay today = JudgedOn(reading->config);
-  Payments payments(args, *language, fold, *same_person, today, io);
+  Payments payments(args, *language, fold, persons->OfOnePerson(), today, io);
   if (propose) {
     return payments.Propose(target ? &*target : nullptr, *accounts, *day("from"), *day("until"));
   }

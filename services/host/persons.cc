@@ -43,28 +43,6 @@ absl::Status Malformed() {
   return absl::DataLossError("index of persons: malformed entry; stop the service and run `polku reindex`");
 }
 
-// Which cases are joined, by what was found so far.
-class Joined {
- public:
-  // One of the cases that this one is joined with, the same for all of them.
-  CaseId Of(const CaseId& case_id) {
-    CaseId root = case_id;
-    for (auto up = up_.find(root); up != up_.end(); up = up_.find(root)) root = up->second;
-    for (CaseId at = case_id; at != root;) at = std::exchange(up_[at], root);
-    return root;
-  }
-  // False: they were joined before.
-  bool Join(const CaseId& a, const CaseId& b) {
-    const CaseId root_a = Of(a), root_b = Of(b);
-    if (root_a == root_b) return false;
-    up_.insert_or_assign(std::max(root_a, root_b), std::min(root_a, root_b));
-    return true;
-  }
-
- private:
-  std::map<CaseId, CaseId> up_;  // none: it is the one
-};
-
 }  // namespace
 
 std::optional<Hash> BlindCode(const BlindKey& key, std::string_view identity_code) {
@@ -174,16 +152,32 @@ std::vector<CaseId> Persons::LinkedTo(const CaseId& case_id) const {
 }
 
 std::vector<Persons::Pair> Persons::OpenPairs() const {
-  Joined joined;
-  for (const Pair& pair : linked_) joined.Join(pair.first, pair.second);
+  service::JoinedCases joined = Linked();
   std::vector<Pair> open;
-  for (const auto& [blind, cases] : by_blind_) {
-    for (const CaseId& other : cases) {
-      if (joined.Join(*cases.begin(), other)) open.emplace_back(*cases.begin(), other);
-    }
-  }
+  JoinByCode(joined, [&](const CaseId& a, const CaseId& b) { open.emplace_back(a, b); });
   std::sort(open.begin(), open.end());
   return open;
+}
+
+service::JoinedCases Persons::OfOnePerson() const {
+  service::JoinedCases joined = Linked();
+  JoinByCode(joined, [](const CaseId&, const CaseId&) {});
+  return joined;
+}
+
+service::JoinedCases Persons::Linked() const {
+  service::JoinedCases joined;
+  for (const Pair& pair : linked_) joined.Join(pair.first, pair.second);
+  return joined;
+}
+
+void Persons::JoinByCode(service::JoinedCases& joined,
+                         const std::function<void(const CaseId&, const CaseId&)>& missing) const {
+  for (const auto& [blind, cases] : by_blind_) {
+    for (const CaseId& other : cases) {
+      if (joined.Join(*cases.begin(), other)) missing(*cases.begin(), other);
+    }
+  }
 }
 
 absl::StatusOr<uint64_t> EntriesNotIndexed(log::Engine& engine, const BlindKey* key) {

@@ -20,6 +20,7 @@
 #include "eventstore/base/ids.h"
 #include "eventstore/log/engine.h"
 #include "eventstore/log/entry.h"
+#include "services/core/joined_cases.h"
 #include "services/host/keys.h"
 #include "services/host/opener.h"
 
@@ -61,10 +62,14 @@ class Persons {
   // The links that are missing between cases with a code in common, ascending: with these every two of them are
   // joined, be it by way of others. As many as it takes and no more: n cases of one code are n - 1 pairs.
   std::vector<Pair> OpenPairs() const;
-  // Cases that one of the two says are of the same person, ascending.
-  std::vector<Pair> LinkedPairs() const { return {linked_.begin(), linked_.end()}; }
+  // Cases that are or may be of one person, by codes and links, be it by way of others.
+  service::JoinedCases OfOnePerson() const;
 
  private:
+  service::JoinedCases Linked() const;
+  // `missing` is called for each two that nothing had joined before.
+  void JoinByCode(service::JoinedCases& joined,
+                  const std::function<void(const CaseId&, const CaseId&)>& missing) const;
   std::map<Hash, std::set<CaseId>> by_blind_;
   std::set<Pair> linked_;
 };

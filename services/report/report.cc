@@ -16,6 +16,7 @@
 #include "services/core/code_name.h"
 #include "services/core/days.h"
 #include "services/core/form_parts.h"
+#include "services/core/joined_cases.h"
 #include "services/core/ledger.h"
 #include "services/core/message_cast.h"
 #include "services/core/periods.h"
@@ -443,15 +444,14 @@ class Fold::Maker {
       : fold_(fold), question_(question), report_(report), table_(report) {
     for (const auto& one : fold.cases_) {
       for (const CaseId& id : one->linked) {
-        const auto other = fold.by_case_.find(id);
-        if (other != fold.by_case_.end()) same_[PersonOf(one.get())] = PersonOf(other->second);
+        if (fold.by_case_.contains(id)) same_person_.Join(one->id, id);
       }
     }
     for (const auto& one : fold.cases_) {
       const bool fits = question.municipality.empty() || one->municipality == question.municipality;
       if (fits == others) continue;
       asked_for_.insert(one->id);
-      clients_.push_back({one.get(), PersonOf(one.get()), one->book.Periods()});
+      clients_.push_back({one.get(), PersonOf(one->id), one->book.Periods()});
     }
   }
   void Make(std::string_view name) {
@@ -492,12 +492,7 @@ class Fold::Maker {
     return Ask<referral::ServiceEnded>("ends") != Known::kNot && starts;
   }
 
-  const Case* PersonOf(const Case* one) const {
-    for (auto next = same_.find(one); next != same_.end() && next->second != one; next = same_.find(one)) {
-      one = next->second;
-    }
-    return one;
-  }
+  const Case* PersonOf(const CaseId& id) const { return fold_.by_case_.at(same_person_.Of(id)); }
 
   void Columns(std::vector<Column> columns) { report_.columns = std::move(columns); }
   bool InTime(Date day) const { return Within(day, question_); }
@@ -836,7 +831,7 @@ class Fold::Maker {
     const std::string until = service::FormatDate(question_.until);
     for (const auto& summary : fold_.summary_.Finish().cases) {
       if (!asked_for_.contains(summary.case_id)) continue;
-      const Case* person = PersonOf(fold_.by_case_.at(summary.case_id));
+      const Case* person = PersonOf(summary.case_id);
       for (const auto& due : summary.due) {
         if (due.due_on >= until) continue;
         const bool feedback = due.kind == event::v1::ASSESSMENT_KIND_UNSPECIFIED;
@@ -991,7 +986,7 @@ class Fold::Maker {
   Table table_;
   std::vector<Facts> clients_;
   std::set<CaseId> asked_for_;
-  std::map<const Case*, const Case*> same_;  // to another case of that person; itself: the last
+  service::JoinedCases same_person_;
 };
 
 Report Fold::Make(std::string_view name, const Question& question, bool others) const {

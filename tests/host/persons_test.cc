@@ -119,6 +119,17 @@ TEST(PersonsTest, OfManyCasesOfOnePersonThePairsAreTheLinksThatJoinThem) {
   EXPECT_THAT(Persons(thousands).OpenPairs(), SizeIs(19'999));
 }
 
+TEST(PersonsTest, EveryTwoCasesOfOnePersonAreJoinedByWhateverWay) {
+  const Persons persons({Identified(1, 1, {kAino}), Identified(2, 2, {kAino}), Identified(3, 3, {kAino, kAinoNow}),
+                         Identified(4, 4, {kAinoNow}), Identified(5, 5, {kOther}), Identified(6, 6, {}),
+                         Link(PersonEntry::Kind::kLinked, 6, 2, 7)});
+  const service::JoinedCases joined = persons.OfOnePerson();
+  for (const uint64_t client : {2, 3, 4, 6}) {
+    EXPECT_EQ(joined.Of(NumberedCase(client)), joined.Of(NumberedCase(1))) << client;
+  }
+  EXPECT_EQ(joined.Of(NumberedCase(5)), NumberedCase(5));
+}
+
 TEST(PersonsTest, AnotherServicesLogCorrectsNothing) {
   std::vector<PersonEntry> entries = {Identified(1, 1, {kAino}), Identified(2, 2, {kAino}),
                                       Identified(2, 3, {}, /*corrects=*/2)};
