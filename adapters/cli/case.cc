@@ -294,7 +294,6 @@ ExitCode RunCase(const Args& args, Io& io) {
   const access::Policy policy(agreement);
   audit::CorrectionsFold corrections(policy, reading->config.origin.text());
   uint64_t shown = 0;
-  filter->standing = true;
   filter->policy = &policy;
   // First what the whole case says by then, whichever part of it is asked for: what was replaced, and how it stands.
   audit::Filter whole_case = *filter;

@@ -122,7 +122,6 @@ ExitCode RunCertificate(const Args& args, Io& io) {
   audit::CertificateFold fold;
   const access::Policy policy(reading->config.agreement);
   audit::Filter filter;
-  filter.standing = true;
   filter.policy = &policy;
   const absl::Status read =
       audit::History(*reading->store).Timeline(request->case_id, filter, [&](const audit::Event& event) {

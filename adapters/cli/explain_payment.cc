@@ -320,7 +320,6 @@ ExitCode RunExplainPayment(const Args& args, Io& io) {
   });
   if (status.ok()) {
     const access::Policy policy(reading->config.agreement);
-    filter->standing = true;
     filter->policy = &policy;
     status = history.Timeline(*case_id, *filter, [&](const audit::Event& event) {
       fold.Add(event);

@@ -144,7 +144,6 @@ ExitCode RunReport(const Args& args, Io& io) {
   ProgressLine progress(io, args.Has("progress"));
   uint64_t entries = 0;
   const access::Policy policy(reading->config.agreement);
-  filter.standing = true;
   filter.policy = &policy;
   const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));

@@ -66,7 +66,6 @@ ExitCode RunRetention(const Args& args, Io& io) {
   uint64_t entries = 0;
   audit::Filter filter;
   const access::Policy policy(reading->config.agreement);
-  filter.standing = true;
   filter.policy = &policy;
   const absl::Status read = history.Replay(filter, [&](const audit::Event& event) {
     if (++entries % 4096 == 0) progress.Show(Str(entries, " entries"));

@@ -85,7 +85,6 @@ ExitCode RunBlankSheet(const Args& args, Io& io) {
   audit::GroupSheetFold fold;
   audit::Filter filter;
   const access::Policy policy(reading->config.agreement);
-  filter.standing = true;
   filter.policy = &policy;
   const absl::Status status = history.Replay(filter, [&](const audit::Event& event) {
     fold.Add(event);

@@ -348,7 +348,6 @@ ExitCode RunSummary(const Args& args, Io& io) {
     return absl::OkStatus();
   };
   const access::Policy policy(reading->config.agreement);
-  filter->standing = true;
   filter->policy = &policy;
   const absl::Status status =
       only ? history.Timeline(*only, *filter, visit) : history.Replay(*filter, visit);

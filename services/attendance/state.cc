@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "eventstore/base/status.h"
 #include "polku/referral/v1/referral.pb.h"
 #include "services/core/calendar.h"
 #include "services/core/message_cast.h"
@@ -42,7 +41,7 @@ void FoldNotice(State& state, const std::string& author, const v1::AbsenceNotice
 
 // A log of that agency's own: what it decides at its own service no other log's word makes or unmakes.
 bool StandsWith(std::string_view agency, const service::Fact& fact) {
-  return fact.origin.starts_with(Str(agency, "/"));
+  return AgencyOfName(fact.origin) == agency;
 }
 
 void FoldProposed(State& state, const service::Fact& fact,

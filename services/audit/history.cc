@@ -229,7 +229,7 @@ absl::Status History::Replay(const Filter& filter, const Visit& visit, Progress*
   }
   replaced_ = host::Replaced();
   for (const auto& held : store_.logs()) {
-    if (!filter.standing || (!filter.origin.empty() && held.head.origin != filter.origin)) continue;
+    if (filter.policy == nullptr || (!filter.origin.empty() && held.head.origin != filter.origin)) continue;
     POLKU_ASSIGN_OR_RETURN(const auto headers,
                            log::EntryReader::Make(store_.engine(), held.number, Position(0),
                                                   /*with_blobs=*/false));
@@ -311,7 +311,7 @@ absl::Status History::Timeline(const CaseId& case_id, const Filter& filter, cons
     }
   }
   replaced_ = host::Replaced();
-  for (size_t i = 0; filter.standing && i < ordered.size(); ++i) {
+  for (size_t i = 0; filter.policy != nullptr && i < ordered.size(); ++i) {
     log::EntryFetcher fetcher(store_.engine());
     const auto entry = fetcher.Fetch(ordered[i].log, ordered[i].position, /*with_blobs=*/false);
     if (entry.ok()) NoteCorrection(*entry, ordered[i].origin, filter);  // else told below

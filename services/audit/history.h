@@ -40,8 +40,7 @@ struct Event {
   std::string_view bytes;  // what `body` was decoded from
   const Knowledge* knowledge = nullptr;  // of its author; Timeline only
   const struct ErasureNote* erasure = nullptr;  // with `erased`: the entry that says so
-  // False for what another agency's log may not say (Filter::policy), and where another entry stands in its place
-  // (Filter::standing). It is on record and is shown; who computes from the history what the services compute passes it
+  // With Filter::policy: false for what another agency's log may not say, and where another entry stands in its place. It is on record and is shown; who computes from the history what the services compute passes it
   // over, as they do.
   bool counts = true;
 
@@ -85,11 +84,10 @@ struct Filter {
   // that opened it, in a Timeline; Replay does not look ahead for those.
   const KnownTo* known_to = nullptr;
   std::string type;                        // see TypeMatches; empty: all
-  // Borrowed: by which each event is judged (Policy::Counts, Event::counts). Null: all is believed.
+  // Borrowed. For who computes from the history: says of each event whether it counts (Event::counts), by Policy::Counts
+  // and by the corrections among what the other conditions let pass; for these it reads every header once more. Null:
+  // all counts.
   const access::Policy* policy = nullptr;
-  // Look ahead for corrections, of what the other conditions let pass: what gives way to them has Event::counts false.
-  // For who computes from the history; it reads every header once more.
-  bool standing = false;
 };
 
 // `pattern` is a full name ("polku.attendance.v1.DayRecorded"), a last part ("DayRecorded"), or the

@@ -53,7 +53,7 @@ const config::v1::AbsenceClassRule* ClassRule(const config::v1::Profile& profile
 }
 
 void DayBook::Fold(const Fact& fact) {
-  const bool own_log = fact.origin.starts_with(std::string(fact.author_agency) + "/");
+  const bool own_log = AgencyOfName(fact.origin) == fact.author_agency;
   std::optional<DayRecord> record;
   if (const auto* confirmed = As<attendance::v1::MonthConfirmed>(fact.body)) {
     const auto month = ParseMonth(confirmed->month());

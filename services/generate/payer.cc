@@ -10,6 +10,7 @@
 #include "services/audit/payments.h"
 #include "services/core/calendar.h"
 #include "services/generate/dice.h"
+#include "services/generate/region.h"
 
 namespace polku::generate {
 namespace {
@@ -36,8 +37,6 @@ int WorkingDayOfMonth(CivilDay day) {
   for (CivilDay d(day.year(), day.month(), 1); d <= day; ++d) count += service::IsWorkingDay(d) ? 1 : 0;
   return count;
 }
-
-std::string LastPart(std::string_view agency) { return std::string(agency.substr(agency.rfind('/') + 1)); }
 
 }  // namespace
 

@@ -21,10 +21,6 @@ using config::v1::AgencyRole;
 
 constexpr size_t kMaxKeyFileBytes = 4096;
 
-std::string_view LastPart(std::string_view agency) {
-  return agency.substr(agency.rfind('/') + 1);
-}
-
 void AddAgency(Agreement& agreement, std::string_view name, std::initializer_list<AgencyRole> roles,
                std::string_view fi, std::string_view sv, std::string_view en) {
   auto* agency = agreement.add_agencies();
@@ -206,6 +202,10 @@ class Writer {
 };
 
 }  // namespace
+
+std::string_view LastPart(std::string_view name) {
+  return name.substr(name.rfind('/') + 1);
+}
 
 std::string Instance::origin() const { return Str(agency, "/", service, "/1"); }
 

@@ -59,6 +59,8 @@ struct RegionFiles {
 // Keys are always new. AlreadyExists: the directory is there. Other errors as of writing files.
 absl::Status WriteRegion(const RegionFiles& files);
 
+// "oulu" of "FI/MUN/0187690-1/oulu"; of a path the file's name.
+std::string_view LastPart(std::string_view name);
 std::string ConfigPath(std::string_view directory, const Instance& instance);
 
 }  // namespace polku::generate

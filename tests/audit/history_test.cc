@@ -661,10 +661,12 @@ TEST_F(HistoryTest, WhatAnotherEntryOfItsLogStandsInThePlaceOfDoesNotCountWhereI
   // Days have corrections of their own, and an event of another type takes no entry's place.
   const auto other_day = own_.AppendWith(correcting(day), case_id, Day("2025-03-03"));
   const auto closed = own_.AppendWith(correcting(stands), case_id, referral::v1::CaseClosed());
-  const auto counting = [&](bool standing, bool timeline) {
+  const config::v1::Agreement agreement;
+  const access::Policy policy(agreement);
+  const auto counting = [&](bool judged, bool timeline) {
     Open();
     Filter filter;
-    filter.standing = standing;
+    if (judged) filter.policy = &policy;
     std::vector<Position> places;
     const auto visit = [&](const Event& event) {
       if (!event.control() && event.counts) places.push_back(event.position);
@@ -680,7 +682,7 @@ TEST_F(HistoryTest, WhatAnotherEntryOfItsLogStandsInThePlaceOfDoesNotCountWhereI
   }
   // What the read does not see replaces nothing in it.
   Filter filter;
-  filter.standing = true;
+  filter.policy = &policy;
   filter.type = "CaseClosed";
   Open();
   EXPECT_THAT(history_->Replay(filter, [&](const Event& event) {
